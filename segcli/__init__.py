@@ -1,0 +1,5 @@
+"""Semantic segmentation on the command line: DeepLab v1, v2, v3, v3+ and the fully connected CRF."""
+
+from importlib.metadata import version
+
+__version__ = version("segcli")

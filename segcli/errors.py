@@ -1,0 +1,59 @@
+"""Every error that a user can cause or meet, and the exit code each one ends with.
+
+SegcliError                 1  the work failed
+├── UsageError              2  the command line or a configuration asks for something that cannot be
+├── InputError              1  one file cannot be used; a folder run records it, goes on and ends with 3
+├── WeightsError            1  weights cannot be had, or do not fit
+├── DatasetError            1  a dataset is missing or broken
+└── DeviceError             1  the device that was asked for cannot do the work
+
+A message says in one line what is wrong; its hint says what to do next. Anything else that
+is raised is a bug and says so.
+"""
+
+DONE = 0
+FAILED = 1
+WRONG_USAGE = 2
+SOME_INPUTS_FAILED = 3
+INTERRUPTED = 130
+
+
+class SegcliError(Exception):
+    """What went wrong, in one line, and what to do about it.
+
+    Args:
+        message: One line without a full stop at its end.
+        hint: The next step, as a sentence or a command; empty when the message holds it already.
+    """
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class UsageError(SegcliError):
+    """The command line or a configuration asks for something that cannot be."""
+
+    exit_code = WRONG_USAGE
+
+
+class InputError(SegcliError):
+    """One input file cannot be used."""
+
+
+class WeightsError(SegcliError):
+    """Weights cannot be had, cannot be trusted, or do not fit the model."""
+
+
+class DatasetError(SegcliError):
+    """A dataset is missing, incomplete or broken."""
+
+
+class DeviceError(SegcliError):
+    """The device that was asked for is not there or cannot do the work."""
