@@ -1,0 +1,22 @@
+"""The building stones of a rename table: a convolution, a normalisation, both at once."""
+
+Names = dict[str, str | None]
+"""{foreign name: our name, or None where the tensor is dropped on purpose}."""
+
+BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+def conv(theirs: str, ours: str, *, bias: bool = False) -> Names:
+    """A convolution's tensors; `theirs` and `ours` are module names."""
+    parts = ("weight", "bias") if bias else ("weight",)
+    return {f"{theirs}.{part}": f"{ours}.{part}" for part in parts}
+
+
+def bn(theirs: str, ours: str) -> Names:
+    """A batch normalisation's four tensors, in a torch checkpoint."""
+    return {f"{theirs}.{part}": f"{ours}.{part}" for part in BATCH_NORM}
+
+
+def dropped(*names: str) -> Names:
+    """Tensors that we have no use for."""
+    return dict.fromkeys(names)

@@ -1,0 +1,349 @@
+"""The published variants, one entry each, with only what differs from the one it builds on.
+
+What two sources of "the same" model do differently (where a block's stride sits, BN eps, padding, the order of a
+concatenation) is a field here, so that no code asks for a model's name.
+"""
+
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from difflib import get_close_matches
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from segcli.errors import UsageError, WeightsError
+
+Kind = Literal[
+    *("vgg16", "resnet50", "resnet101", "xception41", "xception65", "xception71", "mobilenetv2", "mobilenetv3"),
+]
+Family = Literal["v1", "v2", "v3", "v3+"]
+Padding = Literal["symmetric", "same"]
+Tap = Literal["conv2", "conv3"]
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """The network that computes features; its dilations follow from the output stride it is built with.
+
+    Attributes:
+        kind: Which network.
+        taps: Low-level features handed over beside the last: those at stride 4 ("conv2"), at stride 8 ("conv3").
+        width: MobileNetV2's depth multiplier.
+        padding: "same" is TensorFlow's (MobileNetV2); every other network pads both sides equally.
+        bn_eps: Of every batch normalisation in the backbone.
+        stem: ResNet's first layer, one 7x7 or TensorFlow's three 3x3 (64, 64, 128 channels: its "beta" form).
+        stride_in: Which convolution of a ResNet block takes a stage's stride: the first 1x1 or the 3x3 of the stage's
+            first unit, or the 3x3 of its last unit ("last-unit", TensorFlow).
+        first_unit_rate: Dilation of a dilated ResNet stage's first unit: the stage's own (Caffe, TensorFlow) or the
+            previous stage's (torchvision).
+        multi_grid: Factors on the dilations of the last stage's units (v3 paper, section 3.2.1).
+        extra_stages: Copies of ResNet's last stage in cascade, each at twice the rate (v3 paper, block5 to block7).
+        pool_kernel: Of max pooling in VGG and in ResNet's stem; 2 or 3.
+        pool_ceil: Whether pooling rounds a side up, as Caffe does.
+    """
+
+    kind: Kind
+    taps: tuple[Tap, ...] = ()
+    width: float = 1.0
+    padding: Padding = "symmetric"
+    bn_eps: float = 1e-5
+    stem: Literal["7x7", "3x3x3"] = "7x7"
+    stride_in: Literal["1x1", "3x3", "last-unit"] = "3x3"
+    first_unit_rate: Literal["own", "previous"] = "own"
+    multi_grid: tuple[int, ...] = (1, 1, 1)
+    extra_stages: int = 0
+    pool_kernel: int = 3
+    pool_ceil: bool = False
+
+
+@dataclass(frozen=True)
+class ASPPSpec:
+    """Atrous spatial pyramid pooling of v3 and v3+: a 1x1 branch, 3x3 branches, image pooling; then a 1x1 projection.
+
+    Attributes:
+        rates: Of the 3x3 branches at output stride 16; doubled at 8, halved at 32. Empty: the 1x1 branch only.
+        image_pooling: Whether there is the image-level branch.
+        pool_first: Whether image pooling comes first in the concatenation (TensorFlow) or last (torchvision).
+        separable: Whether the 3x3 branches are separable.
+        channels: Of each branch and of the output.
+        extra_conv: Whether a dense 3x3 follows the projection (torchvision).
+        bn_eps: Of every batch normalisation here.
+        dropout: After the projection, in training.
+    """
+
+    rates: tuple[int, ...] = (6, 12, 18)
+    image_pooling: bool = True
+    pool_first: bool = True
+    separable: bool = False
+    channels: int = 256
+    extra_conv: bool = False
+    bn_eps: float = 1e-5
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class BranchesSpec:
+    """The heads of v1 and v2, and plain classifiers: parallel branches that each give logits, summed.
+
+    Attributes:
+        rates: One branch each, at the only output stride that v1 and v2 have.
+        kernel: Of the dilated convolution (fc6 of VGG).
+        channels: Of fc6 and fc7; 0: the dilated convolution is the classifier itself.
+        dropout: After fc6 and fc7, in training.
+    """
+
+    rates: tuple[int, ...]
+    kernel: int = 3
+    channels: int = 0
+    dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class DecoderSpec:
+    """The decoder of v3+, which refines the pyramid's output with each of the backbone's taps, coarsest first.
+
+    Attributes:
+        low_level_channels: What a tap is reduced to by a 1x1 convolution.
+        convs: (kernel, channels) of the convolutions after each concatenation.
+        separable: Whether they are separable.
+        low_level_first: Order of the concatenation; TensorFlow puts the low-level features last.
+        bn_eps: Of every batch normalisation here.
+    """
+
+    low_level_channels: int = 48
+    convs: tuple[tuple[int, int], ...] = ((3, 256), (3, 256))
+    separable: bool = False
+    low_level_first: bool = False
+    bn_eps: float = 1e-5
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model, whole: everything but the number of classes and the output stride it is built with.
+
+    Attributes:
+        name: As the command line calls it.
+        family: The paper it comes from.
+        backbone: The network underneath.
+        head: What turns its last features into logits, or into the decoder's input.
+        decoder: v3+'s decoder; the backbone must have taps.
+        scales: Sides at which the whole network also runs, its logits fused by maximum (v2's MSC); empty: only at 1.
+        align_corners: How every bilinear enlargement of features and logits samples.
+        output_strides: Those it can be built with.
+        output_stride: The default one.
+    """
+
+    name: str
+    family: Family
+    backbone: BackboneSpec
+    head: ASPPSpec | BranchesSpec
+    decoder: DecoderSpec | None = None
+    scales: tuple[float, ...] = ()
+    align_corners: bool = True
+    output_strides: tuple[int, ...] = (8, 16, 32)
+    output_stride: int = 16
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, for a checkpoint's metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "ModelSpec":
+        """The inverse of `to_dict`, also after a way through JSON.
+
+        Raises:
+            WeightsError: A key is unknown or missing, or a value is of the wrong type.
+        """
+        return _decode(cls, data, "model")
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    """`value` as the annotation `kind` says, or WeightsError; `where` is its dotted place."""
+    if is_dataclass(kind):
+        return _decode_fields(kind, value, where)
+    options = get_args(kind)
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
+        kinds = (options[0],) * len(value) if options[-1] is Ellipsis else options
+        if len(kinds) == len(value):
+            return tuple(_decode(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
+    elif get_origin(kind) is Literal:
+        if isinstance(value, str) and value in options:
+            return value
+    elif NoneType in options:
+        return None if value is None else _decode(options[0], value, where)
+    elif options:  # one of several dataclasses: told apart by their fields
+        names = set(value) if isinstance(value, dict) else set()
+        return _decode(next((k for k in options if {f.name for f in fields(k)} == names), options[0]), value, where)
+    elif type(value) is kind or (kind is float and type(value) is int):
+        return kind(value)
+    raise WeightsError(f"the checkpoint's model description has {value!r} at {where}")
+
+
+def _decode_fields(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise WeightsError(f"the checkpoint's model description has {value!r} at {where}")
+    hints = get_type_hints(kind)
+    if odd := sorted(map(str, set(value) ^ set(hints))):
+        problem = "lacks" if odd[0] in hints else "has an unknown"
+        raise WeightsError(
+            f"the checkpoint's model description {problem} {where}.{odd[0]}",
+            "It was written by another version of segcli, or damaged.",
+        )
+    return kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+
+
+# v1 and v2: VGG-16 (v2 paper, Tables 1 and 3). Caffe pools with kernel 3, rounds sides up and aligns corners.
+V2_VGG16 = ModelSpec(
+    "v2-vgg16",
+    "v2",
+    BackboneSpec("vgg16", pool_ceil=True),
+    BranchesSpec(rates=(6, 12, 18, 24), channels=1024),
+    output_strides=(8,),
+    output_stride=8,
+)
+LARGE_FOV = BranchesSpec(rates=(12,), channels=1024)
+
+# v2: ResNet-101 (Table 4), in the Caffe layout, at three scales.
+V2_RESNET101 = ModelSpec(
+    "v2-resnet101",
+    "v2",
+    BackboneSpec("resnet101", stride_in="1x1", pool_ceil=True),
+    BranchesSpec(rates=(6, 12, 18, 24)),
+    scales=(0.5, 0.75),
+    output_strides=(8,),
+    output_stride=8,
+)
+
+# v3: ResNet as torchvision has it; `-mg124` is the paper's multi-grid, `-beta` TensorFlow's ResNet.
+TORCHVISION_ASPP = ASPPSpec(pool_first=False, extra_conv=True, dropout=0.5)
+V3_RESNET50 = ModelSpec(
+    "v3-resnet50",
+    "v3",
+    BackboneSpec("resnet50", first_unit_rate="previous"),
+    TORCHVISION_ASPP,
+    align_corners=False,
+    output_stride=8,
+)
+V3_RESNET101 = replace(V3_RESNET50, name="v3-resnet101", backbone=replace(V3_RESNET50.backbone, kind="resnet101"))
+RESNET50 = BackboneSpec("resnet50")
+RESNET101 = BackboneSpec("resnet101")
+BETA_RESNET101 = BackboneSpec("resnet101", stem="3x3x3", stride_in="last-unit", multi_grid=(1, 2, 4))
+V3_MG124 = ModelSpec("v3-resnet101-mg124", "v3", replace(RESNET101, multi_grid=(1, 2, 4)), ASPPSpec())
+CLASSIFIER = BranchesSpec(rates=(1,), kernel=1)
+V3_CASCADE = ModelSpec(
+    "v3-resnet101-cascade",
+    "v3",
+    replace(RESNET101, multi_grid=(1, 2, 1), extra_stages=3),
+    CLASSIFIER,
+    output_strides=(8, 16, 32, 64, 128, 256),
+)
+
+# v3: light. TensorFlow's MobileNetV2 has neither atrous branches nor a decoder.
+V3_MOBILENETV2 = ModelSpec(
+    "v3-mobilenetv2",
+    "v3",
+    BackboneSpec("mobilenetv2", padding="same", bn_eps=1e-3),
+    ASPPSpec(rates=()),
+    output_stride=8,
+)
+V3_MOBILENETV3 = ModelSpec(
+    "v3-mobilenetv3",
+    "v3",
+    BackboneSpec("mobilenetv3", bn_eps=1e-3),
+    replace(TORCHVISION_ASPP, rates=(12, 24, 36)),
+    align_corners=False,
+)
+
+# v3+: every backbone with separable pyramid and decoder unless its name says otherwise ("SC" in Tables 3 and 5).
+SEPARABLE_ASPP = ASPPSpec(separable=True)
+SEPARABLE_DECODER = DecoderSpec(separable=True)
+V3PLUS_XCEPTION = ModelSpec(
+    "v3plus-xception",
+    "v3+",
+    BackboneSpec("xception65", taps=("conv2",), bn_eps=1e-3),
+    SEPARABLE_ASPP,
+    SEPARABLE_DECODER,
+)
+
+
+def _v3plus(name: str, backbone: BackboneSpec, **changes: Any) -> ModelSpec:
+    return replace(V3PLUS_XCEPTION, name=name, backbone=replace(backbone, taps=("conv2",)), **changes)
+
+
+V3PLUS_XCEPTION71 = _v3plus("v3plus-xception71", replace(V3PLUS_XCEPTION.backbone, kind="xception71"))
+V3PLUS_RESNET101 = _v3plus("v3plus-resnet101", RESNET101)
+V3PLUS_BETA = _v3plus("v3plus-resnet101-beta", BETA_RESNET101, head=ASPPSpec(), decoder=DecoderSpec())
+
+
+def _without(part: str, spec: ModelSpec) -> ModelSpec:
+    """An ablation of Tables 3, 5 and 7: without decoder, separable convolutions or image pooling."""
+    name = f"{spec.name}-no{part}"
+    if part == "decoder":
+        return replace(spec, name=name, backbone=replace(spec.backbone, taps=()), decoder=None)
+    if part == "pool":
+        return replace(spec, name=name, head=replace(spec.head, image_pooling=False))
+    head = replace(spec.head, separable=False)
+    return replace(spec, name=name, head=head, decoder=spec.decoder and replace(spec.decoder, separable=False))
+
+
+def _decoder(suffix: str, taps: tuple[Tap, ...] = ("conv2",), **changes: Any) -> ModelSpec:
+    """A row of Tables 1 and 2 of the v3+ paper."""
+    backbone = replace(BETA_RESNET101, taps=taps)
+    return replace(V3PLUS_BETA, name=f"{V3PLUS_BETA.name}-{suffix}", backbone=backbone, decoder=DecoderSpec(**changes))
+
+
+VARIANTS: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        replace(V2_VGG16, name="v1-vgg16", family="v1", head=LARGE_FOV),
+        replace(V2_VGG16, name="v1-vgg16-7x7", family="v1", head=BranchesSpec(rates=(4,), kernel=7, channels=4096)),
+        replace(V2_VGG16, name="v1-vgg16-4x4", family="v1", head=BranchesSpec(rates=(4,), kernel=4, channels=4096)),
+        replace(V2_VGG16, name="v1-vgg16-4x4-r8", family="v1", head=BranchesSpec(rates=(8,), kernel=4, channels=4096)),
+        V2_VGG16,
+        replace(V2_VGG16, name="v2-vgg16-largefov", head=LARGE_FOV),
+        replace(V2_VGG16, name="v2-vgg16-aspp-s", head=replace(V2_VGG16.head, rates=(2, 4, 8, 12))),
+        V2_RESNET101,
+        replace(V2_RESNET101, name="v2-resnet101-nomsc", scales=()),
+        replace(V2_RESNET101, name="v2-resnet101-largefov", head=BranchesSpec(rates=(12,))),
+        V3_RESNET50,
+        replace(V3_MG124, name="v3-resnet50-mg124", backbone=replace(V3_MG124.backbone, kind="resnet50")),
+        replace(V3_CASCADE, name="v3-resnet50-cascade", backbone=replace(V3_CASCADE.backbone, kind="resnet50")),
+        V3_RESNET101,
+        V3_MG124,
+        V3_CASCADE,
+        V3_MOBILENETV2,
+        replace(V3_MOBILENETV2, name="v3-mobilenetv2-dm05", backbone=replace(V3_MOBILENETV2.backbone, width=0.5)),
+        V3_MOBILENETV3,
+        _v3plus("v3plus-mobilenetv2", V3_MOBILENETV2.backbone),
+        _v3plus("v3plus-resnet50", RESNET50),
+        V3PLUS_RESNET101,
+        _without("decoder", V3PLUS_RESNET101),
+        _without("sc", V3PLUS_RESNET101),
+        _without("pool", V3PLUS_RESNET101),
+        V3PLUS_BETA,
+        _without("decoder", V3PLUS_BETA),
+        *(_decoder(f"conv2-{n}", low_level_channels=n, convs=((3, 256),)) for n in (8, 16, 32, 48, 64)),
+        _decoder("3x3x256-3", convs=((3, 256),) * 3),
+        _decoder("3x3x128", convs=((3, 128),)),
+        _decoder("1x1x256", convs=((1, 256),)),
+        _decoder("conv3", taps=("conv2", "conv3"), convs=((3, 256),)),
+        _v3plus("v3plus-xception41", replace(V3PLUS_XCEPTION.backbone, kind="xception41")),
+        V3PLUS_XCEPTION,
+        _without("decoder", V3PLUS_XCEPTION),
+        _without("sc", V3PLUS_XCEPTION),
+        _without("decoder", _without("sc", V3PLUS_XCEPTION)),
+        _without("pool", V3PLUS_XCEPTION),
+        V3PLUS_XCEPTION71,
+        _without("pool", V3PLUS_XCEPTION71),
+    )
+}
+
+ALIASES = {"v3plus-xception65": "v3plus-xception"}
+
+
+def get(name: str) -> ModelSpec:
+    """The variant of that name; UsageError with the nearest names otherwise."""
+    name = ALIASES.get(name, name)
+    if name in VARIANTS:
+        return VARIANTS[name]
+    near = get_close_matches(name, [*VARIANTS, *ALIASES], n=3)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`segcli models` lists them all."
+    raise UsageError(f"no model is called {name!r}", hint)
