@@ -1,7 +1,10 @@
 """Label sets: the names, colours and void value of every dataset; the only palettes of the project."""
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +27,12 @@ def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
     return tuple(colour(label) for label in range(count))
 
 
+def _hex_colours(text: str) -> tuple[tuple[int, int, int], ...]:
+    """Colours written as rrggbb, separated by spaces."""
+    colours = (bytes.fromhex(word) for word in text.split())
+    return tuple((red, green, blue) for red, green, blue in colours)
+
+
 @dataclass(frozen=True)
 class LabelSet:
     """The classes of one dataset.
@@ -32,7 +41,8 @@ class LabelSet:
         name: How manifests, checkpoints and the command line call it.
         names: One name per class; its index is the class id in masks and logits.
         palette: One (red, green, blue) per class, each in 0..255.
-        ignore: The id that stands for void in this dataset's own label files, or None if there is none.
+        ignore: The id that stands for void in this dataset's own label files, or None if there is none. Where it is
+            also the index of a name (ADE20K's 0), that name is a channel of networks but no class.
     """
 
     name: str
@@ -105,7 +115,70 @@ CAMVID = LabelSet(
     ignore=11,
 )
 
-LABEL_SETS = {labels.name: labels for labels in (VOC, CITYSCAPES, CAMVID)}
+PASCAL_CONTEXT = LabelSet(
+    "pascal-context",
+    tuple(
+        "background aeroplane bag bed bedclothes bench bicycle bird boat book bottle building bus cabinet car cat "
+        "ceiling chair cloth computer cow cup curtain dog door fence floor flower food grass ground horse keyboard "
+        "light motorbike mountain mouse person plate platform pottedplant road rock sheep shelves sidewalk sign sky "
+        "snow sofa table track train tree truck tvmonitor wall water window wood".split()
+    ),
+    voc_palette(60),
+)
+"""The 59 frequent classes and background, in the alphabetical order of the 459 original classes. The older masks
+`59_context_labels` number the same classes otherwise (VOC's twenty first)."""
+
+PASCAL_CONTEXT_59 = LabelSet("pascal-context-59", PASCAL_CONTEXT.names[1:], PASCAL_CONTEXT.palette[1:])
+"""Without background, which counts as void; the ids of the other classes are one less than in PASCAL_CONTEXT."""
+
+PERSON_PART = LabelSet(
+    "person-part",
+    ("background", "head", "torso", "upper arms", "lower arms", "upper legs", "lower legs"),
+    voc_palette(7),
+)
+ADE20K = LabelSet(
+    "ade20k",
+    tuple(
+        (
+            "void, wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, "
+            "person, earth, door, table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, "
+            "sea, mirror, rug, field, armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, "
+            "base, box, column, signboard, chest of drawers, counter, sand, sink, skyscraper, fireplace, "
+            "refrigerator, grandstand, path, stairs, runway, case, pool table, pillow, screen door, stairway, river, "
+            "bridge, bookcase, blind, coffee table, toilet, flower, book, hill, bench, countertop, stove, palm, "
+            "kitchen island, computer, swivel chair, boat, bar, arcade machine, hovel, bus, towel, light, truck, "
+            "tower, chandelier, awning, streetlight, booth, television, airplane, dirt track, apparel, pole, land, "
+            "bannister, escalator, ottoman, bottle, buffet, poster, stage, van, ship, fountain, conveyer belt, "
+            "canopy, washer, plaything, swimming pool, stool, barrel, basket, waterfall, tent, bag, minibike, cradle, "
+            "oven, ball, food, step, tank, trade name, microwave, pot, animal, bicycle, lake, dishwasher, screen, "
+            "blanket, sculpture, hood, sconce, vase, traffic light, tray, ashcan, fan, pier, crt screen, plate, "
+            "monitor, bulletin board, shower, radiator, glass, clock, flag"
+        ).split(", ")
+    ),
+    _hex_colours(
+        "000000 787878 b47878 06e6e6 503232 04c803 787850 8c8c8c cc05ff e6e6e6 04fa07 e005ff ebff07 96053d 787846 "
+        "08ff33 ff0652 8fff8c ccff04 ff3307 cc4603 0066c8 3de6fa ff0633 0b66ff ff0747 ff09e0 0907e6 dcdcdc ff095c "
+        "7009ff 08ffd6 07ffe0 ffb806 0aff47 ff290a 07ffff e0ff08 6608ff ff3d06 ffc207 ff7a08 00ff14 ff0829 ff0599 "
+        "0633ff eb0cff a09614 00a3ff 8c8c8c fa0a0f 14ff00 1fff00 ff1f00 ffe000 99ff00 0000ff ff4700 00ebff 00adff "
+        "1f00ff 0bc8c8 ff5200 00fff5 003dff 00ff70 00ff85 ff0000 ffa300 ff6600 c2ff00 008fff 33ff00 0052ff 00ff29 "
+        "00ffad 0a00ff adff00 00ff99 ff5c00 ff00ff ff00f5 ff0066 ffad00 ff0014 ffb8b8 001fff 00ff3d 0047ff ff00cc "
+        "00ffc2 00ff52 000aff 0070ff 3300ff 00c2ff 007aff 00ffa3 ff9900 00ff0a ff7000 8fff00 5200ff a3ff00 ffeb00 "
+        "08b8aa 8500ff 00ff5c b800ff ff001f 00b8ff 00d6ff ff0070 5cff00 00e0ff 70e0ff 46b8a0 a300ff 9900ff 47ff00 "
+        "ff00a3 ffcc00 ff008f 00ffeb 85ff00 ff00eb f500ff ff007a fff500 0abed4 d6ff00 00ccff 1400ff ffff00 0099ff "
+        "0029ff 00ffcc 2900ff 29ff00 ad00ff 00f5ff 4700ff 7a00ff 00ffb8 005cff b8ff00 0085ff ffd600 19c2c2 66ff00 "
+        "5c00ff"
+    ),
+    ignore=0,
+)
+"""The scene-parsing benchmark's 150 classes under the benchmark's own ids, 1..150. Id 0 is void; it stays an id so that
+the field's networks with 151 channels fit, but it is no class: no score counts it."""
+
+CITYSCAPES_LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+"""The id that each of CITYSCAPES' classes has in `*_labelIds.png` and on the benchmark's server."""
+
+LABEL_SETS = {
+    labels.name: labels for labels in (VOC, CITYSCAPES, CAMVID, PASCAL_CONTEXT, PASCAL_CONTEXT_59, PERSON_PART, ADE20K)
+}
 
 
 def get(name: str) -> LabelSet:
@@ -115,3 +188,73 @@ def get(name: str) -> LabelSet:
     near = get_close_matches(name, LABEL_SETS, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(LABEL_SETS)}."
     raise UsageError(f"no label set is called {name!r}", hint)
+
+
+def from_names(names: Sequence[str], name: str = "folder", ignore: int | None = VOID) -> LabelSet:
+    """A label set with the VOC devkit's colours; UsageError on an empty, repeated or surplus name."""
+    names = tuple(name.strip() for name in names)
+    if not names:
+        raise UsageError(f"label set {name} names no class", "Give at least one name.")
+    if len(names) > VOID:
+        raise UsageError(f"label set {name} names {len(names)} classes", f"At most {VOID} fit: {VOID} stands for void.")
+    for index, text in enumerate(names):
+        if not text or text in names[:index]:
+            trouble = f"repeats {text!r}" if text else "is empty"
+            raise UsageError(f"label set {name}: name {index} {trouble}", "Give each id one name of its own.")
+    return LabelSet(name, names, voc_palette(len(names)), ignore)
+
+
+def read(path: Path) -> LabelSet:
+    """Reads a label set from a file of one's own.
+
+    Args:
+        path: Either TOML with `names = [...]` and, if wished, `name`, `palette = [[red, green, blue], ...]` and
+            `ignore` (the void id of the label files, 255 unless said; `false` for none), or any other text file with
+            one name a line, the first being id 0.
+
+    Raises:
+        UsageError: The file cannot be read or is no label set; the message names the file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read the label set {path}: {error}", "Give a text file with one name a line."
+        ) from error
+    try:
+        if path.suffix.lower() == ".toml":
+            return _from_toml(tomllib.loads(text), path.stem)
+        return from_names(text.strip("\r\n").split("\n"), path.stem)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{path} is no TOML: {error}", "A list of names without TOML's syntax is a .txt file."
+        ) from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.hint) from error
+
+
+def _from_toml(data: dict, stem: str) -> LabelSet:
+    known = ("name", "names", "palette", "ignore")
+    for key in data:
+        if key not in known:
+            raise UsageError(f"unknown key {key!r}", f"A label set has the keys {', '.join(known)}.")
+    names, palette, ignore = data.get("names"), data.get("palette"), data.get("ignore", VOID)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError("no list of names", 'Write names = ["background", "leaf"].')
+    if ignore is not False and not _is_byte(ignore):
+        raise UsageError(
+            f"ignore = {ignore!r} is no id", "Write an id in 0..255, or false where every pixel has a class."
+        )
+    labels = from_names(names, str(data.get("name", stem)), None if ignore is False else ignore)
+    if palette is None:
+        return labels
+    if not isinstance(palette, list) or len(palette) != len(names):
+        raise UsageError(f"palette is no list of {len(names)} colours", "Give one [red, green, blue] per name.")
+    for colour in palette:
+        if not (isinstance(colour, list) and len(colour) == 3 and all(map(_is_byte, colour))):
+            raise UsageError(f"palette: {colour!r} is no colour", "Write [red, green, blue], each in 0..255.")
+    return replace(labels, palette=tuple((red, green, blue) for red, green, blue in palette))
+
+
+def _is_byte(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255

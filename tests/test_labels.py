@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from segcli import labels
+from segcli.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "ignore"),
+    [
+        ("voc2012", 21, 255),
+        ("cityscapes", 19, 255),
+        ("camvid", 11, 11),
+        ("pascal-context", 60, 255),
+        ("pascal-context-59", 59, 255),
+        ("person-part", 7, 255),
+        ("ade20k", 151, 0),
+    ],
+)
+def test_published_label_sets_have_their_published_sizes_and_distinct_names(name, count, ignore):
+    found = labels.get(name)
+    assert (len(found), len(set(found.names)), found.ignore) == (count, count, ignore)
+
+
+def test_voc_palette_is_the_devkits_colour_map():
+    # The first entries of VOClabelcolormap, and the last of the 21 classes.
+    assert labels.VOC.palette[:6] == ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128))
+    assert labels.VOC.palette[20] == (0, 64, 128)
+    assert labels.voc_palette(256)[255] == (224, 224, 192)  # the devkit's void
+    assert tuple(labels.VOC.colours()[labels.VOID]) == (224, 224, 192)
+
+
+def test_ade20k_follows_the_benchmarks_object_list_and_colours():
+    # objectInfo150.txt and color150 of the scene-parsing benchmark, ids 1-based.
+    ade = labels.ADE20K
+    known = {1: "wall", 8: "bed", 13: "person", 45: "chest of drawers", 90: "television", 127: "animal", 150: "flag"}
+    assert {index: ade.names[index] for index in known} == known
+    assert ade.palette[1] == (120, 120, 120)
+    assert ade.palette[100] == (255, 112, 0)
+    assert ade.names[100] == "buffet"
+    assert ade.palette[150] == (92, 0, 255)
+    assert ade.names[0] == "void"
+
+
+def test_pascal_context_without_background_keeps_names_and_colours_in_step():
+    with_background = dict(zip(labels.PASCAL_CONTEXT.names, labels.PASCAL_CONTEXT.palette, strict=True))
+    assert "background" not in labels.PASCAL_CONTEXT_59.names
+    for name, colour in zip(labels.PASCAL_CONTEXT_59.names, labels.PASCAL_CONTEXT_59.palette, strict=True):
+        assert with_background[name] == colour
+
+
+@pytest.mark.parametrize("found", labels.LABEL_SETS.values(), ids=lambda found: found.name)
+def test_a_label_set_survives_plain_json_values(found):
+    import json
+
+    assert labels.LabelSet.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UsageError, match="Did you mean cityscapes"):
+        labels.get("cityscape")
+
+
+def test_colours_of_more_classes_than_ids_leave_void_its_own():
+    table = labels.from_names([f"class {index}" for index in range(255)]).colours()
+    assert table.shape == (256, 3)
+    assert table.dtype == np.uint8
+    assert tuple(table[254]) != tuple(table[255])
+
+
+def test_a_names_list_gives_one_class_a_line(tmp_path):
+    path = tmp_path / "leaf.txt"
+    path.write_bytes("\ufeffsoil\r\nleaf, healthy\r\nBlütenstand\r\n".encode())
+    found = labels.read(path)
+    assert (found.name, found.names, found.ignore) == ("leaf", ("soil", "leaf, healthy", "Blütenstand"), 255)
+    assert found.palette == labels.voc_palette(3)
+
+
+def test_a_toml_label_set_may_set_colours_and_void(tmp_path):
+    path = tmp_path / "fields.toml"
+    path.write_text('name = "crops"\nnames = ["wheat", "maize"]\npalette = [[1, 2, 3], [4, 5, 6]]\nignore = 9\n')
+    assert labels.read(path) == labels.LabelSet("crops", ("wheat", "maize"), ((1, 2, 3), (4, 5, 6)), 9)
+    path.write_text('names = ["wheat", "maize"]\nignore = false\n')
+    assert labels.read(path).ignore is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", "", "name 0 is empty"),
+        ("a.txt", "sky\n\nroad\n", "name 1 is empty"),
+        ("a.txt", "sky\nroad\nsky\n", "name 2 repeats 'sky'"),
+        ("a.txt", "\n".join(f"c{i}" for i in range(256)), "names 256 classes"),
+        ("a.toml", "sky\nroad\n", "is no TOML"),
+        ("a.toml", 'name = "x"\n', "no list of names"),
+        ("a.toml", "names = [1, 2]\n", "no list of names"),
+        ("a.toml", 'names = ["a"]\ncolors = [[0, 0, 0]]\n', "unknown key 'colors'"),
+        ("a.toml", 'names = ["a"]\npalette = [[0, 0, 0], [1, 1, 1]]\n', "no list of 1 colours"),
+        ("a.toml", 'names = ["a"]\npalette = [[0, 0, 256]]\n', "no colour"),
+        ("a.toml", 'names = ["a"]\nignore = 300\n', "ignore = 300 is no id"),
+        ("a.toml", 'names = ["a"]\nignore = true\n', "ignore = True is no id"),
+    ],
+)
+def test_a_file_that_is_no_label_set_is_refused_by_name(tmp_path, name, text, message):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        labels.read(path)
+    assert name in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_missing_or_binary_file_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="cannot read the label set"):
+        labels.read(tmp_path / "absent.txt")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(UsageError, match="cannot read the label set"):
+        labels.read(tmp_path / "binary.txt")
