@@ -1,0 +1,84 @@
+import pytest
+import timm
+import torch
+from calibration import calibrate, relative_difference
+from timm.layers import ConvNormAct
+
+from segcli.models.xception import Xception
+from segcli.variants import BackboneSpec
+
+KINDS = ("xception41", "xception65", "xception71")
+
+
+def spec(kind, taps=("conv2", "conv3")):
+    return BackboneSpec(kind, taps=taps, bn_eps=1e-3)
+
+
+def peer(kind, output_stride):
+    """timm's network; at output stride 8 its Xception-71 lacks a shortcut that the 32 one and TensorFlow's have."""
+    network = timm.create_model(kind, output_stride=output_stride, num_classes=0, global_pool="")
+    if kind == "xception71" and output_stride == 8:
+        bn = type(network.stem[0].bn)
+        network.blocks[4].shortcut = ConvNormAct(
+            728, 728, 1, norm_layer=lambda *a, **k: bn(*a, eps=1e-3, **k), apply_act=False
+        )
+    return network
+
+
+@pytest.mark.parametrize("output_stride", [8, 16, 32])
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_equal_timm(kind, output_stride):
+    theirs = calibrate(peer(kind, output_stride), size=65)
+    ours = Xception(spec(kind), output_stride).eval()
+    ours.load_state_dict(theirs.state_dict())
+    photo = torch.randn(1, 3, 75, 97)
+    with torch.no_grad():
+        *_, features = ours(photo)
+        expected = theirs.forward_features(photo)
+    assert relative_difference(features, expected) <= 1e-4
+
+
+@pytest.mark.parametrize(("kind", "conv2", "conv3"), [("xception65", 1, 2), ("xception71", 2, 4)])
+def test_taps_are_the_second_pointwise_before_relu_at_strides_4_and_8(kind, conv2, conv3):
+    theirs = calibrate(peer(kind, 16))
+    ours = Xception(spec(kind), 16).eval()
+    ours.load_state_dict(theirs.state_dict())
+    seen = {}
+    for name, index in (("conv2", conv2), ("conv3", conv3)):
+        # A clone, since timm's next ReLU works in place and would overwrite what the hook has seen.
+        theirs.blocks[index].stack.conv2.register_forward_hook(
+            lambda module, inputs, output, name=name: seen.update({name: output.clone()})
+        )
+    photo = torch.randn(1, 3, 65, 97)
+    with torch.no_grad():
+        low, mid, _ = ours(photo)
+        theirs.forward_features(photo)
+    assert low.shape == (1, 256, 17, 25)
+    assert mid.shape == (1, 728, 9, 13)
+    assert (low.min() < -0.1, mid.min() < -0.1) == (True, True), "a ReLU has been over it"
+    assert relative_difference(low, seen["conv2"]) <= 1e-4
+    assert relative_difference(mid, seen["conv3"]) <= 1e-4
+
+
+def test_taps_follow_the_spec():
+    network = Xception(spec("xception41", taps=()), 16).eval()
+    assert (network.tap_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((), 1)
+    network = Xception(spec("xception41", taps=("conv2",)), 16).eval()
+    assert (network.tap_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((256,), 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("side", [33, 64, 97, 513, 1025])
+def test_sides_are_rounded_up_at_every_output_stride(kind, side):
+    for output_stride in (8, 16, 32):
+        with torch.device("meta"):
+            low, mid, last = Xception(spec(kind), output_stride)(torch.empty(2, 3, side, side + 7))
+        for features, stride in ((low, 4), (mid, 8), (last, output_stride)):
+            assert features.shape[2:] == (-(-side // stride), -(-(side + 7) // stride))
+
+
+def test_gradients_reach_the_stem_through_a_tap():
+    network = Xception(spec("xception41", taps=("conv2",)), 16).train()
+    tap, last = network(torch.randn(2, 3, 33, 33))
+    (tap.square().mean() + last.square().mean()).backward()
+    assert network.stem[0].conv.weight.grad.abs().sum() > 0
