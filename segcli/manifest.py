@@ -1,10 +1,29 @@
 """weights_manifest.toml -> WeightsEntry: which weights exist, where, under which licence and for which pictures."""
 
-from dataclasses import dataclass
-from typing import Literal
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from segcli import variants
+from segcli.errors import UsageError, WeightsError
+from segcli.labels import LABEL_SETS
+from segcli.variants import ModelSpec
 
 Resize = Literal["long", "short", "warp", "none"]
 Pad = Literal["square", "stride", "none"]
+Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm", "segcli"]
+Role = Literal["segmentation", "backbone"]
+KINDS = {
+    **dict.fromkeys(("output_stride", "size"), int),
+    **dict.fromkeys(("reported_miou", "measured_miou"), (int, float)),
+    "default": bool,
+    "spec": dict,
+}
+"""Types of an entry's values; those not named are strings."""
 
 
 @dataclass(frozen=True)
@@ -30,3 +49,226 @@ class Preprocessing:
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
     std: tuple[float, float, float] = (127.5, 127.5, 127.5)
     channels: Literal["RGB", "BGR"] = "RGB"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, for a checkpoint's metadata."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return values | {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Preprocessing":
+        """The inverse of `to_dict`; every key must be there.
+
+        Raises:
+            ValueError: A key is missing or unknown, or a value makes no sense.
+        """
+        if set(data) != {f.name for f in fields(cls)}:
+            raise ValueError(f"preprocessing has {sorted(data)}")
+        for name, choices in (("resize", Resize), ("pad", Pad), ("channels", Literal["RGB", "BGR"])):
+            if data[name] not in get_args(choices):
+                raise ValueError(f"preprocessing.{name} is {data[name]!r}, not one of {get_args(choices)}")
+        (r, g, b), (dr, dg, db) = (map(float, data[name]) for name in ("mean", "std"))
+        if min(dr, dg, db) <= 0 or type(data["size"]) is not int or (data["size"] <= 0) != (data["resize"] == "none"):
+            raise ValueError("preprocessing has a size or a std that is not positive")
+        rest = {name: data[name] for name in ("resize", "size", "pad", "channels")}
+        return cls(mean=(r, g, b), std=(dr, dg, db), pad_value=float(data["pad_value"]), **rest)
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a repository on the Hugging Face Hub (or whatever HF_ENDPOINT names)."""
+
+    repo: str
+    revision: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}/{self.file} at {self.revision}"
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """A file behind a plain URL."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """One set of weights that exists, as its publisher describes it.
+
+    Attributes:
+        name: VARIANT@CHOICE; unique.
+        source: Where it is.
+        format: The layout of its tensors, a key of `convert.LAYOUTS`.
+        licence: As the source states it.
+        preprocessing: What its inputs must look like.
+        labels: A name in `labels.LABEL_SETS`; empty for a backbone.
+        role: "segmentation", or "backbone" for ImageNet weights to train from.
+        default: Whether the plain variant name means this entry.
+        output_stride: The one it is run at unless told otherwise; None: the variant's own.
+        sha256: Of the downloaded file, or a prefix of it; empty where none is published.
+        size: Of the download in bytes, rounded as published; 0 where none is.
+        spec: What differs from the variant's spec, nested as the spec is.
+        reported_miou: In per cent, with the setting and who reported it.
+        measured_miou: In per cent, by this project's own `eval` with `measured_setting`.
+    """
+
+    name: str
+    source: HubFile | WebFile
+    format: Format
+    licence: str
+    preprocessing: Preprocessing
+    labels: str = ""
+    role: Role = "segmentation"
+    default: bool = False
+    output_stride: int | None = None
+    sha256: str = ""
+    size: int = 0
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    reported_miou: float | None = None
+    reported_setting: str = ""
+    reported_by: str = ""
+    measured_miou: float | None = None
+    measured_setting: str = ""
+
+    @property
+    def variant(self) -> str:
+        """The variant's name, or for a backbone its kind."""
+        return self.name.partition("@")[0]
+
+    def model_spec(self) -> ModelSpec:
+        """The variant's spec with this source's differences; only for role "segmentation"."""
+        return adapted(variants.get(self.variant), self.spec)
+
+
+def adapted(spec: ModelSpec, changes: Mapping[str, Any]) -> ModelSpec:
+    """A spec with nested changes, such as {"backbone": {"bn_eps": 1e-5}}; WeightsError on an unknown key."""
+    return ModelSpec.from_dict(_merged(spec.to_dict(), changes))
+
+
+def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    nested = {k: _merged(base[k], v) for k, v in changes.items() if isinstance(v, Mapping) and base.get(k)}
+    return {**base, **changes, **nested}
+
+
+def path() -> Path:
+    """The manifest beside the installed package, or at the top of a checkout."""
+    installed = Path(__file__).with_name("weights_manifest.toml")
+    return installed if installed.is_file() else Path(__file__).parents[1] / "weights_manifest.toml"
+
+
+@cache
+def entries() -> tuple[WeightsEntry, ...]:
+    """Every entry of the project's manifest, in its order."""
+    return parse(path().read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> tuple[WeightsEntry, ...]:
+    """The entries of a manifest.
+
+    Raises:
+        UsageError: It is not TOML, or a key or value is not one that a manifest has.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the weights manifest is not TOML: {error}") from error
+    _check_keys(data, ("preprocessing", "weights"), "the weights manifest")
+    try:
+        presets = {name: Preprocessing.from_dict(values) for name, values in data.get("preprocessing", {}).items()}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the weights manifest: {error}") from error
+    found = tuple(_entry(values, presets) for values in data.get("weights", []))
+    names = [entry.name for entry in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"the weights manifest has {', '.join(sorted(twice))} twice")
+    return found
+
+
+def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> WeightsEntry:
+    where = f"weights {values.get('name', '?')}"
+    known = {f.name: f for f in fields(WeightsEntry)}
+    _check_keys(values, [*(known.keys() - {"source"}), "hub", "url"], where)
+    if len({"hub", "url"} & set(values)) != 1:
+        raise UsageError(f"{where}: exactly one of hub and url says where they are")
+    required = {name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
+    if missing := sorted(required - {"source"} - set(values)):
+        raise UsageError(f"{where}: {missing[0]} is missing")
+    choices = {"format": get_args(Format), "role": get_args(Role), "labels": LABEL_SETS, "preprocessing": presets}
+    plain = {key: value for key, value in values.items() if key not in ("hub", "url")}
+    for key, value in plain.items():
+        if key in choices and value not in choices[key]:
+            raise UsageError(f"{where}: {key} is {value!r}", _did_you_mean(str(value), choices[key]))
+        if not isinstance(value, KINDS.get(key, str)):
+            raise UsageError(f"{where}: {key} cannot be {value!r}")
+    return WeightsEntry(source=_source(values, where), **plain | {"preprocessing": presets[values["preprocessing"]]})
+
+
+def _source(values: dict[str, Any], where: str) -> HubFile | WebFile:
+    if "url" in values:
+        return WebFile(str(values["url"]))
+    _check_keys(values["hub"], [f.name for f in fields(HubFile)], where)
+    try:
+        return HubFile(**values["hub"])
+    except TypeError as error:
+        raise UsageError(f"{where}: hub needs repo, revision and file") from error
+
+
+def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    known = list(known)
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{where} has an unknown key {key!r}", _did_you_mean(key, known))
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    near = get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+
+
+def resolve(reference: str) -> WeightsEntry:
+    """The entry that `--model` names: VARIANT (its default weights) or VARIANT@CHOICE.
+
+    Raises:
+        UsageError: There is no such variant, or it has weights but not that choice.
+        WeightsError: No weights of the variant exist.
+    """
+    name, _, choice = reference.partition("@")
+    variant = variants.get(name).name
+    of_variant = [e for e in entries() if e.variant == variant and e.role == "segmentation"]
+    if not of_variant:
+        return _no_weights(variant)
+    return _chosen(of_variant, choice, variant)
+
+
+def backbone(kind: str) -> WeightsEntry:
+    """The ImageNet weights of a kind of backbone; WeightsError where none exist."""
+    found = [e for e in entries() if e.variant == kind and e.role == "backbone" and e.default]
+    if not found:
+        known = ", ".join(e.variant for e in entries() if e.role == "backbone")
+        raise WeightsError(f"no ImageNet weights of a {kind} backbone are known", f"They exist for {known}.")
+    return found[0]
+
+
+def _chosen(of_variant: list[WeightsEntry], choice: str, variant: str) -> WeightsEntry:
+    for entry in of_variant:
+        if entry.name == f"{variant}@{choice}" or (not choice and entry.default):
+            return entry
+    names = [entry.name for entry in of_variant]
+    if not choice:
+        raise UsageError(f"{variant} has several weights", f"Choose {' or '.join(names)}.")
+    near = get_close_matches(f"{variant}@{choice}", names, n=1) or names
+    raise UsageError(f"{variant} has no weights {choice!r}", f"Did you mean {' or '.join(near)}?")
+
+
+def _no_weights(variant: str) -> WeightsEntry:
+    known = sorted({e.variant for e in entries() if e.role == "segmentation"})
+    raise WeightsError(
+        f"no trained weights of {variant} are known",
+        f"They exist for {', '.join(known)}; or train your own and give --weights FILE.",
+    )
