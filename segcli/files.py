@@ -1,0 +1,305 @@
+"""Which files to read, what their outputs are called, and how an output is written whole or not at all."""
+
+# os.path's tests answer False for looping links and overlong names, where pathlib's raise, and its abspath follows no
+# link, as names of outputs need it.
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH120
+
+import hashlib
+import os
+import unicodedata
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from uuid import uuid4
+
+from segcli import formats
+from segcli.errors import UsageError
+
+RESULT_FILES = ("manifest.jsonl", "run.toml")
+"""A folder that holds all of these holds results of segcli and is never read as input."""
+
+PARTIAL = ".segcli-{}.part"
+"""The name of a file that is being written; one that a killed run left behind is hidden and so never read."""
+
+NAME_BYTES = 200
+"""A longer output name is shortened, so that a suffix still fits into the 255 bytes of a file name."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read.
+
+    Attributes:
+        path: Where it is, spelled as the user reached it.
+        tree: The place of its outputs below an output folder, without a suffix; unique in its run, never absolute,
+            never with a "..".
+    """
+
+    path: Path
+    tree: PurePosixPath
+
+    def output(self, folder: Path, suffix: str) -> Path:
+        """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""
+        return folder.joinpath(*self.tree.parts[:-1], self.tree.name + suffix)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the inputs of a run come to.
+
+    Attributes:
+        files: The files to read, in the order of their trees.
+        ignored: How many files inside folders have no signature of a picture format that segcli reads.
+        results: How many files were named, but lie among results of segcli and are not read.
+    """
+
+    files: tuple[Source, ...]
+    ignored: int
+    results: int
+
+
+def shown(path: str | Path) -> str:
+    r"""The path on one line: whatever would not print, a line break say, as its escape (`\n`)."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+
+
+def list_from(stream: BinaryIO) -> list[str]:
+    """The paths that a list holds, one a line, or ended by NUL as `find -print0` writes them; empty ones left out."""
+    data = stream.read()
+    separator = b"\0" if b"\0" in data else b"\n"
+    return [os.fsdecode(line) for line in (part.rstrip(b"\r") for part in data.split(separator)) if line]
+
+
+def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
+    """Find the pictures among files, folders and patterns.
+
+    A folder is read with all its sub-folders, each real folder once, so that links cannot loop; hidden files and
+    folders (a leading ".") are skipped. A pattern (`*`, `?`, `[...]`, `**`) that the shell left alone is expanded
+    here, unless a file of that very name exists. Inside folders and patterns the content decides what a picture is;
+    a file that was named itself is always returned, and reading it tells what is wrong with it. So is a sub-folder
+    that cannot be listed. A file that is reached twice is returned once. The output folder and folders with
+    results of an earlier run (`RESULT_FILES`) are left out.
+
+    Args:
+        inputs: Paths or patterns.
+        output: The folder that results will go to; it need not exist.
+
+    Raises:
+        UsageError: A path is not there, a pattern matches nothing, or a folder holds results of segcli.
+    """
+    search = _Search(output)
+    for text in map(str, inputs):
+        search.add(text)
+    inside = [path for real, path in search.inside.items() if real not in search.named]
+    pictures = [path for path in inside if _is_picture(path)]
+    files = [*search.named.values(), *pictures]
+    sources = (Source(path, tree) for path, tree in zip(files, _trees(files, search.roots), strict=True))
+    ordered = sorted(sources, key=lambda source: source.tree.parts)
+    return Found(tuple(ordered), len(inside) - len(pictures), len(search.results))
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at `path` complete, or not at all; missing folders are made.
+
+    What was written goes to a file of another name in the same folder, which takes the place of `path` when the block
+    ends and vanishes when it raises. OSError (a full disk, a folder without write permission) is the caller's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(PARTIAL.format(uuid4().hex))
+    try:
+        with partial.open("xb") as file:
+            yield file
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+class _Search:
+    """The files that inputs lead to, by their real paths, and the folders their trees start from."""
+
+    def __init__(self, output: Path | None):
+        self.named: dict[str, Path] = {}
+        self.inside: dict[str, Path] = {}
+        self.results: set[str] = set()
+        self.roots: list[str] = []
+        self._folders: set[str] = set()
+        self._is_result = _result_test(output)
+
+    def add(self, text: str) -> None:
+        path = Path(text)
+        if not text:
+            raise UsageError("an input is an empty name", "Is a variable of the shell not set?")
+        if os.path.isdir(path):
+            self._add_folder(path, root=path)
+        elif os.path.lexists(path):
+            self._add_file(path, path.parent, self.named)
+        elif _is_pattern(text):
+            self._add_pattern(path)
+        else:
+            raise UsageError(f"{shown(path)} is not there", _nearest(path))
+
+    def _add_pattern(self, pattern: Path) -> None:
+        fixed = next(i for i, part in enumerate(pattern.parts) if _is_pattern(part))
+        root, rest = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
+        try:
+            matches = [path for path in sorted(root.glob(str(rest))) if not _is_hidden(path.relative_to(root))]
+        except ValueError as error:  # Python before 3.13 takes `**` only as a whole part of a path
+            raise UsageError(f"{shown(pattern)} is no valid pattern: {error}") from None
+        if not matches:
+            raise UsageError(f"nothing matches {shown(pattern)}", f"Does {shown(root.absolute())} hold the files?")
+        for path in matches:
+            if os.path.isdir(path):
+                self._add_folder(path, root)
+            else:
+                self._add_file(path, root, self.inside)
+
+    def _add_folder(self, folder: Path, root: Path) -> None:
+        if folder == root and self._is_result(os.path.realpath(folder)):
+            hint = "Name the folder of the photos, and with --output a folder outside it."
+            raise UsageError(
+                f"{shown(folder)} is, or lies in, a folder for results, which is never read as input", hint
+            )
+        self.roots.append(os.path.abspath(root))
+        for path in _walk(folder, self._folders, self._is_result):
+            self._keep(path, self.inside)
+
+    def _add_file(self, path: Path, root: Path, files: dict[str, Path]) -> None:
+        real = os.path.realpath(path)
+        if self._is_result(os.path.dirname(real)):
+            self.results.add(real)
+            return
+        self.roots.append(os.path.abspath(root))
+        self._keep(path, files)
+
+    def _keep(self, path: Path, files: dict[str, Path]) -> None:
+        real = os.path.realpath(path)
+        if real not in files or files[real].is_symlink():
+            files[real] = path
+
+
+def _walk(folder: Path, seen: set[str], is_result: Callable[[str], bool]) -> Iterator[Path]:
+    """Every file below `folder` that is not hidden; linked folders last, so that real ones keep their names."""
+    folders, linked = deque([folder]), deque[Path]()
+    while folders or linked:
+        here = (folders or linked).popleft()
+        real = os.path.realpath(here)
+        if real in seen or is_result(real):
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(here.iterdir())
+        except OSError:
+            yield here
+            continue
+        for path in entries:
+            if path.name.startswith("."):
+                continue
+            if os.path.isdir(path):
+                (linked if path.is_symlink() else folders).append(path)
+            elif os.path.isfile(path):
+                yield path
+
+
+def _result_test(output: Path | None) -> Callable[[str], bool]:
+    """A test whether a real folder is, or lies in, the output folder or one with results of an earlier run."""
+    real_output = None if output is None else os.path.realpath(output)
+
+    @cache
+    def is_result(folder: str) -> bool:
+        if folder == real_output or all(os.path.isfile(Path(folder, name)) for name in RESULT_FILES):
+            return True
+        parent = os.path.dirname(folder)
+        return parent != folder and is_result(parent)
+
+    return is_result
+
+
+def _is_pattern(text: str) -> bool:
+    return any(character in text for character in "*?[")
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether the content is of a format that segcli reads; what cannot be read is one until the reader says why."""
+    try:
+        with path.open("rb") as file:
+            known = formats.sniff(file.read(formats.HEAD))
+    except OSError:
+        return True
+    return known is not None and bool(known.pillow)
+
+
+def _nearest(path: Path) -> str:
+    """The hint for a path that is not there: the nearest name in the deepest folder that is."""
+    absolute = path.absolute()
+    missing = next(part for part in (*reversed(absolute.parents), absolute) if not os.path.exists(part))
+    try:
+        near = get_close_matches(missing.name, [path.name for path in missing.parent.iterdir()], n=1)
+    except OSError:
+        near = []
+    if near:
+        return f"Did you mean {shown(path.parent / near[0] if missing == absolute else missing.with_name(near[0]))}?"
+    return f"{shown(missing.parent)} has nothing of that name."
+
+
+def _trees(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
+    """The outputs' place for each file: its path below the deepest folder that holds all roots, without the suffix.
+
+    Where two outputs of a folder would meet (`x.jpg` and `x.png`, or `x.jpg` and a folder `x.png`), both files keep
+    their suffix; where that does not part them (`x.jpg` and `X.jpg` on a disk that ignores case), both get a hash.
+    """
+    places = _places(files, roots)
+    folders = {_key(name) for folder in {p for place in places for p in place.parents} for name in _stems(folder)}
+    effort = [0] * len(places)
+    while True:
+        trees = [_spell(place, level) for place, level in zip(places, effort, strict=True)]
+        keys = [_key(tree) for tree in trees]
+        counts = Counter(keys)
+        clashes = [i for i, key in enumerate(keys) if effort[i] < 2 and (counts[key] > 1 or key in folders)]
+        if not clashes:
+            return trees
+        for i in clashes:
+            effort[i] += 1
+
+
+def _places(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
+    """Each file's path below the deepest folder that holds all roots; below its drive's letter where none does."""
+    absolute = [Path(os.path.abspath(path)) for path in files]
+    try:
+        base = os.path.commonpath(roots)
+    except ValueError:  # no roots at all, or several Windows drives
+        return [PurePosixPath(path.drive.strip(":\\/"), *path.parts[1:]) for path in absolute]
+    return [PurePosixPath(*path.relative_to(base).parts) for path in absolute]
+
+
+def _spell(place: PurePosixPath, effort: int) -> PurePosixPath:
+    """The output's name: the stem (effort 0), the whole name (1), or that with a hash (2 and for overlong names)."""
+    name = place.name if effort else place.stem
+    encoded = os.fsencode(name)
+    if effort < 2 and len(encoded) <= NAME_BYTES:
+        return place.with_name(name)
+    mark = hashlib.sha256(os.fsencode(str(place))).hexdigest()[:12]
+    kept = encoded[: NAME_BYTES - len(mark) - 1].decode(errors="ignore")
+    return place.with_name(f"{kept}-{mark}")
+
+
+def _stems(folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Every name that a suffix could turn into this folder's: `a.b` for a folder `a.b.png`, and `a`."""
+    for i, character in enumerate(folder.name):
+        if character == "." and i > 0:
+            yield folder.with_name(folder.name[:i])
+
+
+def _key(tree: PurePosixPath) -> str:
+    """Equal for paths that some file system takes for the same one."""
+    return unicodedata.normalize("NFC", str(tree).casefold())
