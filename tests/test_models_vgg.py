@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from calibration import relative_difference
 
-from segcli.models.vgg import VGG
+from segcli.models.vgg import VGG16
 from segcli.variants import BackboneSpec
 
 CAFFE = BackboneSpec("vgg16", pool_ceil=True)
@@ -22,7 +22,7 @@ def lively(network):
 
 def test_features_equal_timm_with_pool_kernel_2():
     theirs = lively(timm.create_model("vgg16", num_classes=0))
-    ours = VGG(IMAGENET, 32).eval()
+    ours = VGG16(IMAGENET, 32).eval()
     ours.features.load_state_dict(theirs.features.state_dict())
     photo = torch.randn(1, 3, 75, 97)
     with torch.no_grad():
@@ -30,7 +30,7 @@ def test_features_equal_timm_with_pool_kernel_2():
 
 
 def test_output_stride_8_is_caffes_deeplab():
-    network = lively(VGG(CAFFE, 8))
+    network = lively(VGG16(CAFFE, 8))
     photo = torch.randn(1, 3, 65, 57)
     weights = iter(network.features.state_dict().values())
     x = photo
@@ -45,13 +45,13 @@ def test_output_stride_8_is_caffes_deeplab():
 @pytest.mark.parametrize(("side", "expected"), [(321, 41), (320, 41), (306, 40), (513, 65), (33, 5)])
 def test_caffe_rounds_sides_up(side, expected):
     with torch.device("meta"):
-        assert VGG(CAFFE, 8)(torch.empty(1, 3, side, side))[0].shape == (1, 512, expected, expected)
+        assert VGG16(CAFFE, 8)(torch.empty(1, 3, side, side))[0].shape == (1, 512, expected, expected)
 
 
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 def test_one_set_of_weights_serves_every_output_stride(output_stride):
     with torch.device("meta"):
-        network = VGG(CAFFE, output_stride)
-        network.load_state_dict(VGG(CAFFE, 8).state_dict())
+        network = VGG16(CAFFE, output_stride)
+        network.load_state_dict(VGG16(CAFFE, 8).state_dict())
         side = network(torch.empty(1, 3, 321, 321))[0].shape[-1]
     assert side == {8: 41, 16: 21, 32: 11}[output_stride]

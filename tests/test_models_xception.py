@@ -62,9 +62,9 @@ def test_taps_are_the_second_pointwise_before_relu_at_strides_4_and_8(kind, conv
 
 def test_taps_follow_the_spec():
     network = Xception(spec("xception41", taps=()), 16).eval()
-    assert (network.tap_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((), 1)
+    assert (network.low_level_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((), 1)
     network = Xception(spec("xception41", taps=("conv2",)), 16).eval()
-    assert (network.tap_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((256,), 2)
+    assert (network.low_level_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((256,), 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,7 @@ GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """(channels, convolutions) of each group; a max pooling ends it."""
 
 
-class VGG(nn.Module):
+class VGG16(nn.Module):
     """The thirteen convolutions and five poolings of VGG-16.
 
     A pooling that would exceed `output_stride` keeps the side, and the convolutions after it are dilated instead: at
@@ -24,11 +24,11 @@ class VGG(nn.Module):
 
     Attributes:
         channels: Of the last features.
-        tap_channels: None, since no published decoder reads a VGG.
+        low_level_channels: None, since no published decoder reads a VGG.
     """
 
     channels = 512
-    tap_channels = ()
+    low_level_channels = ()
 
     def __init__(self, spec: BackboneSpec, output_stride: int):
         super().__init__()

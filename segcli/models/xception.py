@@ -84,7 +84,7 @@ class Xception(nn.Module):
 
     Attributes:
         channels: Of the last features.
-        tap_channels: Of each tap in `spec.taps`.
+        low_level_channels: Of each tap in `spec.taps`.
     """
 
     channels = 2048
@@ -94,7 +94,7 @@ class Xception(nn.Module):
         blocks = FLOWS[spec.kind]
         strided = [index for index, block in enumerate(blocks) if block.stride > 1]
         self.tap_blocks = tuple({"conv2": strided[1], "conv3": strided[2]}[tap] for tap in spec.taps)
-        self.tap_channels = tuple(blocks[index].widths[1] for index in self.tap_blocks)
+        self.low_level_channels = tuple(blocks[index].widths[1] for index in self.tap_blocks)
 
         eps = spec.bn_eps
         self.stem = nn.Sequential(ConvBN(3, 32, 3, stride=2, eps=eps), ConvBN(32, 64, 3, eps=eps))
