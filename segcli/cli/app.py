@@ -1,0 +1,68 @@
+"""The `segcli` program: its commands, and the one place where an error becomes a line and an exit code."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from segcli import __version__
+from segcli.cli import options, predict
+from segcli.cli.display import Display
+from segcli.errors import SegcliError
+
+
+class ErrorsAsLines(TyperGroup):
+    """Ends every foreseen error with one line and its exit code; a traceback only with SEGCLI_DEBUG=1."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command; its arguments are still unparsed here, so `--json` is looked up by hand."""
+        display = Display(as_json="--json" in ctx.args)
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            is_typers_own = hasattr(error, "exit_code") and not isinstance(error, SegcliError)
+            if is_typers_own or isinstance(error, typer.Abort) or os.environ.get("SEGCLI_DEBUG") == "1":
+                raise
+            known = error if isinstance(error, SegcliError) else _unforeseen(error)
+            display.error(known)
+            raise typer.Exit(known.exit_code) from None
+
+
+def _unforeseen(error: Exception) -> SegcliError:
+    """An error that nobody foresaw: the machine's, or a bug."""
+    text = str(error).strip().splitlines()
+    line = text[0] if text else "no details"
+    if isinstance(error, MemoryError) or "out of memory" in line.lower():
+        return SegcliError("out of memory", "Use a smaller --size or --batch, or --device cpu.")
+    if isinstance(error, OSError) and error.strerror:
+        line = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return SegcliError(f"{type(error).__name__}: {line}", "Set SEGCLI_DEBUG=1 to see where it happened.")
+
+
+app = typer.Typer(
+    name="segcli",
+    cls=ErrorsAsLines,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
+
+
+@app.callback()
+def root(version: options.Version = False) -> None:
+    """Label every pixel of your photos: DeepLab v1 to v3+ and the fully connected CRF."""
+    if version:
+        Display().data(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the console script and of `python -m segcli`."""
+    if sys.platform == "win32":
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # names may hold anything
+    app(prog_name="segcli")

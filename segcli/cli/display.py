@@ -1,0 +1,88 @@
+"""The only place that prints: data on stdout, progress and hints on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars, printable
+from segcli.errors import SegcliError
+
+
+class Display:
+    """How one command speaks.
+
+    Args:
+        as_json: One JSON object on stdout, nothing else there.
+        quiet: Errors only.
+    """
+
+    def __init__(self, as_json: bool = False, quiet: bool = False):
+        self.as_json = as_json
+        self.quiet = quiet
+        self.out = Console(soft_wrap=True, highlight=False)
+        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+    def data(self, text: str) -> None:
+        """A result in words, on stdout; left out with --json."""
+        if not self.as_json:
+            sys.stdout.write(printable(text) + "\n")
+
+    def table(self, table: Table) -> None:
+        """A result as a table, on stdout; left out with --json."""
+        if not self.as_json:
+            Console(highlight=False).print(table)
+
+    def json(self, value: dict) -> None:
+        """The one JSON object of --json; without it, nothing."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value) + "\n")
+
+    def say(self, text: str, style: str = "") -> None:
+        """A remark for people, on stderr."""
+        if not self.quiet:
+            self.err.print(Text(printable(text), style))
+
+    def warn(self, text: str) -> None:
+        """A remark that deserves attention, on stderr."""
+        if not self.quiet:
+            self.err.print(Text.assemble(("warning: ", "yellow"), printable(text)))
+
+    def error(self, error: SegcliError) -> None:
+        """What went wrong and what to do next, on stderr; with --json on stdout too."""
+        self.err.print(Text.assemble(("error: ", "bold red"), printable(error.message)))
+        if error.hint:
+            self.err.print(Text(f"       {printable(error.hint)}"))
+        self.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+
+    @contextmanager
+    def counting(self, total: int, verb: str, unit: str = "images") -> Iterator[Counter]:
+        """Progress over a known number of things, with rate and time left."""
+        if self.quiet or total == 0:
+            yield Counter(self.say)
+        elif self.err.is_terminal:
+            with bar(self.err, unit) as progress:
+                yield BarCounter(self.say, progress, progress.add_task(verb, total=total))
+        else:
+            yield LineCounter(self.say, total, verb, unit)
+
+    @contextmanager
+    def downloading(self) -> Iterator[Downloads]:
+        """Progress of downloads, one bar a file; call it with (name, bytes done, bytes in all or None)."""
+        if self.quiet or not self.err.is_terminal:
+            yield Downloads(self.say)
+        else:
+            with download_bars(self.err) as progress:
+                yield DownloadBars(self.say, progress)
+
+
+def columns(*headings: str, right: Iterable[str] = ()) -> Table:
+    """An empty table in the house's look; the headings named in `right` are numbers."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", no_wrap=heading in right)
+    return table

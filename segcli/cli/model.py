@@ -1,0 +1,81 @@
+"""From --model, --weights, --device and the protocol options to a Segmenter, the same way for every command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segcli import manifest
+from segcli.cli.display import Display
+from segcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from segcli.inference import Segmenter
+    from segcli.weights import LoadedModel
+
+DEFAULT_MODEL = "v3-mobilenetv2"
+
+
+def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MODEL) -> str | Path:
+    """What `weights.load` shall load; fails before torch is imported where the manifest has no such weights."""
+    if weights is not None:
+        if model is not None:
+            raise UsageError("--model and --weights exclude each other", "A checkpoint knows its own model.")
+        if not weights.is_file():
+            raise UsageError(f"--weights {weights}: no such file", "Give the path of a .safetensors checkpoint.")
+        return weights
+    return manifest.resolve(model or default).name
+
+
+def load(source: str | Path, output_stride: int | None, display: Display) -> LoadedModel:
+    """Load a model, fetching its weights with a progress bar where need be."""
+    from segcli import weights
+
+    with display.downloading() as progress:
+        return weights.load(source, output_stride, progress=progress)
+
+
+def segmenter(
+    source: str | Path,
+    display: Display,
+    *,
+    device: str,
+    output_stride: int | None,
+    size: int | None,
+    multi_scale: bool,
+    flip: bool,
+) -> Segmenter:
+    """A Segmenter by the options that commands share; the device is announced first."""
+    from segcli import devices
+    from segcli.inference import MULTI_SCALE, Segmenter
+
+    chosen = devices.choose(device)
+    display.say(f"device {devices.describe(chosen)}", "dim")
+    model = load(source, output_stride, display)
+    scales = MULTI_SCALE if multi_scale else (1.0,)
+    result = Segmenter(model, chosen, scales=scales, flip=flip, size=size)
+    display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}", "dim")
+    return result
+
+
+def recipe(segmenter: Segmenter) -> dict:
+    """The model and the protocol as TOML-plain values: with them the same masks can be made again."""
+    model = segmenter.model
+    return {
+        "model": {
+            "name": model.spec.name,
+            "labels": model.labels.name,
+            "output_stride": model.output_stride,
+            "weights": model.provenance,
+        },
+        "protocol": {"scales": list(segmenter.scales), "flip": segmenter.flip},
+        "preprocessing": asdict(segmenter.preprocessing),
+    }
+
+
+def provenance(segmenter: Segmenter) -> dict[str, str]:
+    """What every mask says about its origin, in its text chunks."""
+    model = segmenter.model
+    return {"segcli:model": model.spec.name, "segcli:weights": json.dumps(model.provenance)}

@@ -1,0 +1,103 @@
+"""`segcli predict`: photos in, masks and overlays out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from segcli import files
+from segcli.cli import model as models
+from segcli.cli import options
+from segcli.cli.display import Display
+from segcli.cli.run import Run
+from segcli.errors import InputError
+from segcli.files import Found, Source
+from segcli.images import MAX_PIXELS, Photo, read_rgb
+
+KINDS = ("mask", "overlay", "probs")
+
+EXAMPLES = """\
+[bold]Examples[/bold]\n
+segcli predict photos/\n
+segcli predict photos/ holiday.jpg 'more/**/*.png' -o out --model v3plus-xception\n
+ls *.jpg | segcli predict - --json > result.json
+"""
+
+
+def predict(
+    inputs: options.Inputs,
+    output: options.Output = Path("segmented"),
+    model: options.Model = None,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    batch: options.Batch = 1,
+    output_stride: options.OutputStride = None,
+    size: options.Size = None,
+    multi_scale: options.MultiScale = False,
+    flip: options.Flip = False,
+    value_range: Annotated[
+        str | None,
+        Option("--range", metavar="auto|LO:HI", help="Values of 16-bit photos that become black and white."),
+    ] = None,
+    max_pixels: Annotated[
+        int, Option("--max-pixels", min=1, help="Refuse photos with more pixels than this.")
+    ] = MAX_PIXELS,
+    save: Annotated[
+        str, Option("--save", help=f"Any of {', '.join(KINDS)}.", rich_help_panel=options.OUTPUT)
+    ] = "mask,overlay",
+    overlay_size: Annotated[
+        int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=options.OUTPUT)
+    ] = 1920,
+    verify: Annotated[
+        bool,
+        Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=options.OUTPUT),
+    ] = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Label every pixel of photos: a mask, an overlay and the class areas of each.
+
+    Writes OUTPUT/masks (palette PNG), OUTPUT/overlays (JPEG), areas.csv, manifest.jsonl and run.toml. A second run
+    does only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why.
+    """
+    display = Display(as_json, quiet)
+    kinds = options.choices(save, KINDS, "--save")
+    working_size, bounds = options.working_size(size), options.value_range(value_range)
+    found = _find(inputs, output)
+    source = models.reference(model, weights)
+    segmenter = models.segmenter(
+        source,
+        display,
+        device=device,
+        output_stride=output_stride,
+        size=working_size,
+        multi_scale=multi_scale,
+        flip=flip,
+    )
+
+    from segcli import folder
+    from segcli.outputs import Outputs
+
+    def read(photo: Source) -> Photo:
+        return read_rgb(photo.path, value_range=bounds, max_pixels=max_pixels)
+
+    outputs = Outputs(output, segmenter.model.labels, kinds, models.provenance(segmenter), overlay_size)
+    run = Run(display, outputs, {**models.recipe(segmenter), "input": {"range": value_range}}, inputs)
+    todo = run.plan(found, verify)
+    stages = folder.Stages(read, folder.network(segmenter))
+    run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
+    raise typer.Exit(run.finish(found, todo))
+
+
+def _find(inputs: list[str], output: Path) -> Found:
+    """The photos to work on; `-` among the inputs stands for the list on stdin."""
+    named = [name for text in inputs for name in (files.list_from(sys.stdin.buffer) if text == "-" else [text])]
+    found = files.find(named, output)
+    if not found.files:
+        ignored = f" ({found.ignored} other files ignored)" if found.ignored else ""
+        raise InputError(f"no photos in {', '.join(inputs)}{ignored}", "Name photos or a folder of photos.")
+    return found

@@ -1,0 +1,96 @@
+"""A run that fills an output folder: what is to do, run.toml, progress, areas.csv and the last line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tomli_w
+
+from segcli import __version__
+from segcli.cli.display import Display
+from segcli.errors import DONE as EXIT_DONE
+from segcli.errors import FAILED as EXIT_FAILED
+from segcli.errors import SOME_INPUTS_FAILED
+from segcli.files import Found, Source, write_whole
+from segcli.ledger import DONE, Record, fingerprint, open_folder, write_areas
+
+if TYPE_CHECKING:
+    from segcli.outputs import Outputs
+
+
+class Run:
+    """One command's work on an output folder.
+
+    Args:
+        display: How to speak.
+        outputs: What is written for each photo, and where.
+        recipe: Everything that decides the outputs, as TOML-plain values.
+        inputs: The inputs as typed, for run.toml.
+    """
+
+    def __init__(self, display: Display, outputs: Outputs, recipe: dict, inputs: list[str]):
+        self.display = display
+        self.folder: Path = outputs.folder
+        self.outputs = outputs
+        chosen = {"save": sorted(outputs.kinds), "overlay_size": outputs.overlay_size}
+        self.recipe = _stated({**recipe, "outputs": chosen})
+        self.inputs = inputs
+        self.settings = fingerprint(self.recipe)
+        self.ledger = open_folder(self.folder)
+
+    def plan(self, found: Found, verify: bool) -> list[Source]:
+        """The photos that the ledger does not prove done; writes run.toml."""
+        started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0), "inputs": self.inputs}
+        with write_whole(self.folder / "run.toml") as file:
+            file.write(tomli_w.dumps({**started, **self.recipe}).encode("utf-8", "backslashreplace"))
+        return self.ledger.to_do(found.files, self.settings, verify)
+
+    def follow(self, records: Iterable[Record], total: int, verb: str = "segmenting") -> None:
+        """Draw progress while the records come in."""
+        with self.display.counting(total, verb) as counter:
+            for record in records:
+                counter.advance()
+                for note in record.notes:
+                    counter.remark(f"{record.input}: {note}")
+                if record.error:
+                    counter.remark(f"failed: {record.input}: {record.error}", "red")
+
+    def finish(self, found: Found, todo: list[Source]) -> int:
+        """Write areas.csv, say what was done, and give the exit code."""
+        done = (record for record in self.ledger.records.values() if record.status == DONE)
+        write_areas(self.folder / "areas.csv", done)
+        records = [self.ledger.records[source.tree.as_posix()] for source in found.files]
+        failed = sum(record.status != DONE for record in records)
+        counts = {
+            "segmented": len(todo) - failed,
+            "skipped": len(records) - len(todo),
+            "failed": failed,
+            "ignored": found.ignored,
+        }
+        self.display.data(_sentence(counts, self.folder))
+        code = EXIT_DONE if not failed else EXIT_FAILED if failed == len(records) else SOME_INPUTS_FAILED
+        images = [asdict(record) for record in records]
+        self.display.json({"output": str(self.folder), **counts, "exit_code": code, "images": images})
+        return code
+
+
+def _sentence(counts: dict[str, int], folder: Path) -> str:
+    parts = [f"{counts['segmented']} segmented"]
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} done before")
+    if counts["failed"]:
+        parts.append(f"{counts['failed']} failed (why: {folder / 'manifest.jsonl'})")
+    if counts["ignored"]:
+        parts.append(f"{counts['ignored']} other files ignored")
+    return f"{', '.join(parts)}: {folder}"
+
+
+def _stated(values: dict) -> dict:
+    """TOML has no null: what is not stated is left out."""
+    return {
+        key: _stated(value) if isinstance(value, dict) else value for key, value in values.items() if value is not None
+    }

@@ -1,0 +1,50 @@
+"""Choosing the device: what was asked for or a clear refusal, never a silent fall back."""
+
+import torch
+
+from segcli.errors import DeviceError, UsageError
+
+
+def choose(name: str = "auto") -> torch.device:
+    """The device for "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises:
+        UsageError: That is no device's name.
+        DeviceError: The device was named and is not there; "auto" takes the CPU instead.
+    """
+    if name == "auto":
+        return torch.device(_best())
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise UsageError(f"no device is called {name!r}", "Use auto, cpu, cuda, cuda:N or mps.")
+    if device.type == "cuda":
+        _check_cuda(device)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("--device mps: this PyTorch sees no Apple GPU", "Use --device cpu.")
+    return device
+
+
+def _best() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _check_cuda(device: torch.device) -> None:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count == 0:
+        reason = "this PyTorch was built without CUDA" if torch.version.cuda is None else "no NVIDIA GPU can be used"
+        raise DeviceError(f"--device {device}: {reason}", "Use --device cpu, or run `nvidia-smi` to see the driver.")
+    if device.index is not None and device.index >= count:
+        raise DeviceError(f"--device {device}: only {count} GPU(s) are here", f"Use cuda:0 to cuda:{count - 1}.")
+
+
+def describe(device: torch.device) -> str:
+    """One phrase for people: `cuda:0 (NVIDIA H200, 139 GiB)` or `cpu (2 threads)`."""
+    if device.type == "cuda":
+        facts = torch.cuda.get_device_properties(device)
+        return f"{device} ({facts.name}, {facts.total_memory / 2**30:.0f} GiB)"
+    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)

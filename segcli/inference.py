@@ -1,0 +1,159 @@
+"""Segmenter: a photo in, its class scores at any size and its label map out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from segcli.preprocess import Enlargement, Geometry, at_size, enlargement, to_input
+from segcli.weights import LoadedModel
+
+MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+"""The scales of the papers' multi-scale evaluation (v3 section 4.1, v3+ section 4)."""
+
+STRIP_BYTES = 64 * 2**20
+"""Scores of a photo exist in bands of rows of at most about this size."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The network's opinion of one photo, kept at its own low resolution until somebody asks.
+
+    Attributes:
+        scores: float32 (1, K, h, w).
+        place: How the photo lay in the network's input.
+        align_corners: The spec's rule for enlarging the scores.
+        probabilities: Whether the scores are probabilities already; else they are logits.
+    """
+
+    scores: Tensor
+    place: Geometry
+    align_corners: bool
+    is_probability: bool = False
+
+    def probabilities(self, size: tuple[int, int] | None = None) -> Tensor:
+        """float32 (K, H, W), summing to 1 over K, at the photo's size or the (height, width) asked for."""
+        height, width = size or self.place.photo
+        scores = self._enlargement((height, width)).rows(0, height)[0]
+        return scores if self.is_probability else scores.softmax(0)
+
+    def labels(self) -> np.ndarray:
+        """The class of every pixel of the photo: (H, W), uint8, or uint16 where there are more than 256 classes."""
+        dtype = np.uint8 if self.scores.shape[1] <= 256 else np.uint16
+        height, width = self.place.photo
+        result = np.empty((height, width), dtype)
+        for start, scores in self._strips():
+            result[start : start + scores.shape[1]] = scores.argmax(0).cpu().numpy().astype(dtype)
+        return result
+
+    def _enlargement(self, size: tuple[int, int]) -> Enlargement:
+        return enlargement(self.scores, self.place, self.align_corners, size)
+
+    def _strips(self) -> Iterator[tuple[int, Tensor]]:
+        """Bands of full-size scores: the first row's index and (K, rows, W)."""
+        height, width = self.place.photo
+        enlarged = self._enlargement(self.place.photo)
+        rows = max(1, STRIP_BYTES // (4 * self.scores.shape[1] * width))
+        for start in range(0, height, rows):
+            yield start, enlarged.rows(start, min(start + rows, height))[0]
+
+
+def from_probabilities(probabilities: Tensor, photo: tuple[int, int]) -> Prediction:
+    """A Prediction for a photo of (height, width) from probabilities (K, h, w) of the whole photo at another size."""
+    size = (probabilities.shape[-2], probabilities.shape[-1])
+    return Prediction(probabilities.unsqueeze(0), Geometry(photo, size, size), align_corners=False, is_probability=True)
+
+
+class Segmenter:
+    """A model on a device, with the protocol to apply it by.
+
+    Args:
+        model: From `weights.load`.
+        device: Where the network runs.
+        scales: Each scale's probabilities are averaged; (1.0,) is the plain network.
+        flip: Average with the mirrored photo's probabilities too.
+        size: Working size in pixels instead of the weights' own; 0 keeps the photo's size.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        device: torch.device | str = "cpu",
+        *,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        size: int | None = None,
+    ):
+        self.model = model
+        self.device = torch.device(device)
+        self.scales = tuple(scales)
+        self.flip = flip
+        self.preprocessing = at_size(model.preprocessing, size)
+        self.network = model.network.to(self.device).eval()
+
+    def predict(self, photos: Sequence[np.ndarray]) -> list[Prediction]:
+        """Segment photos, uint8 (H, W, 3) each; the result does not depend on which photos share a call.
+
+        On the CPU they pass the network one at a time: a batch is no faster there, and
+        the order of its additions would change with its size. On a GPU, inputs of one size share a batch.
+        """
+        inputs = [to_input(photo, self.preprocessing) for photo in photos]
+        scores: list[Tensor | None] = [None] * len(inputs)
+        for members in self._batches([place.padded for _, place in inputs]):
+            batch = torch.cat([inputs[index][0] for index in members]).to(self.device)
+            for index, result in zip(members, self._scores(batch).split(1), strict=True):
+                scores[index] = result
+        align = self.model.spec.align_corners
+        return [
+            Prediction(result, place, align, is_probability=not self._is_plain)
+            for result, (_, place) in zip(scores, inputs, strict=True)
+            if result is not None
+        ]
+
+    def probabilities(self, photo: np.ndarray) -> Tensor:
+        """float32 (K, H, W) at the size of a uint8 (H, W, 3) photo."""
+        return self.predict([photo])[0].probabilities()
+
+    def labels(self, photo: np.ndarray) -> np.ndarray:
+        """The label map (H, W) of a uint8 (H, W, 3) photo."""
+        return self.predict([photo])[0].labels()
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.scales == (1.0,) and not self.flip
+
+    def _batches(self, shapes: list[tuple[int, int]]) -> list[list[int]]:
+        if self.device.type == "cpu":
+            return [[index] for index in range(len(shapes))]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, shape in enumerate(shapes):
+            groups.setdefault(shape, []).append(index)
+        return list(groups.values())
+
+    @torch.inference_mode()
+    def _scores(self, batch: Tensor) -> Tensor:
+        """Logits (N, K, h, w) of the plain network, or averaged probabilities (N, K, H', W')."""
+        if self._is_plain:
+            return self.network(batch).float()
+        total = torch.zeros((), device=self.device)
+        views = [(scale, mirrored) for scale in self.scales for mirrored in ((False, True) if self.flip else (False,))]
+        for scale, mirrored in views:
+            total = total + self._view(batch, scale, mirrored)
+        return total / len(views)
+
+    def _view(self, batch: Tensor, scale: float, mirrored: bool) -> Tensor:
+        """Probabilities (N, K, H', W') by way of a scaled and mirrored input; sides become int((d - 1) s + 1)."""
+        align = self.model.spec.align_corners
+        size = [batch.shape[-2], batch.shape[-1]]
+        view = batch
+        if scale != 1:
+            view = _resize(view, [int((side - 1) * scale + 1) for side in size], align)
+        logits = self.network(view.flip(-1) if mirrored else view).float()
+        return _resize(logits.flip(-1) if mirrored else logits, size, align).softmax(1)
+
+
+def _resize(picture: Tensor, size: list[int], align_corners: bool) -> Tensor:
+    return F.interpolate(picture, size=size, mode="bilinear", align_corners=align_corners)

@@ -1,0 +1,160 @@
+"""manifest.jsonl: one line per input, from which a later run knows what is done and what areas.csv holds."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from segcli.errors import SegcliError
+from segcli.files import Source, write_whole
+
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one input.
+
+    Attributes:
+        name: The input's place in the output tree, without suffix; the record's key.
+        input: The input's path as it was given or found.
+        status: "done" or "failed".
+        settings: Fingerprint of everything that decides the outputs; another one means that they are stale.
+        bytes, mtime_ns, sha256: The input as it was read.
+        width, height: The photo's size in pixels after its EXIF orientation.
+        outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size}.
+        areas: Class name -> pixels, for the classes that were found.
+        seconds: Stage ("read", "network", ...) -> seconds.
+        notes: What the user should know of this file though it could be used.
+        error: The one line that says why it failed.
+    """
+
+    name: str
+    input: str
+    status: str
+    settings: str = ""
+    bytes: int = 0
+    mtime_ns: int = 0
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    outputs: dict[str, dict] = field(default_factory=dict)
+    areas: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class Ledger:
+    """The manifest.jsonl of an output folder.
+
+    Lines are only ever appended; the last one for a name counts. A line that was torn by a crash is
+    passed over when reading, and completed by a newline before the next is written.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.path = folder / "manifest.jsonl"
+        self.records: dict[str, Record] = {}
+        if self.path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        for line in self.path.read_bytes().splitlines():
+            record = _parse(line)
+            if record is not None:
+                self.records[record.name] = record
+
+    def append(self, record: Record) -> None:
+        """Write a line through to the operating system at once, so that a killed run loses none."""
+        line = json.dumps(asdict(record)).encode()
+        with self.path.open("ab+") as file:
+            if file.tell() and not _ends_whole(file):
+                line = b"\n" + line
+            file.write(line + b"\n")
+        self.records[record.name] = record
+
+    def to_do(self, sources: Iterable[Source], settings: str, verify: bool = False) -> list[Source]:
+        """The sources whose outputs are not proved to stand."""
+        return [source for source in sources if not self.proves_done(source, settings, verify)]
+
+    def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
+        """Whether the outputs of a source stand as it and these settings would make them again.
+
+        Size and modification time decide; where they differ, or with `verify`, the content's hash does.
+        """
+        record = self.records.get(source.tree.as_posix())
+        if record is None or record.status != DONE or record.settings != settings or not self._stands(record):
+            return False
+        try:
+            facts = source.path.stat()
+            if not verify and (facts.st_size, facts.st_mtime_ns) == (record.bytes, record.mtime_ns):
+                return True
+            return facts.st_size == record.bytes and sha256(source.path) == record.sha256
+        except OSError:
+            return False
+
+    def _stands(self, record: Record) -> bool:
+        for output in record.outputs.values():
+            try:
+                if (self.folder / output["path"]).stat().st_size != output["bytes"]:
+                    return False
+            except (OSError, KeyError, TypeError):
+                return False
+        return True
+
+
+def _ends_whole(file: io.BufferedRandom) -> bool:
+    file.seek(-1, io.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def _parse(line: bytes) -> Record | None:
+    try:
+        data = json.loads(line)
+        return Record(**{**data, "notes": tuple(data.get("notes", ()))})
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(settings: dict) -> str:
+    """A short stable name for JSON-plain settings: equal settings, equal name."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def write_areas(path: Path, records: Iterable[Record]) -> None:
+    """areas.csv: image, class, pixels and per cent of the image; a row per class found, the largest first."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["image", "class", "pixels", "percent"])
+    for record in records:
+        total = record.width * record.height
+        for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1]):
+            table.writerow([record.input, name, pixels, f"{100 * pixels / total:.3f}"])
+    with write_whole(path) as file:
+        file.write(text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def open_folder(folder: Path) -> Ledger:
+    """The ledger of an output folder, which is made if need be.
+
+    Raises:
+        SegcliError: The folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(folder)
+        ledger.path.open("ab").close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise SegcliError(f"cannot write to {folder}: {reason}", "Name another folder with --output.") from error
+    return ledger

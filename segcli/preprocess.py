@@ -1,0 +1,159 @@
+"""The one pair that stands between photos and networks: `to_input` before, `undo` after."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from segcli.manifest import Preprocessing
+
+STRIDE = 32
+"""The largest output stride: sides of 32 n + 1 pixels give every stride whole, corner-aligned feature maps."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What `undo` needs to find every photo pixel again; all are (height, width) in pixels.
+
+    Attributes:
+        photo: The photo as decoded.
+        resized: The part of the network's input that holds the photo.
+        padded: The whole input, padding on the right and at the bottom included.
+    """
+
+    photo: tuple[int, int]
+    resized: tuple[int, int]
+    padded: tuple[int, int]
+
+
+def at_size(preprocessing: Preprocessing, size: int | None) -> Preprocessing:
+    """The same preprocessing at another working size; 0 keeps the photo's own ("full"), None changes nothing."""
+    if size is None:
+        return preprocessing
+    if size == 0:
+        pad = "none" if preprocessing.pad == "none" else "stride"
+        return replace(preprocessing, resize="none", size=0, pad=pad)
+    resize = "long" if preprocessing.resize == "none" else preprocessing.resize
+    return replace(preprocessing, resize=resize, size=size)
+
+
+def geometry(photo: tuple[int, int], preprocessing: Preprocessing) -> Geometry:
+    """Where a photo of (height, width) pixels ends up in the input."""
+    resized = _resized(photo, preprocessing)
+    return Geometry(photo, resized, _padded(resized, preprocessing))
+
+
+def _resized(photo: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
+    size = preprocessing.size
+    if preprocessing.resize == "none" or (preprocessing.resize == "long" and max(photo) <= size):
+        return photo
+    if preprocessing.resize == "warp":
+        return size, size
+    scale = size / (max(photo) if preprocessing.resize == "long" else min(photo))
+    return max(1, round(photo[0] * scale)), max(1, round(photo[1] * scale))
+
+
+def _padded(resized: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
+    if preprocessing.pad == "none":
+        return resized
+    if preprocessing.pad == "square":
+        return max(resized[0], preprocessing.size), max(resized[1], preprocessing.size)
+    height, width = (-(-(side - 1) // STRIDE) * STRIDE + 1 for side in resized)
+    return height, width
+
+
+def to_input(rgb: np.ndarray, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+    """A photo, uint8 (H, W, 3) red-green-blue, as the network's input.
+
+    Returns:
+        float32 (1, 3, H', W'), resized (bilinear, antialiased), normalised, then padded with the
+        normalised grey of the weights; and the geometry that leads back.
+    """
+    place = geometry(rgb.shape[:2], preprocessing)
+    photo = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    if place.resized != place.photo:
+        photo = transforms.resize(photo, list(place.resized), antialias=True)
+    return place_on_grey(normalise(photo, preprocessing), place, preprocessing), place
+
+
+def normalise(photo: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """A uint8 (3, h, w) RGB picture as float32 (1, 3, h, w) in the weights' channel order, mean and scale."""
+    mean = torch.tensor(preprocessing.mean).view(3, 1, 1)
+    std = torch.tensor(preprocessing.std).view(3, 1, 1)
+    normal = (photo.float() - mean) / std
+    return (normal.flip(0) if preprocessing.channels == "BGR" else normal).unsqueeze(0)
+
+
+def place_on_grey(normal: Tensor, place: Geometry, preprocessing: Preprocessing) -> Tensor:
+    """A normalised (1, 3, h, w) picture at the top left of a (1, 3, H', W') canvas of the padding's grey."""
+    if place.padded == place.resized:
+        return normal
+    grey = normalise(torch.full((3, 1, 1), 0, dtype=torch.uint8) + preprocessing.pad_value, preprocessing)
+    canvas = grey.expand(1, 3, *place.padded).clone()
+    canvas[..., : place.resized[0], : place.resized[1]] = normal
+    return canvas
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """Bilinear interpolation from a score map to photo pixels, ready to yield any band of rows.
+
+    Columns are interpolated once, on the score map's few rows; a row of the photo then costs one
+    blend of two such rows, so that a large photo never holds a full score volume.
+    """
+
+    wide: Tensor
+    above: Tensor
+    below: Tensor
+    weight: Tensor
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Scores (N, K, stop - start, W) of the photo's rows start..stop."""
+        above = self.wide.index_select(-2, self.above[start:stop])
+        below = self.wide.index_select(-2, self.below[start:stop])
+        return torch.lerp(above, below, self.weight[start:stop, None])
+
+
+def enlargement(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int]) -> Enlargement:
+    """Prepare `undo` for a picture of size (height, width) that shows the whole photo; scores are (N, K, h, w)."""
+    rows = _axis(size[0], place.resized[0], place.padded[0], scores.shape[-2], align_corners, scores.device)
+    left, right, weight = _axis(
+        size[1], place.resized[1], place.padded[1], scores.shape[-1], align_corners, scores.device
+    )
+    wide = torch.lerp(scores.index_select(-1, left), scores.index_select(-1, right), weight)
+    return Enlargement(wide, *rows)
+
+
+def undo(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int] | None = None) -> Tensor:
+    """Scores of the network's own resolution, (N, K, h, w), at every pixel of the photo.
+
+    The padding is left behind and the resize inverted in one bilinear interpolation.
+
+    Args:
+        scores: What the network returned for the input that `place` describes.
+        place: From `to_input`.
+        align_corners: Whether the first and last score lie on the centres of the first and last input pixels.
+        size: (height, width) of the result where it is not the photo's own.
+
+    Returns:
+        (N, K, H, W), of the scores' dtype.
+    """
+    height, width = size or place.photo
+    return enlargement(scores, place, align_corners, (height, width)).rows(0, height)
+
+
+def _axis(
+    pixels: int, resized: int, padded: int, scores: int, align_corners: bool, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """For one axis: the two neighbouring scores of each photo pixel and the weight of the second, float32."""
+    pixel = torch.arange(pixels, dtype=torch.float64)
+    inside = ((pixel + 0.5) * (resized / pixels) - 0.5).clamp(0, resized - 1)
+    if align_corners:
+        position = inside * ((scores - 1) / max(padded - 1, 1))
+    else:
+        position = ((inside + 0.5) * (scores / padded) - 0.5).clamp(0, scores - 1)
+    first = position.floor().long()
+    second = (first + 1).clamp(max=scores - 1)
+    return first.to(device), second.to(device), (position - first).float().to(device)
