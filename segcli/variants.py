@@ -32,8 +32,8 @@ class BackboneSpec:
         stem: ResNet's first layer, one 7x7 or TensorFlow's three 3x3 (64, 64, 128 channels: its "beta" form).
         stride_in: Which convolution of a ResNet block takes a stage's stride: the first 1x1 or the 3x3 of the stage's
             first unit, or the 3x3 of its last unit ("last-unit", TensorFlow).
-        first_unit_rate: Dilation of a dilated ResNet stage's first unit: the stage's own (Caffe, TensorFlow) or the
-            previous stage's (torchvision).
+        strided_unit_rate: Dilation of a ResNet unit whose stride was turned into dilation: the new rate (Caffe) or
+            still the previous one (torchvision, TensorFlow).
         multi_grid: Factors on the dilations of the last stage's units (v3 paper, section 3.2.1).
         extra_stages: Copies of ResNet's last stage in cascade, each at twice the rate (v3 paper, block5 to block7).
         pool_kernel: Of max pooling in VGG and in ResNet's stem; 2 or 3.
@@ -47,7 +47,7 @@ class BackboneSpec:
     bn_eps: float = 1e-5
     stem: Literal["7x7", "3x3x3"] = "7x7"
     stride_in: Literal["1x1", "3x3", "last-unit"] = "3x3"
-    first_unit_rate: Literal["own", "previous"] = "own"
+    strided_unit_rate: Literal["new", "previous"] = "previous"
     multi_grid: tuple[int, ...] = (1, 1, 1)
     extra_stages: int = 0
     pool_kernel: int = 3
@@ -201,30 +201,31 @@ V2_VGG16 = ModelSpec(
 )
 LARGE_FOV = BranchesSpec(rates=(12,), channels=1024)
 
-# v2: ResNet-101 (Table 4), in the Caffe layout, at three scales.
+# v2: ResNet-101 (Table 4), in the Caffe layout, at three scales; as the public reproduction enlarges.
 V2_RESNET101 = ModelSpec(
     "v2-resnet101",
     "v2",
-    BackboneSpec("resnet101", stride_in="1x1", pool_ceil=True),
+    BackboneSpec("resnet101", stride_in="1x1", strided_unit_rate="new", pool_ceil=True),
     BranchesSpec(rates=(6, 12, 18, 24)),
     scales=(0.5, 0.75),
+    align_corners=False,
     output_strides=(8,),
     output_stride=8,
 )
 
 # v3: ResNet as torchvision has it; `-mg124` is the paper's multi-grid, `-beta` TensorFlow's ResNet.
+RESNET50 = BackboneSpec("resnet50")
+RESNET101 = BackboneSpec("resnet101")
 TORCHVISION_ASPP = ASPPSpec(pool_first=False, extra_conv=True, dropout=0.5)
 V3_RESNET50 = ModelSpec(
     "v3-resnet50",
     "v3",
-    BackboneSpec("resnet50", first_unit_rate="previous"),
+    RESNET50,
     TORCHVISION_ASPP,
     align_corners=False,
     output_stride=8,
 )
-V3_RESNET101 = replace(V3_RESNET50, name="v3-resnet101", backbone=replace(V3_RESNET50.backbone, kind="resnet101"))
-RESNET50 = BackboneSpec("resnet50")
-RESNET101 = BackboneSpec("resnet101")
+V3_RESNET101 = replace(V3_RESNET50, name="v3-resnet101", backbone=RESNET101)
 BETA_RESNET101 = BackboneSpec("resnet101", stem="3x3x3", stride_in="last-unit", multi_grid=(1, 2, 4))
 V3_MG124 = ModelSpec("v3-resnet101-mg124", "v3", replace(RESNET101, multi_grid=(1, 2, 4)), ASPPSpec())
 CLASSIFIER = BranchesSpec(rates=(1,), kernel=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from segcli.convert import transformers
 from segcli.convert.names import Names
 from segcli.errors import UsageError, WeightsError
 from segcli.variants import ModelSpec
@@ -30,7 +31,9 @@ class Layout:
     transpose: Callable[[str, Tensor], Tensor] = lambda name, tensor: tensor
 
 
-LAYOUTS: dict[str, Layout] = {}
+LAYOUTS = {
+    "transformers": Layout(transformers.names),
+}
 
 
 def convert(tensors: Mapping[str, Tensor], layout: str, spec: ModelSpec) -> dict[str, Tensor]:

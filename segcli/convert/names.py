@@ -20,3 +20,8 @@ def bn(theirs: str, ours: str) -> Names:
 def dropped(*names: str) -> Names:
     """Tensors that we have no use for."""
     return dict.fromkeys(names)
+
+
+def conv_bn(theirs: tuple[str, str], ours: str) -> Names:
+    """The modules of a convolution and its normalisation, to our ConvBN `ours`."""
+    return conv(theirs[0], f"{ours}.conv") | bn(theirs[1], f"{ours}.bn")

@@ -3,6 +3,9 @@
 Names inside follow timm (`conv`, `bn`; `conv_dw`, `bn_dw`, `conv_pw`, `bn_pw`), so that its Xception fits key for key.
 """
 
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -140,3 +143,40 @@ def resize(x: Tensor, like: Tensor, align_corners: bool) -> Tensor:
     if x.shape[2:] == like.shape[2:]:
         return x
     return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=align_corners)
+
+
+class Step(NamedTuple):
+    """One layer's share of the way down: its stride, and the dilations before and after it."""
+
+    stride: int
+    rate_before: int
+    rate: int
+
+
+def down_to(output_stride: int, strides: Iterable[int], reached: int = 1) -> list[Step]:
+    """Strides as they are while `output_stride` allows; each one beyond becomes a factor on the dilation instead.
+
+    Args:
+        output_stride: Input side over output side at the end, a power of two.
+        strides: Of the layers, in order.
+        reached: The stride of what comes before them.
+    """
+    steps, rate = [], 1
+    for stride in strides:
+        if reached * stride <= output_stride:
+            reached *= stride
+            steps.append(Step(stride, rate, rate))
+        else:
+            steps.append(Step(1, rate, rate * stride))
+            rate *= stride
+    return steps
+
+
+def run_blocks(x: Tensor, blocks: Iterable[nn.Module], taps: Collection[int]) -> tuple[Tensor, ...]:
+    """What the blocks at the indices `taps` give, then what the last one gives; nothing else is kept."""
+    features = []
+    for index, block in enumerate(blocks):
+        x = block(x)
+        if index in taps:
+            features.append(x)
+    return *features, x

@@ -1,0 +1,93 @@
+"""A whole network, put together from its spec."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segcli.errors import UsageError
+from segcli.models.heads import ASPP, Branches, Decoder
+from segcli.models.layers import conv2d, resize
+from segcli.models.mobilenet import MobileNetV2, MobileNetV3
+from segcli.models.resnet import ResNet
+from segcli.models.vgg import VGG16
+from segcli.models.xception import Xception
+from segcli.variants import ASPPSpec, BackboneSpec, Kind, ModelSpec
+
+BACKBONES: dict[Kind, Callable[[BackboneSpec, int], nn.Module]] = {
+    "vgg16": VGG16,
+    "resnet50": ResNet,
+    "resnet101": ResNet,
+    "xception41": Xception,
+    "xception65": Xception,
+    "xception71": Xception,
+    "mobilenetv2": MobileNetV2,
+    "mobilenetv3": MobileNetV3,
+}
+
+
+class DeepLab(nn.Module):
+    """Backbone, then the pyramid and the decoder where the spec has them, then the classifier."""
+
+    def __init__(self, spec: ModelSpec, classes: int, output_stride: int):
+        super().__init__()
+        self.scales = spec.scales
+        self.align_corners = spec.align_corners
+        self.backbone = BACKBONES[spec.backbone.kind](spec.backbone, output_stride)
+        self.aspp = self.decoder = None
+        if isinstance(spec.head, ASPPSpec):
+            self.aspp = ASPP(spec.head, self.backbone.channels, output_stride)
+            channels = self.aspp.channels
+            if spec.decoder:
+                taps = self.backbone.tap_channels
+                self.decoder = Decoder(spec.decoder, channels, taps, spec.align_corners)
+                channels = self.decoder.channels
+            self.classifier = conv2d(channels, classes, bias=True)
+        else:
+            self.classifier = Branches(spec.head, self.backbone.channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        """(N, 3, H, W) -> logits (N, classes, h, w) at the network's own resolution.
+
+        With several scales (v2's MSC) the logits are those of scale 1 and of the others, enlarged to them, fused by
+        maximum. In training they are a list, since v2's loss is the sum over it: [at 1, at each other scale (at its
+        own size), fused].
+        """
+        logits = self._logits(x)
+        if not self.scales:
+            return logits
+        others = [self._logits(self._scaled(x, scale)) for scale in self.scales]
+        fused = torch.stack([logits, *(resize(o, logits, self.align_corners) for o in others)]).amax(0)
+        return [logits, *others, fused] if self.training else fused
+
+    def _logits(self, x: Tensor) -> Tensor:
+        *low_level, x = self.backbone(x)
+        if self.aspp is not None:
+            x = self.aspp(x)
+        if self.decoder is not None:
+            x = self.decoder(x, low_level)
+        return self.classifier(x)
+
+    def _scaled(self, x: Tensor, scale: float) -> Tensor:
+        return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=self.align_corners)
+
+
+def build(spec: ModelSpec, classes: int, output_stride: int | None = None) -> DeepLab:
+    """The network of `spec` with fresh weights.
+
+    Args:
+        spec: Which model.
+        classes: Number of logits a pixel.
+        output_stride: Input side over the side of the last features; None: the spec's default.
+
+    Raises:
+        UsageError: The model cannot be built at that output stride.
+    """
+    stride = spec.output_stride if output_stride is None else output_stride
+    if stride not in spec.output_strides:
+        raise UsageError(
+            f"{spec.name} cannot have output stride {stride}",
+            f"It can have {', '.join(map(str, spec.output_strides))}.",
+        )
+    return DeepLab(spec, classes, stride)
