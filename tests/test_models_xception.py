@@ -62,19 +62,20 @@ def test_taps_are_the_second_pointwise_before_relu_at_strides_4_and_8(kind, conv
 
 def test_taps_follow_the_spec():
     network = Xception(spec("xception41", taps=()), 16).eval()
-    assert (network.low_level_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((), 1)
+    assert (network.tap_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((), 1)
     network = Xception(spec("xception41", taps=("conv2",)), 16).eval()
-    assert (network.low_level_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((256,), 2)
+    assert (network.tap_channels, len(network(torch.randn(1, 3, 33, 33)))) == ((256,), 2)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("side", [33, 64, 97, 513, 1025])
-def test_sides_are_rounded_up_at_every_output_stride(kind, side):
-    for output_stride in (8, 16, 32):
-        with torch.device("meta"):
-            low, mid, last = Xception(spec(kind), output_stride)(torch.empty(2, 3, side, side + 7))
-        for features, stride in ((low, 4), (mid, 8), (last, output_stride)):
-            assert features.shape[2:] == (-(-side // stride), -(-(side + 7) // stride))
+@pytest.mark.parametrize("output_stride", [8, 16, 32])
+@pytest.mark.parametrize("kind", ["xception65", "xception71"])
+def test_sides_are_rounded_up_at_every_output_stride(kind, output_stride):
+    with torch.device("meta"):
+        network = Xception(spec(kind), output_stride)
+        for side in (33, 64, 97, 1025):
+            low, mid, last = network(torch.empty(2, 3, side, side + 7))
+            for features, stride in ((low, 4), (mid, 8), (last, output_stride)):
+                assert features.shape[2:] == (-(-side // stride), -(-(side + 7) // stride))
 
 
 def test_gradients_reach_the_stem_through_a_tap():

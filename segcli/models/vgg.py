@@ -5,6 +5,7 @@ Parameter names are those of torchvision's and timm's `vgg16`: `features.N`.
 
 from torch import Tensor, nn
 
+from segcli.models.layers import down_to
 from segcli.variants import BackboneSpec
 
 GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -24,24 +25,23 @@ class VGG16(nn.Module):
 
     Attributes:
         channels: Of the last features.
-        low_level_channels: None, since no published decoder reads a VGG.
+        tap_channels: None, since no published decoder reads a VGG.
     """
 
     channels = 512
-    low_level_channels = ()
+    tap_channels = ()
 
     def __init__(self, spec: BackboneSpec, output_stride: int):
         super().__init__()
         layers: list[nn.Module] = []
-        channels, reached, dilation = 3, 1, 1
-        for width, count in GROUPS:
+        channels = 3
+        for (width, count), step in zip(GROUPS, down_to(output_stride, [2] * len(GROUPS)), strict=True):
+            rate = step.rate_before
             for _ in range(count):
-                layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
+                layers += [nn.Conv2d(channels, width, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True)]
                 channels = width
-            stride = 2 if reached * 2 <= output_stride else 1
-            kernel = spec.pool_kernel if stride == 2 else 3  # an even kernel cannot keep the side
-            layers.append(nn.MaxPool2d(kernel, stride, padding=(kernel - 1) // 2, ceil_mode=spec.pool_ceil))
-            reached, dilation = reached * stride, dilation * 2 // stride
+            kernel = spec.pool_kernel if step.stride == 2 else 3  # an even kernel cannot keep the side
+            layers.append(nn.MaxPool2d(kernel, step.stride, (kernel - 1) // 2, ceil_mode=spec.pool_ceil))
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

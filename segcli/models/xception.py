@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segcli.models.layers import ConvBN, SeparableConv
+from segcli.models.layers import ConvBN, SeparableConv, down_to
 from segcli.variants import BackboneSpec
 
 
@@ -84,7 +84,7 @@ class Xception(nn.Module):
 
     Attributes:
         channels: Of the last features.
-        low_level_channels: Of each tap in `spec.taps`.
+        tap_channels: Of each tap in `spec.taps`.
     """
 
     channels = 2048
@@ -94,16 +94,16 @@ class Xception(nn.Module):
         blocks = FLOWS[spec.kind]
         strided = [index for index, block in enumerate(blocks) if block.stride > 1]
         self.tap_blocks = tuple({"conv2": strided[1], "conv3": strided[2]}[tap] for tap in spec.taps)
-        self.low_level_channels = tuple(blocks[index].widths[1] for index in self.tap_blocks)
+        self.tap_channels = tuple(blocks[index].widths[1] for index in self.tap_blocks)
 
         eps = spec.bn_eps
         self.stem = nn.Sequential(ConvBN(3, 32, 3, stride=2, eps=eps), ConvBN(32, 64, 3, eps=eps))
         self.blocks = nn.ModuleList()
-        channels, reached, dilation = 64, 2, 1
-        for block in blocks:
-            stride = block.stride if reached * block.stride <= output_stride else 1
-            self.blocks.append(XceptionBlock(channels, block, stride=stride, dilation=dilation, eps=eps))
-            channels, reached, dilation = block.widths[-1], reached * stride, dilation * block.stride // stride
+        channels = 64
+        for block, step in zip(blocks, down_to(output_stride, [b.stride for b in blocks], 2), strict=True):
+            # The separable convolution whose stride was taken away still sees what comes before that stride.
+            self.blocks.append(XceptionBlock(channels, block, stride=step.stride, dilation=step.rate_before, eps=eps))
+            channels = block.widths[-1]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) -> the taps in the order of `spec.taps`, then the last features (2048, at the output stride)."""
