@@ -27,6 +27,7 @@ class BackboneSpec:
         kind: Which network.
         taps: Low-level features handed over beside the last: those at stride 4 ("conv2"), at stride 8 ("conv3").
         width: MobileNetV2's depth multiplier.
+        divisor: MobileNetV2's channels are rounded to multiples of it.
         padding: "same" is TensorFlow's (MobileNetV2); every other network pads both sides equally.
         bn_eps: Of every batch normalisation in the backbone.
         stem: ResNet's first layer, one 7x7 or TensorFlow's three 3x3 (64, 64, 128 channels: its "beta" form).
@@ -43,6 +44,7 @@ class BackboneSpec:
     kind: Kind
     taps: tuple[Tap, ...] = ()
     width: float = 1.0
+    divisor: int = 8
     padding: Padding = "symmetric"
     bn_eps: float = 1e-5
     stem: Literal["7x7", "3x3x3"] = "7x7"
@@ -311,7 +313,9 @@ VARIANTS: dict[str, ModelSpec] = {
         V3_MG124,
         V3_CASCADE,
         V3_MOBILENETV2,
-        replace(V3_MOBILENETV2, name="v3-mobilenetv2-dm05", backbone=replace(V3_MOBILENETV2.backbone, width=0.5)),
+        replace(
+            V3_MOBILENETV2, name="v3-mobilenetv2-dm05", backbone=replace(V3_MOBILENETV2.backbone, width=0.5, divisor=4)
+        ),
         V3_MOBILENETV3,
         _v3plus("v3plus-mobilenetv2", V3_MOBILENETV2.backbone),
         _v3plus("v3plus-resnet50", RESNET50),

@@ -12,10 +12,10 @@ TAP_BLOCKS = {"conv2": 2, "conv3": 5}
 """In both networks: the last block at stride 4, at stride 8."""
 
 
-def _divisible(channels: float) -> int:
-    """The nearest multiple of 8 that keeps at least nine tenths of the channels."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
+def _divisible(channels: float, divisor: int = 8) -> int:
+    """The nearest multiple of `divisor` that is at least 8 and at least nine tenths of the channels."""
+    rounded = max(8, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
 class SqueezeExcitation(nn.Module):
@@ -73,18 +73,19 @@ class MobileNetV2(nn.Module):
     def __init__(self, spec: BackboneSpec, output_stride: int):
         super().__init__()
         conv_bn = partial(ConvBN, eps=spec.bn_eps, padding=spec.padding, activation=nn.ReLU6)
-        channels = _divisible(32 * spec.width)
+        divisible = partial(_divisible, divisor=spec.divisor)
+        channels = divisible(32 * spec.width)
         self.stem = conv_bn(3, channels, 3, stride=2)
         self.blocks = nn.ModuleList()
         rows = [(t, c, s if i == 0 else 1) for t, c, n, s in self.STAGES for i in range(n)]
         widths = []
         for (expansion, c, stride), step in zip(rows, down_to(output_stride, (r[2] for r in rows), 2), strict=True):
-            before, channels = channels, _divisible(c * spec.width)
+            before, channels = channels, divisible(c * spec.width)
             widths.append(channels)
             block = InvertedResidual(
                 conv_bn,
                 before,
-                _divisible(before * expansion),
+                divisible(before * expansion),
                 channels,
                 stride=step.stride,
                 dilation=step.rate_before,
