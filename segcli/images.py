@@ -1,7 +1,8 @@
 """Decoding: whatever a camera, scanner, microscope or robot writes -> uint8 red, green, blue, upright, in sRGB."""
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +31,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_CONVERT = "Convert it to PNG or JPEG."
 _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 
 
@@ -68,50 +70,54 @@ def read_photo(path: str | Path, value_range: ValueRange = None, max_pixels: int
     Raises:
         InputError: The file is missing, damaged, too large, or no such picture.
     """
-    path = Path(path)
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-            kind = "a folder that cannot be listed" if stat.S_ISDIR(mode) else "no regular file"
-            raise InputError(f"{shown(path)} is {kind}")
-        with path.open("rb") as file:
-            return _read(path, file, value_range, max_pixels)
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
-
-
-def _read(path: Path, file: BinaryIO, value_range: ValueRange, max_pixels: int) -> Photo:
-    known = formats.sniff(file.read(formats.HEAD))
-    decoder = _decoder(path, known)
-    file.seek(0)
     notes: list[str] = []
-    try:
-        image = decoder(file, "")
-        _check(path, image, max_pixels)
+    with opened(Path(path), max_pixels) as (image, known):
         if known.name == "TIFF" and image.n_frames > 1:
             notes.append(f"Only the first of its {image.n_frames} pages is read.")
         image.load()
         turn = _UPRIGHT.get(_orientation(image, notes))
         rgb = _to_rgb(image, value_range, notes)
         return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
+
+
+@contextmanager
+def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, formats.Format]]:
+    """Open a picture whose pixels are still to be loaded; whatever goes wrong with it in the block is an InputError."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+            kind = "a folder that cannot be listed" if stat.S_ISDIR(mode) else "no regular file"
+            raise InputError(f"{shown(path)} is {kind}")
+        with path.open("rb") as file:
+            known = formats.sniff(file.read(formats.HEAD))
+            decoder = _decoder(path, known)
+            file.seek(0)
+            with _explained(path, known.name):
+                image = decoder(file, "")
+                _check(path, image, max_pixels)
+                yield image, known
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _explained(path: Path, kind: str) -> Iterator[None]:
+    try:
+        yield
     except InputError:
         raise
     except Exception as error:  # decoders of damaged files raise anything
-        reason = "not enough memory" if isinstance(error, MemoryError) else _first_line(error)
-        message = f"{shown(path)} cannot be decoded as {known.name}: {reason}"
-        raise InputError(
-            message, "If a viewer opens it, save it from there as PNG; if none does, it is damaged."
-        ) from error
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        hint = "If a viewer opens it, save it from there as PNG; if none does, it is damaged."
+        raise InputError(f"{shown(path)} cannot be decoded as {kind}: {reason}", hint) from error
 
 
 def _decoder(path: Path, known: formats.Format | None) -> Callable[[BinaryIO, str], Image.Image]:
     """Pillow's class for the format, to be called directly: Image.open warns, and has a pixel limit of its own."""
     if known is None:
-        raise InputError(f"{shown(path)} is no picture of a format that segcli knows", "Convert it to PNG or JPEG.")
+        raise InputError(f"{shown(path)} is no picture of a format that segcli knows", _CONVERT)
     if not known.pillow:
-        raise InputError(
-            f"{shown(path)} is a {known.name} file, which segcli does not read", "Convert it to PNG or JPEG."
-        )
+        raise InputError(f"{shown(path)} is a {known.name} file, which segcli does not read", _CONVERT)
     if known.pillow not in Image.OPEN:
         Image.init()
     if known.pillow == "HEIF" and "HEIF" not in Image.OPEN:
@@ -134,9 +140,7 @@ def _check(path: Path, image: Image.Image, max_pixels: int) -> None:
     tags = getattr(image, "tag_v2", {})
     if _DNG_VERSION in tags or (tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_IFDS in tags):
         # Its first page is a thumbnail; the photo itself takes a raw converter.
-        raise InputError(
-            f"{shown(path)} is a camera raw file, which segcli does not read", "Convert it to TIFF or JPEG."
-        )
+        raise InputError(f"{shown(path)} is a camera raw file, which segcli does not read", _CONVERT)
 
 
 def _orientation(image: Image.Image, notes: list[str]) -> int:
@@ -220,7 +224,3 @@ def _limits(values: np.ndarray, value_range: ValueRange, notes: list[str]) -> tu
     sample = finite[:: max(1, finite.size // 1_000_000)]
     low, high = map(float, np.percentile(sample, (0.1, 99.9))) if sample.size else (0.0, 0.0)
     return (low, high) if high > low else (low, low + 1)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
