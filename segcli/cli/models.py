@@ -1,0 +1,159 @@
+"""`segcli models`: which models there are, what they cost, and which weights exist for them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from segcli import labels, manifest, variants
+from segcli.cli import options
+from segcli.cli.display import Display, columns
+from segcli.errors import UsageError
+from segcli.manifest import WeightsEntry
+from segcli.variants import ModelSpec
+
+EXAMPLES = """\
+[bold]Examples[/bold]\n
+segcli models\n
+segcli models v3plus-xception --output-stride 8\n
+segcli models --all --json
+"""
+REFERENCE_SIZE = 513
+"""The side of the square input at which the papers count multiply-adds."""
+
+
+def models(
+    name: Annotated[str | None, Argument(metavar="[NAME]", help="One model, with the sources of its weights.")] = None,
+    everything: Annotated[
+        bool, Option("--all", help="The papers' ablations too, not only models with weights.")
+    ] = False,
+    size: Annotated[int, Option("--size", min=33, help="Side of the input for multiply-adds.")] = REFERENCE_SIZE,
+    output_stride: options.OutputStride = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List models: parameters, multiply-adds, weights, licence and scores."""
+    display = Display(as_json)
+    if name is not None:
+        _show(display, variants.get(name.partition("@")[0]), size, output_stride)
+        return
+    chosen = [spec for spec in variants.VARIANTS.values() if everything or _entries(spec)]
+    facts = [_facts(spec, size, output_stride) for spec in chosen if _has(spec, output_stride)]
+    display.table(_table(facts))
+    rest = len(variants.VARIANTS) - len(chosen)
+    if rest:
+        display.say(f"{rest} more variants of the papers have no published weights: segcli models --all", "dim")
+    display.json({"models": facts})
+
+
+def _has(spec: ModelSpec, output_stride: int | None) -> bool:
+    return output_stride is None or output_stride in spec.output_strides
+
+
+def _entries(spec: ModelSpec) -> list[WeightsEntry]:
+    return [entry for entry in manifest.entries() if entry.role == "segmentation" and entry.variant == spec.name]
+
+
+def _facts(spec: ModelSpec, size: int, output_stride: int | None) -> dict:
+    """Everything about one model as JSON-plain values."""
+    from segcli.models.cost import measure
+
+    entries = _entries(spec)
+    classes = len(labels.get(entries[0].labels)) if entries else 21
+    cost = measure(spec, size, classes=classes, output_stride=output_stride)
+    return {
+        "name": spec.name,
+        "family": spec.family,
+        "backbone": spec.backbone.kind,
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "multiply_adds_as_paper": cost.as_paper,
+        "output_stride": output_stride or spec.output_stride,
+        "output_strides": list(spec.output_strides),
+        "size": size,
+        "classes": classes,
+        "weights": [_weights(entry) for entry in entries],
+    }
+
+
+def _weights(entry: WeightsEntry) -> dict:
+    return {
+        "name": entry.name,
+        "labels": entry.labels,
+        "source": str(entry.source),
+        "format": entry.format,
+        "licence": entry.licence,
+        "bytes": entry.size,
+        "sha256": entry.sha256,
+        "reported_miou": entry.reported_miou,
+        "reported_setting": entry.reported_setting,
+        "reported_by": entry.reported_by,
+        "measured_miou": entry.measured_miou,
+        "measured_setting": entry.measured_setting,
+    }
+
+
+def _table(facts: list[dict]):
+    table = columns(
+        *("model", "backbone", "parameters", "multiply-adds", "weights", "MB", "licence", "reported mIOU", "measured"),
+        right=("parameters", "multiply-adds", "MB", "reported mIOU", "measured"),
+    )
+    for model in facts:
+        first = (model["name"], model["backbone"], _millions(model["parameters"]), _billions(model["multiply_adds"]))
+        for index, weights in enumerate(model["weights"] or [None]):
+            start = first if index == 0 else ("", "", "", "")
+            table.add_row(*start, *(_weights_cells(weights) if weights else ("none", "", "", "", "")))
+    return table
+
+
+def _weights_cells(weights: dict) -> tuple[str, ...]:
+    megabytes = f"{weights['bytes'] / 1e6:.0f}" if weights["bytes"] else "?"
+    scores = (_score(weights["reported_miou"]), _score(weights["measured_miou"]))
+    return "@" + weights["name"].partition("@")[2], megabytes, weights["licence"] or "not stated", *scores
+
+
+def _show(display: Display, spec: ModelSpec, size: int, output_stride: int | None) -> None:
+    if not _has(spec, output_stride):
+        known = ", ".join(map(str, spec.output_strides))
+        raise UsageError(f"{spec.name} has no output stride {output_stride}", f"It can be built with {known}.")
+    facts = _facts(spec, size, output_stride)
+    strides = ", ".join(map(str, spec.output_strides))
+    display.data(f"{spec.name}: DeepLab{spec.family} with {spec.backbone.kind}")
+    display.data(f"  parameters     {_millions(facts['parameters'])}")
+    plain, paper = _billions(facts["multiply_adds"]), _billions(facts["multiply_adds_as_paper"])
+    display.data(f"  multiply-adds  {plain}, as the v3+ paper counts {paper}")
+    display.data(
+        f"                 at {size}x{size}, output stride {facts['output_stride']}, {facts['classes']} classes"
+    )
+    display.data(f"  output strides {strides}")
+    for weights in facts["weights"]:
+        _show_weights(display, weights)
+    if not facts["weights"]:
+        display.data("  weights        none are published; train it, or give a checkpoint with --weights")
+    display.json(facts)
+
+
+def _show_weights(display: Display, weights: dict) -> None:
+    display.data(f"  weights        {weights['name']}, {_weights_cells(weights)[2]}")
+    display.data(f"                 {weights['source']}")
+    if weights["reported_miou"] is not None:
+        display.data(
+            f"                 mIOU {_score(weights['reported_miou'])} on {weights['reported_setting']}, "
+            f"reported by {weights['reported_by']}"
+        )
+    if weights["measured_miou"] is not None:
+        display.data(
+            f"                 mIOU {_score(weights['measured_miou'])} measured: {weights['measured_setting']}"
+        )
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.1f} M"
+
+
+def _billions(count: int) -> str:
+    return f"{count / 1e9:.2f} B"
+
+
+def _score(miou: float | None) -> str:
+    return "" if miou is None else f"{miou:.2f}"
