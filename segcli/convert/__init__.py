@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from segcli.convert import transformers
+from segcli.convert import caffe_v2, timm, torchvision, transformers
 from segcli.convert.names import Names
 from segcli.errors import UsageError, WeightsError
 from segcli.variants import ModelSpec
@@ -33,6 +33,9 @@ class Layout:
 
 LAYOUTS = {
     "transformers": Layout(transformers.names),
+    "torchvision": Layout(torchvision.names),
+    "timm": Layout(timm.names),
+    "caffe-v2": Layout(caffe_v2.names),
 }
 
 
