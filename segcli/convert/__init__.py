@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from segcli.convert import caffe_v2, timm, torchvision, transformers
+from segcli.convert import caffe_v2, segmentron, tensorflow, timm, torchvision, transformers
 from segcli.convert.names import Names
 from segcli.errors import UsageError, WeightsError
 from segcli.variants import ModelSpec
@@ -36,6 +36,8 @@ LAYOUTS = {
     "torchvision": Layout(torchvision.names),
     "timm": Layout(timm.names),
     "caffe-v2": Layout(caffe_v2.names),
+    "segmentron": Layout(segmentron.names),
+    "tensorflow": Layout(tensorflow.names, tensorflow.SLOTS, tensorflow.transpose),
 }
 
 

@@ -1,11 +1,18 @@
 """timm's ImageNet networks: backbones only, their classifiers are dropped."""
 
+import torch
+
 from segcli.convert.names import Names, conv, conv_bn, dropped
 from segcli.convert.torchvision import resnet
 from segcli.errors import UsageError
+from segcli.models import build
 from segcli.models.mobilenet import MobileNetV2
 from segcli.models.resnet import UNITS
+from segcli.models.xception import FLOWS
 from segcli.variants import ModelSpec
+
+VGG_CLASSIFIERS = ("pre_logits.fc1", "pre_logits.fc2", "head.fc", "classifier.0", "classifier.3", "classifier.6")
+"""timm's three, then torchvision's, whose VGG is the same but for them."""
 
 
 def names(spec: ModelSpec) -> Names:
@@ -13,9 +20,22 @@ def names(spec: ModelSpec) -> Names:
     kind = spec.backbone.kind
     if kind in UNITS and spec.backbone.stem == "7x7":
         return resnet(spec, "") | dropped("fc.weight", "fc.bias")
+    if kind in FLOWS:
+        return _same_names(spec) | dropped("head.fc.weight", "head.fc.bias")
+    if kind == "vgg16":
+        return _same_names(spec) | dropped(
+            *(f"{layer}.{part}" for layer in VGG_CLASSIFIERS for part in ("weight", "bias"))
+        )
     if kind == "mobilenetv2" and spec.backbone.width == 1:
         return _mobilenetv2()
     raise UsageError(f"timm has no backbone for {spec.name}")
+
+
+def _same_names(spec: ModelSpec) -> Names:
+    """For a backbone whose modules are called as timm calls them."""
+    with torch.device("meta"):
+        names = build(spec, 1).backbone.state_dict()
+    return {name: f"backbone.{name}" for name in names if not name.endswith("num_batches_tracked")}
 
 
 def _mobilenetv2() -> Names:
