@@ -121,6 +121,12 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def sha256(path: Path) -> str:
+    """The file's SHA-256 as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class _Search:
     """The files that inputs lead to, by their real paths, and the folders their trees start from."""
 

@@ -1,4 +1,4 @@
-"""A folder of photos through a Segmenter: reading, the network and writing overlap; memory stays flat."""
+"""Many photos through a model: reading, the network and writing overlap; memory stays flat."""
 
 import threading
 import time
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from segcli.errors import InputError
-from segcli.files import Source
+from segcli.files import Source, sha256
 from segcli.inference import Prediction, Segmenter
-from segcli.ledger import DONE, FAILED, Ledger, Record, sha256
+from segcli.ledger import DONE, FAILED, Ledger, Record
 from segcli.outputs import Outputs
 
 READERS, WRITERS = 2, 2
@@ -31,15 +31,15 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Stages:
-    """What happens to each photo between its file and its outputs.
+    """What happens to each item between its file and its prediction.
 
     Attributes:
-        read: Decodes one source, in a thread; raises InputError or OSError where it cannot.
+        read: Decodes one item, in a thread; raises InputError or OSError where it cannot.
         predict: From what was read, for a batch, to predictions.
         refine: From what was read and its prediction to a better one, such as the CRF's.
     """
 
-    read: Callable[[Source], Readable]
+    read: Callable[[Any], Readable]
     predict: Callable[[Sequence[Readable]], list[Prediction]]
     refine: Callable[[Readable, Prediction], Prediction] | None = None
 
@@ -50,14 +50,42 @@ def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Predict
 
 
 @dataclass
-class _Loaded:
-    """A photo on its way through the pipeline, or the reason why there is none."""
+class Segmented:
+    """One item after its stages.
 
-    source: Source
+    Attributes:
+        item: What was asked for.
+        photo: What was read, or None where that failed.
+        prediction: Likewise.
+        error: Why there is no photo.
+        seconds: Stage -> seconds.
+        facts: What was noted of the item before it was read.
+    """
+
+    item: Any
     photo: Readable | None = None
+    prediction: Prediction | None = None
     error: str | None = None
-    facts: dict = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def predict_all(
+    items: Iterable, stages: Stages, batch: int = 1, note: Callable[[Any], dict] | None = None
+) -> Iterator[Segmented]:
+    """Take items through the stages, in order; the next are read while the network works.
+
+    Args:
+        items: Whatever `stages.read` takes.
+        stages: What to do with each.
+        batch: Photos a call of the predict stage.
+        note: Notes facts of an item before it is read.
+    """
+    with ThreadPoolExecutor(READERS) as readers:
+        loads = _ahead(readers, lambda item: _read(item, stages, note), items, READ_AHEAD + batch)
+        while group := list(islice(loads, batch)):
+            _predict([segmented for segmented in group if segmented.photo is not None], stages)
+            yield from group
 
 
 def segment(
@@ -81,84 +109,85 @@ def segment(
     """
     lock = threading.Lock()
 
-    def finish(loaded: _Loaded, prediction: Prediction | None) -> Record:
-        record = _written(loaded, prediction, outputs, settings)
+    def finish(segmented: Segmented) -> Record:
+        record = _written(segmented, outputs, settings)
         with lock:
             ledger.append(record)
         return record
 
-    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers:
+    with ThreadPoolExecutor(WRITERS) as writers:
         pending: deque[Future[Record]] = deque()
-        loads = _ahead(readers, lambda source: _load(source, stages.read), sources, READ_AHEAD + batch)
-        while group := list(islice(loads, batch)):
-            predictions = _predict(group, stages)
-            pending.extend(writers.submit(finish, *pair) for pair in zip(group, predictions, strict=True))
+        for segmented in predict_all(sources, stages, batch, _facts):
+            pending.append(writers.submit(finish, segmented))
             while len(pending) > WRITE_BEHIND:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
 
 
-def _load(source: Source, read: Callable[[Source], Readable]) -> _Loaded:
-    loaded, start = _Loaded(source), time.perf_counter()
+def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segmented:
+    segmented, start = Segmented(item), time.perf_counter()
     try:
-        status = source.path.stat()
-        digest = sha256(source.path)
-        loaded.facts = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}
-        loaded.photo = read(source)
+        segmented.facts = note(item) if note else {}
+        segmented.photo = stages.read(item)
     except InputError as error:
-        loaded.error = str(error)
+        segmented.error = str(error)
     except OSError as error:
-        loaded.error = error.strerror or str(error)
-    loaded.seconds["read"] = _since(start)
-    return loaded
+        segmented.error = error.strerror or str(error)
+    segmented.seconds["read"] = _since(start)
+    return segmented
 
 
-def _predict(group: list[_Loaded], stages: Stages) -> list[Prediction | None]:
-    """A prediction for each photo of the group, None where there is no photo."""
-    good = [loaded for loaded in group if loaded.photo is not None]
+def _predict(group: list[Segmented], stages: Stages) -> None:
+    if not group:
+        return
     start = time.perf_counter()
-    predictions = stages.predict([loaded.photo for loaded in good])
-    seconds = _since(start) / max(len(good), 1)
-    results: dict[int, Prediction] = {}
-    for loaded, prediction in zip(good, predictions, strict=True):
-        loaded.seconds["predict"] = round(seconds, 4)
-        start = time.perf_counter()
-        results[id(loaded)] = stages.refine(loaded.photo, prediction) if stages.refine else prediction
-        if stages.refine:
-            loaded.seconds["refine"] = _since(start)
-    return [results.get(id(loaded)) for loaded in group]
+    predictions = stages.predict([segmented.photo for segmented in group])
+    share = round(_since(start) / len(group), 4)
+    for segmented, prediction in zip(group, predictions, strict=True):
+        segmented.prediction = prediction
+        segmented.seconds["predict"] = share
+        if stages.refine is not None:
+            start = time.perf_counter()
+            segmented.prediction = stages.refine(segmented.photo, prediction)
+            segmented.seconds["refine"] = _since(start)
 
 
-def _written(loaded: _Loaded, prediction: Prediction | None, outputs: Outputs, settings: str) -> Record:
-    source, start = loaded.source, time.perf_counter()
-    base = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings, **loaded.facts}
-    if loaded.photo is None or prediction is None:
-        return Record(status=FAILED, error=loaded.error, seconds=loaded.seconds, **base)
-    height, width = loaded.photo.rgb.shape[:2]
-    files, found = outputs.write(source, loaded.photo.rgb, prediction)
-    loaded.seconds["write"] = _since(start)
+def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
+    source, start = segmented.item, time.perf_counter()
+    base = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings, **segmented.facts}
+    if segmented.prediction is None:
+        return Record(status=FAILED, error=segmented.error, seconds=segmented.seconds, **base)
+    height, width = segmented.photo.rgb.shape[:2]
+    files, found = outputs.write(source, segmented.photo.rgb, segmented.prediction)
+    segmented.seconds["write"] = _since(start)
     return Record(
         status=DONE,
         width=width,
         height=height,
         outputs=files,
         areas=found,
-        seconds=loaded.seconds,
-        notes=loaded.photo.notes,
+        seconds=segmented.seconds,
+        notes=segmented.photo.notes,
         **base,
     )
+
+
+def _facts(source: Source) -> dict:
+    """The input as it is before reading: a file that changes meanwhile does not pass for done."""
+    status = source.path.stat()
+    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256(source.path)}
 
 
 def _since(start: float) -> float:
     return round(time.perf_counter() - start, 4)
 
 
-def _ahead(pool: ThreadPoolExecutor, load: Callable, items: Iterable, depth: int) -> Iterator:
-    """Results of `load` in order, with at most `depth` of them begun before they are asked for."""
+def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, depth: int) -> Iterator:
+    """Results of `work` in order, with at most `depth` of them begun before they are asked for."""
     queue = iter(items)
-    begun = deque(pool.submit(load, item) for item in islice(queue, depth))
+    begun = deque(pool.submit(work, item) for item in islice(queue, depth))
     while begun:
         result = begun.popleft().result()
-        begun.extend(pool.submit(load, item) for item in islice(queue, 1))
+        begun.extend(pool.submit(work, item) for item in islice(queue, 1))
         yield result

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from segcli.errors import SegcliError
-from segcli.files import Source, write_whole
+from segcli.files import Source, sha256, write_whole
 
 DONE, FAILED = "done", "failed"
 
@@ -118,12 +118,6 @@ def _parse(line: bytes) -> Record | None:
         return Record(**{**data, "notes": tuple(data.get("notes", ()))})
     except (ValueError, TypeError, AttributeError):
         return None
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256 as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fingerprint(settings: dict) -> str:

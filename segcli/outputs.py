@@ -10,7 +10,7 @@ from segcli.files import Source, write_whole
 from segcli.inference import Prediction
 from segcli.labels import LabelSet
 from segcli.masks import write_label_map
-from segcli.overlay import areas, save_overlay
+from segcli.overlay import areas, overlay, write_overlay
 
 PROBABILITY_SIZE = 1024
 """Saved probabilities have at most this many pixels a side: the CRF's own working size."""
@@ -67,7 +67,7 @@ def _write_mask(outputs: Outputs, path: Path, photo: np.ndarray, label_map: np.n
 
 
 def _write_overlay(outputs: Outputs, path: Path, photo: np.ndarray, label_map: np.ndarray, _: Prediction) -> None:
-    save_overlay(path, photo, label_map, outputs.labels, size=outputs.overlay_size)
+    write_overlay(path, overlay(photo, label_map, outputs.labels, size=outputs.overlay_size))
 
 
 def _write_probabilities(

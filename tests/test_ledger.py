@@ -8,7 +8,7 @@ import pytest
 
 from segcli.errors import SegcliError
 from segcli.files import Source
-from segcli.ledger import Ledger, Record, fingerprint, open_folder, sha256, write_areas
+from segcli.ledger import Ledger, Record, fingerprint, open_folder, write_areas
 
 
 @pytest.fixture
@@ -146,10 +146,6 @@ def test_names_that_are_no_utf8_survive(folder, tmp_path, record):
 def test_fingerprint_ignores_order_and_sees_values():
     assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
-
-
-def test_sha256_is_the_files(source):
-    assert sha256(source.path) == hashlib.sha256(b"a photo").hexdigest()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):

@@ -16,7 +16,7 @@ from segcli.cli.display import Display
 from segcli.cli.run import Run
 from segcli.errors import InputError
 from segcli.files import Found, Source
-from segcli.images import MAX_PIXELS, Photo, read_rgb
+from segcli.images import MAX_PIXELS, Photo, read_photo
 
 KINDS = ("mask", "overlay", "probs")
 
@@ -83,7 +83,7 @@ def predict(
     from segcli.outputs import Outputs
 
     def read(photo: Source) -> Photo:
-        return read_rgb(photo.path, value_range=bounds, max_pixels=max_pixels)
+        return read_photo(photo.path, bounds, max_pixels)
 
     outputs = Outputs(output, segmenter.model.labels, kinds, models.provenance(segmenter), overlay_size)
     run = Run(display, outputs, {**models.recipe(segmenter), "input": {"range": value_range}}, inputs)
