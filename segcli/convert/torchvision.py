@@ -4,7 +4,7 @@ from segcli.convert.names import Names, bn, conv, conv_bn, dropped
 from segcli.errors import UsageError
 from segcli.models.mobilenet import MobileNetV3
 from segcli.models.resnet import UNITS
-from segcli.variants import ModelSpec
+from segcli.variants import ASPPSpec, ModelSpec
 
 CLASSIFIER = "classifier.0"
 AUXILIARY = ("0.weight", *bn("1", ""), "4.weight", "4.bias")
@@ -12,7 +12,8 @@ AUXILIARY = ("0.weight", *bn("1", ""), "4.weight", "4.bias")
 
 def names(spec: ModelSpec) -> Names:
     """The table for a v3 with a torchvision backbone; the auxiliary classifier, where there is one, is dropped."""
-    if spec.family != "v3" or spec.backbone.kind not in (*UNITS, "mobilenetv3") or not spec.head.extra_conv:
+    has_its_head = isinstance(spec.head, ASPPSpec) and spec.head.extra_conv
+    if not has_its_head or spec.backbone.kind not in (*UNITS, "mobilenetv3"):
         raise UsageError(f"torchvision has no {spec.name}", "It has v3-resnet50, v3-resnet101 and v3-mobilenetv3.")
     table = resnet(spec, "backbone") if spec.backbone.kind in UNITS else _mobilenetv3()
     table |= dropped(*(f"aux_classifier.{part}" for part in AUXILIARY))
