@@ -1,18 +1,16 @@
 """Segmenter: a photo in, its class scores at any size and its label map out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segcli.preprocess import Enlargement, Geometry, at_size, enlargement, to_input
+from segcli import tiling
+from segcli.preprocess import Enlargement, Geometry, at_size, enlargement, to_input, undo
 from segcli.weights import LoadedModel
-
-MULTI_SCALE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
-"""The scales of the papers' multi-scale evaluation (v3 section 4.1, v3+ section 4)."""
 
 STRIP_BYTES = 64 * 2**20
 """Scores of a photo exist in bands of rows of at most about this size."""
@@ -76,6 +74,7 @@ class Segmenter:
         scales: Each scale's probabilities are averaged; (1.0,) is the plain network.
         flip: Average with the mirrored photo's probabilities too.
         size: Working size in pixels instead of the weights' own; 0 keeps the photo's size.
+        tile: Windows of about this side where the network's input is larger; None: the whole at once.
     """
 
     def __init__(
@@ -86,12 +85,14 @@ class Segmenter:
         scales: Sequence[float] = (1.0,),
         flip: bool = False,
         size: int | None = None,
+        tile: int | None = None,
     ):
         self.model = model
         self.device = torch.device(device)
         self.scales = tuple(scales)
         self.flip = flip
         self.preprocessing = at_size(model.preprocessing, size)
+        self.tile = None if tile is None else tiling.fitting(tile, model.spec.align_corners)
         self.network = model.network.to(self.device).eval()
 
     def predict(self, photos: Sequence[np.ndarray]) -> list[Prediction]:
@@ -101,17 +102,14 @@ class Segmenter:
         the order of its additions would change with its size. On a GPU, inputs of one size share a batch.
         """
         inputs = [to_input(photo, self.preprocessing) for photo in photos]
-        scores: list[Tensor | None] = [None] * len(inputs)
+        predictions: dict[int, Prediction] = {}
         for members in self._batches([place.padded for _, place in inputs]):
             batch = torch.cat([inputs[index][0] for index in members]).to(self.device)
-            for index, result in zip(members, self._scores(batch).split(1), strict=True):
-                scores[index] = result
-        align = self.model.spec.align_corners
-        return [
-            Prediction(result, place, align, is_probability=not self._is_plain)
-            for result, (_, place) in zip(scores, inputs, strict=True)
-            if result is not None
-        ]
+            scores, padded = self._scores(batch)
+            for index, row in zip(members, scores.split(1), strict=True):
+                place = replace(inputs[index][1], padded=padded)
+                predictions[index] = Prediction(row, place, self.model.spec.align_corners, not self._is_plain)
+        return [predictions[index] for index in range(len(inputs))]
 
     def probabilities(self, photo: np.ndarray) -> Tensor:
         """float32 (K, H, W) at the size of a uint8 (H, W, 3) photo."""
@@ -134,26 +132,35 @@ class Segmenter:
         return list(groups.values())
 
     @torch.inference_mode()
-    def _scores(self, batch: Tensor) -> Tensor:
-        """Logits (N, K, h, w) of the plain network, or averaged probabilities (N, K, H', W')."""
+    def _scores(self, batch: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Logits (N, K, h, w) of the plain network, else averaged probabilities; and the input size they cover."""
+        size = (batch.shape[-2], batch.shape[-1])
         if self._is_plain:
-            return self.network(batch).float()
-        total = torch.zeros((), device=self.device)
+            return self._logits(batch)
         views = [(scale, mirrored) for scale in self.scales for mirrored in ((False, True) if self.flip else (False,))]
-        for scale, mirrored in views:
-            total = total + self._view(batch, scale, mirrored)
-        return total / len(views)
+        total = self._view(batch, *views[0])
+        for scale, mirrored in views[1:]:
+            total += self._view(batch, scale, mirrored)
+        return total / len(views), size
 
     def _view(self, batch: Tensor, scale: float, mirrored: bool) -> Tensor:
         """Probabilities (N, K, H', W') by way of a scaled and mirrored input; sides become int((d - 1) s + 1)."""
         align = self.model.spec.align_corners
-        size = [batch.shape[-2], batch.shape[-1]]
-        view = batch
-        if scale != 1:
-            view = _resize(view, [int((side - 1) * scale + 1) for side in size], align)
-        logits = self.network(view.flip(-1) if mirrored else view).float()
-        return _resize(logits.flip(-1) if mirrored else logits, size, align).softmax(1)
+        size = (batch.shape[-2], batch.shape[-1])
+        scaled = tuple(int((side - 1) * scale + 1) for side in size)
+        view = batch if scale == 1 else F.interpolate(batch, scaled, mode="bilinear", align_corners=align)
+        logits, padded = self._logits(view.flip(-1) if mirrored else view)
+        if padded == scaled:
+            enlarged = F.interpolate(logits, size, mode="bilinear", align_corners=align)
+        else:
+            enlarged = undo(logits, Geometry(size, scaled, padded), align)
+        return (enlarged.flip(-1) if mirrored else enlarged).softmax(1)
 
-
-def _resize(picture: Tensor, size: list[int], align_corners: bool) -> Tensor:
-    return F.interpolate(picture, size=size, mode="bilinear", align_corners=align_corners)
+    def _logits(self, view: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Logits of one view, in windows where it is larger than a tile, and the input size that they cover."""
+        if self.tile is None or max(view.shape[-2:]) <= self.tile:
+            return self.network(view).float(), (view.shape[-2], view.shape[-1])
+        logits, padded = tiling.run(
+            lambda window: self.network(window).float(), view, self.tile, self.model.spec.align_corners
+        )
+        return logits, (padded.shape[-2], padded.shape[-1])

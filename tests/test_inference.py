@@ -10,9 +10,10 @@ from tiny import SMALL, tiny_model
 from torch.nn import functional as F
 
 from segcli.images import read_rgb
-from segcli.inference import MULTI_SCALE, Prediction, Segmenter, from_probabilities
+from segcli.inference import Prediction, Segmenter, from_probabilities
 from segcli.labels import VOC, LabelSet
 from segcli.masks import read_label_map
+from segcli.models.cost import PAPER_SCALES
 from segcli.preprocess import Geometry, to_input
 
 
@@ -53,14 +54,14 @@ def test_scales_and_flip_average_probabilities_as_the_papers_do():
     batch, _ = to_input(picture, SMALL)
     views = []
     with torch.inference_mode():
-        for scale in MULTI_SCALE:
+        for scale in PAPER_SCALES:
             side = int(64 * scale + 1)
             view = F.interpolate(batch, (side, side), mode="bilinear", align_corners=True)
             mirrored = model.network(view.flip(3)).flip(3)
             for logits in (model.network(view), mirrored):
                 views.append(F.interpolate(logits, (65, 65), mode="bilinear", align_corners=True).softmax(1))
     expected = torch.stack(views).mean(0)[0, :, :50, :60]
-    ours = Segmenter(model, scales=MULTI_SCALE, flip=True).probabilities(picture)
+    ours = Segmenter(model, scales=PAPER_SCALES, flip=True).probabilities(picture)
     assert torch.allclose(ours, expected, atol=1e-5)
 
 

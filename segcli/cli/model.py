@@ -49,12 +49,13 @@ def segmenter(
 ) -> Segmenter:
     """A Segmenter by the options that commands share; the device is announced first."""
     from segcli import devices
-    from segcli.inference import MULTI_SCALE, Segmenter
+    from segcli.inference import Segmenter
+    from segcli.models.cost import PAPER_SCALES
 
     chosen = devices.choose(device)
     display.say(f"device {devices.describe(chosen)}", "dim")
     model = load(source, output_stride, display)
-    scales = MULTI_SCALE if multi_scale else (1.0,)
+    scales = PAPER_SCALES if multi_scale else (1.0,)
     result = Segmenter(model, chosen, scales=scales, flip=flip, size=size)
     display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}", "dim")
     return result
