@@ -1,8 +1,7 @@
 import pytest
-import timm
 import torch
 from calibration import calibrate, relative_difference
-from timm.layers import ConvNormAct
+from peers import timm_xception
 
 from segcli.models.xception import Xception
 from segcli.variants import BackboneSpec
@@ -14,21 +13,10 @@ def spec(kind, taps=("conv2", "conv3")):
     return BackboneSpec(kind, taps=taps, bn_eps=1e-3)
 
 
-def peer(kind, output_stride):
-    """timm's network; at output stride 8 its Xception-71 lacks a shortcut that the 32 one and TensorFlow's have."""
-    network = timm.create_model(kind, output_stride=output_stride, num_classes=0, global_pool="")
-    if kind == "xception71" and output_stride == 8:
-        bn = type(network.stem[0].bn)
-        network.blocks[4].shortcut = ConvNormAct(
-            728, 728, 1, norm_layer=lambda *a, **k: bn(*a, eps=1e-3, **k), apply_act=False
-        )
-    return network
-
-
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 @pytest.mark.parametrize("kind", KINDS)
 def test_features_equal_timm(kind, output_stride):
-    theirs = calibrate(peer(kind, output_stride), size=65)
+    theirs = calibrate(timm_xception(kind, output_stride), size=65)
     ours = Xception(spec(kind), output_stride).eval()
     ours.load_state_dict(theirs.state_dict())
     photo = torch.randn(1, 3, 75, 97)
@@ -40,7 +28,7 @@ def test_features_equal_timm(kind, output_stride):
 
 @pytest.mark.parametrize(("kind", "conv2", "conv3"), [("xception65", 1, 2), ("xception71", 2, 4)])
 def test_taps_are_the_second_pointwise_before_relu_at_strides_4_and_8(kind, conv2, conv3):
-    theirs = calibrate(peer(kind, 16))
+    theirs = calibrate(timm_xception(kind, 16))
     ours = Xception(spec(kind), 16).eval()
     ours.load_state_dict(theirs.state_dict())
     seen = {}

@@ -1,0 +1,86 @@
+import dataclasses
+
+import pytest
+import torch
+from calibration import calibrate, relative_difference
+from peers import DeepLabV3Plus, tensorflow_checkpoint
+
+from segcli import convert, variants
+from segcli.errors import UsageError, WeightsError
+from segcli.models import build
+
+VARIANT = {"xception41": "v3plus-xception41", "xception65": "v3plus-xception", "xception71": "v3plus-xception71"}
+
+
+def converted(checkpoint, spec, output_stride=16, classes=21):
+    network = build(spec, classes, output_stride).eval()
+    network.load_state_dict(convert.convert(checkpoint, "tensorflow", spec))
+    return network
+
+
+@pytest.mark.parametrize(
+    ("kind", "output_stride", "classes"),
+    [("xception65", 16, 21), ("xception65", 8, 19), ("xception41", 16, 151), ("xception71", 8, 21)],
+)
+@torch.no_grad()
+def test_logits_equal_the_original_network(kind, output_stride, classes):
+    original = calibrate(DeepLabV3Plus(kind, output_stride, classes))
+    ours = converted(tensorflow_checkpoint(original), variants.get(VARIANT[kind]), output_stride, classes)
+    photo = torch.randn(1, 3, 65, 97)
+    assert relative_difference(ours(photo), original(photo)) <= 1e-4
+
+
+@pytest.mark.parametrize(("kind", "backbone"), [("xception65", 660), ("xception41", 420), ("xception71", 730)])
+def test_every_tensor_of_the_original_has_a_name(kind, backbone):
+    with torch.device("meta"):
+        weights = {n for n in tensorflow_checkpoint(DeepLabV3Plus(kind)) if "Momentum" not in n} - {"global_step"}
+    head = {n for n in weights if not n.startswith("xception_")}
+    assert (len(weights) - len(head), len(head)) == (backbone, 72)
+    table = convert.tensorflow.names(variants.get(VARIANT[kind]))
+    assert set(table) == weights
+    assert len(set(table.values())) == len(table)
+
+
+@torch.no_grad()
+def test_a_transposed_depthwise_kernel_is_noticed(monkeypatch):
+    original = calibrate(DeepLabV3Plus("xception41"))
+    checkpoint = tensorflow_checkpoint(original)
+    mirrored = dataclasses.replace(
+        convert.LAYOUTS["tensorflow"],
+        transpose=lambda name, t: (
+            t.permute(2, 3, 1, 0) if "depthwise_w" in name else convert.tensorflow.transpose(name, t)
+        ),
+    )
+    monkeypatch.setitem(convert.LAYOUTS, "tensorflow", mirrored)
+    photo = torch.randn(1, 3, 65, 65)
+    ours = converted(checkpoint, variants.get("v3plus-xception41"))
+    assert relative_difference(ours(photo), original(photo)) > 0.01
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    with torch.device("meta"):
+        return tensorflow_checkpoint(DeepLabV3Plus("xception65"))
+
+
+def test_a_missing_tensor_is_named(checkpoint):
+    lacking = {name: tensor for name, tensor in checkpoint.items() if name != "aspp2_pointwise/weights"}
+    with pytest.raises(WeightsError, match="lacks the tensor aspp2_pointwise/weights"):
+        convert.convert(lacking, "tensorflow", variants.get("v3plus-xception"))
+
+
+def test_an_unknown_tensor_is_named(checkpoint):
+    more = checkpoint | {"aspp4_pointwise/weights": torch.empty(1)}
+    with pytest.raises(WeightsError, match="unknown tensor aspp4_pointwise/weights"):
+        convert.convert(more, "tensorflow", variants.get("v3plus-xception"))
+
+
+def test_another_xception_is_refused(checkpoint):
+    with pytest.raises(WeightsError, match="xception_65/entry_flow"):
+        convert.convert(checkpoint, "tensorflow", variants.get("v3plus-xception71"))
+
+
+@pytest.mark.parametrize("name", ["v3plus-xception-nosc", "v3plus-resnet101", "v2-resnet101", "v1-vgg16"])
+def test_models_that_tensorflow_never_published_are_refused(name):
+    with pytest.raises(UsageError, match=name):
+        convert.tensorflow.names(variants.get(name))
