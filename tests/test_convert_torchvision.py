@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ PEERS = {
 }
 
 
+@cache
 def peer(name: str) -> torch.nn.Module:
     network = PEERS[name](weights=None, weights_backbone=None, num_classes=21, aux_loss=True)
     return calibrate(network, size=33)

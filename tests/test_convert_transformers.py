@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ SPEC = variants.get("v3-mobilenetv2")
 HALF = variants.get("v3-mobilenetv2-dm05")
 
 
+@cache
 def peer(output_stride: int, spec: variants.ModelSpec = SPEC) -> torch.nn.Module:
     config = MobileNetV2Config(
         output_stride=output_stride,
