@@ -18,6 +18,9 @@ Family = Literal["v1", "v2", "v3", "v3+"]
 Padding = Literal["symmetric", "same"]
 Tap = Literal["conv2", "conv3"]
 
+PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+"""The scales of multi-scale evaluation in the v3 and v3+ papers ("MS" in their tables)."""
+
 
 @dataclass(frozen=True)
 class BackboneSpec:

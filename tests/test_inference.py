@@ -13,8 +13,8 @@ from segcli.images import read_rgb
 from segcli.inference import Prediction, Segmenter, from_probabilities
 from segcli.labels import VOC, LabelSet
 from segcli.masks import read_label_map
-from segcli.models.cost import PAPER_SCALES
 from segcli.preprocess import Geometry, to_input
+from segcli.variants import PAPER_SCALES
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -44,19 +44,18 @@ def segmenter(
     device: str,
     output_stride: int | None,
     size: int | None,
-    multi_scale: bool,
-    flip: bool,
+    scales: tuple[float, ...] = (1.0,),
+    flip: bool = False,
+    tile: int | None = None,
 ) -> Segmenter:
     """A Segmenter by the options that commands share; the device is announced first."""
     from segcli import devices
     from segcli.inference import Segmenter
-    from segcli.models.cost import PAPER_SCALES
 
     chosen = devices.choose(device)
     display.say(f"device {devices.describe(chosen)}", "dim")
     model = load(source, output_stride, display)
-    scales = PAPER_SCALES if multi_scale else (1.0,)
-    result = Segmenter(model, chosen, scales=scales, flip=flip, size=size)
+    result = Segmenter(model, chosen, scales=scales, flip=flip, size=size, tile=tile)
     display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}", "dim")
     return result
 
@@ -71,7 +70,7 @@ def recipe(segmenter: Segmenter) -> dict:
             "output_stride": model.output_stride,
             "weights": model.provenance,
         },
-        "protocol": {"scales": list(segmenter.scales), "flip": segmenter.flip},
+        "protocol": {"scales": list(segmenter.scales), "flip": segmenter.flip, "tile": segmenter.tile},
         "preprocessing": asdict(segmenter.preprocessing),
     }
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from segcli.errors import UsageError
+from segcli.variants import PAPER_SCALES
 
 MODEL, PROTOCOL, OUTPUT, LOOKS = "Model", "Protocol", "Output", "Display"
 
@@ -48,6 +49,20 @@ Flip = Annotated[
     bool,
     Option("--flip", help="Average with the mirrored photo (2 times slower).", rich_help_panel=PROTOCOL),
 ]
+Scales = Annotated[
+    str | None,
+    Option("--scales", metavar="S,S,...", help="Average these scales instead of --ms.", rich_help_panel=PROTOCOL),
+]
+Tile = Annotated[
+    int | None,
+    Option(
+        "--tile",
+        min=64,
+        metavar="N",
+        help="Windows of N pixels where the working size is larger.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
 Batch = Annotated[
     int,
     Option("--batch", min=1, max=1024, help="Photos per step on a GPU; never changes a mask.", rich_help_panel=MODEL),
@@ -55,6 +70,10 @@ Batch = Annotated[
 Output = Annotated[
     Path,
     Option("--output", "-o", metavar="DIR", help="Where the results go.", rich_help_panel=OUTPUT),
+]
+OptionalOutput = Annotated[
+    Path | None,
+    Option("--output", "-o", metavar="DIR", help="Where pictures and tables go.", rich_help_panel=OUTPUT),
 ]
 AsJson = Annotated[
     bool,
@@ -79,6 +98,21 @@ def working_size(text: str | None) -> int | None:
     if not text.isdecimal() or int(text) < 33:
         raise UsageError(f"--size {text}: not a size", "Give a number of pixels from 33 on, or `full`.")
     return int(text)
+
+
+def scale_list(text: str | None, multi_scale: bool) -> tuple[float, ...]:
+    """The `--scales` and `--ms` options: the scales to average; (1.0,) without either."""
+    if text is None:
+        return PAPER_SCALES if multi_scale else (1.0,)
+    if multi_scale:
+        raise UsageError("--ms and --scales exclude each other", "--ms is --scales 0.5,0.75,1,1.25,1.5,1.75.")
+    try:
+        scales = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        scales = (0.0,)
+    if not all(0.1 <= scale <= 8 for scale in scales):
+        raise UsageError(f"--scales {text}: not scales", "Give numbers from 0.1 to 8, such as 0.5,1,2.")
+    return scales
 
 
 def value_range(text: str | None) -> Literal["auto"] | tuple[float, float] | None:

@@ -39,6 +39,7 @@ def predict(
     size: options.Size = None,
     multi_scale: options.MultiScale = False,
     flip: options.Flip = False,
+    tile: options.Tile = None,
     value_range: Annotated[
         str | None,
         Option("--range", metavar="auto|LO:HI", help="Values of 16-bit photos that become black and white."),
@@ -75,8 +76,9 @@ def predict(
         device=device,
         output_stride=output_stride,
         size=working_size,
-        multi_scale=multi_scale,
+        scales=options.scale_list(None, multi_scale),
         flip=flip,
+        tile=tile,
     )
 
     from segcli import folder

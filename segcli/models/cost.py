@@ -8,9 +8,6 @@ from torch import Tensor, nn
 from segcli.models import build
 from segcli.variants import ModelSpec
 
-PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
-"""The scales of multi-scale evaluation in the v3 and v3+ papers ("MS" in their tables)."""
-
 
 @dataclass(frozen=True)
 class Cost:
