@@ -17,6 +17,9 @@ from segcli.samples import Dataset, Sample
 TRIMAP_WIDTHS = tuple(range(1, 41))
 """The band widths in pixels that the papers plot."""
 
+STRIP = 1 << 20
+"""So many pixels are counted at once: the counting takes some 40 bytes a pixel."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -149,7 +152,7 @@ def _grown(mask: np.ndarray) -> np.ndarray:
 
 
 def _joint_counts(
-    truth: np.ndarray, predicted: np.ndarray, classes: int, group: np.ndarray | int = 0, groups: int = 1
+    truth: np.ndarray, predicted: np.ndarray, classes: int, group: np.ndarray | None = None, groups: int = 1
 ) -> np.ndarray:
     """Labelled pixels by group, true class and predicted class: int64 (groups, K, K + 1)."""
     if truth.shape != predicted.shape:
@@ -158,13 +161,15 @@ def _joint_counts(
         if (illegal := illegal_ids(ids, classes)).size:
             raise ValueError(f"id {illegal[0]} among {classes} classes")
     labelled = truth != VOID
-    true = truth[labelled].astype(np.int64)
-    guess = predicted[labelled].astype(np.int64)
-    guess[guess == VOID] = classes
-    if isinstance(group, np.ndarray):
-        group = group[labelled]
-    cells = (group * classes + true) * (classes + 1) + guess
-    return np.bincount(cells, minlength=groups * classes * (classes + 1)).reshape(groups, classes, classes + 1)
+    true, guess = truth[labelled], predicted[labelled]
+    group = np.zeros_like(true) if group is None else group[labelled]
+    counts = np.zeros(groups * classes * (classes + 1), np.int64)
+    for start in range(0, len(true), STRIP):
+        strip = slice(start, start + STRIP)
+        column = np.where(guess[strip] == VOID, classes, guess[strip])
+        cells = (group[strip].astype(np.int64) * classes + true[strip]) * (classes + 1) + column
+        counts += np.bincount(cells, minlength=len(counts))
+    return counts.reshape(groups, classes, classes + 1)
 
 
 def illegal_ids(ids: np.ndarray, classes: int) -> np.ndarray:
