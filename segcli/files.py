@@ -7,7 +7,7 @@
 import hashlib
 import os
 import unicodedata
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,6 +95,8 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     search = _Search(output)
     for text in map(str, inputs):
         search.add(text)
+    for path in _walk(search.folders, search.is_result):
+        search.keep(path, search.inside)
     inside = [path for real, path in search.inside.items() if real not in search.named]
     pictures = [path for path in inside if _is_picture(path)]
     files = [*search.named.values(), *pictures]
@@ -128,15 +130,15 @@ def sha256(path: Path) -> str:
 
 
 class _Search:
-    """The files that inputs lead to, by their real paths, and the folders their trees start from."""
+    """The files that inputs name or match, by their real paths, the folders to walk, and those where trees start."""
 
     def __init__(self, output: Path | None):
         self.named: dict[str, Path] = {}
         self.inside: dict[str, Path] = {}
         self.results: set[str] = set()
+        self.folders: list[Path] = []
         self.roots: list[str] = []
-        self._folders: set[str] = set()
-        self._is_result = _result_test(output)
+        self.is_result = _result_test(output)
 
     def add(self, text: str) -> None:
         path = Path(text)
@@ -163,36 +165,37 @@ class _Search:
         for path in matches:
             if os.path.isdir(path):
                 self._add_folder(path, root)
-            else:
+            elif os.path.isfile(path):
                 self._add_file(path, root, self.inside)
 
     def _add_folder(self, folder: Path, root: Path) -> None:
-        if folder == root and self._is_result(os.path.realpath(folder)):
+        if folder == root and self.is_result(os.path.realpath(folder)):
             hint = "Name the folder of the photos, and with --output a folder outside it."
             raise UsageError(
                 f"{shown(folder)} is, or lies in, a folder for results, which is never read as input", hint
             )
         self.roots.append(os.path.abspath(root))
-        for path in _walk(folder, self._folders, self._is_result):
-            self._keep(path, self.inside)
+        self.folders.append(folder)
 
     def _add_file(self, path: Path, root: Path, files: dict[str, Path]) -> None:
         real = os.path.realpath(path)
-        if self._is_result(os.path.dirname(real)):
+        if self.is_result(os.path.dirname(real)):
             self.results.add(real)
             return
         self.roots.append(os.path.abspath(root))
-        self._keep(path, files)
+        self.keep(path, files)
 
-    def _keep(self, path: Path, files: dict[str, Path]) -> None:
+    def keep(self, path: Path, files: dict[str, Path]) -> None:
         real = os.path.realpath(path)
         if real not in files or files[real].is_symlink():
             files[real] = path
 
 
-def _walk(folder: Path, seen: set[str], is_result: Callable[[str], bool]) -> Iterator[Path]:
-    """Every file below `folder` that is not hidden; linked folders last, so that real ones keep their names."""
-    folders, linked = deque([folder]), deque[Path]()
+def _walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[Path]:
+    """Every file below the roots that is not hidden; linked folders last, so that real ones keep their names."""
+    folders = deque(path for path in roots if not path.is_symlink())
+    linked = deque(path for path in roots if path.is_symlink())
+    seen = set()
     while folders or linked:
         here = (folders or linked).popleft()
         real = os.path.realpath(here)
@@ -261,17 +264,19 @@ def _nearest(path: Path) -> str:
 def _trees(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
     """The outputs' place for each file: its path below the deepest folder that holds all roots, without the suffix.
 
-    Where two outputs of a folder would meet (`x.jpg` and `x.png`, or `x.jpg` and a folder `x.png`), both files keep
-    their suffix; where that does not part them (`x.jpg` and `X.jpg` on a disk that ignores case), both get a hash.
+    Where two outputs of a folder would meet (`x.jpg` and `x.png`, or `x.jpg` and a folder `x.png`), the files keep
+    their suffix; where that does not part them (`x.jpg` and `X.jpg` on a disk that ignores case), they get a hash.
     """
     places = _places(files, roots)
     folders = {_key(name) for folder in {p for place in places for p in place.parents} for name in _stems(folder)}
     effort = [0] * len(places)
     while True:
         trees = [_spell(place, level) for place, level in zip(places, effort, strict=True)]
-        keys = [_key(tree) for tree in trees]
-        counts = Counter(keys)
-        clashes = [i for i, key in enumerate(keys) if effort[i] < 2 and (counts[key] > 1 or key in folders)]
+        wanting = defaultdict(list)
+        for i, tree in enumerate(trees):
+            wanting[_key(tree)].append(i)
+        contested = [group for name, group in wanting.items() if len(group) > 1 or name in folders]
+        clashes = [i for group in contested for i in group if effort[i] == min(effort[j] for j in group) < 2]
         if not clashes:
             return trees
         for i in clashes:

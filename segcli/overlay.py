@@ -1,12 +1,12 @@
 """Overlays: the photo tinted by class, with borders and a legend, for people to look at; and class areas."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from segcli.files import write_whole
+from segcli.files import shown, write_whole
 from segcli.labels import LabelSet
 
 SIZE = 1920
@@ -17,6 +17,7 @@ JPEG = {"quality": 90, "subsampling": 0}
 """On 1920 x 1440 overlays: 0.39 to 0.49 MB, 47 to 48 dB; 4:2:0 saves a sixth and smears the borders by 1 to 3 dB."""
 
 _SMALLEST_TYPE = 11
+_MOST_ROWS = 19
 _MOST_COVERED = 0.2
 """The share of the picture that the legend may cover."""
 _BUSY = np.uint8(10)
@@ -47,8 +48,8 @@ def overlay(
     """Draw a label map over its photo.
 
     A class called "background" and void stay as they are; every other class is tinted and bordered in its colour. The
-    legend lists the classes by area, in the corner where it hides least of them. It is left out where it could not be
-    read, or would cover more than a fifth of the picture.
+    legend lists the classes by area, in the corner where it hides least of them; it covers at most a fifth of the
+    picture, and is left out where it could not be read. Its type has Latin letters only.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -61,17 +62,17 @@ def overlay(
         An RGB picture.
     """
     percent = areas(label_map, len(labels))[1]
-    rows = [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True)]
-    shown = sorted((row for row in rows if row.percent > 0 and row.name != _PLAIN), key=lambda row: -row.percent)
+    rows = [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True) if row[2] > 0]
     rgb, label_map = _shrunk(rgb, label_map, size)
-    drawn = np.array([row.name != _PLAIN for row in rows] + [False] * (65536 - len(rows)))[label_map]
+    drawn = np.array([name != _PLAIN for name in labels.names] + [False] * (65536 - len(labels)))[label_map]
     borders = drawn & _borders(label_map)
     picture = Image.composite(
         Image.fromarray(_colours(label_map, borders, labels)),
         Image.fromarray(rgb),
         Image.fromarray(np.where(borders, np.uint8(255), np.where(drawn, np.uint8(round(255 * opacity)), np.uint8(0)))),
     )
-    _add_legend(picture, shown, drawn + _BUSY * borders)
+    classes = [row for row in rows if row.name != _PLAIN] or [replace(row, colour=None) for row in rows]
+    _add_legend(picture, sorted(classes, key=lambda row: -row.percent), drawn + _BUSY * borders)
     return picture
 
 
@@ -116,11 +117,15 @@ def _borders(label_map: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Row:
-    """One line of a legend; without a colour, the sum of the classes that did not fit."""
+    """One line of a legend; without a colour, what is not tinted, or no single class."""
 
     name: str
     colour: tuple[int, int, int] | None
     percent: float
+
+    @property
+    def text(self) -> str:
+        return shown(self.name if len(self.name) <= 28 else self.name[:27] + "…")
 
     @property
     def share(self) -> str:
@@ -128,9 +133,8 @@ class _Row:
 
 
 def _add_legend(picture: Image.Image, rows: list[_Row], detail: np.ndarray) -> None:
-    """Draw the legend onto the picture, with as many rows as can be read; nothing where not even one fits."""
-    rows = rows or [_Row("only background", None, 100)]
-    for count in range(len(rows), 0, -1):
+    """Draw the legend onto the picture, with as many rows as can be read; nothing where not even one can."""
+    for count in range(min(len(rows), _MOST_ROWS), 0, -1):
         rest = rows[count:]
         kept = [*rows[:count], *([_Row(f"{len(rest)} more", None, sum(row.percent for row in rest))] if rest else [])]
         size = _type_size(kept, picture.size)
@@ -151,7 +155,7 @@ def _type_size(rows: list[_Row], picture: tuple[int, int]) -> int:
 
 def _panel_size(rows: list[_Row], size: int) -> tuple[int, int]:
     font = ImageFont.load_default(size)
-    name = max(font.getlength(row.name) for row in rows)
+    name = max(font.getlength(row.text) for row in rows)
     return round(name + font.getlength("100 %") + 3.2 * size), round((1.45 * len(rows) + 0.7) * size)
 
 
@@ -164,10 +168,9 @@ def _panel(rows: list[_Row], size: int) -> Image.Image:
     draw.rounded_rectangle((0, 0, width - 1, height - 1), radius=size // 2, fill=(16, 18, 22, 190))
     for i, row in enumerate(rows):
         middle = (1.45 * (i + 0.5) + 0.35) * size
-        if row.colour:
-            box = (0.6 * size, middle - 0.5 * size, 1.6 * size, middle + 0.5 * size)
-            draw.rounded_rectangle(box, radius=size // 6, fill=row.colour, outline=(255, 255, 255, 230))
-        draw.text((2.1 * size, middle), row.name, fill="white", font=font, anchor="lm")
+        box = (0.6 * size, middle - 0.5 * size, 1.6 * size, middle + 0.5 * size)
+        draw.rounded_rectangle(box, radius=size // 6, fill=row.colour, outline=(255, 255, 255, 230))
+        draw.text((2.1 * size, middle), row.text, fill="white", font=font, anchor="lm")
         draw.text((width - 0.6 * size, middle), row.share, fill=(255, 255, 255, 200), font=font, anchor="rm")
     return panel
 
