@@ -39,11 +39,6 @@ class CachedFile:
     path: Path
     commit: str
 
-    def discard(self) -> None:
-        """Delete it, so that the next call downloads it anew."""
-        self.path.resolve().unlink(missing_ok=True)  # the content; the path itself may be a link to it
-        self.path.unlink(missing_ok=True)
-
 
 def offline() -> bool:
     """Whether HF_HUB_OFFLINE forbids the network."""

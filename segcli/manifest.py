@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -141,8 +141,9 @@ class WeightsEntry:
         return self.name.partition("@")[0]
 
     def model_spec(self) -> ModelSpec:
-        """The variant's spec with this source's differences; only for role "segmentation"."""
-        return adapted(variants.get(self.variant), self.spec)
+        """The variant's spec with this source's differences and output stride; only for role "segmentation"."""
+        spec = adapted(variants.get(self.variant), self.spec)
+        return replace(spec, output_stride=self.output_stride or spec.output_stride)
 
 
 def adapted(spec: ModelSpec, changes: Mapping[str, Any]) -> ModelSpec:
@@ -244,6 +245,11 @@ def resolve(reference: str) -> WeightsEntry:
     if not of_variant:
         return _no_weights(variant)
     return _chosen(of_variant, choice, variant)
+
+
+def find(name: str) -> WeightsEntry:
+    """The entry of exactly that name, a backbone's too; else what `resolve` makes of it."""
+    return next((entry for entry in entries() if entry.name == name), None) or resolve(name)
 
 
 def backbone(kind: str) -> WeightsEntry:

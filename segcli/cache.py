@@ -1,0 +1,269 @@
+"""The weights on this computer: downloaded, verified, converted once, remembered.
+
+SEGCLI_CACHE_DIR (or the platform's cache folder) holds, for each entry of the manifest that was ever used,
+
+    NAME/record.json              what was downloaded: source, commit, sha256; and the sha256 of the next
+    NAME/SHA256-KEY.safetensors   the same as a segcli checkpoint; KEY stands for all that conversion depends on
+
+A sha256 that nobody publishes is recorded at first use and enforced from then on. Downloads by URL are deleted once
+they are converted; files of the Hub stay in the Hub's own cache.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.utils import WeakFileLock
+from torch import Tensor
+
+from segcli import checkpoint, fetch, files, foreign, hub, labels, manifest
+from segcli.checkpoint import Checkpoint
+from segcli.convert import convert
+from segcli.errors import WeightsError
+from segcli.fetch import Progress
+from segcli.labels import LabelSet
+from segcli.manifest import HubFile, Preprocessing, WeightsEntry
+from segcli.models import build
+from segcli.variants import ModelSpec
+
+RECORD = "record.json"
+CONVERSION = 1
+"""To be raised with every change of a rename table or of a network's tensor names."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known about an entry that was used before.
+
+    Attributes:
+        source: Where it came from; another source in the manifest makes the record void.
+        sha256: Of the download.
+        commit: Of the Hub, which the revision then meant.
+        converted_sha256: Of the converted file.
+    """
+
+    source: str
+    sha256: str
+    commit: str = ""
+    converted_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Weights that are here.
+
+    Attributes:
+        name: Of the manifest's entry.
+        path: The converted file, or the Hub's file of a backbone.
+        record: Where it came from.
+        bytes: Its size; 0 if it is gone.
+        newly_recorded: Whether the sha256 was taken on trust just now, since nobody publishes it.
+    """
+
+    name: str
+    path: Path
+    record: Record
+    bytes: int = 0
+    newly_recorded: bool = False
+
+    def problem(self) -> str:
+        """What is wrong with the file, in a few words; empty if its sha256 is the recorded one."""
+        if not self.path.is_file():
+            return "is missing"
+        expected = self.record.converted_sha256 or self.record.sha256
+        return "" if fetch.sha256(self.path) == expected else "is damaged"
+
+
+def folder() -> Path:
+    """Where converted weights are kept."""
+    if chosen := os.environ.get("SEGCLI_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "segcli" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "segcli"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segcli"
+
+
+def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
+    """The entry's weights on this computer, downloaded and converted if they are not here, intact in any case.
+
+    A backbone stays as it is in the Hub's cache; other weights become a segcli checkpoint.
+
+    Raises:
+        WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
+    """
+    try:
+        _home(entry).mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(_home(entry) / "lock"):  # several processes may start at once
+            record = _record(entry)
+            if entry.role == "segmentation" and record:
+                here = _converted(entry, record)
+                if not here.problem():
+                    return here
+            return _obtained(entry, record, progress)
+    except OSError as error:
+        raise WeightsError(
+            f"the weights cache {files.shown(folder())} cannot be used ({error.strerror or error})",
+            "Set SEGCLI_CACHE_DIR to a folder of yours.",
+        ) from error
+
+
+def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> Cached:
+    """Download, verify, convert and remember."""
+    expected = record.sha256 if record else entry.sha256
+    path, commit = _download(entry, record, progress)
+    digest = fetch.sha256(path)
+    if not digest.startswith(expected):
+        _discard(path)
+        raise WeightsError(
+            f"the file of {entry.name} has sha256 {digest[:12]}..., not {expected[:12]}... as "
+            f"{'at its first use' if record else 'published'}, and was deleted",
+            f"Run the command again; if it stays so, the file has changed: `segcli weights remove {entry.name}` "
+            "forgets the old one, if you trust the new.",
+        )
+    made = Record(str(entry.source), digest, commit)
+    result = Cached(entry.name, path, made, newly_recorded=not expected)
+    if entry.role == "segmentation":
+        result = replace(result, path=_converted(entry, made).path)
+        spec, classes = entry.model_spec(), labels.get(entry.labels)
+        origin = provenance(entry, made)
+        saved = converted(foreign.read(path), entry.format, spec, classes, entry.preprocessing, origin)
+        checkpoint.write(result.path, saved)
+        result = replace(result, record=replace(made, converted_sha256=fetch.sha256(result.path)))
+    with files.write_whole(_home(entry) / RECORD) as file:
+        file.write(json.dumps(asdict(result.record), indent=1).encode())
+    if not isinstance(entry.source, HubFile):
+        path.unlink()
+    for older in set(_home(entry).glob("*.safetensors")) - {result.path}:
+        older.unlink()
+    return replace(result, bytes=result.path.stat().st_size)
+
+
+def _download(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> tuple[Path, str]:
+    """The file as its source has it, and the Hub's commit."""
+    if isinstance(entry.source, HubFile):
+        pinned = replace(entry.source, revision=record.commit) if record else entry.source
+        file = hub.fetch(pinned, progress)
+        return file.path, file.commit
+    if hub.offline():
+        raise WeightsError(
+            f"{entry.name} is not in the cache, and HF_HUB_OFFLINE forbids to download it",
+            f"Run once without HF_HUB_OFFLINE, for example `segcli weights pull {entry.name}`.",
+        )
+    path = _home(entry) / entry.source.url.rpartition("/")[2]
+    fetch.download(entry.source.url, path, progress)
+    return path, ""
+
+
+def _discard(path: Path) -> None:
+    path.resolve().unlink(missing_ok=True)  # in the Hub's cache the path is a link to the content
+    path.unlink(missing_ok=True)
+
+
+def converted(
+    tensors: Mapping[str, Tensor],
+    layout: str,
+    spec: ModelSpec,
+    classes: LabelSet,
+    preprocessing: Preprocessing,
+    origin: Mapping[str, str],
+) -> Checkpoint:
+    """Foreign tensors as a checkpoint, every one of them accounted for; of a backbone's file, `backbone.*` alone.
+
+    Raises:
+        UsageError: There is no such layout, or it has no such model.
+        WeightsError: A tensor is missing, unknown or of another shape than the model and the labels need.
+    """
+    state = convert(tensors, layout, spec)
+    with torch.device("meta"):
+        network = build(spec, len(classes))
+    if all(key.startswith("backbone.") for key in state):
+        checkpoint.check(
+            network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}, origin["weights"]
+        )
+    else:
+        checkpoint.check(network, state, origin["weights"])
+    return Checkpoint(spec, classes, preprocessing, state, provenance=origin)
+
+
+def provenance(entry: WeightsEntry, record: Record) -> dict[str, str]:
+    """Where weights come from, for checkpoints and run.toml."""
+    facts = {"weights": entry.name, "source": record.source, "commit": record.commit}
+    return {k: v for k, v in (facts | {"sha256": record.sha256, "licence": entry.licence}).items() if v}
+
+
+def cached() -> list[Cached]:
+    """The weights of the manifest that are here, in its order."""
+    found = []
+    for entry in manifest.entries():
+        if record := _record(entry):
+            here = _located(entry, record)
+            size = here.path.stat().st_size if here.path.is_file() else 0
+            found.append(replace(here, bytes=size))
+    return found
+
+
+def verify() -> Iterator[tuple[Cached, str]]:
+    """Hash everything that is here; yields each with its `problem`."""
+    for here in cached():
+        yield here, here.problem()
+
+
+def remove(name: str) -> int:
+    """Delete an entry's weights and its record, also from the Hub's cache; returns the bytes freed.
+
+    Raises:
+        UsageError: There is no such entry.
+    """
+    entry = manifest.find(name)
+    hub_file = _hub_file(entry, _record(entry))
+    freed = 0
+    for path in [*_home(entry).glob("*"), *([hub_file] if hub_file else [])]:
+        freed += path.stat().st_size
+        _discard(path)
+    if _home(entry).is_dir():
+        _home(entry).rmdir()
+    return freed
+
+
+def _home(entry: WeightsEntry) -> Path:
+    return folder() / entry.name
+
+
+def _located(entry: WeightsEntry, record: Record) -> Cached:
+    if entry.role == "segmentation":
+        return _converted(entry, record)
+    return Cached(entry.name, _hub_file(entry, record) or _home(entry) / "model", record)
+
+
+def _hub_file(entry: WeightsEntry, record: Record | None) -> Path | None:
+    if not isinstance(entry.source, HubFile):
+        return None
+    revision = record.commit if record else entry.source.revision
+    path = try_to_load_from_cache(entry.source.repo, entry.source.file, revision=revision)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _converted(entry: WeightsEntry, record: Record) -> Cached:
+    """Where the converted file is, or will be: a change of anything it depends on gives it another name."""
+    facts = (entry.model_spec(), labels.get(entry.labels), entry.preprocessing)
+    text = json.dumps([CONVERSION, *(fact.to_dict() for fact in facts)])
+    key = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return Cached(entry.name, _home(entry) / f"{record.sha256[:12]}-{key}.safetensors", record)
+
+
+def _record(entry: WeightsEntry) -> Record | None:
+    """What is remembered of the entry; None at first use, or if the manifest has another source or sha256 now."""
+    with suppress(OSError, ValueError, TypeError):
+        record = Record(**json.loads((_home(entry) / RECORD).read_text(encoding="utf-8")))
+        if record.source == str(entry.source) and record.sha256.startswith(entry.sha256):
+            return record
+    return None
