@@ -20,7 +20,7 @@ def converted(checkpoint, spec, output_stride=16, classes=21):
 
 @pytest.mark.parametrize(
     ("kind", "output_stride", "classes"),
-    [("xception65", 16, 21), ("xception65", 8, 19), ("xception41", 16, 151), ("xception71", 8, 21)],
+    [("xception65", 16, 21), ("xception65", 8, 19), ("xception71", 8, 151)],
 )
 @torch.no_grad()
 def test_logits_equal_the_original_network(kind, output_stride, classes):
@@ -45,16 +45,18 @@ def test_every_tensor_of_the_original_has_a_name(kind, backbone):
 def test_a_transposed_depthwise_kernel_is_noticed(monkeypatch):
     original = calibrate(DeepLabV3Plus("xception41"))
     checkpoint = tensorflow_checkpoint(original)
-    mirrored = dataclasses.replace(
-        convert.LAYOUTS["tensorflow"],
-        transpose=lambda name, t: (
-            t.permute(2, 3, 1, 0) if "depthwise_w" in name else convert.tensorflow.transpose(name, t)
-        ),
-    )
-    monkeypatch.setitem(convert.LAYOUTS, "tensorflow", mirrored)
     photo = torch.randn(1, 3, 65, 65)
-    ours = converted(checkpoint, variants.get("v3plus-xception41"))
-    assert relative_difference(ours(photo), original(photo)) > 0.01
+    expected = original(photo)
+    spec = variants.get("v3plus-xception41")
+    assert relative_difference(converted(checkpoint, spec)(photo), expected) <= 1e-4
+
+    def mirrored(name, tensor):
+        tensor = convert.tensorflow.transpose(name, tensor)
+        return tensor.mT if name.endswith("depthwise_weights") else tensor
+
+    mutated = dataclasses.replace(convert.LAYOUTS["tensorflow"], transpose=mirrored)
+    monkeypatch.setitem(convert.LAYOUTS, "tensorflow", mutated)
+    assert relative_difference(converted(checkpoint, spec)(photo), expected) > 0.01
 
 
 @pytest.fixture(scope="module")

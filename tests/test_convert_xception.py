@@ -19,14 +19,6 @@ def backbone(spec, checkpoint, output_stride):
     return network
 
 
-@torch.no_grad()
-def difference_to_timm(spec, kind, mutate=lambda state: state):
-    theirs = calibrate(timm.create_model(kind))
-    ours = backbone(spec, mutate(theirs.state_dict()), 32)
-    photo = torch.randn(1, 3, 65, 97)
-    return relative_difference(ours(photo)[-1], theirs.forward_features(photo))
-
-
 def swapped(first, second):
     """The state dict with the tensors of two modules exchanged: the mistake a rename table makes."""
 
@@ -38,32 +30,41 @@ def swapped(first, second):
     return mutate
 
 
-def test_timm_xception():
-    assert difference_to_timm(variants.get("v3plus-xception"), "xception65") <= 1e-4
-
-
-def test_timm_xception_mutated():
-    mutate = swapped("blocks.5.stack.conv1.conv_dw", "blocks.5.stack.conv2.conv_dw")
-    assert difference_to_timm(variants.get("v3plus-xception41"), "xception41", mutate) > 1e-3
-
-
 @torch.no_grad()
-def difference_to_segmentron(output_stride, mutate=lambda state: state):
-    original = calibrate(DeepLabV3Plus("xception65", output_stride, 19))
-    network = build(SEGMENTRON, 19, output_stride).eval()
-    network.load_state_dict(convert.convert(mutate(segmentron_checkpoint(original)), "segmentron", SEGMENTRON))
+def test_timm_xception():
+    spec = variants.get("v3plus-xception")
+    theirs = calibrate(timm.create_model("xception65"))
     photo = torch.randn(1, 3, 65, 97)
-    return relative_difference(network(photo), original(photo))
+    expected = theirs.forward_features(photo)
+    checkpoint = theirs.state_dict()
+    assert relative_difference(backbone(spec, checkpoint, 32)(photo)[-1], expected) <= 1e-4
+    mutated = swapped("blocks.5.stack.conv1.conv_dw", "blocks.5.stack.conv2.conv_dw")(checkpoint)
+    assert relative_difference(backbone(spec, mutated, 32)(photo)[-1], expected) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["v3plus-xception41", "v3plus-xception71"])
+def test_timm_has_the_other_xceptions_name_by_name(name):
+    with torch.device("meta"):
+        theirs = timm.create_model(name.removeprefix("v3plus-")).state_dict()
+    assert set(convert.timm.names(variants.get(name))) == {n for n in theirs if not n.endswith("num_batches_tracked")}
 
 
 @pytest.mark.parametrize("output_stride", [8, 16])
+@torch.no_grad()
 def test_segmentron_xception(output_stride):
-    assert difference_to_segmentron(output_stride) <= 1e-4
+    original = calibrate(DeepLabV3Plus("xception65", output_stride, 19))
+    checkpoint = segmentron_checkpoint(original)
+    photo = torch.randn(1, 3, 65, 97)
+    expected = original(photo)
 
+    def difference(tensors):
+        network = build(SEGMENTRON, 19, output_stride).eval()
+        network.load_state_dict(convert.convert(tensors, "segmentron", SEGMENTRON))
+        return relative_difference(network(photo), expected)
 
-def test_segmentron_xception_mutated():
-    mutate = swapped("head.aspp.aspp1.block.depthwise", "head.aspp.aspp2.block.depthwise")
-    assert difference_to_segmentron(16, mutate) > 1e-3
+    assert difference(checkpoint) <= 1e-4
+    mutated = swapped("head.aspp.aspp1.block.depthwise", "head.aspp.aspp2.block.depthwise")(checkpoint)
+    assert difference(mutated) > 1e-3
 
 
 def test_segmentron_xception_has_792_keys_in_its_encoder():
