@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
-from segcli.cli import models, options
+from segcli.cli import evaluate, models, options, predict
 from segcli.cli.display import Display
 from segcli.errors import SegcliError
 
@@ -49,6 +49,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
+app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate_model)
 app.command("models", epilog=models.EXAMPLES)(models.models)
 
 

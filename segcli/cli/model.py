@@ -34,7 +34,10 @@ def load(source: str | Path, output_stride: int | None, display: Display) -> Loa
     from segcli import weights
 
     with display.downloading() as progress:
-        return weights.load(source, output_stride, progress=progress)
+        model = weights.load(source, output_stride, progress=progress)
+    for note in model.notes:
+        display.say(note, "dim")
+    return model
 
 
 def segmenter(

@@ -1,0 +1,144 @@
+"""A model on a dataset: its label maps, one process's share after the other, and the scores they add up to."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from segcli.errors import InputError
+from segcli.evaluation import ConfusionMatrix, ImageScore, Trimap, evaluate
+from segcli.folder import Readable, Stages, network, predict_all
+from segcli.images import read_photo
+from segcli.inference import Prediction, Segmenter
+from segcli.samples import Dataset, Sample
+from segcli.team import Team
+
+Refine = Callable[[Readable, Prediction], Prediction]
+
+
+class Store(Protocol):
+    """Label maps on disk, such as `submission.Store`."""
+
+    def read(self, sample: Sample) -> np.ndarray | None:
+        """The map (H, W) saved for a sample, or None."""
+
+    def write(self, sample: Sample, label_map: np.ndarray) -> None:
+        """Save a sample's map, whole or not at all."""
+
+
+@dataclass
+class Tally:
+    """What is counted while images come in; `total` makes it the whole team's.
+
+    Attributes:
+        matrix: Of the final label maps.
+        trimap: Likewise, in bands around void; None if not asked for.
+        before: (matrix, trimap) of the label maps before refinement; None without a refinement.
+        images: Each image's own score.
+        reused: How many label maps were read instead of computed.
+        seconds: Wall time.
+    """
+
+    matrix: ConfusionMatrix
+    trimap: Trimap | None = None
+    before: "Tally | None" = None
+    images: list[ImageScore] = field(default_factory=list)
+    reused: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def empty(cls, classes: int, trimap: bool, refined: bool) -> "Tally":
+        """Nothing counted yet."""
+        before = cls.empty(classes, trimap, refined=False) if refined else None
+        return cls(ConfusionMatrix(classes), Trimap(classes) if trimap else None, before)
+
+    def total(self, team: Team) -> None:
+        """Make every process's tally the sum over the team; the counts are exact."""
+        self.matrix.counts[:] = team.total(self.matrix.counts)
+        if self.trimap is not None:
+            self.trimap.counts[:] = team.total(self.trimap.counts)
+        if self.before is not None:
+            self.before.total(team)
+        self.images = [image for images in team.gather(self.images) for image in images]
+        self.reused = sum(team.gather(self.reused))
+        self.seconds = max(team.gather(self.seconds))
+
+
+def score(
+    dataset: Dataset,
+    segmenter: Segmenter,
+    tally: Tally,
+    team: Team,
+    *,
+    refine: Refine | None = None,
+    store: Store | None = None,
+    batch: int = 1,
+) -> Iterator[ImageScore]:
+    """Score a team member's share of a dataset; yields each image's own score.
+
+    Args:
+        dataset: With labels.
+        segmenter: The model and its protocol.
+        tally: Takes the counts; has a `before` exactly if there is a refinement.
+        team: Who shares the images; call `tally.total(team)` when all are through.
+        refine: From a photo and its prediction to a better one, such as the CRF's.
+        store: Label maps are saved there, and those there already are not computed; not for a refinement's `before`.
+        batch: Photos a call of the network.
+
+    Raises:
+        InputError: A photo cannot be read.
+        DatasetError: A label cannot be used.
+    """
+    start = time.perf_counter()
+    samples = team.share(dataset.samples)
+    predicted = _predictions(dataset, samples, segmenter, tally, refine, store, batch)
+    for image in evaluate(dataset, predicted, tally.matrix, tally.trimap):
+        tally.images.append(image)
+        tally.seconds = time.perf_counter() - start
+        yield image
+
+
+def _predictions(
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    segmenter: Segmenter,
+    tally: Tally,
+    refine: Refine | None,
+    store: Store | None,
+    batch: int,
+) -> Iterator[tuple[Sample, np.ndarray]]:
+    reuse = store if refine is None else None
+    missing = []
+    for sample in samples:
+        saved = reuse.read(sample) if reuse else None
+        if saved is None:
+            missing.append(sample)
+            continue
+        tally.reused += 1
+        yield sample, saved
+    stages = Stages(lambda sample: read_photo(sample.image), network(segmenter))
+    for segmented in predict_all(missing, stages, batch):
+        sample, prediction = segmented.item, segmented.prediction
+        if prediction is None:
+            raise InputError(f"{sample.image}: {segmented.error}", "`--skip-bad` leaves such files out.")
+        if refine is not None and tally.before is not None:
+            _count_before(dataset, sample, prediction, tally.before)
+            prediction = refine(segmented.photo, prediction)
+        label_map = prediction.labels()
+        if store is not None:
+            store.write(sample, label_map)
+        yield sample, label_map
+
+
+def _count_before(dataset: Dataset, sample: Sample, prediction: Prediction, before: Tally) -> None:
+    before.images += evaluate(dataset, [(sample, prediction.labels())], before.matrix, before.trimap)
+
+
+def without(dataset: Dataset, bad: Collection[str]) -> Dataset:
+    """The dataset less the samples of those names; InputError if none is left."""
+    rest = dataset.without(bad)
+    if not rest.samples:
+        raise InputError(f"no sample of {dataset.name} {dataset.split} can be used", "See `segcli data check`.")
+    return rest
