@@ -15,32 +15,32 @@ class Format:
         name: What people call it.
         signature: Matches the first bytes of its files.
         pillow: Pillow's name for its decoder; empty for a format that segcli refuses.
-        lossless: Whether label ids survive being stored in it.
+        keeps_ids: Whether label ids survive being stored in it: nothing is lost, and no palette renumbered.
     """
 
     name: str
     signature: re.Pattern[bytes]
     pillow: str = ""
-    lossless: bool = False
+    keeps_ids: bool = False
 
 
-def _format(name: str, signature: bytes, pillow: str = "", lossless: bool = False) -> Format:
-    return Format(name, re.compile(signature, re.DOTALL), pillow, lossless)
+def _format(name: str, signature: bytes, pillow: str = "", keeps_ids: bool = False) -> Format:
+    return Format(name, re.compile(signature, re.DOTALL), pillow, keeps_ids)
 
 
 # First match wins: the camera raw files stand before the TIFF and MP4 containers that they are made of.
 FORMATS = (
     _format("JPEG", rb"\xff\xd8\xff", "JPEG"),
-    _format("PNG", rb"\x89PNG\r\n\x1a\n", "PNG", lossless=True),
+    _format("PNG", rb"\x89PNG\r\n\x1a\n", "PNG", keeps_ids=True),
     _format("camera raw", rb"II\*\0.{4}CR\x02\0|....ftypcrx |FUJIFILMCCD-RAW|II(RO|RS|U\0)|MMOR"),
-    _format("TIFF", rb"II[*+]\0|MM\0[*+]", "TIFF", lossless=True),
+    _format("TIFF", rb"II[*+]\0|MM\0[*+]", "TIFF", keeps_ids=True),
     _format("WebP", rb"RIFF....WEBP", "WEBP"),
-    _format("GIF", rb"GIF8[79]a", "GIF", lossless=True),
-    _format("BMP", rb"BM.{12}[\x0c-\x7f]\0\0\0", "BMP", lossless=True),
+    _format("GIF", rb"GIF8[79]a", "GIF"),
+    _format("BMP", rb"BM.{12}[\x0c-\x7f]\0\0\0", "BMP", keeps_ids=True),
     _format("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "JPEG2000"),
     _format("AVIF", rb"....ftyp(avif|avis|mif1.{4}.{0,16}avif)", "AVIF"),
     _format("HEIC", rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIF"),
-    _format("PNM", rb"P[1-6]\s+[#\d]|P[Ff]\n\d", "PPM", lossless=True),
+    _format("PNM", rb"P[1-6]\s+[#\d]|P[Ff]\n\d", "PPM", keeps_ids=True),
     _format("JPEG XL", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),
     _format("Photoshop", rb"8BPS\0"),
     _format("PDF", rb"%PDF-"),

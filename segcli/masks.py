@@ -59,7 +59,7 @@ def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarr
     class; VOC's cream and, where no class has it, black are void. Alpha is dropped.
 
     Args:
-        path: A mask in a lossless format.
+        path: A mask in a format that keeps ids, such as PNG, TIFF or BMP.
         labels: The palette for colour pictures.
 
     Returns:
@@ -71,8 +71,8 @@ def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarr
     path = Path(path)
     with opened(path) as (image, known):
         image.load()
-        if not known.lossless or "jpeg" in image.info.get("compression", ""):
-            message = f"{shown(path)} is a {known.name} file that may be compressed with loss, which changes class ids"
+        if not known.keeps_ids or image.info.get("compression") in ("jpeg", "tiff_jpeg"):
+            message = f"{shown(path)} is a {known.name} file whose encoding may have changed the class ids"
             raise InputError(message, "Export the mask again as PNG; a converted copy stays wrong.")
         if image.mode in ("1", "L", "P", "LA", "PA"):
             return np.array(image.getchannel(0)).astype(np.uint8)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
 from segcli.files import shown, write_whole
@@ -64,7 +65,7 @@ def overlay(
     percent = areas(label_map, len(labels))[1]
     rows = [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True) if row[2] > 0]
     rgb, label_map = _shrunk(rgb, label_map, size)
-    drawn = np.array([name != _PLAIN for name in labels.names] + [False] * (65536 - len(labels)))[label_map]
+    drawn = _by_id([name != _PLAIN for name in labels.names])[label_map]
     borders = drawn & _borders(label_map)
     picture = Image.composite(
         Image.fromarray(_colours(label_map, borders, labels)),
@@ -94,11 +95,17 @@ def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[np.ndarr
     return np.asarray(photo), label_map[np.ix_(rows, columns)]
 
 
+def _by_id(values: ArrayLike) -> np.ndarray:
+    """A table for label maps to index: the classes' values, and zeros for void and ids that are no class."""
+    values = np.asarray(values)
+    table = np.zeros((65536, *values.shape[1:]), values.dtype)
+    table[: len(values)] = values
+    return table
+
+
 def _colours(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet) -> np.ndarray:
     """uint8 (H, W, 3): each pixel's class colour, paler at borders, so that dark classes have bright outlines too."""
-    table = np.zeros((65536, 3), np.uint8)
-    table[: len(labels)] = labels.palette
-    colours = table[label_map]
+    colours = _by_id(np.array(labels.palette, np.uint8))[label_map]
     colours[borders] = 255 - (255 - colours[borders]) // 3
     return colours
 
@@ -150,7 +157,7 @@ def _type_size(rows: list[_Row], picture: tuple[int, int]) -> int:
     wanted = max(_SMALLEST_TYPE, round((width * height) ** 0.5 / 48))
     panel_width, panel_height = _panel_size(rows, wanted)
     share = panel_width * panel_height / (width * height)
-    return int(wanted * min(1, width / 2 / panel_width, height * 0.9 / panel_height, (_MOST_COVERED / share) ** 0.5))
+    return int(wanted * min(1, 0.45 * width / panel_width, 0.9 * height / panel_height, (_MOST_COVERED / share) ** 0.5))
 
 
 def _panel_size(rows: list[_Row], size: int) -> tuple[int, int]:
