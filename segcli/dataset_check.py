@@ -11,7 +11,7 @@ import numpy as np
 from segcli import images
 from segcli.errors import DatasetError, InputError
 from segcli.files import shown
-from segcli.samples import Dataset, Sample, count_ids
+from segcli.samples import Dataset, Sample, count_ids, map_ids
 
 FETCH_AGAIN = "Fetch or export it again."
 Kind = Literal["missing", "stray", "photo", "label", "size", "ids", "duplicate"]
@@ -128,7 +128,7 @@ def _label_problems(dataset: Dataset, sample: Sample) -> Generator[Problem, None
         yield Problem("missing", sample.name, path, f"{shown(path)} is not there", hint)
         return None
     try:
-        label, illegal = dataset.map_ids(dataset.read_ids(sample))
+        label, illegal = map_ids(dataset.read_ids(sample), dataset.ids)
     except (InputError, DatasetError) as error:
         yield Problem("label", sample.name, path, error.message, error.hint or FETCH_AGAIN)
         return None

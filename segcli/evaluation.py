@@ -12,7 +12,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.labels import VOID, LabelSet
-from segcli.samples import Dataset, Sample
+from segcli.samples import Dataset, Sample, illegal_ids
 
 TRIMAP_WIDTHS = tuple(range(1, 41))
 """The band widths in pixels that the papers plot."""
@@ -170,11 +170,6 @@ def _joint_counts(
         cells = (group[strip].astype(np.int64) * classes + true[strip]) * (classes + 1) + column
         counts += np.bincount(cells, minlength=len(counts))
     return counts.reshape(groups, classes, classes + 1)
-
-
-def illegal_ids(ids: np.ndarray, classes: int) -> np.ndarray:
-    """The ids, one per pixel, that are neither in 0..classes - 1 nor VOID."""
-    return ids[(ids >= classes) & (ids != VOID)]
 
 
 def _ratio(part: float, whole: float) -> float | None:

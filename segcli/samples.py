@@ -64,26 +64,10 @@ class Dataset:
             raw = self.read_ids(sample)
         except InputError as error:
             raise DatasetError(error.message, error.hint) from error
-        mapped, illegal = self.map_ids(raw)
+        mapped, illegal = map_ids(raw, self.ids)
         if illegal:
             raise DatasetError(f"{sample.label} holds {count_ids(illegal)}", self.legal_ids())
         return mapped
-
-    def map_ids(self, raw: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
-        """From a file's ids to classes.
-
-        Args:
-            raw: Ids (H, W), unsigned.
-
-        Returns:
-            The classes, uint8 (H, W) with VOID for void and for illegal ids, and how many pixels each illegal id has.
-        """
-        counts = np.bincount(raw.ravel(), minlength=VOID + 1)
-        table = np.full(len(counts), VOID, np.uint8)
-        for file_id, label in self.ids.items():
-            table[file_id] = label
-        illegal = {int(i): int(counts[i]) for i in np.flatnonzero(counts) if int(i) not in self.ids}
-        return table[raw], illegal
 
     def legal_ids(self) -> str:
         """Which ids its label files may hold, as a sentence."""
@@ -105,16 +89,34 @@ def ids_of(labels: LabelSet) -> dict[int, int]:
     return ids
 
 
+def map_ids(raw: np.ndarray, ids: Mapping[int, int]) -> tuple[np.ndarray, dict[int, int]]:
+    """From a file's ids to classes.
+
+    Args:
+        raw: Ids (H, W), unsigned.
+        ids: From every legal id to a class or VOID.
+
+    Returns:
+        The classes, uint8 (H, W) with VOID for void and for illegal ids, and how many pixels each illegal id has.
+    """
+    counts = np.bincount(raw.ravel(), minlength=VOID + 1)
+    table = np.full(len(counts), VOID, np.uint8)
+    for file_id, label in ids.items():
+        table[file_id] = label
+    illegal = {int(i): int(counts[i]) for i in np.flatnonzero(counts) if int(i) not in ids}
+    return table[raw], illegal
+
+
+def illegal_ids(ids: np.ndarray, classes: int) -> np.ndarray:
+    """The ids, one per pixel, that are neither in 0..classes - 1 nor VOID."""
+    return ids[(ids >= classes) & (ids != VOID)]
+
+
 def count_ids(illegal: Mapping[int, int]) -> str:
     """Ids and their pixels in words, such as "id 21 (17 pixels)", at most three of them."""
     first = [f"id {label} ({pixels} pixel{'s' * (pixels != 1)})" for label, pixels in list(illegal.items())[:3]]
     more = len(illegal) - len(first)
     return ", ".join(first) + (f" and {more} other illegal ids" if more else "")
-
-
-def shard(samples: Sequence[Sample], rank: int, world: int) -> tuple[Sample, ...]:
-    """The samples that process `rank` of `world` takes: every world-th, so that similar neighbours are shared out."""
-    return tuple(samples[rank::world])
 
 
 def _listed(ids: Sequence[int]) -> str:

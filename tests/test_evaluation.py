@@ -70,6 +70,17 @@ def test_images_in_any_order_and_any_split_give_the_same_matrix():
     np.testing.assert_array_equal((first + second).counts, whole.counts)
 
 
+def test_counting_in_strips_changes_nothing(monkeypatch):
+    pair = random_maps(np.random.default_rng(6))
+    whole, strips = (ConfusionMatrix(21), Trimap(21)), (ConfusionMatrix(21), Trimap(21))
+    for part in whole:
+        part.update(*pair)
+    monkeypatch.setattr(evaluation, "STRIP", 7)
+    for part, expected in zip(strips, whole, strict=True):
+        part.update(*pair)
+        np.testing.assert_array_equal(part.counts, expected.counts)
+
+
 def test_update_returns_the_matrix_of_that_image_alone():
     generator = np.random.default_rng(3)
     matrix, alone = ConfusionMatrix(21), ConfusionMatrix(21)

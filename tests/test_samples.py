@@ -1,5 +1,4 @@
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,14 +31,13 @@ def test_an_illegal_id_is_named_with_its_file_and_its_pixels(leaves):
 
 
 def test_ids_of_16_bits_are_told_apart_from_their_low_byte(leaves):
-    mapped, illegal = leaves.map_ids(np.array([[1, 257, 65535]], np.uint16))
+    mapped, illegal = samples.map_ids(np.array([[1, 257, 65535]], np.uint16), leaves.ids)
     assert (mapped.tolist(), illegal) == ([[1, VOID, VOID]], {257: 1, 65535: 1})
 
 
 def test_without_a_void_id_255_is_illegal():
     classes = labels.from_names(["soil", "leaf"], ignore=None)
-    dataset = Dataset("full", "val", classes, (), samples.ids_of(classes))
-    assert dataset.map_ids(np.array([[0, 255]], np.uint8))[1] == {255: 1}
+    assert samples.map_ids(np.array([[0, 255]], np.uint8), samples.ids_of(classes))[1] == {255: 1}
 
 
 @pytest.mark.parametrize("kind", ["missing", "colours", "jpeg", "torn"])
@@ -60,15 +58,6 @@ def test_without_drops_the_named_samples_and_nothing_else(leaves):
     rest = leaves.without({"a"})
     assert [sample.name for sample in rest.samples] == ["b"]
     assert (rest.name, rest.labels, len(leaves)) == ("leaves", leaves.labels, 2)
-
-
-@pytest.mark.parametrize("world", [1, 2, 3, 7])
-def test_shards_share_out_every_sample_once_and_evenly(world):
-    everything = [Sample(str(index), Path(f"{index}.jpg"), None) for index in range(10)]
-    shards = [samples.shard(everything, rank, world) for rank in range(world)]
-    assert sorted(sample.name for part in shards for sample in part) == sorted(sample.name for sample in everything)
-    assert max(map(len, shards)) - min(map(len, shards)) <= 1
-    assert shards[0] == samples.shard(everything, 0, world)
 
 
 def test_a_dataset_travels_to_worker_processes(leaves):
