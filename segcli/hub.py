@@ -78,7 +78,7 @@ def _probe(source: HubFile) -> None:
         metadata = get_hf_file_metadata(hf_hub_url(source.repo, source.file, revision=source.revision))
     except HfHubHTTPError:
         raise
-    except (HTTPError, OSError) as error:
+    except HTTPError as error:
         raise _unreachable(source) from error
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
@@ -161,8 +161,8 @@ def _transport(error: Exception, source: HubFile, host: str) -> WeightsError:
         return WeightsError(f"{host} refuses {source.repo}/{source.file} (HTTP {status})", "Try again later.")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return WeightsError("the disk of the Hub's cache is full", "Free some space, or set HF_HOME to another disk.")
-    if isinstance(error, PermissionError):
-        return WeightsError(f"the Hub's cache cannot be written ({error})", "Set HF_HOME to a folder of yours.")
+    if isinstance(error, OSError) and error.errno:
+        return WeightsError(f"the Hub's cache cannot be used ({error})", "Set HF_HOME to a folder of yours.")
     if isinstance(error, LocalEntryNotFoundError):
         return _unreachable(source)
     return WeightsError(

@@ -93,6 +93,8 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
     """(value, place after it) of a base-128 number of at most 64 bits."""
     value = 0
     for shift in range(0, 70, 7):
+        if place >= len(data):
+            raise ValueError("a number is cut short")
         byte = data[place]
         place += 1
         value |= (byte & 0x7F) << shift
