@@ -232,12 +232,13 @@ V3_RESNET50 = ModelSpec(
 )
 V3_RESNET101 = replace(V3_RESNET50, name="v3-resnet101", backbone=RESNET101)
 BETA_RESNET101 = BackboneSpec("resnet101", stem="3x3x3", stride_in="last-unit", multi_grid=(1, 2, 4))
-V3_MG124 = ModelSpec("v3-resnet101-mg124", "v3", replace(RESNET101, multi_grid=(1, 2, 4)), ASPPSpec())
+PAPER_RESNET101 = replace(RESNET101, strided_unit_rate="new", multi_grid=(1, 2, 4))
+V3_MG124 = ModelSpec("v3-resnet101-mg124", "v3", PAPER_RESNET101, ASPPSpec())
 CLASSIFIER = BranchesSpec(rates=(1,), kernel=1)
 V3_CASCADE = ModelSpec(
     "v3-resnet101-cascade",
     "v3",
-    replace(RESNET101, multi_grid=(1, 2, 1), extra_stages=3),
+    replace(PAPER_RESNET101, multi_grid=(1, 2, 1), extra_stages=3),
     CLASSIFIER,
     output_strides=(8, 16, 32, 64, 128, 256),
 )
