@@ -72,7 +72,7 @@ def to_input(rgb: np.ndarray, preprocessing: Preprocessing) -> tuple[Tensor, Geo
         normalised grey of the weights; and the geometry that leads back.
     """
     place = geometry(rgb.shape[:2], preprocessing)
-    photo = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    photo = torch.from_numpy(np.require(rgb, requirements="CW")).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
     if place.resized != place.photo:
         photo = transforms.resize(photo, list(place.resized), antialias=True)
     return place_on_grey(normalise(photo, preprocessing), place, preprocessing), place

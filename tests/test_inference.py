@@ -117,7 +117,7 @@ def converted(folder, variant):
     spec = variants.get(variant)
     network = models.build(spec, 21, 8).eval()
     network.load_state_dict(convert(load_file(folder / "model.safetensors"), "transformers", spec))
-    return LoadedModel(spec, VOC, Preprocessing(), 8, network, {})
+    return LoadedModel(spec, VOC, Preprocessing(pad_value=128), 8, network, {})
 
 
 @pytest.mark.shared
