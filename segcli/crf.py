@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
-from segcli.lattice import BLOCK, Lattice
+from segcli.lattice import BLOCK, Lattice, Workspace
 
 Backend = Literal["torch", "pydensecrf"]
 
@@ -35,7 +35,7 @@ _CHUNK = 1 << 25
 class Kernel(Protocol):
     """A normalised Gaussian filter over the pixels of one photo."""
 
-    def filter(self, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
         """Takes float32 (N, C); yields pieces of N with their filtered values (n, C)."""
 
 
@@ -168,14 +168,15 @@ class _Strips:
         self._halo = math.ceil(8 * sigma) + 1
         self._rows = max(BLOCK // width - 2 * self._halo, self._halo)
 
-    def filter(self, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
         for top in range(0, self._height, self._rows):
             bottom = min(top + self._rows, self._height)
             first, last = max(top - self._halo, 0), min(bottom + self._halo, self._height)
             lattice = Lattice(_grid(range(first, last), self._width, self._sigma, self._device))
-            parts = [part for _, part in lattice.filter(values[first * self._width : last * self._width])]
+            strip = values[first * self._width : last * self._width]
+            filtered = torch.cat([part for _, part in lattice.filter(strip, workspace)])
             inner = slice((top - first) * self._width, (bottom - first) * self._width)
-            yield slice(top * self._width, bottom * self._width), torch.cat(parts)[inner]
+            yield slice(top * self._width, bottom * self._width), filtered[inner]
 
 
 def mean_field(
@@ -197,8 +198,9 @@ def mean_field(
     unary = flat if len(kept) == len(flat) else flat[kept]
     beliefs = torch.zeros_like(unary)
     _update(beliefs, unary)
+    workspace = Workspace()
     for _ in range(iterations if len(kept) > 1 else 0):
-        _exchange(beliefs, kernels)
+        _exchange(beliefs, kernels, workspace)
         _update(beliefs, unary)
     if len(kept) < len(flat):
         beliefs = torch.zeros_like(flat).index_copy_(0, kept, beliefs)
@@ -223,13 +225,13 @@ def _update(beliefs: Tensor, probabilities: Tensor) -> None:
         messages.copy_(unary.clamp(_LEAST_PROBABILITY, 1).log_().add_(messages).softmax(0))
 
 
-def _exchange(beliefs: Tensor, kernels: list[tuple[float, Kernel]]) -> None:
+def _exchange(beliefs: Tensor, kernels: list[tuple[float, Kernel]], workspace: Workspace) -> None:
     """Turns beliefs (K, N) into messages in place; under the Potts model a class only hears from itself."""
     for classes in beliefs.split(max(1, _CHUNK // beliefs.shape[1])):
-        values = classes.t().contiguous()
+        values = workspace.take(2, classes, classes.shape[1], len(classes)).copy_(classes.t())
         classes.zero_()
         for weight, kernel in kernels:
-            for pixels, message in kernel.filter(values):
+            for pixels, message in kernel.filter(values, workspace):
                 classes[:, pixels].add_(message.t(), alpha=weight)
 
 

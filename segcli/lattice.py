@@ -15,6 +15,7 @@ results repeat bit for bit.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -25,16 +26,35 @@ from segcli.errors import UsageError
 BLOCK = 1 << 20
 """Points that are embedded and sorted together. A lattice of more keeps only what it cannot work out again."""
 
+_PIECE = 1 << 16
+"""Rows that are gathered at once: results this small stay in the cache and in memory that is handed out again."""
 
 _MARGIN = 3
 """How far, in packed coordinates, a corner or its neighbour can lie from its point."""
 
 
+class Workspace:
+    """Memory that filters use in turn; asking the system for fresh pages every time would double their cost."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[int, Tensor] = {}
+
+    def take(self, slot: int, like: Tensor, *shape: int) -> Tensor:
+        """A tensor of that shape, of unknown content, on the device and of the type of `like`.
+
+        What was taken from the same slot before must not be in use any more.
+        """
+        size = math.prod(shape)
+        if slot not in self._buffers or self._buffers[slot].numel() < size:
+            self._buffers[slot] = like.new_empty(size)
+        return self._buffers[slot][:size].view(shape)
+
+
 class Lattice:
     """A Gaussian filter of standard deviation 1 over N points, symmetrically normalised.
 
-    Filtering multiplies by D^-1/2 K D^-1/2, K being the Gaussian kernel matrix (a point's own weight included) and D
-    its row sums: densecrf's NORMALIZE_SYMMETRIC.
+    Filtering multiplies by D^-1/2 K D^-1/2, K being the matrix of Gaussian weights (a point's own included) and D its
+    row sums: densecrf's NORMALIZE_SYMMETRIC, which cancels densecrf's constant factor on K.
 
     Args:
         features: Points as float32 (d, N), in standard deviations.
@@ -44,49 +64,51 @@ class Lattice:
     """
 
     def __init__(self, features: Tensor):
-        self._axes, offset = _packing(features)
-        self._points = features.shape[1]
-        parts = [_sorted_corners(part, self._axes, offset) for part in features.split(BLOCK, dim=1)]
-        keys = parts[0].keys if len(parts) == 1 else torch.cat([part.keys for part in parts]).unique()
-        self._neighbours = _neighbours(keys, self._axes)
-        self._blocks = [_Block(part, keys, keep=len(parts) == 1) for part in parts]
-        self._normalise()
+        axes, offset = _packing(features)
+        parts = [_sorted_corners(part, axes, offset) for part in features.split(BLOCK, dim=1)]
+        self._alone = len(parts) == 1
+        keys = parts[0].keys if self._alone else torch.cat([part.keys for part in parts]).unique()
+        self._neighbours = _neighbours(keys, axes)
+        self._blocks = [_Block(part, None if self._alone else keys) for part in parts]
+        self._normalise(features.new_ones(features.shape[1], 1))
 
-    def _normalise(self) -> None:
-        ones = torch.ones(self._points, 1, device=self._neighbours.device)
-        blurred = self._blur(self._splat(ones))
-        for block in self._blocks:
-            block.scale((block.slice(blurred).squeeze(1) + 1e-20).rsqrt_())
+    def _normalise(self, ones: Tensor) -> None:
+        sums = torch.cat([row_sums.squeeze(1) for _, row_sums in self.filter(ones, Workspace())])
+        for block, part in zip(self._blocks, sums.split(BLOCK), strict=True):
+            block.scale((part + 1e-20).rsqrt_())
 
-    def filter(self, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Filters values, block by block.
+    def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
+        """Filters values, some points at a time.
 
         Args:
             values: float32 (N, C), contiguous.
+            workspace: Memory to work in; its slots 0 and 1 are in use until the iterator ends.
 
         Yields:
             Which points, and their filtered values, float32 (points, C).
         """
-        blurred = self._blur(self._splat(values))
-        start = 0
-        for block in self._blocks:
-            stop = start + block.points
-            yield slice(start, stop), block.slice(blurred)
-            start = stop
+        shape = self._neighbours.shape[1], values.shape[1]
+        corners, spare = (workspace.take(slot, values, *shape) for slot in (0, 1))
+        self._splat(values, corners)
+        corners = self._blur(corners, spare)
+        for number, block in enumerate(self._blocks):
+            for points, result in block.slice(corners):
+                yield slice(points.start + number * BLOCK, points.stop + number * BLOCK), result
 
-    def _splat(self, values: Tensor) -> Tensor:
-        """Values (N, C) gathered at the corners, (M + 1, C); the last row is zero and stands for no corner."""
-        if len(self._blocks) == 1:
-            return self._blocks[0].splat(values)
-        corners = values.new_zeros(self._neighbours.shape[1], values.shape[1])
+    def _splat(self, values: Tensor, corners: Tensor) -> None:
+        """Sums values (N, C) at the corners, (M + 1, C); the last row is zero and stands for no corner."""
+        corners[-1 if self._alone else slice(None)] = 0
         for block, part in zip(self._blocks, values.split(BLOCK), strict=True):
-            corners[block.corners] += block.splat(part)[:-1]
-        return corners
+            for rows, sums in block.splat(part):
+                corners[rows] = sums if self._alone else corners[rows] + sums
 
-    def _blur(self, corners: Tensor) -> Tensor:
-        for pair in self._neighbours:
-            around = embedding_bag(pair, corners, mode="sum")
-            corners = torch.add(corners, around, alpha=0.5, out=around)
+    def _blur(self, corners: Tensor, spare: Tensor) -> Tensor:
+        for pairs in self._neighbours:
+            for start in range(0, len(corners), _PIECE):
+                rows = slice(start, start + _PIECE)
+                around = embedding_bag(pairs[rows], corners, mode="sum")
+                torch.add(corners[rows], around, alpha=0.5, out=spare[rows])
+            corners, spare = spare, corners
         return corners
 
 
@@ -96,7 +118,7 @@ class _SortedCorners:
 
     Attributes:
         keys: The distinct corners, int64 (U,), ascending.
-        starts: Where each corner's entries start in `order`, int32 (U + 2,), with an empty corner at the end.
+        starts: Where each corner's entries start in `order`, and where the last ones end, int32 (U + 1,).
         order: point * (d + 1) + corner, int32 (n (d + 1),), sorted by key.
         weights: Barycentric weights, float32 (n, d + 1).
     """
@@ -108,39 +130,67 @@ class _SortedCorners:
 
 
 class _Block:
-    """Up to BLOCK points and the sparse matrix between them and the lattice's corners."""
+    """Up to BLOCK points, and the sparse matrix between them and the lattice's corners.
 
-    def __init__(self, part: _SortedCorners, keys: Tensor, keep: bool):
-        self.points, self._width = part.weights.shape
+    Args:
+        part: The block's own corners.
+        keys: All the lattice's corners; None when this block has them all, which keeps its tables ready.
+    """
+
+    def __init__(self, part: _SortedCorners, keys: Tensor | None):
         self._starts, self._order, self._weights = part.starts, part.order, part.weights
-        self.corners = torch.searchsorted(keys, part.keys, out_int32=True)
-        self._keep = keep
-        self._splat_table = self._slice_table = None
+        self._corners = None if keys is None else torch.searchsorted(keys, part.keys, out_int32=True)
+        self._cuts = [*part.starts[:-1:_PIECE].tolist(), len(part.order)]
+        self._by_corner = self._by_point = None
 
     def scale(self, factors: Tensor) -> None:
         """Multiplies each point's weights by its factor, (n,)."""
         self._weights *= factors[:, None]
-        self._splat_table = None
+        self._by_corner = None
 
-    def splat(self, values: Tensor) -> Tensor:
-        """Values (n, C) summed at this block's corners, (U + 1, C); the last row is zero."""
-        table = self._splat_table or (self._order // self._width, self._weights.view(-1)[self._order])
-        if self._keep:
-            self._splat_table = table
-        points, weights = table
-        return embedding_bag(
-            points, values, self._starts, mode="sum", per_sample_weights=weights, include_last_offset=True
+    def splat(self, values: Tensor) -> Iterator[tuple[slice | Tensor, Tensor]]:
+        """Yields rows of the lattice, and the sums there, (rows, C), of this block's values (n, C)."""
+        points, weights = self._by_corner or self._sort_by_corner()
+        for number, (first, last) in enumerate(pairwise(self._cuts)):
+            rows = slice(number * _PIECE, min((number + 1) * _PIECE, len(self._starts) - 1))
+            starts = self._starts[rows.start : rows.stop + 1] - first
+            yield (
+                rows if self._corners is None else self._corners[rows],
+                embedding_bag(
+                    points[first:last],
+                    values,
+                    starts,
+                    mode="sum",
+                    per_sample_weights=weights[first:last],
+                    include_last_offset=True,
+                ),
+            )
+
+    def slice(self, corners: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Yields some of the block's points, and the lattice's values (M + 1, C) interpolated there, (points, C)."""
+        table = self._sort_by_point() if self._by_point is None else self._by_point
+        for start in range(0, len(table), _PIECE):
+            points = slice(start, min(start + _PIECE, len(table)))
+            yield points, embedding_bag(table[points], corners, mode="sum", per_sample_weights=self._weights[points])
+
+    def _sort_by_corner(self) -> tuple[Tensor, Tensor]:
+        tables = self._order // self._weights.shape[1], self._weights.view(-1)[self._order]
+        if self._corners is None:
+            self._by_corner = tables
+        return tables
+
+    def _sort_by_point(self) -> Tensor:
+        counts = self._starts.diff()
+        rows = (
+            torch.arange(len(counts), dtype=torch.int32, device=counts.device)
+            if self._corners is None
+            else self._corners
         )
-
-    def slice(self, corners: Tensor) -> Tensor:
-        """The lattice's values (M + 1, C) interpolated at this block's points, (n, C)."""
-        table = self._slice_table
-        if table is None:
-            entries = self.corners.repeat_interleave(self._starts[:-1].diff())
-            table = torch.empty_like(entries).scatter_(0, self._order.long(), entries).view_as(self._weights)
-        if self._keep:
-            self._slice_table = table
-        return embedding_bag(table, corners, mode="sum", per_sample_weights=self._weights)
+        entries = rows.repeat_interleave(counts)
+        table = torch.empty_like(entries).scatter_(0, self._order.long(), entries).view_as(self._weights)
+        if self._corners is None:
+            self._by_point = table
+        return table
 
 
 def _neighbours(keys: Tensor, axes: list[int]) -> Tensor:
@@ -201,9 +251,8 @@ def _sorted_corners(features: Tensor, axes: list[int], offset: int) -> _SortedCo
         key -= walk[dimensions - corner]
     keys, order = keys.view(-1).sort(stable=True)
     keys, counts = keys.unique_consecutive(return_counts=True)
-    starts = torch.zeros(len(keys) + 2, dtype=torch.int32, device=features.device)
-    torch.cumsum(counts, 0, dtype=torch.int32, out=starts[1:-1])
-    starts[-1] = starts[-2]
+    starts = torch.zeros(len(keys) + 1, dtype=torch.int32, device=features.device)
+    torch.cumsum(counts, 0, dtype=torch.int32, out=starts[1:])
     return _SortedCorners(keys, starts, order.int(), weights)
 
 
