@@ -31,7 +31,7 @@ from segcli.fetch import Progress
 from segcli.labels import LabelSet
 from segcli.manifest import HubFile, Preprocessing, WeightsEntry
 from segcli.models import build
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 RECORD = "record.json"
 CONVERSION = 1

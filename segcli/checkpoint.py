@@ -19,7 +19,7 @@ from segcli import files
 from segcli.errors import WeightsError
 from segcli.labels import LabelSet
 from segcli.manifest import Preprocessing
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 VERSION = 1
 """Of the metadata. A reader takes its own version and refuses newer ones."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from segcli import variants
 from segcli.errors import UsageError, WeightsError
 from segcli.labels import LABEL_SETS
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 Resize = Literal["long", "short", "warp", "none"]
 Pad = Literal["square", "stride", "none"]

@@ -16,7 +16,7 @@ from segcli.fetch import Progress
 from segcli.labels import LabelSet
 from segcli.manifest import Preprocessing
 from segcli.models import build
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 BACKBONE_LABELS = LabelSet("none", (), ())
 """Of a checkpoint that holds a backbone only."""

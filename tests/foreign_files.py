@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from segcli.convert import LAYOUTS
 from segcli.models import build
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 
 def network(spec: ModelSpec, classes: int = 21) -> nn.Module:

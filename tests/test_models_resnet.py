@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from segcli.models.resnet import ResNet
-from segcli.variants import BETA_RESNET101, RESNET50, RESNET101, VARIANTS, BackboneSpec
+from segcli.spec import BackboneSpec
+from segcli.variants import BETA_RESNET101, RESNET50, RESNET101, VARIANTS
 
 CAFFE = VARIANTS["v2-resnet101"].backbone
 CASCADE = VARIANTS["v3-resnet101-cascade"].backbone

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from calibration import relative_difference
 
 from segcli.models.vgg import VGG16
-from segcli.variants import BackboneSpec
+from segcli.spec import BackboneSpec
 
 CAFFE = BackboneSpec("vgg16", pool_ceil=True)
 IMAGENET = BackboneSpec("vgg16", pool_kernel=2)

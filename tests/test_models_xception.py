@@ -4,7 +4,7 @@ from calibration import calibrate, relative_difference
 from peers import timm_xception
 
 from segcli.models.xception import Xception
-from segcli.variants import BackboneSpec
+from segcli.spec import BackboneSpec
 
 KINDS = ("xception41", "xception65", "xception71")
 

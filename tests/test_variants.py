@@ -4,7 +4,8 @@ import pytest
 
 from segcli import variants
 from segcli.errors import UsageError, WeightsError
-from segcli.variants import VARIANTS, ASPPSpec, BranchesSpec, ModelSpec
+from segcli.spec import ASPPSpec, BranchesSpec, ModelSpec
+from segcli.variants import VARIANTS
 
 PROMISED = """v1-vgg16 v2-vgg16 v2-resnet101 v3-resnet50 v3-resnet101 v3-mobilenetv2 v3-mobilenetv3 v3plus-resnet50
 v3plus-resnet101 v3plus-xception v3plus-xception71 v3plus-xception41 v3plus-mobilenetv2""".split()

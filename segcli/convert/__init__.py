@@ -13,7 +13,7 @@ from torch import Tensor
 from segcli.convert import caffe_v2, segmentron, tensorflow, timm, torchvision, transformers
 from segcli.convert.names import Names
 from segcli.errors import UsageError, WeightsError
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from segcli.convert.names import Names, bn, conv
 from segcli.errors import UsageError
 from segcli.models.resnet import UNITS
-from segcli.variants import BranchesSpec, ModelSpec
+from segcli.spec import BranchesSpec, ModelSpec
 
 UNIT = {"reduce": ("conv1", "bn1"), "conv3x3": ("conv2", "bn2"), "increase": ("conv3", "bn3")}
 SHORTCUT = ("downsample.0", "downsample.1")

@@ -4,7 +4,8 @@ from segcli.convert.names import Names, bn, conv, conv_bn, dropped
 from segcli.convert.torchvision import resnet
 from segcli.errors import UsageError
 from segcli.models.xception import FLOWS
-from segcli.variants import VARIANTS, ModelSpec
+from segcli.spec import ModelSpec
+from segcli.variants import VARIANTS
 
 PYRAMID = {
     "aspp.pooling": ("image_pooling.conv", "image_pooling.bn"),

@@ -9,7 +9,7 @@ from segcli.models import build
 from segcli.models.mobilenet import MobileNetV2
 from segcli.models.resnet import UNITS
 from segcli.models.xception import FLOWS
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 VGG_CLASSIFIERS = ("pre_logits.fc1", "pre_logits.fc2", "head.fc", "classifier.0", "classifier.3", "classifier.6")
 """timm's three, then torchvision's, whose VGG is the same but for them."""

@@ -4,7 +4,7 @@ from segcli.convert.names import Names, bn, conv, conv_bn, dropped
 from segcli.errors import UsageError
 from segcli.models.mobilenet import MobileNetV3
 from segcli.models.resnet import UNITS
-from segcli.variants import ASPPSpec, ModelSpec
+from segcli.spec import ASPPSpec, ModelSpec
 
 CLASSIFIER = "classifier.0"
 AUXILIARY = ("0.weight", *bn("1", ""), "4.weight", "4.bias")

@@ -2,7 +2,7 @@
 
 from segcli.convert.names import Names, conv, conv_bn, dropped
 from segcli.errors import UsageError
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 BLOCKS = 17
 LAYER = {"expand": "expand_1x1", "depthwise": "conv_3x3", "project": "reduce_1x1"}

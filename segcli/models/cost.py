@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from segcli.models import build
-from segcli.variants import ModelSpec
+from segcli.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from segcli.models.mobilenet import MobileNetV2, MobileNetV3
 from segcli.models.resnet import ResNet
 from segcli.models.vgg import VGG16
 from segcli.models.xception import Xception
-from segcli.variants import ASPPSpec, BackboneSpec, Kind, ModelSpec
+from segcli.spec import ASPPSpec, BackboneSpec, Kind, ModelSpec
 
 BACKBONES: dict[Kind, Callable[[BackboneSpec, int], nn.Module]] = {
     "vgg16": VGG16,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from segcli.models.layers import ConvBN, ImagePooling, SeparableConv, conv2d, resize
-from segcli.variants import ASPPSpec, BranchesSpec, DecoderSpec
+from segcli.spec import ASPPSpec, BranchesSpec, DecoderSpec
 
 
 def _conv3x3(separable: bool) -> type[ConvBN] | type[SeparableConv]:

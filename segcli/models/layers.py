@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segcli.variants import Padding
+from segcli.spec import Padding
 
 
 class SameConv2d(nn.Conv2d):

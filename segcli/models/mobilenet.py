@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcli.models.layers import ConvBN, conv2d, down_to, run_blocks
-from segcli.variants import BackboneSpec
+from segcli.spec import BackboneSpec
 
 TAP_BLOCKS = {"conv2": 2, "conv3": 5}
 """In both networks: the last block at stride 4, at stride 8."""

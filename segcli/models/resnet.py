@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcli.models.layers import Step, conv2d, down_to, run_blocks
-from segcli.variants import BackboneSpec
+from segcli.spec import BackboneSpec
 
 UNITS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 EXPANSION = 4

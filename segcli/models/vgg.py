@@ -6,7 +6,7 @@ Parameter names are those of torchvision's and timm's `vgg16`: `features.N`.
 from torch import Tensor, nn
 
 from segcli.models.layers import down_to
-from segcli.variants import BackboneSpec
+from segcli.spec import BackboneSpec
 
 GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """(channels, convolutions) of each group; a max pooling ends it."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcli.models.layers import ConvBN, SeparableConv, down_to
-from segcli.variants import BackboneSpec
+from segcli.spec import BackboneSpec
 
 
 class Block(NamedTuple):
