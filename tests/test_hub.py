@@ -17,36 +17,43 @@ time.sleep = lambda seconds: None  # between retries
 from segcli import hub
 from segcli.errors import WeightsError
 from segcli.manifest import HubFile
-steps = []
-try:
-    file = hub.fetch(HubFile(*sys.argv[1:]), lambda *step: steps.append(step))
-    said = {"content": file.path.read_text(), "commit": file.commit, "steps": steps}
-except WeightsError as error:
-    said = {"message": error.message, "hint": error.hint}
-print(json.dumps(said))
+for repo, revision, name in json.loads(sys.argv[1]):
+    steps = []
+    try:
+        file = hub.fetch(HubFile(repo, revision, name), lambda *step: steps.append(step))
+        said = {"content": file.path.read_text(), "commit": file.commit, "steps": steps}
+    except WeightsError as error:
+        said = {"message": error.message, "hint": error.hint}
+    print(json.dumps(said))
 """
+FAULTS = ("gated", "unauthorised", "no-repository", "no-revision", "no-entry", "down", "cut")
 
 
-@pytest.fixture
-def server(tmp_path):
-    file = tmp_path / "server" / REPO / FILE
-    file.parent.mkdir(parents=True)
-    file.write_bytes(CONTENT)
-    with loopback_hub.serve(tmp_path / "server") as hub:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """With one sound repository, and for each fault one that has it."""
+    root = tmp_path_factory.mktemp("server")
+    for repo in (REPO, *(f"broken/{fault}" for fault in FAULTS)):
+        (root / repo).mkdir(parents=True)
+        (root / repo / FILE).write_bytes(CONTENT)
+    with loopback_hub.serve(root) as hub:
+        hub.faults |= {f"broken/{fault}": fault for fault in FAULTS}
         yield hub
 
 
 @pytest.fixture
 def fetch(server, tmp_path):
-    """Runs hub.fetch against the server in a new process; nothing but its one line may be printed."""
+    """Runs hub.fetch against the server in a new process, in which nothing else may be printed."""
+    server.requests.clear()
 
-    def run(repo=REPO, revision="main", file=FILE, **environment):
+    def run(*files, **environment):
         clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
         environment = clean | {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home")} | environment
-        command = [sys.executable, "-c", FETCH, repo, revision, file]
+        command = [sys.executable, "-c", FETCH, json.dumps(files or [(REPO, "main", FILE)])]
         result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
         assert result.stderr == ""
-        return json.loads(result.stdout)
+        said = [json.loads(line) for line in result.stdout.splitlines()]
+        return said if files else said[0]
 
     return run
 
@@ -71,10 +78,11 @@ def test_a_cached_file_is_used_again_online_offline_and_without_the_server(serve
 
 
 def test_a_pinned_cached_file_costs_no_request(server, fetch):
-    fetch(revision="a" * 40)
-    server.requests.clear()
-    assert fetch(revision="a" * 40)["commit"] == "a" * 40
-    assert [path for _, path, _, _ in server.requests if "/resolve/" in path] == []
+    pinned = (REPO, "a" * 40, FILE)
+    first, second = fetch(pinned, pinned)
+    assert first["commit"] == second["commit"] == "a" * 40
+    resolved = [method for method, path, _, _ in server.requests if "/resolve/" in path]
+    assert resolved == ["HEAD", "HEAD", "GET"]
 
 
 def test_the_token_goes_to_the_endpoint(server, fetch):
@@ -83,27 +91,24 @@ def test_the_token_goes_to_the_endpoint(server, fetch):
 
 
 def test_a_connection_cut_once_is_mended(server, fetch):
-    server.faults[FILE] = "cut-once"
+    server.faults[REPO] = "cut-once"
     assert fetch()["content"] == CONTENT.decode()
 
 
-@pytest.mark.parametrize(
-    ("fault", "message", "hint"),
-    [
-        ("gated", f"{REPO} is gated", "log in with `hf auth login`"),
-        ("unauthorised", f"{REPO} is gated", "Accept its terms"),
-        ("no-repository", f"{REPO} is not on http://127.0.0.1", "HF_ENDPOINT"),
-        ("no-revision", f"{REPO} has no revision main", "segcli weights list"),
-        ("no-entry", f"{REPO} has no file {FILE} at main", "segcli weights list"),
-        ("down", "(HTTP 503)", "Try again later"),
-        ("cut", f"{REPO}/{FILE} was cut short", "Run the command again"),
-    ],
-)
-def test_each_refusal_says_what_to_do(server, fetch, fault, message, hint):
-    server.faults[REPO] = fault
-    said = fetch()
-    assert message in said["message"]
-    assert hint in said["hint"]
+def test_each_refusal_says_what_to_do(server, fetch):
+    expected = {
+        "gated": ("broken/gated is gated", "log in with `hf auth login`"),
+        "unauthorised": ("broken/unauthorised is gated", "Accept its terms"),
+        "no-repository": ("broken/no-repository is not on http://127.0.0.1", "HF_ENDPOINT"),
+        "no-revision": ("broken/no-revision has no revision main", "segcli weights list"),
+        "no-entry": (f"broken/no-entry has no file {FILE} at main", "segcli weights list"),
+        "down": ("(HTTP 503)", "Try again later"),
+        "cut": (f"broken/cut/{FILE} was cut short", "Run the command again"),
+    }
+    for fault, said in zip(FAULTS, fetch(*((f"broken/{fault}", "main", FILE) for fault in FAULTS)), strict=True):
+        message, hint = expected[fault]
+        assert message in said["message"], fault
+        assert hint in said["hint"], fault
 
 
 @pytest.mark.parametrize(
