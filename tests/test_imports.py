@@ -79,7 +79,7 @@ def test_torch_is_imported_below_the_line_only(path):
         (["predict", "--size", "big", "{root}"], 2),
         (["no-such-command"], 2),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
 def test_help_and_usage_errors_import_no_torch(arguments, code, tmp_path):
     """Importing torch costs seconds; nobody should wait that long for a typing mistake."""
