@@ -7,12 +7,14 @@ well as the dataset's own folder, and where it finds neither it says what to put
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from segcli import coco, labels
 from segcli.errors import DatasetError, UsageError
+from segcli.files import shown
 from segcli.labels import VOID, LabelSet
 from segcli.samples import Dataset, Sample, ids_of, read_mask
 
@@ -77,12 +79,14 @@ def voc2012(data_dir: Path, split: str) -> Dataset:
 
 def _trainaug(data_dir: Path, root: Path, train: set[str], val: set[str]) -> Dataset:
     """Where VOC itself labels an image its own mask is taken: it marks void, which the added masks do not."""
-    folders = (root / "SegmentationClassAug", data_dir / "SegmentationClassAug")
-    released = (place / "benchmark_RELEASE" / "dataset" / "cls" for place in (data_dir, root.parent, root))
-    folder = next((folder for folder in (*folders, *released) if folder.is_dir()), None)
-    if folder is None:
-        raise DatasetError(f"no masks of the Semantic Boundaries Dataset below {data_dir}", f"Expected:{TRAINAUG_TREE}")
-    masks = {path.stem: path for path in folder.iterdir() if path.suffix in (".png", ".mat") and path.stem not in val}
+    converted = (root / "SegmentationClassAug", data_dir / "SegmentationClassAug")
+    published = (place / "benchmark_RELEASE" / "dataset" / "cls" for place in (data_dir, root.parent, root))
+    added = next((place for place in (*converted, *published) if place.is_dir()), None)
+    if added is None:
+        what = "masks of the Semantic Boundaries Dataset"
+        raise DatasetError(f"{data_dir} holds no {what}", f"Expected in it:{TRAINAUG_TREE}")
+    files = (path for path in added.iterdir() if path.suffix in (".png", ".mat") and not path.name.startswith("."))
+    masks = {path.stem: path for path in files if path.stem not in val}
     masks |= {name: root / "SegmentationClass" / f"{name}.png" for name in train}
     samples = (_voc_sample(root, name, masks[name]) for name in sorted(masks))
     return Dataset("voc2012", "trainaug", labels.VOC, tuple(samples), ids_of(labels.VOC), _read_mat_or_mask)
@@ -152,11 +156,11 @@ def _cityscapes(name: str, data_dir: Path, split: str, kind: str, archive: str) 
         raise DatasetError(f"no {kind}/{split} in {root}", f"Expected in {data_dir}:{tree}")
     published = next((root / kind / split).glob("*/*_labelIds.png"), None) is not None
     suffix = f"{kind}_{'labelIds' if published else 'labelTrainIds'}.png"
-    samples, ending = [], "leftImg8bit.png"
-    for image in sorted((root / "leftImg8bit" / split).glob(f"*/*_{ending}")):
-        stem = image.name.removesuffix(ending)
-        label = root / kind / split / image.parent.name / f"{stem}{suffix}"
-        samples.append(Sample(stem.rstrip("_"), image, None if split == "test" else label))
+    samples, ending = [], "_leftImg8bit.png"
+    for image in sorted((root / "leftImg8bit" / split).glob(f"*/*{ending}")):
+        name = image.name.removesuffix(ending)
+        label = root / kind / split / image.parent.name / f"{name}_{suffix}"
+        samples.append(Sample(name, image, None if split == "test" else label))
     ids = cityscapes_ids() if published else ids_of(labels.CITYSCAPES)
     return Dataset(name, split, labels.CITYSCAPES, tuple(samples), ids)
 
@@ -171,8 +175,8 @@ def coco_voc(data_dir: Path, split: str) -> Dataset:
     root = _root(data_dir, ("coco", "."), f"annotations/instances_{split}2017.json", f"COCO {split}2017", COCO_TREE)
     annotations = root / "annotations" / f"instances_{split}2017.json"
     instances = coco.Instances(annotations, min_area=1000 if split == "train" else 0)
-    folder = root / f"{split}2017"
-    samples = (Sample(Path(photo).stem, folder / photo, annotations) for photo in instances.photos)
+    photos = root / f"{split}2017"
+    samples = (Sample(Path(name).stem, photos / name, annotations) for name in instances.photos)
     return Dataset("coco-voc", split, labels.VOC, tuple(samples), ids_of(labels.VOC), instances.read_ids)
 
 
@@ -193,13 +197,12 @@ def ade20k(data_dir: Path, split: str) -> Dataset:
 
 def folder(images: Path, masks: Path, classes: LabelSet) -> Dataset:
     """A folder of photos and one of label PNGs with the same names and sub-folders, whatever the photos' suffixes."""
+    images, masks = images.resolve(), masks.resolve()
     for path in (images, masks):
         if not path.is_dir():
             raise DatasetError(f"{path} is no folder", "Give the folder of the photos and the folder of their masks.")
-    if images.resolve() == masks.resolve():
-        raise UsageError(
-            f"photos and masks are both to come from {images}", "Put the masks into a folder of their own."
-        )
+    if images == masks:
+        raise UsageError(f"photos and masks both come from {images}", "Put the masks into a folder of their own.")
     samples, strays = _pairs(images, masks)
     return Dataset("folder", images.name, classes, samples, ids_of(classes), strays=strays)
 
@@ -237,9 +240,7 @@ def get(name: str) -> Layout:
     if name in DATASETS:
         return DATASETS[name]
     near = get_close_matches(name, DATASETS, n=1)
-    hint = (
-        f"Did you mean {near[0]}?" if near else f"Known: {', '.join(DATASETS)}; folder for your own photos and masks."
-    )
+    hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(DATASETS)}, and folder for photos of your own."
     raise UsageError(f"no dataset is called {name!r}", hint)
 
 
@@ -274,7 +275,7 @@ def download_voc2012(data_dir: Path) -> None:
 
     try:
         VOCSegmentation(data_dir, year="2012", image_set="val", download=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         raise DatasetError(f"VOC 2012 cannot be fetched: {error}", f"Put into {data_dir}:{VOC_TREE}") from error
 
 
@@ -302,23 +303,22 @@ def _voc_sample(root: Path, name: str, label: Path | None) -> Sample:
 
 def _pairs(images: Path, masks: Path) -> tuple[tuple[Sample, ...], tuple[Path, ...]]:
     """The photos below `images`, each with the mask of the same relative name, and the masks without a photo."""
-    photos = _by_name(images, outside=masks)
-    found = _by_name(masks, outside=images)
-    samples = (Sample(name, photo, found.pop(name, masks / f"{name}.png")) for name, photo in photos.items())
-    return tuple(samples), tuple(found.values())
+    photos, found = _by_name(images, masks), _by_name(masks, images)
+    samples = tuple(Sample(name, photo, found.get(name, masks / f"{name}.png")) for name, photo in photos.items())
+    return samples, tuple(path for name, path in found.items() if name not in photos)
 
 
-def _by_name(root: Path, outside: Path) -> dict[str, Path]:
-    """The pictures below `root`, but not below `outside`, by relative path without suffix."""
+def _by_name(root: Path, other: Path) -> dict[str, Path]:
+    """The pictures below `root` by relative path without suffix; if `other` lies in `root`, its own are left out."""
     found: dict[str, Path] = {}
     for path in sorted(root.rglob("*")):
         place = path.relative_to(root)
-        if path.suffix.lower() not in PICTURES or path.is_relative_to(outside) != root.is_relative_to(outside):
+        if path.suffix.lower() not in PICTURES or any(part.startswith(".") for part in place.parts):
             continue
-        if any(part.startswith(".") for part in place.parts) or not path.is_file():
+        if (other.is_relative_to(root) and path.is_relative_to(other)) or not path.is_file():
             continue
         name = place.with_suffix("").as_posix()
         if name in found:
-            raise DatasetError(f"{found[name]} and {path} share one name", "Keep one of them.")
+            raise DatasetError(f"{shown(found[name])} and {shown(path)} share one name", "Keep one of them.")
         found[name] = path
     return found

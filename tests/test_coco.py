@@ -10,6 +10,7 @@ from segcli.errors import DatasetError, UsageError
 from segcli.labels import VOID
 
 pytest.importorskip("pycocotools")
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside pycocotools
 
 PERSON, DOG, TRAFFIC_LIGHT = 1, 18, 10  # COCO's ids; VOC has no traffic light
 

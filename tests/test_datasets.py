@@ -112,7 +112,7 @@ def test_trainaug_reads_the_benchmarks_matlab_files(tmp_path):
 
 def test_trainaug_without_the_added_masks_says_what_to_put_where(tmp_path):
     voc2012_tree(tmp_path)
-    with pytest.raises(DatasetError, match="Semantic Boundaries") as caught:
+    with pytest.raises(DatasetError, match="holds no masks of the Semantic Boundaries") as caught:
         datasets.load("voc2012", tmp_path, "trainaug")
     assert "SegmentationClassAug/2008_000002.png" in caught.value.hint
     assert "benchmark_RELEASE/dataset/cls" in caught.value.hint
@@ -216,11 +216,19 @@ def test_a_folder_pairs_by_relative_name_whatever_the_suffix(tmp_path):
     assert dataset.strays == ()
 
 
+def test_photos_in_a_folder_inside_the_masks_are_no_strays(tmp_path):
+    write_photo(tmp_path / "photos/a.jpg")
+    write_mask(tmp_path / "a.png", [[1]])
+    stray = write_mask(tmp_path / "b.png", [[1]])
+    dataset = datasets.folder(tmp_path / "photos", tmp_path, labels.from_names(["soil", "leaf"]))
+    assert (read(dataset), dataset.strays) == ([[1]], (stray,))
+
+
 def test_folders_that_cannot_be_paired_are_refused(tmp_path):
     classes = labels.from_names(["soil", "leaf"])
     with pytest.raises(DatasetError, match="is no folder"):
         datasets.folder(tmp_path / "photos", tmp_path, classes)
-    with pytest.raises(UsageError, match="both to come from"):
+    with pytest.raises(UsageError, match="both come from"):
         datasets.folder(tmp_path, tmp_path, classes)
     write_photo(tmp_path / "photos/a.jpg")
     write_photo(tmp_path / "photos/a.png")
