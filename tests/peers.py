@@ -1,4 +1,4 @@
-"""DeepLabv3+ on Xception as TensorFlow's and SegmenTron's sources describe it, around timm's backbone.
+"""DeepLabv3+ as TensorFlow's and SegmenTron's sources describe it, around timm's Xception or torchvision's ResNet.
 
 Written for the tests alone, from those sources and without a line of segcli, so that converted weights have something
 to be compared with; both checkpoint formats are written from it under every name that the originals have.
@@ -7,6 +7,7 @@ to be compared with; both checkpoint formats are written from it under every nam
 import timm
 import torch
 import torch.nn.functional as F
+import torchvision
 from timm.layers import ConvNormAct
 from torch import nn
 
@@ -33,11 +34,21 @@ def separable(before, after, rate=1):
     return nn.Sequential(depthwise, nn.BatchNorm2d(before), nn.ReLU(), *conv_bn(before, after))
 
 
+def backbone_and_tap(kind, output_stride):
+    """The backbone, and the module whose output is the low-level features: before the ReLU in Xception."""
+    if kind == "resnet101":
+        dilated = [False, output_stride == 8, output_stride < 32]
+        network = torchvision.models.resnet101(replace_stride_with_dilation=dilated)
+        return network, network.layer1
+    network = timm_xception(kind, output_stride)
+    return network, network.blocks[2 if kind == "xception71" else 1].stack.conv2
+
+
 class DeepLabV3Plus(nn.Module):
     def __init__(self, kind="xception65", output_stride=16, classes=21):
         super().__init__()
         self.kind = kind
-        self.backbone = timm_xception(kind, output_stride)
+        self.backbone, tapped = backbone_and_tap(kind, output_stride)
         self.image_pooling = conv_bn(2048, 256)
         self.aspp0 = conv_bn(2048, 256)
         self.aspp = nn.ModuleList(separable(2048, 256, rate) for rate in RATES[output_stride])
@@ -45,17 +56,24 @@ class DeepLabV3Plus(nn.Module):
         self.feature_projection = conv_bn(256, 48)
         self.decoder = nn.ModuleList([separable(304, 256), separable(256, 256)])
         self.logits = nn.Conv2d(256, classes, 1)
-        # The tap comes before the ReLU; timm's next ReLU works in place, hence the clone.
-        tapped = self.backbone.blocks[2 if kind == "xception71" else 1].stack.conv2
+        # A clone, since the ReLU that follows in timm works in place.
         tapped.register_forward_hook(lambda module, inputs, output: setattr(self, "tap", output.clone()))
 
     def forward(self, x):
-        x = self.backbone.forward_features(x)
+        x = self.features(x)
         pooled = self.image_pooling(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
         x = self.concat_projection(torch.cat([pooled, self.aspp0(x), *(branch(x) for branch in self.aspp)], 1))
         low = self.feature_projection(self.tap)
         x = F.interpolate(x, size=low.shape[2:], mode="bilinear", align_corners=True)
         return self.logits(self.decoder[1](self.decoder[0](torch.cat([x, low], 1))))
+
+    def features(self, x):
+        if self.kind != "resnet101":
+            return self.backbone.forward_features(x)
+        for name, module in self.backbone.named_children():
+            if name not in ("avgpool", "fc"):
+                x = module(x)
+        return x
 
     def blocks(self):
         """timm's blocks, each with its TensorFlow scope."""
@@ -117,8 +135,7 @@ def tensorflow_checkpoint(network):
 
 
 def segmentron_checkpoint(network):
-    """{name: tensor} as SegmenTron's Xception-65 saves its state dict."""
-    assert network.kind == "xception65"
+    """{name: tensor} as SegmenTron saves the state dict of a network on Xception-65 or ResNet-101."""
     tensors = {}
 
     def put(name, module):
@@ -130,16 +147,19 @@ def segmentron_checkpoint(network):
         put(f"{name}.block.pointwise", pointwise)
         put(f"{name}.block.bn_point", bn_point)
 
-    for i, stem in enumerate(network.backbone.stem, 1):
-        put(f"encoder.conv{i}", stem.conv)
-        put(f"encoder.bn{i}", stem.bn)
-    for n, (module, _) in enumerate(network.blocks(), 1):
-        for i in (1, 2, 3):
-            layer = getattr(module.stack, f"conv{i}")
-            block(f"encoder.block{n}.sep_conv{i}", layer.conv_dw, layer.bn_dw, layer.conv_pw, layer.bn_pw)
-        if module.shortcut is not None:
-            put(f"encoder.block{n}.conv", module.shortcut.conv)
-            put(f"encoder.block{n}.bn", module.shortcut.bn)
+    if network.kind == "resnet101":
+        put("encoder", network.backbone)
+    else:
+        for i, stem in enumerate(network.backbone.stem, 1):
+            put(f"encoder.conv{i}", stem.conv)
+            put(f"encoder.bn{i}", stem.bn)
+        for n, (module, _) in enumerate(network.blocks(), 1):
+            for i in (1, 2, 3):
+                layer = getattr(module.stack, f"conv{i}")
+                block(f"encoder.block{n}.sep_conv{i}", layer.conv_dw, layer.bn_dw, layer.conv_pw, layer.bn_pw)
+            if module.shortcut is not None:
+                put(f"encoder.block{n}.conv", module.shortcut.conv)
+                put(f"encoder.block{n}.bn", module.shortcut.bn)
     for name, layer in (
         ("head.aspp.aspp0.", network.aspp0),
         ("head.aspp.image_pooling.", network.image_pooling),

@@ -77,6 +77,11 @@ def test_an_unknown_tensor_is_named(checkpoint):
         convert.convert(more, "tensorflow", variants.get("v3plus-xception"))
 
 
+def test_a_kernel_without_four_axes_is_left_for_the_shape_check_to_refuse():
+    flat = torch.empty(5)
+    assert convert.tensorflow.transpose("aspp0/weights", flat) is flat
+
+
 def test_another_xception_is_refused(checkpoint):
     with pytest.raises(WeightsError, match="xception_65/entry_flow"):
         convert.convert(checkpoint, "tensorflow", variants.get("v3plus-xception71"))

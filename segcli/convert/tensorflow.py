@@ -8,7 +8,7 @@ from torch import Tensor
 from segcli.convert.names import BATCH_NORM, Names
 from segcli.errors import UsageError
 from segcli.models.xception import FLOWS
-from segcli.variants import ASPPSpec, ModelSpec
+from segcli.spec import ASPPSpec, ModelSpec
 
 SLOTS = re.compile(r"(^|/)(global_step|Momentum)$")
 """What training leaves in a checkpoint beside the weights."""
@@ -38,10 +38,14 @@ def names(spec: ModelSpec) -> Names:
 
 
 def transpose(name: str, tensor: Tensor) -> Tensor:
-    """(H, W, in, out) -> (out, in, H, W), and (H, W, channels, 1) -> (channels, 1, H, W) for a depthwise kernel."""
-    if name.endswith("/depthwise_weights"):
-        return tensor.permute(2, 3, 0, 1).contiguous()
-    return tensor.permute(3, 2, 0, 1).contiguous() if name.endswith("/weights") else tensor
+    """(H, W, in, out) -> (out, in, H, W), and (H, W, channels, 1) -> (channels, 1, H, W) for a depthwise kernel.
+
+    Anything but a kernel stays as it is, also one that has not four axes, whose shape is then refused like any other.
+    """
+    if tensor.ndim != 4:
+        return tensor
+    order = (2, 3, 0, 1) if name.endswith("/depthwise_weights") else (3, 2, 0, 1)
+    return tensor.permute(order).contiguous()
 
 
 def _xception(kind: str) -> Names:
