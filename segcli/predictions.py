@@ -42,7 +42,7 @@ class Predictions:
         if self.dataset.name == "voc2012":
             results = self.folder / "results" / "VOC2012" / "Segmentation"
             return results / f"comp6_{self.dataset.split}_cls" / f"{sample.name}.png"
-        ending = LABEL_IDS if self.dataset.labels == CITYSCAPES else ""
+        ending = LABEL_IDS if self.dataset.name.startswith("cityscapes") else ""
         return self.folder / f"{sample.name}{ending}.png"
 
     def write(self, sample: Sample, label_map: np.ndarray) -> None:
