@@ -127,6 +127,14 @@ class TestRead:
         assert read_label_map(path, labels.CITYSCAPES).item() == 255
         assert read_label_map(path, VOC).item() == 0
 
+    def test_no_colour_is_void_where_255_is_a_class(self, tmp_path):
+        colours = tuple((1, i // 256, i % 256) for i in range(300))
+        many = LabelSet("many", tuple(map(str, range(300))), colours)
+        ids = read_label_map(saved(np.uint8(colours)[None], tmp_path / "x.png"), many)
+        assert (ids.dtype, ids[0].tolist()) == (np.uint16, list(range(300)))
+        with pytest.raises(InputError, match=r"\(0, 0, 0\)"):
+            read_label_map(saved(np.zeros((1, 1, 3), np.uint8), tmp_path / "x.png"), many)
+
     def test_a_colour_of_no_class_is_an_error_that_says_which(self, label_map, tmp_path):
         rgb = VOC.colours()[label_map]
         rgb[3, 4:6] = 1, 2, 3

@@ -99,6 +99,13 @@ class TestSize:
         assert np.all(result[:49, :49] == 255)
         assert np.all(result[52:98, 52:98] == np.array(VOC.palette[CAR]) // 2)
 
+    def test_labels_are_taken_from_the_middle_of_each_new_pixel(self):
+        label_map = np.zeros((800, 800), np.uint8)
+        label_map[4::8] = PERSON
+        label_map[4::8, 4::8] = CAR
+        result = drawn(np.zeros((800, 800, 3), np.uint8), label_map, opacity=1.0, size=100)
+        assert np.all(result[:40, :40] == VOC.palette[CAR])
+
 
 class TestLegend:
     def test_lists_the_classes_present_by_area(self):
