@@ -36,12 +36,12 @@ class Stages:
     Attributes:
         read: Decodes one item, in a thread; raises InputError or OSError where it cannot.
         predict: From what was read, for a batch, to predictions.
-        refine: From what was read and its prediction to a better one, such as the CRF's.
+        refine: From a photo, uint8 (H, W, 3), and its prediction to a better one, such as the CRF's.
     """
 
     read: Callable[[Any], Readable]
     predict: Callable[[Sequence[Readable]], list[Prediction]]
-    refine: Callable[[Readable, Prediction], Prediction] | None = None
+    refine: Callable[[np.ndarray, Prediction], Prediction] | None = None
 
 
 def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
@@ -149,7 +149,7 @@ def _predict(group: list[Segmented], stages: Stages) -> None:
         segmented.seconds["predict"] = share
         if stages.refine is not None:
             start = time.perf_counter()
-            segmented.prediction = stages.refine(segmented.photo, prediction)
+            segmented.prediction = stages.refine(segmented.photo.rgb, prediction)
             segmented.seconds["refine"] = _since(start)
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from segcli.crf import WORKING_SIZE
 from segcli.files import Source, write_whole
 from segcli.inference import Prediction
 from segcli.labels import LabelSet
 from segcli.masks import write_label_map
 from segcli.overlay import areas, overlay, write_overlay
-
-PROBABILITY_SIZE = 1024
-"""Saved probabilities have at most this many pixels a side: the CRF's own working size."""
+from segcli.preprocess import fit
 
 
 @dataclass(frozen=True)
@@ -73,17 +72,11 @@ def _write_overlay(outputs: Outputs, path: Path, photo: np.ndarray, label_map: n
 def _write_probabilities(
     outputs: Outputs, path: Path, photo: np.ndarray, label_map: np.ndarray, prediction: Prediction
 ) -> None:
-    """An npz of `probabilities`, float16 (K, h, w) at most 1024 pixels a side, and the classes' `names`."""
-    probabilities = prediction.probabilities(fit(photo.shape[:2], PROBABILITY_SIZE))
+    """An npz of `probabilities`, float16 (K, h, w) at the CRF's working size, and the classes' `names`."""
+    probabilities = prediction.probabilities(fit(photo.shape[:2], WORKING_SIZE))
     with write_whole(path) as file:
         half = probabilities.half().cpu().numpy()
         np.savez_compressed(file, probabilities=half, names=np.array(outputs.labels.names))
-
-
-def fit(photo: tuple[int, int], longest: int) -> tuple[int, int]:
-    """(height, width) of a photo shrunk, never enlarged, to at most `longest` pixels a side."""
-    scale = min(1.0, longest / max(photo))
-    return max(1, round(photo[0] * scale)), max(1, round(photo[1] * scale))
 
 
 Writer = Callable[[Outputs, Path, np.ndarray, np.ndarray, Prediction], None]

@@ -47,12 +47,13 @@ def geometry(photo: tuple[int, int], preprocessing: Preprocessing) -> Geometry:
 
 def _resized(photo: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
     size = preprocessing.size
-    if preprocessing.resize == "none" or (preprocessing.resize == "long" and max(photo) <= size):
+    if preprocessing.resize == "none":
         return photo
     if preprocessing.resize == "warp":
         return size, size
-    scale = size / (max(photo) if preprocessing.resize == "long" else min(photo))
-    return max(1, round(photo[0] * scale)), max(1, round(photo[1] * scale))
+    if preprocessing.resize == "long":
+        return fit(photo, size)
+    return round(photo[0] * size / min(photo)), round(photo[1] * size / min(photo))
 
 
 def _padded(resized: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
@@ -62,6 +63,12 @@ def _padded(resized: tuple[int, int], preprocessing: Preprocessing) -> tuple[int
         return max(resized[0], preprocessing.size), max(resized[1], preprocessing.size)
     height, width = (-(-(side - 1) // STRIDE) * STRIDE + 1 for side in resized)
     return height, width
+
+
+def fit(photo: tuple[int, int], longest: int) -> tuple[int, int]:
+    """(height, width) of a photo shrunk, never enlarged, to at most `longest` pixels a side; 0 is no limit."""
+    scale = longest / max(photo) if longest else 1.0
+    return photo if scale >= 1 else (max(1, round(photo[0] * scale)), max(1, round(photo[1] * scale)))
 
 
 def to_input(rgb: np.ndarray, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:

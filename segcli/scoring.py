@@ -3,29 +3,19 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from segcli.errors import InputError
 from segcli.evaluation import ConfusionMatrix, ImageScore, Trimap, evaluate
-from segcli.folder import Readable, Stages, network, predict_all
+from segcli.folder import Stages, network, predict_all
 from segcli.images import read_photo
 from segcli.inference import Prediction, Segmenter
+from segcli.predictions import Predictions
 from segcli.samples import Dataset, Sample
 from segcli.team import Team
 
-Refine = Callable[[Readable, Prediction], Prediction]
-
-
-class Store(Protocol):
-    """Label maps on disk, such as `submission.Store`."""
-
-    def read(self, sample: Sample) -> np.ndarray | None:
-        """The map (H, W) saved for a sample, or None."""
-
-    def write(self, sample: Sample, label_map: np.ndarray) -> None:
-        """Save a sample's map, whole or not at all."""
+Refine = Callable[[np.ndarray, Prediction], Prediction]
 
 
 @dataclass
@@ -73,7 +63,7 @@ def score(
     team: Team,
     *,
     refine: Refine | None = None,
-    store: Store | None = None,
+    store: Predictions | None = None,
     batch: int = 1,
 ) -> Iterator[ImageScore]:
     """Score a team member's share of a dataset; yields each image's own score.
@@ -106,18 +96,17 @@ def _predictions(
     segmenter: Segmenter,
     tally: Tally,
     refine: Refine | None,
-    store: Store | None,
+    store: Predictions | None,
     batch: int,
 ) -> Iterator[tuple[Sample, np.ndarray]]:
     reuse = store if refine is None else None
     missing = []
     for sample in samples:
-        saved = reuse.read(sample) if reuse else None
-        if saved is None:
+        if reuse is None or not reuse.has(sample):
             missing.append(sample)
             continue
         tally.reused += 1
-        yield sample, saved
+        yield sample, reuse.read(sample)
     stages = Stages(lambda sample: read_photo(sample.image), network(segmenter))
     for segmented in predict_all(missing, stages, batch):
         sample, prediction = segmented.item, segmented.prediction
@@ -125,7 +114,7 @@ def _predictions(
             raise InputError(f"{sample.image}: {segmented.error}", "`--skip-bad` leaves such files out.")
         if refine is not None and tally.before is not None:
             _count_before(dataset, sample, prediction, tally.before)
-            prediction = refine(segmented.photo, prediction)
+            prediction = refine(segmented.photo.rgb, prediction)
         label_map = prediction.labels()
         if store is not None:
             store.write(sample, label_map)

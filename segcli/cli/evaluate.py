@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +11,17 @@ from typer import Option
 from segcli import dataset_check, manifest
 from segcli.cli import dataset as dataset_options
 from segcli.cli import model as models
-from segcli.cli import options, scores
+from segcli.cli import options, refine, scores
 from segcli.cli.display import Display
 from segcli.dataset_check import Problem
 from segcli.errors import DatasetError, UsageError
+from segcli.images import read_rgb
 from segcli.labels import LabelSet
 from segcli.samples import Dataset
 
 if TYPE_CHECKING:
     from segcli.inference import Segmenter
+    from segcli.refinement import Refinement
     from segcli.scoring import Tally
     from segcli.team import Team
 
@@ -50,6 +52,11 @@ def evaluate_model(
     scales: options.Scales = None,
     flip: options.Flip = False,
     tile: options.Tile = None,
+    crf: refine.Crf = False,
+    crf_set: refine.CrfSet = None,
+    crf_config: refine.CrfConfig = None,
+    crf_size: refine.CrfSize = str(refine.SIZE),
+    crf_backend: refine.CrfBackend = "torch",
     trimap: Annotated[
         bool, Option("--trimap", help="Scores in bands around void too.", rich_help_panel=options.OUTPUT)
     ] = False,
@@ -78,6 +85,7 @@ def evaluate_model(
     data = dataset_options.choose(dataset, data_dir, split, images, labels, names)
     source = _source(model, weights, data.labels)
     scale_list, working_size = options.scale_list(scales, multi_scale), options.working_size(size)
+    crf_params = refine.params(crf_set, crf_config)
 
     from segcli import team
 
@@ -95,10 +103,15 @@ def evaluate_model(
             tile=tile,
         )
         _check_labels(segmenter.model.labels, data.labels)
-        tally = _score(data, segmenter, members, display, trimap, save_predictions, batch)
+        refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
+        job = _Job(data, segmenter, refinement, members, display)
+        tally = job.score(trimap, save_predictions, batch)
         if members.leads:
-            facts = _facts(data, segmenter, tally, members)
-            scores.report(display, data, tally, facts, output, worst)
+            result = scores.report(display, data.labels, tally, job.facts(tally), worst)
+            if output is not None:
+                scores.write(output, data.labels, tally, result)
+                job.write_overlays(output / "worst", [image["name"] for image in result["worst"]])
+                display.say(f"scores.json and pictures: {output}", "dim")
 
 
 def _source(model: str | None, weights: Path | None, wanted: LabelSet) -> str | Path:
@@ -157,51 +170,72 @@ def _usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> D
     return without(data, bad)
 
 
-def _score(
-    data: Dataset,
-    segmenter: Segmenter,
-    members: Team,
-    display: Display,
-    trimap: bool,
-    save_predictions: Path | None,
-    batch: int,
-) -> Tally:
-    from segcli.scoring import Tally, score
+@dataclass(frozen=True)
+class _Job:
+    """A model on a dataset, once everything is chosen."""
 
-    tally = Tally.empty(len(data.labels), trimap, refined=False)
-    store = None
-    with display.counting(len(members.share(data.samples)), "scoring") as counter:
-        for _ in score(data, segmenter, tally, members, store=store, batch=batch):
-            counter.advance()
-    tally.total(members)
-    return tally
+    data: Dataset
+    segmenter: Segmenter
+    refinement: Refinement | None
+    members: Team
+    display: Display
 
+    def score(self, trimap: bool, save_predictions: Path | None, batch: int) -> Tally:
+        """The whole team's tally."""
+        from segcli.ledger import fingerprint
+        from segcli.predictions import Predictions
+        from segcli.scoring import Tally, score
 
-def _facts(data: Dataset, segmenter: Segmenter, tally: Tally, members: Team) -> dict:
-    """What the scores were measured with, as JSON-plain values."""
-    from segcli.images import read_rgb
-    from segcli.models import cost
-    from segcli.preprocess import geometry
+        tally = Tally.empty(len(self.data.labels), trimap, self.refinement is not None)
+        store = Predictions(save_predictions, self.data, fingerprint(self._recipe())) if save_predictions else None
+        share = len(self.members.share(self.data.samples))
+        options = {"refine": self.refinement, "store": store, "batch": batch}
+        with self.display.counting(share, "scoring") as counter:
+            for _ in score(self.data, self.segmenter, tally, self.members, **options):
+                counter.advance()
+        tally.total(self.members)
+        return tally
 
-    model = segmenter.model
-    size = geometry(read_rgb(data.samples[0].image).shape[:2], segmenter.preprocessing).padded
-    spent = cost.measure(
-        model.spec,
-        size,
-        classes=len(model.labels),
-        output_stride=model.output_stride,
-        scales=segmenter.scales,
-        flip=segmenter.flip,
-    )
-    return {
-        "dataset": data.name,
-        "split": data.split,
-        "images": len(tally.images),
-        "reused": tally.reused,
-        "seconds": round(tally.seconds, 2),
-        "processes": members.size,
-        **models.recipe(segmenter),
-        "input": list(size),
-        "multiply_adds": spent.multiply_adds,
-        "multiply_adds_as_paper": spent.as_paper,
-    }
+    def _recipe(self) -> dict:
+        return {**models.recipe(self.segmenter), "crf": self.refinement.to_dict() if self.refinement else None}
+
+    def facts(self, tally: Tally) -> dict:
+        """What the scores were measured on and with, as JSON-plain values."""
+        from segcli.models import cost
+        from segcli.preprocess import geometry
+
+        model, segmenter = self.segmenter.model, self.segmenter
+        photo = read_rgb(self.data.samples[0].image)
+        size = geometry(photo.shape[:2], segmenter.preprocessing).padded
+        spent = cost.measure(
+            model.spec,
+            size,
+            classes=len(model.labels),
+            output_stride=model.output_stride,
+            scales=segmenter.scales,
+            flip=segmenter.flip,
+        )
+        return {
+            "dataset": self.data.name,
+            "split": self.data.split,
+            "images": len(tally.images),
+            "reused": tally.reused,
+            "seconds": round(tally.seconds, 2),
+            "processes": self.members.size,
+            **self._recipe(),
+            "input": list(size),
+            "multiply_adds": spent.multiply_adds,
+            "multiply_adds_as_paper": spent.as_paper,
+        }
+
+    def write_overlays(self, folder: Path, names: list[str]) -> None:
+        """Overlays of the named samples, computed once more."""
+        from segcli.overlay import overlay, write_overlay
+
+        for sample in self.data.samples:
+            if sample.name in names:
+                photo = read_rgb(sample.image)
+                prediction = self.segmenter.predict([photo])[0]
+                refined = self.refinement(photo, prediction) if self.refinement else prediction
+                path = folder / f"{sample.name}.jpg"
+                write_overlay(path, overlay(photo, refined.labels(), self.data.labels))

@@ -11,7 +11,7 @@ from typer import Option
 
 from segcli import files
 from segcli.cli import model as models
-from segcli.cli import options
+from segcli.cli import options, refine
 from segcli.cli.display import Display
 from segcli.cli.run import Run
 from segcli.errors import InputError
@@ -40,6 +40,11 @@ def predict(
     multi_scale: options.MultiScale = False,
     flip: options.Flip = False,
     tile: options.Tile = None,
+    crf: refine.Crf = False,
+    crf_set: refine.CrfSet = None,
+    crf_config: refine.CrfConfig = None,
+    crf_size: refine.CrfSize = str(refine.SIZE),
+    crf_backend: refine.CrfBackend = "torch",
     value_range: Annotated[
         str | None,
         Option("--range", metavar="auto|LO:HI", help="Values of 16-bit photos that become black and white."),
@@ -68,6 +73,7 @@ def predict(
     display = Display(as_json, quiet)
     kinds = options.choices(save, KINDS, "--save")
     working_size, bounds = options.working_size(size), options.value_range(value_range)
+    crf_params = refine.params(crf_set, crf_config)
     found = _find(inputs, output)
     source = models.reference(model, weights)
     segmenter = models.segmenter(
@@ -88,9 +94,11 @@ def predict(
         return read_photo(photo.path, bounds, max_pixels)
 
     outputs = Outputs(output, segmenter.model.labels, kinds, models.provenance(segmenter), overlay_size)
-    run = Run(display, outputs, {**models.recipe(segmenter), "input": {"range": value_range}}, inputs)
+    refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
+    recipe = {**models.recipe(segmenter), "crf": refinement and refinement.to_dict(), "input": {"range": value_range}}
+    run = Run(display, outputs, recipe, inputs)
     todo = run.plan(found, verify)
-    stages = folder.Stages(read, folder.network(segmenter))
+    stages = folder.Stages(read, folder.network(segmenter), refinement)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
     raise typer.Exit(run.finish(found, todo))
 

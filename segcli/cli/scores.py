@@ -13,20 +13,17 @@ from segcli.cli.display import Display, columns
 from segcli.evaluation import ImageScore, Scores, worst
 from segcli.files import write_whole
 from segcli.labels import LabelSet
-from segcli.samples import Dataset
 
 if TYPE_CHECKING:
     from segcli.scoring import Tally
 
 
-def report(display: Display, data: Dataset, tally: Tally, facts: dict, output: Path | None, worst_count: int) -> None:
-    """Print the scores and, with an output folder, leave scores.json and the pictures there."""
-    result = _result(data.labels, tally, facts, worst_count)
-    _print(display, data.labels, tally, result)
+def report(display: Display, labels: LabelSet, tally: Tally, facts: dict, worst_count: int) -> dict:
+    """Print the scores; returns them with the facts as JSON-plain values."""
+    result = _result(labels, tally, facts, worst_count)
+    _print(display, labels, tally, result)
     display.json(result)
-    if output is not None:
-        _write(output, data.labels, tally, result)
-        display.say(f"scores.json and pictures: {output}", "dim")
+    return result
 
 
 def _result(labels: LabelSet, tally: Tally, facts: dict, worst_count: int) -> dict:
@@ -88,7 +85,8 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
 
 
-def _write(output: Path, labels: LabelSet, tally: Tally, result: dict) -> None:
+def write(output: Path, labels: LabelSet, tally: Tally, result: dict) -> None:
+    """Leave scores.json, the confusion matrix and the trimap's curves in a folder."""
     with write_whole(output / "scores.json") as file:
         file.write(json.dumps(result, indent=1).encode())
     with write_whole(output / "confusion.png") as file:
