@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segcli.models.cost import Cost, measure
-from segcli.variants import PAPER_SCALES, VARIANTS, ModelSpec, get
+from segcli.spec import ModelSpec
+from segcli.variants import PAPER_SCALES, VARIANTS, get
 
 TARGET = Path(__file__).with_name("models.md")
 SIZE = 513

@@ -106,11 +106,11 @@ class Xception(nn.Module):
             channels = block.widths[-1]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, 3, H, W) -> the taps in the order of `spec.taps`, then the last features (2048, at the output stride)."""
+        """(N, 3, H, W) -> the taps, finest first, and the last features, (N, 2048, H / output stride, ...)."""
         x = self.stem(x)
-        taps = {}
+        taps = []
         for index, block in enumerate(self.blocks):
             x, tap = block(x)
             if index in self.tap_blocks:  # the others would hold memory to the end
-                taps[index] = tap
-        return *(taps[index] for index in self.tap_blocks), x
+                taps.append(tap)
+        return *taps, x
