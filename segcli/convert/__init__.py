@@ -24,11 +24,13 @@ class Layout:
         names: The rename table for a model; UsageError where that project has no such model.
         ignored: What no table lists: optimiser slots, counters.
         transpose: From the foreign name and tensor to the tensor in torch's axis order.
+        averages: What a name ends with that holds a weight's running average, taken instead of the weight itself.
     """
 
     names: Callable[[ModelSpec], Names]
     ignored: re.Pattern[str] = re.compile(r"\.num_batches_tracked$")
     transpose: Callable[[str, Tensor], Tensor] = lambda name, tensor: tensor
+    averages: str = ""
 
 
 LAYOUTS = {
@@ -37,7 +39,7 @@ LAYOUTS = {
     "timm": Layout(timm.names),
     "caffe-v2": Layout(caffe_v2.names),
     "segmentron": Layout(segmentron.names),
-    "tensorflow": Layout(tensorflow.names, tensorflow.SLOTS, tensorflow.transpose),
+    "tensorflow": Layout(tensorflow.names, tensorflow.SLOTS, tensorflow.transpose, tensorflow.AVERAGES),
 }
 
 
@@ -57,7 +59,11 @@ def convert(tensors: Mapping[str, Tensor], layout: str, spec: ModelSpec) -> dict
     present = {name for name in tensors if not known.ignored.search(name)}
     _refuse(layout, spec, "has an unknown tensor", sorted(present - set(names)))
     _refuse(layout, spec, "lacks the tensor", sorted(n for n, ours in names.items() if ours and n not in present))
-    return {ours: known.transpose(theirs, tensors[theirs]) for theirs, ours in names.items() if ours}
+
+    def taken(name: str) -> Tensor:
+        return known.transpose(name, tensors.get(f"{name}{known.averages}", tensors[name]))
+
+    return {ours: taken(theirs) for theirs, ours in names.items() if ours}
 
 
 def _refuse(layout: str, spec: ModelSpec, problem: str, odd: list[str]) -> None:

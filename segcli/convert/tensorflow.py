@@ -1,4 +1,4 @@
-"""TensorFlow's DeepLab model zoo: v3+ on Xception-41, -65 and -71, with separable pyramid and decoder."""
+"""TensorFlow's DeepLab model zoo: v3+ on Xception with separable pyramid and decoder, v3 on MobileNetV2."""
 
 import re
 from collections.abc import Iterator
@@ -7,23 +7,31 @@ from torch import Tensor
 
 from segcli.convert.names import BATCH_NORM, Names
 from segcli.errors import UsageError
+from segcli.models.mobilenet import MobileNetV2
 from segcli.models.xception import FLOWS
 from segcli.spec import ASPPSpec, ModelSpec
 
-SLOTS = re.compile(r"(^|/)(global_step|Momentum)$")
+AVERAGES = "/ExponentialMovingAverage"
+"""MobileNetV2 was trained with averaged weights, which are the ones to use; statistics have none."""
+
+SLOTS = re.compile(rf"(^|/)(global_step|Momentum|RMSProp(_1)?)$|{AVERAGES}$")
 """What training leaves in a checkpoint beside the weights."""
 
 SLIM_BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def names(spec: ModelSpec) -> Names:
-    """The table for any v3+ Xception; `-nosc` variants were never published in this layout."""
-    head, decoder = spec.head, spec.decoder
-    if spec.backbone.kind not in FLOWS or not isinstance(head, ASPPSpec) or not head.separable:
+    """The table for any v3+ Xception and for v3's MobileNetV2; `-nosc` variants were never published in this layout."""
+    kind, head, decoder = spec.backbone.kind, spec.head, spec.decoder
+    if kind in FLOWS and isinstance(head, ASPPSpec) and head.separable:
+        table = _xception(kind)
+    elif kind == "mobilenetv2" and isinstance(head, ASPPSpec) and not head.rates:
+        table = _mobilenetv2()
+    else:
         raise UsageError(
-            f"TensorFlow's DeepLab published no {spec.name}", "It has v3plus-xception, v3plus-xception41 and -71."
+            f"TensorFlow's DeepLab published no {spec.name}",
+            "It has v3plus-xception, v3plus-xception41 and -71 and v3-mobilenetv2.",
         )
-    table = _xception(spec.backbone.kind)
     if head.image_pooling:
         table |= _conv_bn("image_pooling", "aspp.pooling")
     table |= _conv_bn("aspp0", "aspp.conv1x1")
@@ -67,6 +75,20 @@ def _scopes(kind: str) -> Iterator[str]:
     yield from (f"entry_flow/block{i + 1}/unit_1" for i in range(len(FLOWS[kind]) - middle - 2))
     yield from (f"middle_flow/block1/unit_{i + 1}" for i in range(middle))
     yield from ("exit_flow/block1/unit_1", "exit_flow/block2/unit_1")
+
+
+def _mobilenetv2() -> Names:
+    table = _conv_bn("MobilenetV2/Conv", "backbone.stem") | dict.fromkeys(_conv_bn("MobilenetV2/Conv_1", ""))
+    expansions = [row[0] for row in MobileNetV2.STAGES for _ in range(row[2])]
+    for index, expansion in enumerate(expansions):
+        theirs = "MobilenetV2/expanded_conv" + (f"_{index}" if index else "")
+        ours = f"backbone.blocks.{index}"
+        if expansion > 1:
+            table |= _conv_bn(f"{theirs}/expand", f"{ours}.expand")
+        table[f"{theirs}/depthwise/depthwise_weights"] = f"{ours}.depthwise.conv.weight"
+        table |= _bn(f"{theirs}/depthwise", f"{ours}.depthwise.bn")
+        table |= _conv_bn(f"{theirs}/project", f"{ours}.project")
+    return table
 
 
 def _conv_bn(theirs: str, ours: str) -> Names:
