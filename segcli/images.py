@@ -57,8 +57,7 @@ def read_photo(path: str | Path, value_range: ValueRange = None, max_pixels: int
     """Decode a picture of any format of `formats` that has a decoder, by its content; of several frames, the first.
 
     It is turned upright by its EXIF orientation. Transparent pixels are laid over white. Colours with an ICC profile
-    other than sRGB are converted to sRGB. Grey becomes three equal channels. Colour of 16 bits a channel loses the
-    low 8.
+    other than sRGB are converted to sRGB. Grey becomes three equal channels. Of 16 bits a colour the high 8 are read.
 
     Args:
         path: The file.
@@ -74,9 +73,12 @@ def read_photo(path: str | Path, value_range: ValueRange = None, max_pixels: int
     with opened(Path(path), max_pixels) as (image, known):
         if known.name == "TIFF" and image.n_frames > 1:
             notes.append(f"Only the first of its {image.n_frames} pages is read.")
+        deep = ";16" in str(image.tile)
         image.load()
         turn = _UPRIGHT.get(_orientation(image, notes))
         rgb = _to_rgb(image, value_range, notes)
+        if deep and image.mode == "RGB":
+            notes += _note_on_deep_colour(rgb)
         return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
 
 
@@ -160,12 +162,22 @@ def _to_rgb(image: Image.Image, value_range: ValueRange, notes: list[str]) -> Im
         image = _on_white(image)
     if image.mode == "LAB":
         return ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), _srgb(), outputMode="RGB")
+    image = image.convert("RGB") if image.mode == "P" else image
     if profile and image.mode in ("RGB", "CMYK"):
         try:
             return _managed(image, profile)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             notes.append("The colour profile cannot be used; the colours are read as sRGB.")
     return image.convert("RGB")
+
+
+def _note_on_deep_colour(rgb: Image.Image) -> list[str]:
+    """A warning where 16 bits a channel, of which Pillow keeps the high 8, use under a tenth of their range."""
+    lows, highs = zip(*rgb.getextrema(), strict=True)
+    if max(highs) - min(lows) >= 25:
+        return []
+    share = f"{100 * (max(highs) - min(lows)) / 255:.2g} %"
+    return [f"Its 16 bits a colour use {share} of their range, so that it looks flat: stretch it to 8 bits before."]
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -135,13 +135,20 @@ class TestModes:
         rgb = read_rgb(saved(image, tmp_path / "x.png", transparency=image.getpixel((0, 0))))
         assert rgb[0].tolist() == [[255] * 3, [200] * 3]
 
-    def test_of_16_bits_a_colour_keep_the_high_byte(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("values", "expected", "noted"),
+        [((0x1234, 0x80FF, 0xFFFF), [0x12, 0x80, 0xFF], False), ((0, 700, 4095), [0, 2, 15], True)],
+    )
+    def test_of_16_bits_a_colour_keep_the_high_byte_and_say_so_if_little_is_left(
+        self, tmp_path, values, expected, noted
+    ):
         header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
-        pixels = zlib.compress(b"\0" + struct.pack(">HHH", 0x1234, 0x80FF, 0xFFFF))
-        chunks = [(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")]
+        chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + struct.pack(">HHH", *values))), (b"IEND", b"")]
         data = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
         (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
-        assert read_rgb(tmp_path / "x.png").tolist() == [[[0x12, 0x80, 0xFF]]]
+        photo = read_photo(tmp_path / "x.png")
+        assert photo.rgb.tolist() == [[expected]]
+        assert any("use 5.9 % of their range" in note for note in photo.notes) == noted
 
 
 class TestDeepGrey:
@@ -217,8 +224,9 @@ class TestColourProfiles:
                 data[start : start + 64] = data[start : start + 64].replace("sRGB".encode("utf-16-be"), b"\0t\0e\0s\0t")
         return bytes(data)
 
-    def test_other_than_srgb_are_converted(self, tmp_path):
-        image = Image.new("RGB", (2, 2), (128, 128, 128))
+    @pytest.mark.parametrize("mode", ["RGB", "P"])
+    def test_other_than_srgb_are_converted(self, tmp_path, mode):
+        image = Image.new("RGB", (2, 2), (128, 128, 128)).convert(mode, palette=Image.Palette.ADAPTIVE)
         rgb = read_rgb(saved(image, tmp_path / "x.png", icc_profile=self.profile(1.0)))
         # Linear light 128/255 in sRGB's curve (IEC 61966-2-1).
         expected = 255 * (1.055 * (128 / 255) ** (1 / 2.4) - 0.055)
