@@ -17,6 +17,9 @@ Family = Literal["v1", "v2", "v3", "v3+"]
 Padding = Literal["symmetric", "same"]
 Tap = Literal["conv2", "conv3"]
 
+LARGEST = 4096
+"""Of all numbers in a spec, fc6's channels: a damaged file asks for no endless network."""
+
 
 @dataclass(frozen=True)
 class BackboneSpec:
@@ -49,7 +52,7 @@ class BackboneSpec:
     stem: Literal["7x7", "3x3x3"] = "7x7"
     stride_in: Literal["1x1", "3x3", "last-unit"] = "3x3"
     strided_unit_rate: Literal["new", "previous"] = "previous"
-    multi_grid: tuple[int, ...] = (1, 1, 1)
+    multi_grid: tuple[int, int, int] = (1, 1, 1)
     extra_stages: int = 0
     pool_kernel: int = 3
     pool_ceil: bool = False
@@ -126,7 +129,7 @@ class ModelSpec:
         backbone: The network underneath.
         head: What turns its last features into logits, or into the decoder's input.
         decoder: v3+'s decoder; the backbone must have taps.
-        scales: Sides at which the whole network also runs, its logits fused by maximum (v2's MSC); empty: only at 1.
+        scales: Scales of the input at which the network runs beside 1, all logits fused by maximum (v2's MSC).
         align_corners: How every bilinear enlargement of features and logits samples.
         output_strides: Those it can be built with.
         output_stride: The default one.
@@ -174,7 +177,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         names = set(value) if isinstance(value, dict) else set()
         return _decode(next((k for k in options if {f.name for f in fields(k)} == names), options[0]), value, where)
     elif type(value) is kind or (kind is float and type(value) is int):
-        return kind(value)
+        if kind in (bool, str) or 0 <= value <= LARGEST:
+            return kind(value)
     raise WeightsError(f"the checkpoint's model description has {value!r} at {where}")
 
 

@@ -71,7 +71,7 @@ class ConvBN(nn.Module):
             in_channels, out_channels, kernel, stride=stride, dilation=dilation, groups=groups, padding=padding
         )
         self.bn = nn.BatchNorm2d(out_channels, eps=eps)
-        self.act = activation() if activation else nn.Identity()
+        self.act = activation(inplace=True) if activation else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H / stride, W / stride), sides rounded up."""
@@ -107,8 +107,8 @@ class SeparableConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H / stride, W / stride), sides rounded up."""
         x = self.bn_dw(self.conv_dw(x))
-        x = self.bn_pw(self.conv_pw(F.relu(x) if self.activated else x))
-        return F.relu(x) if self.activated else x
+        x = self.bn_pw(self.conv_pw(F.relu_(x) if self.activated else x))
+        return F.relu_(x) if self.activated else x
 
 
 class PooledBatchNorm(nn.BatchNorm2d):

@@ -33,14 +33,14 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 4 channels, H / stride, W / stride)."""
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
+        y = F.relu_(self.bn1(self.conv1(x)))
+        y = F.relu_(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
         if self.downsample is not None:
             x = self.downsample(x)
         elif self.shortcut_stride > 1:  # a stage's last unit: the shortcut keeps every second pixel
             x = x[:, :, :: self.shortcut_stride, :: self.shortcut_stride]
-        return F.relu(x + y)
+        return F.relu_(x + y)
 
 
 class ResNet(nn.Module):
@@ -71,7 +71,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) -> the taps, finest first, and the last features, (N, 2048, H / output stride, ...)."""
-        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(F.relu_(self.bn1(self.conv1(x))))
         return run_blocks(x, chain.from_iterable(getattr(self, stage) for stage in self.stages), self.tap_units)
 
     def _make_stem(self, spec: BackboneSpec) -> None:
