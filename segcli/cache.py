@@ -153,12 +153,14 @@ def _download(entry: WeightsEntry, record: Record | None, progress: Progress | N
         pinned = replace(entry.source, revision=record.commit) if record else entry.source
         file = hub.fetch(pinned, progress)
         return file.path, file.commit
+    path = _home(entry) / entry.source.url.rpartition("/")[2]
+    if path.is_file():  # a run was interrupted while it converted
+        return path, ""
     if hub.offline():
         raise WeightsError(
             f"{entry.name} is not in the cache, and HF_HUB_OFFLINE forbids to download it",
             f"Run once without HF_HUB_OFFLINE, for example `segcli weights pull {entry.name}`.",
         )
-    path = _home(entry) / entry.source.url.rpartition("/")[2]
     fetch.download(entry.source.url, path, progress)
     return path, ""
 

@@ -1,7 +1,8 @@
 """The file that explains itself: a network's tensors in safetensors, and all else as JSON in its metadata.
 
-Metadata keys: `segcli` (the format's version), `spec`, `labels`, `preprocessing`, `recipe`, `scores` and `provenance`.
-Nothing else is needed to predict, evaluate, export or train on.
+The metadata's one key `segcli` is a JSON object with `version`, `spec`, `labels`, `preprocessing`, `recipe`, `scores`
+and `provenance` (one key, since safetensors writes several in any order: equal checkpoints are equal files). Nothing
+else is needed to predict, evaluate, export or train on.
 """
 
 import json
@@ -23,8 +24,6 @@ from segcli.spec import ModelSpec
 
 VERSION = 1
 """Of the metadata. A reader takes its own version and refuses newer ones."""
-
-KEYS = ("spec", "labels", "preprocessing", "recipe", "scores", "provenance")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         WeightsError: The file cannot be written.
     """
-    metadata = {
+    facts = {
+        "version": VERSION,
         "spec": checkpoint.spec.to_dict(),
         "labels": checkpoint.labels.to_dict(),
         "preprocessing": checkpoint.preprocessing.to_dict(),
@@ -64,11 +64,10 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "scores": dict(checkpoint.scores),
         "provenance": dict(checkpoint.provenance),
     }
-    text = {"segcli": str(VERSION)} | {key: json.dumps(value) for key, value in metadata.items()}
     tensors = {n: t.detach().cpu().contiguous() for n, t in checkpoint.tensors.items() if not _is_counter(n)}
     try:
         with files.write_whole(path) as file:
-            file.write(to_bytes(tensors, text))
+            file.write(to_bytes(tensors, {"segcli": json.dumps(facts)}))
     except OSError as error:
         raise WeightsError(f"{files.shown(path)} cannot be written ({error.strerror or error})") from error
 
@@ -84,39 +83,41 @@ def read(path: Path) -> Checkpoint:
         raise WeightsError(f"{name}: there is no such file")
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            _check_version(metadata, name)
+            facts = _facts((file.metadata() or {}).get("segcli", ""), name)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{name} is not a safetensors file, or it is cut short ({str(error).splitlines()[0]})",
             "Weights of other projects are made usable by `segcli weights convert`.",
         ) from error
-    return _understood(metadata, tensors, name)
+    return _understood(facts, tensors, name)
 
 
-def _check_version(metadata: Mapping[str, str], name: str) -> None:
-    version = metadata.get("segcli", "")
-    if not version.isdecimal():
+def _facts(text: str, name: str) -> dict[str, Any]:
+    """What the metadata say, once their version is one that this program knows."""
+    try:
+        facts = json.loads(text)
+        version = facts["version"]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"{name} does not say which model it belongs to",
             "Weights of other projects are made usable by `segcli weights convert`.",
-        )
-    if int(version) > VERSION:
+        ) from error
+    if type(version) is not int or version > VERSION:
         raise WeightsError(f"{name} was written by a newer segcli", "Update with `pip install -U segcli`.")
+    return facts
 
 
-def _understood(metadata: Mapping[str, str], tensors: dict[str, Tensor], name: str) -> Checkpoint:
+def _understood(facts: dict[str, Any], tensors: dict[str, Tensor], name: str) -> Checkpoint:
     try:
-        parts = {key: json.loads(metadata[key]) for key in KEYS}
         return Checkpoint(
-            ModelSpec.from_dict(parts["spec"]),
-            LabelSet.from_dict(parts["labels"]),
-            Preprocessing.from_dict(parts["preprocessing"]),
+            ModelSpec.from_dict(facts["spec"]),
+            LabelSet.from_dict(facts["labels"]),
+            Preprocessing.from_dict(facts["preprocessing"]),
             tensors,
-            *(dict(parts[key]) for key in KEYS[3:]),
+            *(dict(facts[key]) for key in ("recipe", "scores", "provenance")),
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
 
 

@@ -5,6 +5,7 @@ never unpacked.
 """
 
 import tarfile
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -53,7 +54,9 @@ def read(path: Path) -> dict[str, Tensor]:
 def _pickle(path: Path) -> Any:
     options: dict[str, Any] = {"map_location": "cpu", "weights_only": True}
     try:
-        return torch.load(path, mmap=_is_zip(path), **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on old pickles; what matters comes back as an error
+            return torch.load(path, mmap=_is_zip(path), **options)
     except UnpicklingError as error:
         raise WeightsError(
             f"{shown(path)} is no torch checkpoint, or it holds more than tensors, which could run code when loaded",

@@ -91,7 +91,7 @@ def bundle(tensors: Mapping[str, np.ndarray], crc=slow_crc32c, **options) -> tup
 
 def tar_gz(path: Path, members: Mapping[str, bytes]) -> Path:
     """An archive of plain files in that order."""
-    with gzip.open(path, "wb", compresslevel=1) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
+    with gzip.open(path, "wb", compresslevel=0) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)

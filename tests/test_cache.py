@@ -1,0 +1,237 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import loopback_hub
+import numpy as np
+import pytest
+import torch
+from calibration import calibrate, relative_difference
+from foreign_files import foreign_state, network
+from peers import DeepLabV3Plus, tensorflow_checkpoint
+from tensor_bundle_files import DATA, INDEX, bundle, tar_gz
+
+from segcli import cache, fetch, hub, manifest, tensorbundle, variants, weights
+from segcli.errors import UsageError, WeightsError
+from segcli.manifest import Preprocessing, WebFile, WeightsEntry
+
+SPEC = variants.get("v3-mobilenetv2-dm05")
+NAME = "v3-mobilenetv2-dm05@voc2012"
+
+
+@pytest.fixture(scope="module")
+def state():
+    return foreign_state(network(SPEC), SPEC, "transformers")
+
+
+@pytest.fixture
+def server(tmp_path, state):
+    root = tmp_path / "server"
+    root.mkdir()
+    torch.save(state, root / "weights.pth")
+    with loopback_hub.serve(root) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
+    return tmp_path / "cache" / NAME
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Makes an entry the only one in the manifest."""
+
+    def put(entry):
+        monkeypatch.setattr(manifest, "entries", lambda: (entry,))
+        return entry
+
+    return put
+
+
+@pytest.fixture
+def entry(server, use):
+    source = WebFile(f"{server.url}/weights.pth")
+    return use(WeightsEntry(NAME, source, "transformers", "MIT", Preprocessing(), labels="voc2012", default=True))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != "lock")
+
+
+def test_weights_are_downloaded_converted_and_remembered_once(server, entry, home):
+    first = cache.obtain(entry)
+    assert len(server.requests) == 1
+    assert names(home) == [first.path.name, "record.json"]  # the download is gone
+    assert first.newly_recorded
+    assert first.record.sha256 == fetch.sha256(server.root / "weights.pth")
+    again = cache.obtain(entry)
+    assert (again.path, again.record, again.newly_recorded) == (first.path, first.record, False)
+    assert len(server.requests) == 1
+
+
+def test_the_note_about_an_unpublished_hash_is_said_once(entry):
+    first, second = weights.load(NAME), weights.load(NAME)
+    (note,) = first.notes
+    assert note.startswith(f"nobody publishes a sha256 of {NAME}: {first.provenance['sha256'][:12]}... is recorded")
+    assert second.notes == ()
+    sha256 = first.provenance["sha256"]
+    assert second.provenance == {"weights": NAME, "source": entry.source.url, "sha256": sha256, "licence": "MIT"}
+
+
+def test_the_converted_network_is_the_original_one(entry):
+    x = torch.randn(1, 3, 65, 65)
+    with torch.no_grad():
+        assert torch.equal(weights.load("v3-mobilenetv2-dm05").network(x), network(SPEC)(x))
+
+
+def test_what_is_here_needs_no_network_and_what_is_not_says_so(server, entry, monkeypatch):
+    cache.obtain(entry)
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    assert cache.obtain(entry).path.is_file()
+    cache.remove(NAME)
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE forbids") as caught:
+        cache.obtain(entry)
+    assert f"segcli weights pull {NAME}" in caught.value.hint
+
+
+def test_a_published_hash_or_its_prefix_is_enforced(server, entry, home):
+    sha256 = fetch.sha256(server.root / "weights.pth")
+    assert not cache.obtain(replace(entry, sha256=sha256[:8])).newly_recorded
+    cache.remove(NAME)
+    with pytest.raises(WeightsError, match=rf"has sha256 {sha256[:12]}..., not 0badc0de... as published") as caught:
+        cache.obtain(replace(entry, sha256="0badc0de"))
+    assert "Run the command again" in caught.value.hint
+    assert names(home) == []
+
+
+def test_wrong_bytes_of_the_right_size_are_noticed_at_the_second_download(server, entry, home):
+    first = cache.obtain(entry)
+    first.path.unlink()
+    server.faults["weights.pth"] = "flip"
+    with pytest.raises(WeightsError, match="as at its first use, and was deleted"):
+        cache.obtain(entry)
+    assert names(home) == ["record.json"]
+    server.heal("weights.pth")
+    assert cache.obtain(entry).path == first.path
+
+
+def test_a_damaged_converted_file_is_noticed_and_made_again(server, entry):
+    path = cache.obtain(entry).path
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    assert [problem for _, problem in cache.verify()] == ["is damaged"]
+    assert cache.obtain(entry).path.read_bytes() == sound
+    assert len(server.requests) == 2
+    assert [problem for _, problem in cache.verify()] == [""]
+
+
+def test_a_damaged_record_counts_as_first_use(entry, home):
+    cache.obtain(entry)
+    for damage in ("", "[]", '{"sha256": 1}', '{"source": "a", "sha256": "b", "more": 1}'):
+        (home / "record.json").write_text(damage)
+        assert cache.obtain(entry).newly_recorded
+
+
+def test_another_source_in_the_manifest_voids_the_record(server, entry):
+    cache.obtain(entry)
+    (server.root / "moved.pth").write_bytes((server.root / "weights.pth").read_bytes())
+    moved = cache.obtain(replace(entry, source=WebFile(f"{server.url}/moved.pth")))
+    assert moved.newly_recorded
+    assert moved.record.source.endswith("moved.pth")
+
+
+def test_what_the_conversion_depends_on_gives_another_file_and_drops_the_old(entry, home):
+    first = cache.obtain(entry)
+    second = cache.obtain(replace(entry, preprocessing=Preprocessing(size=257)))
+    assert first.path != second.path
+    assert names(home) == [second.path.name, "record.json"]
+    assert not second.newly_recorded
+
+
+def test_weights_of_other_classes_are_refused_and_not_kept(entry, home):
+    with pytest.raises(WeightsError, match=r"have 21 classes, the label set 11 .classifier"):
+        cache.obtain(replace(entry, labels="camvid"))
+    assert list(home.glob("*.safetensors")) == []
+
+
+def test_an_interrupted_conversion_does_not_download_again(server, entry, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(cache, "convert", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            cache.obtain(entry)
+    assert cache.obtain(entry).path.is_file()
+    assert len(server.requests) == 1
+
+
+def test_two_that_start_at_once_download_once(server, entry):
+    with ThreadPoolExecutor() as pool:
+        here = list(pool.map(cache.obtain, [entry, entry]))
+    assert here[0].path == here[1].path
+    assert len(server.requests) == 1
+
+
+def test_listing_and_removing(entry, home):
+    assert cache.cached() == []
+    assert cache.remove(NAME) == 0
+    size = cache.obtain(entry).path.stat().st_size
+    (here,) = cache.cached()
+    assert (here.name, here.bytes) == (NAME, size)
+    assert size < cache.remove("v3-mobilenetv2-dm05") < size + 2000  # the record is small
+    assert not home.exists()
+    assert cache.cached() == []
+    with pytest.raises(UsageError, match="no model is called"):
+        cache.remove("../../etc")
+
+
+def test_a_file_that_vanished_is_reported(entry):
+    cache.obtain(entry).path.unlink()
+    assert [(here.name, here.bytes, problem) for here, problem in cache.verify()] == [(NAME, 0, "is missing")]
+
+
+def test_a_cache_that_cannot_be_made_says_where_to_put_it(entry, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(WeightsError, match="cannot be used") as caught:
+        cache.obtain(entry)
+    assert "SEGCLI_CACHE_DIR" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "expected"),
+    [
+        ("linux", {"SEGCLI_CACHE_DIR": "~/w"}, "HOME/w"),
+        ("linux", {"XDG_CACHE_HOME": "/xdg"}, "/xdg/segcli"),
+        ("linux", {}, "HOME/.cache/segcli"),
+        ("darwin", {}, "HOME/Library/Caches/segcli"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/segcli/cache"),
+    ],
+)
+def test_the_cache_is_where_the_platform_has_it(monkeypatch, tmp_path, platform, environment, expected):
+    for name in ("SEGCLI_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (environment | {"HOME": str(tmp_path)}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(cache.sys, "platform", platform)
+    assert cache.folder().as_posix() == expected.replace("HOME", tmp_path.as_posix())
+
+
+def test_a_tensorflow_archive_becomes_a_network_equal_to_its_original(server, use):
+    original = calibrate(DeepLabV3Plus("xception41"))
+    tensors = {
+        name: np.ascontiguousarray(tensor.numpy())
+        for name, tensor in tensorflow_checkpoint(original).items()
+        if not name.endswith("/Momentum") or "logits" in name  # the others only cost time here
+    }
+    index, data = bundle(tensors, crc=tensorbundle.crc32c)
+    tar_gz(server.root / "x41.tar.gz", {f"deeplab/{DATA}": data, f"deeplab/{INDEX}": index})
+    name = "v3plus-xception41@voc2012"
+    source = WebFile(f"{server.url}/x41.tar.gz")
+    use(WeightsEntry(name, source, "tensorflow", "Apache-2.0", Preprocessing(), labels="voc2012", default=True))
+    x = torch.randn(1, 3, 65, 65)
+    with torch.no_grad():
+        assert relative_difference(weights.load(name).network(x), original(x)) <= 1e-4
+    assert names(cache.folder() / name)[-1] == "record.json"
+    assert json.loads((cache.folder() / name / "record.json").read_text())["source"] == source.url
