@@ -5,7 +5,7 @@ concatenation) is a field here, so that no code asks for a model's name.
 """
 
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from segcli.errors import WeightsError
@@ -163,28 +163,45 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
     """`value` as the annotation `kind` says, or WeightsError; `where` is its dotted place."""
     if is_dataclass(kind):
         return _decode_fields(kind, value, where)
-    options = get_args(kind)
-    if get_origin(kind) is tuple and isinstance(value, list | tuple):
-        kinds = (options[0],) * len(value) if options[-1] is Ellipsis else options
+    if get_origin(kind) is tuple:
+        return _decode_items(get_args(kind), value, where)
+    if get_origin(kind) is UnionType:
+        return None if value is None and NoneType in get_args(kind) else _decode(_alike(kind, value), value, where)
+    if not _is_plain(kind, value):
+        raise _misfit(value, where)
+    return float(value) if kind is float else value
+
+
+def _decode_items(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if isinstance(value, list | tuple):
+        kinds = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
         if len(kinds) == len(value):
             return tuple(_decode(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
-    elif get_origin(kind) is Literal:
-        if isinstance(value, str) and value in options:
-            return value
-    elif NoneType in options:
-        return None if value is None else _decode(options[0], value, where)
-    elif options:  # one of several dataclasses: told apart by their fields
-        names = set(value) if isinstance(value, dict) else set()
-        return _decode(next((k for k in options if {f.name for f in fields(k)} == names), options[0]), value, where)
-    elif type(value) is kind or (kind is float and type(value) is int):
-        if kind in (bool, str) or 0 <= value <= LARGEST:
-            return kind(value)
-    raise WeightsError(f"the checkpoint's model description has {value!r} at {where}")
+    raise _misfit(value, where)
+
+
+def _alike(union: UnionType, value: Any) -> Any:
+    """The dataclass of a union that has the value's keys, else the first."""
+    kinds = [kind for kind in get_args(union) if is_dataclass(kind)]
+    keys = set(value) if isinstance(value, dict) else set()
+    return next((kind for kind in kinds if {f.name for f in fields(kind)} == keys), kinds[0])
+
+
+def _is_plain(kind: Any, value: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return isinstance(value, str) and value in get_args(kind)
+    if kind in (int, float):  # JSON may write 1.0 as 1; a bool is no number
+        return type(value) in (kind, int) and 0 <= value <= LARGEST
+    return type(value) is kind
+
+
+def _misfit(value: Any, where: str) -> WeightsError:
+    return WeightsError(f"the checkpoint's model description has {value!r} at {where}")
 
 
 def _decode_fields(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
-        raise WeightsError(f"the checkpoint's model description has {value!r} at {where}")
+        raise _misfit(value, where)
     hints = get_type_hints(kind)
     if odd := sorted(map(str, set(value) ^ set(hints))):
         problem = "lacks" if odd[0] in hints else "has an unknown"

@@ -51,6 +51,8 @@ def test_a_spec_survives_json_and_can_be_built_as_it_says(spec):
         (lambda d: d["backbone"].update(extra_stages=10**9), "1000000000 at model.backbone.extra_stages"),
         (lambda d: d["backbone"].update(multi_grid=[1, 2]), r"\[1, 2\] at model.backbone.multi_grid"),
         (lambda d: d["head"].update(dropout=float("nan")), "nan at model.head.dropout"),
+        (lambda d: d.update(scales=0.5), "0.5 at model.scales"),
+        (lambda d: d.update(decoder=3), "3 at model.decoder"),
         (lambda d: d.update(backbone=None), "None at model.backbone"),
         (lambda d: d.update(head=[]), r"\[\] at model.head"),
     ],
