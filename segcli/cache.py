@@ -186,7 +186,7 @@ def converted(
     """
     state = convert(tensors, layout, spec)
     with torch.device("meta"):
-        network = build(spec, len(classes))
+        network = build(spec, max(len(classes), 1))  # a backbone's file has no classes
     if all(key.startswith("backbone.") for key in state):
         checkpoint.check(
             network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}, origin["weights"]

@@ -134,8 +134,6 @@ def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
     """
     wanted = {key: tensor for key, tensor in network.state_dict().items() if not _is_counter(key)}
     lacking, unknown = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    if lacking and all(key.startswith("backbone.") for key in tensors):
-        raise WeightsError(f"the weights {name} hold a backbone only", "They are there to train a model from.")
     for problem, odd in (("lack the tensor", lacking), ("have an unknown tensor", unknown)):
         if odd:
             more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from segcli import cache, checkpoint, fetch, foreign, labels, manifest, variants
 from segcli.checkpoint import Checkpoint
 from segcli.convert import convert
-from segcli.errors import UsageError
+from segcli.errors import UsageError, WeightsError
 from segcli.fetch import Progress
 from segcli.labels import LabelSet
 from segcli.manifest import Preprocessing
@@ -87,6 +87,8 @@ def load(reference: str | Path, output_stride: int | None = None, *, progress: P
 def _loaded(
     saved: Checkpoint, output_stride: int | None, provenance: Mapping[str, str], notes: tuple[str, ...] = ()
 ) -> LoadedModel:
+    if not len(saved.labels):
+        raise WeightsError(f"the weights {provenance['weights']} hold a backbone only", "Train a model from it first.")
     stride = output_stride or saved.spec.output_stride
     with torch.device("meta"):  # fresh weights would only be thrown away
         network = build(saved.spec, len(saved.labels), stride)
@@ -159,8 +161,9 @@ def convert_file(source: Path, layout: str, model: str, output: Path, label_set:
         WeightsError: The file is damaged, or a tensor of it is missing, unknown or of another shape.
     """
     spec, classes, preprocessing = _target(layout, model, label_set)
+    tensors = foreign.read(source)
     origin = {"weights": output.name, "source": source.name, "sha256": fetch.sha256(source)}
-    made = cache.converted(foreign.read(source), layout, spec, classes, preprocessing, origin)
+    made = cache.converted(tensors, layout, spec, classes, preprocessing, origin)
     checkpoint.write(output, made)
     return made
 

@@ -1,6 +1,7 @@
 """Foreign checkpoints of our own networks: the rename tables read backwards. (That the tables are right is tested
 elsewhere, against the originals.)"""
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -12,8 +13,9 @@ from segcli.models import build
 from segcli.spec import ModelSpec
 
 
+@cache
 def network(spec: ModelSpec, classes: int = 21) -> nn.Module:
-    """The same calibrated network every time."""
+    """A calibrated network, in eval mode; not to be changed."""
     torch.manual_seed(3)
     return calibrate(build(spec, classes), size=33)
 

@@ -169,12 +169,8 @@ def test_a_file_that_cannot_be_written_is_an_error(saved, tmp_path):
             lambda t: t.update({"classifier.bias": torch.zeros(11)}),
             r"have 11 classes, the label set 21 \(classifier.bias\)",
         ),
-        (
-            lambda t: [t.pop(name) for name in list(t) if not name.startswith("backbone.")],
-            "hold a backbone only",
-        ),
     ],
-    ids=["missing", "many missing", "unknown", "shape", "classes", "backbone"],
+    ids=["missing", "many missing", "unknown", "shape", "classes"],
 )
 def test_tensors_that_do_not_fit_are_named(saved, change, message):
     tensors = without_counters(saved)
