@@ -17,17 +17,19 @@ from torch.nn.functional import interpolate
 from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
-from segcli.lattice import BLOCK, Lattice, Workspace
+from segcli.lattice import BLOCK, Lattice, Workspace, largest_coordinate
+from segcli.preprocess import fit
 
 Backend = Literal["torch", "pydensecrf"]
 
 WORKING_SIZE = 1024
-"""The long side, in pixels, to which `refine_photo` shrinks larger photos."""
+"""The longest side, in pixels, that `refine_photo` works at unless told otherwise."""
 
 EPS = 0.05
 """Classes whose probability stays below this everywhere are left out unless somewhere they are the likeliest."""
 
 _LEAST_PROBABILITY = 1e-5
+_PYDENSECRF_LIMIT = 32767 - 12  # two simplices short of where int16 ends
 _CHUNK = 1 << 25
 """Values that are filtered together: large photos go through the kernels a few classes at a time."""
 
@@ -75,33 +77,35 @@ def refine_photo(
     rgb: np.ndarray | Tensor,
     params: CRFParams,
     *,
-    size: int | None = WORKING_SIZE,
+    size: int = WORKING_SIZE,
     eps: float = EPS,
     backend: Backend = "torch",
 ) -> Tensor:
-    """As `refine`, on a photo whose long side is shrunk to `size` pixels, the result being enlarged again.
+    """As `refine`, on the photo shrunk to a working size and from probabilities of any size.
 
     Args:
-        probabilities: As in `refine`.
-        rgb: As in `refine`.
-        params: As in `refine`; the sigmas count pixels of the shrunken photo.
-        size: The longest side to work at; None for the photo's own.
+        probabilities: (K, h, w) in 0..1, of the whole photo; resized to the working size where they differ.
+        rgb: The photo, uint8 (H, W, 3).
+        params: As in `refine`; the sigmas count pixels of the working size.
+        size: The longest side to work at; 0 for the photo's own.
         eps: As in `refine`.
         backend: As in `refine`.
+
+    Returns:
+        float32 (K, H', W') at the working size.
     """
-    probabilities, photo = _checked(probabilities, rgb)
-    height, width = photo.shape[:2]
-    if size is None or max(height, width) <= size:
-        return refine(probabilities, photo, params, eps=eps, backend=backend)
-    if size < 1:
-        raise UsageError(f"the CRF's size must be at least 1, not {size}")
-    scale = size / max(height, width)
-    small = max(1, round(height * scale)), max(1, round(width * scale))
-    shrink = {"size": small, "mode": "bilinear", "antialias": True}
-    photo = interpolate(photo.permute(2, 0, 1)[None], **shrink)[0].permute(1, 2, 0)
-    probabilities = interpolate(probabilities[None], **shrink)[0].clamp_(0, 1)
-    refined = refine(probabilities, photo, params, eps=eps, backend=backend)
-    return interpolate(refined[None], size=(height, width), mode="bilinear")[0]
+    photo = _tensor(rgb)
+    if photo.ndim == 3 and probabilities.ndim == 3 and photo.numel() and probabilities.numel():
+        height, width = fit(tuple(photo.shape[:2]), size)
+        photo = _resized(photo.permute(2, 0, 1), height, width).permute(1, 2, 0)
+        probabilities = _resized(probabilities.float(), height, width)
+    return refine(probabilities, photo, params, eps=eps, backend=backend)
+
+
+def _resized(picture: Tensor, height: int, width: int) -> Tensor:
+    if picture.shape[1:] == (height, width):
+        return picture
+    return interpolate(picture[None], size=(height, width), mode="bilinear", antialias=True)[0]
 
 
 def unary_from_labels(label_map: np.ndarray | Tensor, classes: int, gt_prob: float, void: int = VOID) -> Tensor:
@@ -179,6 +183,7 @@ class _Strips:
             yield slice(top * self._width, bottom * self._width), filtered[inner]
 
 
+@torch.no_grad()
 def mean_field(
     probabilities: Tensor, kernels: list[tuple[float, Kernel]], iterations: int, *, eps: float = EPS
 ) -> Tensor:
@@ -250,7 +255,7 @@ def _on(device: torch.device, value: float) -> Tensor:
 
 def _checked(probabilities: Tensor, rgb: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
     """Both inputs as tensors of one device, or an InputError that says what is wrong with them."""
-    photo = torch.as_tensor(rgb, device=probabilities.device)
+    photo = _tensor(rgb).to(probabilities.device)
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != torch.uint8:
         raise InputError(f"the CRF needs a uint8 photo (height, width, 3), not {photo.dtype} {tuple(photo.shape)}")
     if probabilities.ndim != 3 or probabilities.shape[1:] != photo.shape[:2] or 0 in probabilities.shape:
@@ -268,6 +273,10 @@ def _checked(probabilities: Tensor, rgb: np.ndarray | Tensor) -> tuple[Tensor, T
     return probabilities, photo
 
 
+def _tensor(rgb: np.ndarray | Tensor) -> Tensor:
+    return rgb if isinstance(rgb, Tensor) else torch.from_numpy(np.require(rgb, requirements="CW"))
+
+
 def _refine_with_pydensecrf(probabilities: Tensor, photo: Tensor, params: CRFParams) -> Tensor:
     try:
         from pydensecrf.densecrf import DenseCRF2D
@@ -276,6 +285,14 @@ def _refine_with_pydensecrf(probabilities: Tensor, photo: Tensor, params: CRFPar
             "the CRF backend pydensecrf is not installed", "Install it: pip install 'segcli[densecrf]'"
         ) from error
     classes, height, width = probabilities.shape
+    place = [(width - 1) / params.sigma_alpha, (height - 1) / params.sigma_alpha]
+    bilateral = largest_coordinate([*place, *[255 / params.sigma_beta] * 3])
+    spatial = largest_coordinate([(width - 1) / params.sigma_gamma, (height - 1) / params.sigma_gamma])
+    if max(bilateral, spatial) > _PYDENSECRF_LIMIT:
+        raise UsageError(
+            "pydensecrf counts in 16-bit numbers, and these sigmas are too small for a photo of this size",
+            "Raise the smallest sigma, or take the backend torch.",
+        )
     if classes == 1:
         return torch.ones_like(probabilities)
     crf = DenseCRF2D(width, height, classes)

@@ -64,13 +64,19 @@ class Lattice:
     """
 
     def __init__(self, features: Tensor):
+        points = features.shape[1]
+        if points % 4:
+            # densecrf embeds four points at a time and fills the last four up with the origin, which thereby gets
+            # corners that blurring passes through.
+            features = torch.cat([features, torch.zeros_like(features[:, :1])], 1)
         axes, offset = _packing(features)
         parts = [_sorted_corners(part, axes, offset) for part in features.split(BLOCK, dim=1)]
+        parts[-1].drop_points_from(points - (len(parts) - 1) * BLOCK)
         self._alone = len(parts) == 1
         keys = parts[0].keys if self._alone else torch.cat([part.keys for part in parts]).unique()
         self._neighbours = _neighbours(keys, axes)
         self._blocks = [_Block(part, None if self._alone else keys) for part in parts]
-        self._normalise(features.new_ones(features.shape[1], 1))
+        self._normalise(features.new_ones(points, 1))
 
     def _normalise(self, ones: Tensor) -> None:
         sums = torch.cat([row_sums.squeeze(1) for _, row_sums in self.filter(ones, Workspace())])
@@ -127,6 +133,13 @@ class _SortedCorners:
     starts: Tensor
     order: Tensor
     weights: Tensor
+
+    def drop_points_from(self, count: int) -> None:
+        """Forgets all points but the first `count`; their corners stay."""
+        if count < len(self.weights):
+            real = self.order < count * self.weights.shape[1]
+            self.starts = torch.nn.functional.pad(real.cumsum(0, dtype=torch.int32), (1, 0))[self.starts]
+            self.order, self.weights = self.order[real], self.weights[:count].contiguous()
 
 
 class _Block:
@@ -212,6 +225,12 @@ def _scales(dimensions: int) -> list[float]:
     """The diagonal of Adams's matrix E times the blur's standard deviation, rounded as densecrf rounds it."""
     deviation = _float32(math.sqrt(2 / 3) * (dimensions + 1))
     return [_float32(1 / math.sqrt((i + 1) * (i + 2)) * deviation) for i in range(dimensions)]
+
+
+def largest_coordinate(extents: list[float]) -> float:
+    """The largest lattice coordinate, in size, of points with features in 0..extents (in standard deviations)."""
+    scaled = [extent * scale for extent, scale in zip(extents, _scales(len(extents)), strict=True)]
+    return max(sum(scaled), *(i * value for i, value in enumerate(scaled, 1)))
 
 
 def _float32(value: float) -> float:
