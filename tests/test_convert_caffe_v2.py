@@ -72,8 +72,9 @@ def checkpoint() -> dict:
 
 
 def ours(tensors: dict, spec: variants.ModelSpec = SINGLE_SCALE) -> nn.Module:
-    network = models.build(spec, 21)
-    network.load_state_dict(convert(tensors, "caffe-v2", spec))
+    with torch.device("meta"):
+        network = models.build(spec, 21)
+    network.load_state_dict(convert(tensors, "caffe-v2", spec), assign=True)
     return network.eval()
 
 

@@ -25,8 +25,9 @@ def peer(name: str) -> torch.nn.Module:
 
 
 def ours(tensors: dict, spec: variants.ModelSpec) -> torch.nn.Module:
-    network = models.build(spec, 21)
-    network.load_state_dict(convert(tensors, "torchvision", spec))
+    with torch.device("meta"):
+        network = models.build(spec, 21)
+    network.load_state_dict(convert(tensors, "torchvision", spec), assign=True)
     return network.eval()
 
 

@@ -33,8 +33,9 @@ def peer(output_stride: int, spec: variants.ModelSpec = SPEC) -> torch.nn.Module
 
 
 def ours(tensors: dict, output_stride: int, spec: variants.ModelSpec = SPEC) -> torch.nn.Module:
-    network = models.build(spec, 21, output_stride)
-    network.load_state_dict(convert(tensors, "transformers", spec))
+    with torch.device("meta"):
+        network = models.build(spec, 21, output_stride)
+    network.load_state_dict(convert(tensors, "transformers", spec), assign=True)
     return network.eval()
 
 
