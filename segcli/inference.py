@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segcli import tiling
+from segcli.models.cost import scaled
 from segcli.preprocess import Enlargement, Geometry, at_size, enlargement, to_input, undo
 from segcli.weights import LoadedModel
 
@@ -31,6 +32,10 @@ class Prediction:
     place: Geometry
     align_corners: bool
     is_probability: bool = False
+
+    def to(self, device: torch.device) -> "Prediction":
+        """The same prediction with its scores on a device."""
+        return replace(self, scores=self.scores.to(device))
 
     def probabilities(self, size: tuple[int, int] | None = None) -> Tensor:
         """float32 (K, H, W), summing to 1 over K, at the photo's size or the (height, width) asked for."""
@@ -147,13 +152,13 @@ class Segmenter:
         """Probabilities (N, K, H', W') by way of a scaled and mirrored input; sides become int((d - 1) s + 1)."""
         align = self.model.spec.align_corners
         size = (batch.shape[-2], batch.shape[-1])
-        scaled = tuple(int((side - 1) * scale + 1) for side in size)
-        view = batch if scale == 1 else F.interpolate(batch, scaled, mode="bilinear", align_corners=align)
+        shape = (scaled(size[0], scale), scaled(size[1], scale))
+        view = batch if scale == 1 else F.interpolate(batch, shape, mode="bilinear", align_corners=align)
         logits, padded = self._logits(view.flip(-1) if mirrored else view)
-        if padded == scaled:
+        if padded == shape:
             enlarged = F.interpolate(logits, size, mode="bilinear", align_corners=align)
         else:
-            enlarged = undo(logits, Geometry(size, scaled, padded), align)
+            enlarged = undo(logits, Geometry(size, shape, padded), align)
         return (enlarged.flip(-1) if mirrored else enlarged).softmax(1)
 
     def _logits(self, view: Tensor) -> tuple[Tensor, tuple[int, int]]:

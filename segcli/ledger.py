@@ -81,6 +81,16 @@ class Ledger:
         """The sources whose outputs are not proved to stand."""
         return [source for source in sources if not self.proves_done(source, settings, verify)]
 
+    def other_input(self, source: Source) -> str:
+        """The file whose finished outputs this source would replace, if that is another one and still there; or ""."""
+        record = self.records.get(source.tree.as_posix())
+        if record is None or record.status != DONE:
+            return ""
+        try:
+            return "" if Path(record.input).samefile(source.path) else record.input
+        except OSError:
+            return ""
+
     def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
         """Whether the outputs of a source stand as it and these settings would make them again.
 

@@ -52,6 +52,16 @@ def _text_chunks(labels: LabelSet, info: Mapping[str, str]) -> PngImagePlugin.Pn
     return chunks
 
 
+def labels_of(path: Path) -> LabelSet | None:
+    """The label set that a mask written by segcli names in its text chunks; None for masks of another origin."""
+    with opened(path) as (image, _):
+        text = image.info.get("segcli:labels")
+    try:
+        return LabelSet.from_dict(json.loads(text)) if text else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarray:
     """Read the class ids of a mask, whoever wrote it.
 

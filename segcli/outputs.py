@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from segcli.crf import WORKING_SIZE
-from segcli.files import Source, write_whole
+from segcli.files import Source
 from segcli.inference import Prediction
 from segcli.labels import LabelSet
 from segcli.masks import write_label_map
 from segcli.overlay import areas, overlay, write_overlay
 from segcli.preprocess import fit
+from segcli.priors import write_probabilities
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,7 @@ def _write_overlay(outputs: Outputs, path: Path, photo: np.ndarray, label_map: n
 def _write_probabilities(
     outputs: Outputs, path: Path, photo: np.ndarray, label_map: np.ndarray, prediction: Prediction
 ) -> None:
-    """An npz of `probabilities`, float16 (K, h, w) at the CRF's working size, and the classes' `names`."""
-    probabilities = prediction.probabilities(fit(photo.shape[:2], WORKING_SIZE))
-    with write_whole(path) as file:
-        half = probabilities.half().cpu().numpy()
-        np.savez_compressed(file, probabilities=half, names=np.array(outputs.labels.names))
+    write_probabilities(path, prediction.probabilities(fit(photo.shape[:2], WORKING_SIZE)), outputs.labels)
 
 
 Writer = Callable[[Outputs, Path, np.ndarray, np.ndarray, Prediction], None]

@@ -1,14 +1,16 @@
 """The `segcli` program: its commands, and the one place where an error becomes a line and an exit code."""
 
+import logging
 import os
 import sys
+import warnings
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
-from segcli.cli import evaluate, models, options, predict
+from segcli.cli import compare, crf, data, evaluate, models, options, predict, weights
 from segcli.cli.display import Display
 from segcli.errors import SegcliError
 
@@ -51,6 +53,10 @@ app = typer.Typer(
 )
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate_model)
+app.command("crf", epilog=crf.EXAMPLES)(crf.crf)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.add_typer(data.app, name="data", help="Check a dataset before hours are spent on it.")
+app.add_typer(weights.app, name="weights", help="Fetch, verify, list, remove and convert weights.")
 app.command("models", epilog=models.EXAMPLES)(models.models)
 
 
@@ -64,6 +70,8 @@ def root(version: options.Version = False) -> None:
 
 def main() -> None:
     """Entry point of the console script and of `python -m segcli`."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error line or a note
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     if sys.platform == "win32":
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names may hold anything

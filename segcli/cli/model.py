@@ -81,4 +81,4 @@ def recipe(segmenter: Segmenter) -> dict:
 def provenance(segmenter: Segmenter) -> dict[str, str]:
     """What every mask says about its origin, in its text chunks."""
     model = segmenter.model
-    return {"segcli:model": model.spec.name, "segcli:weights": json.dumps(model.provenance)}
+    return {"model": model.spec.name, "weights": json.dumps(model.provenance)}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Option
 
-from segcli import files
 from segcli.cli import model as models
 from segcli.cli import options, refine
 from segcli.cli.display import Display
-from segcli.cli.run import Run
-from segcli.errors import InputError
-from segcli.files import Found, Source
+from segcli.cli.run import Run, find
+from segcli.files import Source
 from segcli.images import MAX_PIXELS, Photo, read_photo
 
 KINDS = ("mask", "overlay", "probs")
@@ -74,7 +71,7 @@ def predict(
     kinds = options.choices(save, KINDS, "--save")
     working_size, bounds = options.working_size(size), options.value_range(value_range)
     crf_params = refine.params(crf_set, crf_config)
-    found = _find(inputs, output)
+    found = find(inputs, output)
     source = models.reference(model, weights)
     segmenter = models.segmenter(
         source,
@@ -101,13 +98,3 @@ def predict(
     stages = folder.Stages(read, folder.network(segmenter), refinement)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
     raise typer.Exit(run.finish(found, todo))
-
-
-def _find(inputs: list[str], output: Path) -> Found:
-    """The photos to work on; `-` among the inputs stands for the list on stdin."""
-    named = [name for text in inputs for name in (files.list_from(sys.stdin.buffer) if text == "-" else [text])]
-    found = files.find(named, output)
-    if not found.files:
-        ignored = f" ({found.ignored} other files ignored)" if found.ignored else ""
-        raise InputError(f"no photos in {', '.join(inputs)}{ignored}", "Name photos or a folder of photos.")
-    return found

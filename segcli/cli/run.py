@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,16 +11,28 @@ from typing import TYPE_CHECKING
 
 import tomli_w
 
-from segcli import __version__
+from segcli import __version__, files
 from segcli.cli.display import Display
 from segcli.errors import DONE as EXIT_DONE
 from segcli.errors import FAILED as EXIT_FAILED
-from segcli.errors import SOME_INPUTS_FAILED
+from segcli.errors import SOME_INPUTS_FAILED, InputError, UsageError
 from segcli.files import Found, Source, write_whole
 from segcli.ledger import DONE, Record, fingerprint, open_folder, write_areas
 
 if TYPE_CHECKING:
     from segcli.outputs import Outputs
+
+
+def find(inputs: list[str], output: Path | None) -> Found:
+    """The photos to work on; `-` among the inputs stands for the list on stdin."""
+    named = [name for text in inputs for name in (files.list_from(sys.stdin.buffer) if text == "-" else [text])]
+    found = files.find(named, output)
+    if not found.files:
+        passed = [f"{found.ignored} other files ignored"] if found.ignored else []
+        passed += [f"{found.results} results of segcli left out"] if found.results else []
+        reasons = f" ({', '.join(passed)})" if passed else ""
+        raise InputError(f"no photos in {', '.join(inputs)}{reasons}", "Name photos or a folder of photos.")
+    return found
 
 
 class Run:
@@ -43,7 +56,18 @@ class Run:
         self.ledger = open_folder(self.folder)
 
     def plan(self, found: Found, verify: bool) -> list[Source]:
-        """The photos that the ledger does not prove done; writes run.toml."""
+        """The photos that the ledger does not prove done; writes run.toml.
+
+        Raises:
+            UsageError: The folder holds results of other photos of the same names.
+        """
+        for source in found.files:
+            if other := self.ledger.other_input(source):
+                raise UsageError(
+                    f"{files.shown(self.folder)} holds results of {files.shown(other)}, which those of "
+                    f"{files.shown(source.path)} would replace",
+                    "Name another folder with --output.",
+                )
         started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0), "inputs": self.inputs}
         with write_whole(self.folder / "run.toml") as file:
             file.write(tomli_w.dumps({**started, **self.recipe}).encode("utf-8", "backslashreplace"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,10 +75,15 @@ def _classes(labels: LabelSet, scores: Scores, before: Scores | None):
     headings = ["", "class", "IOU"] + (["without CRF"] if before else [])
     table = columns(*headings, right=("IOU", "without CRF"))
     for name, colour in zip(labels.names, labels.palette, strict=True):
-        swatch = Text("  ", style=f"on rgb({colour[0]},{colour[1]},{colour[2]})")
-        row = [swatch, name, percent(scores.per_class[name])]
+        row = [swatch(colour), name, percent(scores.per_class[name])]
         table.add_row(*row, *([percent(before.per_class[name])] if before else []))
     return table
+
+
+def swatch(colour: Sequence[int]) -> Text:
+    """Two cells in a class's (red, green, blue)."""
+    red, green, blue = map(int, colour)
+    return Text("  ", style=f"on rgb({red},{green},{blue})")
 
 
 def percent(value: float | None) -> str:

@@ -50,7 +50,7 @@ def measure(
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.forward = _identity  # it keeps the shape, and on meta tensors takes half of the time
-    counts = [multiply_adds(network, _scaled(height, scale), _scaled(width, scale)) for scale in scales]
+    counts = [multiply_adds(network, scaled(height, scale), scaled(width, scale)) for scale in scales]
     plain, padded = (sum(column) * (1 + flip) for column in zip(*counts, strict=True))
     return Cost(sum(p.numel() for p in network.parameters()), plain, padded)
 
@@ -95,5 +95,6 @@ def _identity(x: Tensor) -> Tensor:
     return x
 
 
-def _scaled(side: int, scale: float) -> int:
+def scaled(side: int, scale: float) -> int:
+    """A side of the network's input at a scale, as the papers' multi-scale evaluation rounds it."""
     return int((side - 1) * scale + 1)

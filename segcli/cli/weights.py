@@ -1,0 +1,127 @@
+"""`segcli weights`: fetch, check, list, remove and convert."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from typer import Argument, Option
+
+from segcli import manifest
+from segcli.cli import dataset, options
+from segcli.cli.display import Display, columns
+from segcli.cli.progress import megabytes
+from segcli.errors import FAILED, UsageError
+from segcli.manifest import Format
+
+LAYOUTS = tuple(name for name in get_args(Format) if name != "segcli")
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+Names = Annotated[list[str], Argument(metavar="NAME[@LABELS]...", help="See `segcli models`.")]
+
+
+@app.command()
+def pull(names: Names, as_json: options.AsJson = False, quiet: options.Quiet = False) -> None:
+    """Fetch weights now, verify and convert them, so that later runs need no network."""
+    display = Display(as_json, quiet)
+    entries = [manifest.find(name) for name in names]
+    from segcli import cache
+
+    facts = []
+    for entry in entries:
+        with display.downloading() as progress:
+            here = cache.obtain(entry, progress)
+        if here.newly_recorded:
+            display.say(f"nobody publishes a sha256 of {entry.name}: it is recorded now and enforced from now on")
+        display.data(f"{here.name}  {megabytes(here.bytes)}  {here.path}")
+        facts.append(_facts(here))
+    display.json({"weights": facts})
+
+
+@app.command("list")
+def list_(as_json: options.AsJson = False) -> None:
+    """List the weights that are on this computer."""
+    display = Display(as_json)
+    from segcli import cache
+
+    here = cache.cached()
+    table = columns("weights", "size", "sha256 of the download", "file", right=("size",))
+    for item in here:
+        table.add_row(item.name, megabytes(item.bytes), item.record.sha256[:12], str(item.path))
+    if here:
+        display.table(table)
+    else:
+        display.say(f"no weights in {cache.folder()}; `segcli weights pull NAME` fetches some")
+    display.json({"folder": str(cache.folder()), "weights": [_facts(item) for item in here]})
+
+
+@app.command()
+def verify(as_json: options.AsJson = False, quiet: options.Quiet = False) -> None:
+    """Hash the weights on this computer again; exit code 1 if a file is damaged or missing."""
+    display = Display(as_json, quiet)
+    from segcli import cache
+
+    facts = []
+    for here, problem in cache.verify():
+        display.data(f"{here.name}  {problem or 'is intact'}")
+        facts.append({**_facts(here), "problem": problem})
+    display.json({"weights": facts})
+    if any(fact["problem"] for fact in facts):
+        display.say("The next use fetches damaged weights again; so does `segcli weights pull NAME`.")
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def remove(names: Names, as_json: options.AsJson = False) -> None:
+    """Delete weights from this computer, also from the Hub's cache, and forget their recorded hash."""
+    display = Display(as_json)
+    entries = [manifest.find(name) for name in names]
+    from segcli import cache
+
+    freed = {entry.name: cache.remove(entry.name) for entry in entries}
+    for name, count in freed.items():
+        display.data(f"{name}  {megabytes(count)} freed" if count else f"{name}  was not here")
+    display.json({"freed": freed})
+
+
+@app.command()
+def convert(
+    file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint of another project.")],
+    layout: Annotated[str, Option("--from", metavar="|".join(LAYOUTS), help="Whose layout it has.")],
+    model: Annotated[str, Option("--model", "-m", metavar="NAME[@LABELS]", help="Which model it is.")],
+    output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
+    labels: Annotated[
+        str | None,
+        Option("--labels", metavar="A,B,...|FILE|SET", help="Its classes, where they differ from the model's own."),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make a segcli checkpoint of a foreign one; every tensor is accounted for."""
+    display = Display(as_json)
+    if layout not in LAYOUTS:
+        raise UsageError(f"--from {layout}: not known", f"Choose among {', '.join(LAYOUTS)}.")
+    if not file.exists():
+        raise UsageError(f"{file}: no such file", "Give the path of the checkpoint to convert.")
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output}: must end with .safetensors")
+    label_set = dataset.label_set(labels) if labels else None
+    from segcli import weights
+
+    made = weights.convert_file(file, layout, model, output, label_set)
+    display.data(f"{output}: {made.spec.name}, {len(made.labels)} classes, {len(made.tensors)} tensors")
+    display.say(f"Use it: segcli predict PHOTOS --weights {output}", "dim")
+    display.json({"output": str(output), "model": made.spec.name, "labels": list(made.labels.names)})
+
+
+def _facts(here) -> dict:
+    record = here.record
+    return {
+        "name": here.name,
+        "path": str(here.path),
+        "bytes": here.bytes,
+        "source": record.source,
+        "commit": record.commit,
+        "sha256": record.sha256,
+    }
