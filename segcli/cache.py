@@ -100,20 +100,26 @@ def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
     Raises:
         WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
     """
+    if here := _intact(entry):
+        return here
     try:
         _home(entry).mkdir(parents=True, exist_ok=True)
         with WeakFileLock(_home(entry) / "lock"):  # several processes may start at once
-            record = _record(entry)
-            if entry.role == "segmentation" and record:
-                here = _converted(entry, record)
-                if not here.problem():
-                    return here
-            return _obtained(entry, record, progress)
+            return _intact(entry) or _obtained(entry, _record(entry), progress)
     except OSError as error:
         raise WeightsError(
             f"the weights cache {files.shown(folder())} cannot be used ({error.strerror or error})",
             "Set SEGCLI_CACHE_DIR to a folder of yours.",
         ) from error
+
+
+def _intact(entry: WeightsEntry) -> Cached | None:
+    """The converted file if it is here and sound; needs no right to write."""
+    record = _record(entry)
+    if entry.role == "backbone" or not record:
+        return None
+    here = _converted(entry, record)
+    return None if here.problem() else here
 
 
 def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> Cached:

@@ -99,13 +99,20 @@ def _checked(content: Any, path: Path) -> dict[str, Tensor]:
 
 def _archive(path: Path) -> dict[str, Tensor]:
     """The one TensorFlow checkpoint in a tar.gz; nothing is unpacked to disk."""
+    indexes: dict[str, bytes] = {}
+    data: dict[str, tarfile.TarInfo] = {}
     with tarfile.open(path, "r:gz") as tar:
-        members = {member.name: member for member in _members(tar, path)}
-        prefixes = [name.removesuffix(INDEX) for name in members if name.endswith(INDEX)]
-        if len(prefixes) != 1 or prefixes[0] + DATA not in members:
+        for member in _members(tar, path):
+            if member.name.endswith(INDEX):  # read as it passes by, since going back decompresses all again
+                indexes[member.name.removesuffix(INDEX)] = _content(tar, member).read(tensorbundle.LARGEST_BLOCK)
+            elif member.name.endswith(DATA):
+                data[member.name.removesuffix(DATA)] = member
+            if len(indexes) > 1:
+                break
+        if len(indexes) != 1 or not indexes.keys() <= data.keys():
             raise WeightsError(f"{shown(path)} does not hold exactly one TensorFlow checkpoint in one part")
-        index, data = (_content(tar, members[prefixes[0] + suffix]) for suffix in (INDEX, DATA))
-        return _bundle(index.read(tensorbundle.LARGEST_BLOCK), data)
+        ((prefix, index),) = indexes.items()
+        return _bundle(index, _content(tar, data[prefix]))
 
 
 def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
