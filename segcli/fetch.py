@@ -101,8 +101,10 @@ def _receive(url: str, part: Path, progress: Progress | None) -> None:
         if total > LARGEST:
             raise _too_large(url)
         require_space(part.parent, total - done)
+        if not done:
+            part.unlink(missing_ok=True)  # before its validator is replaced: the two must never disagree
         _validator_file(part).write_text(_validator(response), encoding="ascii")
-        with part.open("ab" if done else "wb") as file:
+        with part.open("ab") as file:
             while chunk := _read(response):
                 done += len(chunk)
                 if done > (total or LARGEST):
@@ -139,7 +141,8 @@ def _open(url: str, part: Path) -> HTTPResponse:
 
 def _placement(response: HTTPResponse, have: int) -> tuple[int, int]:
     """(bytes to keep of those we have, bytes of the whole file or 0 if unknown)."""
-    length = int(response.headers.get("Content-Length") or 0)
+    announced = response.headers.get("Content-Length", "")
+    length = int(announced) if announced.isdecimal() else 0
     if response.status != HTTPStatus.PARTIAL_CONTENT:
         return 0, length
     if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):

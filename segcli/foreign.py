@@ -52,11 +52,10 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _pickle(path: Path) -> Any:
-    options: dict[str, Any] = {"map_location": "cpu", "weights_only": True}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on old pickles; what matters comes back as an error
-            return torch.load(path, mmap=_is_zip(path), **options)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise WeightsError(
             f"{shown(path)} is no torch checkpoint, or it holds more than tensors, which could run code when loaded",
@@ -66,11 +65,6 @@ def _pickle(path: Path) -> Any:
         raise WeightsError(
             f"{shown(path)} is damaged or cut short ({type(error).__name__})", "Download it again."
         ) from error
-
-
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
 
 
 def _unwrapped(content: Any) -> Any:

@@ -15,7 +15,7 @@ from segcli.spec import ModelSpec
 
 Resize = Literal["long", "short", "warp", "none"]
 Pad = Literal["square", "stride", "none"]
-Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm", "segcli"]
+Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm"]
 Role = Literal["segmentation", "backbone"]
 KINDS = {
     **dict.fromkeys(("output_stride", "size"), int),

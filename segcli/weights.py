@@ -54,12 +54,14 @@ class Pretrained:
         tensors: `backbone.*` of the model's state dict.
         preprocessing: The mean, scale and channel order it was trained with.
         provenance: Where it comes from.
+        notes: What the user should be told about it, one line each.
     """
 
     spec: ModelSpec
     tensors: Mapping[str, Tensor]
     preprocessing: Preprocessing
     provenance: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def load(reference: str | Path, output_stride: int | None = None, *, progress: Progress | None = None) -> LoadedModel:
@@ -139,7 +141,8 @@ def pretrained(spec: ModelSpec, progress: Progress | None = None) -> Pretrained:
     here = cache.obtain(entry, progress)
     adapted = manifest.adapted(spec, entry.spec)
     tensors = convert(foreign.read(here.path), entry.format, adapted)
-    return Pretrained(adapted, tensors, entry.preprocessing, cache.provenance(entry, here.record))
+    origin = cache.provenance(entry, here.record)
+    return Pretrained(adapted, tensors, entry.preprocessing, origin, _notes(here))
 
 
 def convert_file(source: Path, layout: str, model: str, output: Path, label_set: LabelSet | None = None) -> Checkpoint:

@@ -8,12 +8,13 @@ import pytest
 import torch
 from foreign_files import foreign_state, network
 from peers import DeepLabV3Plus, tensorflow_checkpoint
+from safetensors.torch import save_file
 from tensor_bundle_files import DATA, INDEX, bundle, tar_gz
 
 from segcli import cache, fetch, hub, manifest, tensorbundle, variants, weights
 from segcli.convert import convert
 from segcli.errors import UsageError, WeightsError
-from segcli.manifest import Preprocessing, WebFile, WeightsEntry
+from segcli.manifest import HubFile, Preprocessing, WebFile, WeightsEntry
 
 SPEC = variants.get("v3-mobilenetv2-dm05")
 NAME = "v3-mobilenetv2-dm05@voc2012"
@@ -180,6 +181,49 @@ def test_a_cache_that_may_only_be_read_is_enough_for_what_is_in_it(entry, home):
     assert cache.obtain(entry).path == path
 
 
+@pytest.fixture
+def backbone(use, tmp_path, monkeypatch):
+    """An entry for a backbone, and the file that the Hub's cache has of it."""
+    source = HubFile("timm/mobilenetv2_100.ra_in1k", "main", "model.safetensors")
+    changes = {"backbone": {"padding": "symmetric", "bn_eps": 1e-5}}
+    spec = manifest.adapted(variants.get("v3plus-mobilenetv2"), changes)
+    path = tmp_path / "model.safetensors"
+    save_file(foreign_state(network(spec), spec, "timm"), path)
+    monkeypatch.setattr(hub, "fetch", lambda source, progress: hub.CachedFile(path, "c" * 40))
+    options = {"role": "backbone", "default": True, "spec": changes}
+    return use(WeightsEntry("mobilenetv2@imagenet", source, "timm", "Apache-2.0", Preprocessing(), **options)), path
+
+
+def test_a_backbone_stays_in_the_hubs_cache_and_fits_the_model(backbone):
+    entry, path = backbone
+    found = weights.pretrained(variants.get("v3plus-mobilenetv2"))
+    assert (found.spec.backbone.padding, found.spec.backbone.bn_eps) == ("symmetric", 1e-5)
+    state = network(found.spec).state_dict()
+    assert found.tensors.keys() == {
+        key for key in state if key.startswith("backbone.") and not key.endswith("num_batches_tracked")
+    }
+    assert all(torch.equal(found.tensors[key], state[key]) for key in found.tensors)
+    assert found.provenance["commit"] == "c" * 40
+    assert len(found.notes) == 1
+    assert weights.pretrained(variants.get("v3-mobilenetv2")).notes == ()
+    assert names(cache.folder() / entry.name) == ["record.json"]
+    assert path.is_file()
+
+
+def test_a_backbone_that_is_not_the_published_file_is_refused_and_deleted(backbone, use):
+    entry, path = backbone
+    use(replace(entry, sha256="0badc0de"))
+    with pytest.raises(WeightsError, match="as published, and was deleted"):
+        weights.pretrained(variants.get("v3plus-mobilenetv2"))
+    assert not path.exists()
+
+
+def test_a_kind_of_backbone_without_weights_says_so(backbone):
+    with pytest.raises(WeightsError, match="no ImageNet weights of a vgg16") as caught:
+        weights.pretrained(variants.get("v1-vgg16"))
+    assert "They exist for mobilenetv2." in caught.value.hint
+
+
 def test_listing_and_removing(entry, home):
     assert cache.cached() == []
     assert cache.remove(NAME) == 0
@@ -241,5 +285,5 @@ def test_a_tensorflow_archive_becomes_a_network_bit_for_bit(server, use):
     expected = convert(theirs, "tensorflow", variants.get("v3plus-xception41"))
     assert {key for key in state if not key.endswith("num_batches_tracked")} == expected.keys()
     assert all(torch.equal(state[key], expected[key]) for key in expected)
-    assert names(cache.folder() / name)[-1] == "record.json"  # and neither the archive nor what is in it
+    assert len(names(cache.folder() / name)) == 2  # the record and what was made, not the archive nor what is in it
     assert json.loads((cache.folder() / name / "record.json").read_text())["source"] == source.url
