@@ -100,9 +100,9 @@ def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
     Raises:
         WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
     """
-    if here := _intact(entry):
-        return here
     try:
+        if here := _intact(entry):
+            return here
         _home(entry).mkdir(parents=True, exist_ok=True)
         with WeakFileLock(_home(entry) / "lock"):  # several processes may start at once
             return _intact(entry) or _obtained(entry, _record(entry), progress)
@@ -124,19 +124,9 @@ def _intact(entry: WeightsEntry) -> Cached | None:
 
 def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> Cached:
     """Download, verify, convert and remember."""
-    expected = record.sha256 if record else entry.sha256
     path, commit = _download(entry, record, progress)
-    digest = fetch.sha256(path)
-    if not digest.startswith(expected):
-        _discard(path)
-        raise WeightsError(
-            f"the file of {entry.name} has sha256 {digest[:12]}..., not {expected[:12]}... as "
-            f"{'at its first use' if record else 'published'}, and was deleted",
-            f"Run the command again; if it stays so, the file has changed: `segcli weights remove {entry.name}` "
-            "forgets the old one, if you trust the new.",
-        )
-    made = Record(str(entry.source), digest, commit)
-    result = Cached(entry.name, path, made, newly_recorded=not expected)
+    made = Record(str(entry.source), _verified(entry, record, path), commit)
+    result = Cached(entry.name, path, made, newly_recorded=not (record or entry.sha256))
     if entry.role == "segmentation":
         result = replace(result, path=_converted(entry, made).path)
         spec, classes = entry.model_spec(), labels.get(entry.labels)
@@ -151,6 +141,21 @@ def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | N
     for older in set(_home(entry).glob("*.safetensors")) - {result.path}:
         older.unlink()
     return replace(result, bytes=result.path.stat().st_size)
+
+
+def _verified(entry: WeightsEntry, record: Record | None, path: Path) -> str:
+    """The sha256 of a download, if it is the recorded or else the published one; otherwise the file is deleted."""
+    expected = record.sha256 if record else entry.sha256
+    digest = fetch.sha256(path)
+    if digest.startswith(expected):
+        return digest
+    _discard(path)
+    raise WeightsError(
+        f"the file of {entry.name} has sha256 {digest[:12]}..., not {expected[:12]}... as "
+        f"{'at its first use' if record else 'published'}, and was deleted",
+        f"Run the command again; if it stays so, the file has changed: `segcli weights remove {entry.name}` "
+        "forgets the old one, if you trust the new.",
+    )
 
 
 def _download(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> tuple[Path, str]:
@@ -270,7 +275,7 @@ def _converted(entry: WeightsEntry, record: Record) -> Cached:
 
 def _record(entry: WeightsEntry) -> Record | None:
     """What is remembered of the entry; None at first use, or if the manifest has another source or sha256 now."""
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError):
         record = Record(**json.loads((_home(entry) / RECORD).read_text(encoding="utf-8")))
         if record.source == str(entry.source) and record.sha256.startswith(entry.sha256):
             return record

@@ -243,7 +243,7 @@ def resolve(reference: str) -> WeightsEntry:
     variant = variants.get(name).name
     of_variant = [e for e in entries() if e.variant == variant and e.role == "segmentation"]
     if not of_variant:
-        return _no_weights(variant)
+        raise _no_weights(variant)
     return _chosen(of_variant, choice, variant)
 
 
@@ -268,13 +268,13 @@ def _chosen(of_variant: list[WeightsEntry], choice: str, variant: str) -> Weight
     names = [entry.name for entry in of_variant]
     if not choice:
         raise UsageError(f"{variant} has several weights", f"Choose {' or '.join(names)}.")
-    near = get_close_matches(f"{variant}@{choice}", names, n=1) or names
-    raise UsageError(f"{variant} has no weights {choice!r}", f"Did you mean {' or '.join(near)}?")
+    near = [f"{variant}@{name}" for name in get_close_matches(choice, [name.partition("@")[2] for name in names], n=1)]
+    raise UsageError(f"{variant} has no weights {choice!r}", f"Did you mean {' or '.join(near or names)}?")
 
 
-def _no_weights(variant: str) -> WeightsEntry:
+def _no_weights(variant: str) -> WeightsError:
     known = sorted({e.variant for e in entries() if e.role == "segmentation"})
-    raise WeightsError(
+    return WeightsError(
         f"no trained weights of {variant} are known",
         f"They exist for {', '.join(known)}; or train your own and give --weights FILE.",
     )

@@ -131,7 +131,14 @@ def test_a_damaged_converted_file_is_noticed_and_made_again(server, entry):
 
 def test_a_damaged_record_counts_as_first_use(entry, home):
     cache.obtain(entry)
-    for damage in ("", "[]", '{"sha256": 1}', '{"source": "a", "sha256": "b", "more": 1}'):
+    source = json.dumps(entry.source.url)
+    for damage in (
+        "",
+        "[]",
+        f'{{"source": {source}, "sha256": 1}}',
+        '{"sha256": 1}',
+        '{"source": "a", "sha256": "b", "more": 1}',
+    ):
         (home / "record.json").write_text(damage)
         assert cache.obtain(entry).newly_recorded
 
