@@ -63,6 +63,12 @@ def refine(
         UsageError: eps is outside 0..1, a sigma too small for this photo, or the backend is not installed.
     """
     probabilities, photo = _checked(probabilities, rgb)
+    if probabilities.shape[1:] != photo.shape[:2]:
+        raise InputError(
+            f"probabilities of {tuple(probabilities.shape[1:])} pixels do not fit a photo of {tuple(photo.shape[:2])}",
+            "Both must have one size.",
+        )
+    probabilities = probabilities.float()
     if not 0 <= eps < 1:
         raise UsageError(f"the CRF's eps must be at least 0 and less than 1, not {eps:g}")
     if backend == "pydensecrf":
@@ -94,12 +100,13 @@ def refine_photo(
     Returns:
         float32 (K, H', W') at the working size.
     """
-    photo = _tensor(rgb)
-    if photo.ndim == 3 and probabilities.ndim == 3 and photo.numel() and probabilities.numel():
-        height, width = fit(tuple(photo.shape[:2]), size)
-        photo = _resized(photo.permute(2, 0, 1), height, width).permute(1, 2, 0)
-        probabilities = _resized(probabilities.float(), height, width)
-    return refine(probabilities, photo, params, eps=eps, backend=backend)
+    probabilities, photo = _checked(probabilities, rgb)
+    height, width = fit(tuple(photo.shape[:2]), size)
+    photo = _resized(photo.permute(2, 0, 1), height, width).permute(1, 2, 0)
+    # Interpolation raises no class above its own maximum: what does not matter need not be enlarged either.
+    kept = _kept(probabilities.flatten(1), eps if backend == "torch" else 0)
+    few = _resized(probabilities[kept].float(), height, width)
+    return _among_all(refine(few, photo, params, eps=eps, backend=backend), kept, len(probabilities))
 
 
 def _resized(picture: Tensor, height: int, width: int) -> Tensor:
@@ -207,9 +214,7 @@ def mean_field(
     for _ in range(iterations if len(kept) > 1 else 0):
         _exchange(beliefs, kernels, workspace)
         _update(beliefs, unary)
-    if len(kept) < len(flat):
-        beliefs = torch.zeros_like(flat).index_copy_(0, kept, beliefs)
-    return beliefs.view_as(probabilities)
+    return _among_all(beliefs.view(-1, *probabilities.shape[1:]), kept, len(flat))
 
 
 def _kept(probabilities: Tensor, eps: float) -> Tensor:
@@ -221,6 +226,18 @@ def _kept(probabilities: Tensor, eps: float) -> Tensor:
     for label in (~kept).nonzero().flatten().tolist():
         kept[label] = (probabilities[label] >= best).any()
     return kept.nonzero().flatten()
+
+
+def _among_all(beliefs: Tensor, kept: Tensor, classes: int) -> Tensor:
+    """The kept classes' beliefs (k, H, W) among zeros for the others, (K, H, W)."""
+    if len(kept) == classes:
+        return beliefs
+    shape = classes, *beliefs.shape[1:]
+    # NumPy's zeros take no memory until they are written to: at 12 megapixels the unwritten classes are most of 1 GB.
+    result = torch.from_numpy(np.zeros(shape, np.float32)) if beliefs.is_cpu else beliefs.new_zeros(shape)
+    for belief, label in zip(beliefs, kept.tolist(), strict=True):
+        result[label] = belief
+    return result
 
 
 def _update(beliefs: Tensor, probabilities: Tensor) -> None:
@@ -258,12 +275,11 @@ def _checked(probabilities: Tensor, rgb: np.ndarray | Tensor) -> tuple[Tensor, T
     photo = _tensor(rgb).to(probabilities.device)
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != torch.uint8:
         raise InputError(f"the CRF needs a uint8 photo (height, width, 3), not {photo.dtype} {tuple(photo.shape)}")
-    if probabilities.ndim != 3 or probabilities.shape[1:] != photo.shape[:2] or 0 in probabilities.shape:
+    if probabilities.ndim != 3 or 0 in probabilities.shape or 0 in photo.shape:
         raise InputError(
-            f"probabilities of the shape {tuple(probabilities.shape)} do not fit a photo of {tuple(photo.shape[:2])}",
-            "They must be (classes, height, width) at the photo's own size.",
+            f"the CRF needs probabilities (classes, height, width), not {tuple(probabilities.shape)}, "
+            f"and a photo, here {tuple(photo.shape)}, without empty sides"
         )
-    probabilities = probabilities.float()
     low, high = (bound.item() for bound in probabilities.aminmax())
     if not (low >= 0 and high <= 1.001):  # NaN fails both
         raise InputError(

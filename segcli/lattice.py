@@ -72,11 +72,16 @@ class Lattice:
         axes, offset = _packing(features)
         parts = [_sorted_corners(part, axes, offset) for part in features.split(BLOCK, dim=1)]
         parts[-1].drop_points_from(points - (len(parts) - 1) * BLOCK)
+        ones = features.new_ones(points, 1)
+        del features
         self._alone = len(parts) == 1
-        keys = parts[0].keys if self._alone else torch.cat([part.keys for part in parts]).unique()
-        self._neighbours = _neighbours(keys, axes)
+        keys = parts[0].keys if self._alone else torch.cat([part.keys for part in parts]).sort()[0].unique_consecutive()
+        self._corners = len(keys)
         self._blocks = [_Block(part, None if self._alone else keys) for part in parts]
-        self._normalise(features.new_ones(points, 1))
+        del parts
+        ahead = [_ahead(keys, axis) for axis in axes]
+        self._links = [_both_ways(links) for links in ahead] if self._alone else ahead
+        self._normalise(ones)
 
     def _normalise(self, ones: Tensor) -> None:
         sums = torch.cat([row_sums.squeeze(1) for _, row_sums in self.filter(ones, Workspace())])
@@ -93,7 +98,7 @@ class Lattice:
         Yields:
             Which points, and their filtered values, float32 (points, C).
         """
-        shape = self._neighbours.shape[1], values.shape[1]
+        shape = self._corners + 1, values.shape[1]
         corners, spare = (workspace.take(slot, values, *shape) for slot in (0, 1))
         self._splat(values, corners)
         corners = self._blur(corners, spare)
@@ -109,7 +114,7 @@ class Lattice:
                 corners[rows] = sums if self._alone else corners[rows] + sums
 
     def _blur(self, corners: Tensor, spare: Tensor) -> Tensor:
-        for pairs in self._neighbours:
+        for pairs in self._links if self._alone else map(_both_ways, self._links):
             for start in range(0, len(corners), _PIECE):
                 rows = slice(start, start + _PIECE)
                 around = embedding_bag(pairs[rows], corners, mode="sum")
@@ -206,19 +211,20 @@ class _Block:
         return table
 
 
-def _neighbours(keys: Tensor, axes: list[int]) -> Tensor:
-    """Both neighbours of each corner along each axis, int32 (d + 1, M + 1, 2); M where there is none."""
-    count = len(keys)
-    none = torch.tensor(count, dtype=torch.int32, device=keys.device)
-    neighbours = none.repeat(len(axes), count + 1, 2)
-    for pair, axis in zip(neighbours, axes, strict=True):
-        wanted = keys + axis
-        found = torch.searchsorted(keys, wanted, out_int32=True).clamp_(max=count - 1)
-        forward = torch.where(keys[found] == wanted, found, none)
-        pair[:-1, 0] = forward
-        pair[:, 1][forward] = torch.arange(count, dtype=torch.int32, device=keys.device)
-        pair[-1] = none
-    return neighbours
+def _ahead(keys: Tensor, axis: int) -> Tensor:
+    """The next corner along an axis, int32 (M + 1,), of each corner and of none; M where there is none."""
+    wanted = keys + axis
+    found = torch.searchsorted(keys, wanted, out_int32=True).clamp_(max=len(keys) - 1)
+    return torch.nn.functional.pad(found.where(keys[found] == wanted, len(keys)), (0, 1), value=len(keys))
+
+
+def _both_ways(ahead: Tensor) -> Tensor:
+    """The next and the previous corner along an axis, int32 (M + 1, 2); M where there is none."""
+    none = len(ahead) - 1
+    behind = torch.full_like(ahead, none)
+    behind[ahead] = torch.arange(none + 1, dtype=torch.int32, device=ahead.device)
+    behind[none] = none
+    return torch.stack([ahead, behind], 1)
 
 
 def _scales(dimensions: int) -> list[float]:

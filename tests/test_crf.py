@@ -221,6 +221,9 @@ class TestGuards:
     def test_probabilities_that_are_none(self, probabilities, said):
         with pytest.raises(InputError, match=said):
             refine(probabilities, a_photo(4, 4), CRFParams())
+        if probabilities.shape[1:] != (4, 5):  # which `refine_photo` resizes
+            with pytest.raises(InputError, match=said):
+                refine_photo(probabilities, a_photo(4, 4), CRFParams())
 
     @pytest.mark.parametrize("photo", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)])
     def test_photos_that_are_none(self, photo):
@@ -271,9 +274,10 @@ class TestWorkingSize:
         probabilities, photo = opinions(3, 15, 20), a_photo(15, 20)
         assert torch.equal(refine_photo(probabilities, photo, CRFParams()), refine(probabilities, photo, CRFParams()))
 
-    def test_nonsense_is_refused_as_elsewhere(self):
-        with pytest.raises(InputError):
-            refine_photo(torch.rand(4, 4), a_photo(4, 4), CRFParams())
+    def test_classes_left_out_before_enlarging_come_back_as_zeros(self):
+        probabilities = torch.cat([opinions(3, 15, 20) * 0.999, torch.full((2, 15, 20), 5e-4)])[[3, 0, 1, 4, 2]]
+        refined = refine_photo(probabilities, a_photo(30, 40), CRFParams(), size=0)
+        assert refined.flatten(1).amax(1).gt(0).tolist() == [False, True, True, False, True]
 
 
 class TestRoughLabels:
