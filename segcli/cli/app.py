@@ -4,13 +4,13 @@ import logging
 import os
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
-from segcli.cli import compare, crf, data, evaluate, models, options, predict, weights
+from segcli.cli import compare, crf, data, evaluate, models, predict, weights
 from segcli.cli.display import Display
 from segcli.errors import SegcliError
 
@@ -60,12 +60,19 @@ app.add_typer(weights.app, name="weights", help="Fetch, verify, list, remove and
 app.command("models", epilog=models.EXAMPLES)(models.models)
 
 
-@app.callback()
-def root(version: options.Version = False) -> None:
-    """Label every pixel of your photos: DeepLab v1 to v3+ and the fully connected CRF."""
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         Display().data(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Label every pixel of your photos: DeepLab v1 to v3+ and the fully connected CRF."""
 
 
 def main() -> None:

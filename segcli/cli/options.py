@@ -10,8 +10,6 @@ from segcli.variants import PAPER_SCALES
 
 MODEL, PROTOCOL, OUTPUT, LOOKS = "Model", "Protocol", "Output", "Display"
 
-Version = Annotated[bool, Option("--version", help="Print the version and stop.", is_eager=True)]
-
 Inputs = Annotated[
     list[str],
     Argument(metavar="INPUT...", help="Photos, folders (with all their subfolders) or quoted globs; - reads a list."),
