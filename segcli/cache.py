@@ -119,7 +119,7 @@ def _intact(entry: WeightsEntry) -> Cached | None:
     if entry.role == "backbone" or not record:
         return None
     here = _converted(entry, record)
-    return None if here.problem() else here
+    return None if here.problem() else replace(here, bytes=here.path.stat().st_size)
 
 
 def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> Cached:

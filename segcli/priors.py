@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from segcli import masks
 from segcli.crf import unary_from_labels
 from segcli.errors import InputError
 from segcli.files import shown, write_whole
-from segcli.images import Photo
+from segcli.images import Photo, opened
 from segcli.inference import Prediction, from_probabilities
 from segcli.labels import VOID, LabelSet
 from segcli.preprocess import fit
+from segcli.samples import count_ids, illegal_ids
 
-MOST_BYTES = 8 * 2**30
+MOST_BYTES = 4 * 2**30
 """A file of probabilities that would unpack to more is refused."""
+
+BY_COLOUR = "the label map was read by its palette's colours, not by its indices, which mean other classes"
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Prior:
     Attributes:
         rgb: uint8 (H, W, 3).
         prediction: Of that photo.
-        notes: Remarks of the photo's reader.
+        notes: Remarks of the photo's and the label map's readers.
     """
 
     rgb: np.ndarray
@@ -52,23 +56,38 @@ def read_probabilities(path: Path) -> tuple[torch.Tensor, LabelSet]:
     """Read what `write_probabilities` wrote: float32 (K, h, w) and the classes.
 
     Raises:
-        InputError: The file is no such npz, is damaged, or unpacks to more than MOST_BYTES.
+        InputError: The file is no such npz, is damaged, unpacks to more than MOST_BYTES, or holds no probabilities.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
-                raise InputError(f"{shown(path)} would unpack to more than {MOST_BYTES >> 30} GiB")
+                raise InputError(f"{shown(path)} would unpack to more than {MOST_BYTES >> 30} GiB", _MAKE_THEM)
         with np.load(path, allow_pickle=False) as data:
             probabilities, labels = data["probabilities"], LabelSet.from_dict(json.loads(str(data["labels"])))
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+    except InputError:
+        raise
+    except Exception as error:  # damaged in one of the many ways that zip, npy and JSON readers report
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise InputError(f"{shown(path)} holds no probabilities ({reason})", _MAKE_THEM) from error
     if probabilities.ndim != 3 or probabilities.dtype.kind != "f" or len(probabilities) != len(labels):
         raise InputError(f"{shown(path)} has probabilities {probabilities.dtype} {probabilities.shape}", _MAKE_THEM)
+    if not probabilities.size or not (probabilities.min() >= 0 and probabilities.max() <= 1.001):  # NaN fails both
+        raise InputError(f"{shown(path)} has values that are no probabilities", _MAKE_THEM)
     return torch.from_numpy(probabilities.astype(np.float32)), labels
 
 
 _MAKE_THEM = "Files of probabilities are made by `segcli predict --save probs`."
+
+
+def classes_of(files: Iterable[Path]) -> LabelSet:
+    """The classes of the first file of probabilities that can be read; InputError if none can."""
+    reason: InputError | None = None
+    for path in files:
+        try:
+            return read_probabilities(path)[1]
+        except InputError as error:
+            reason = reason or error
+    raise reason or InputError("there are no files of probabilities", _MAKE_THEM)
 
 
 def from_saved(photo: Photo, path: Path, labels: LabelSet) -> Prior:
@@ -84,23 +103,66 @@ def from_label_map(photo: Photo, path: Path, labels: LabelSet, gt_prob: float, s
 
     Args:
         photo: As decoded.
-        path: A label map of the photo's size; colours are read by the label set's palette.
+        path: A label map of the photo's size. Colours are read by the label set's palette, also those of palette
+            pictures, which drawing programs number as they like; black that is no class is void.
         labels: The classes.
         gt_prob: As in `crf.unary_from_labels`.
-        size: The CRF's working size, to which a larger map is shrunk (nearest); 0 is no limit.
+        size: The CRF's working size, to which a larger map is shrunk; 0 is no limit.
 
     Raises:
         InputError: The map cannot be read, has another size, or ids that are no classes.
     """
-    label_map = masks.read_label_map(path, labels)
-    if label_map.shape != photo.rgb.shape[:2]:
-        sizes = " and ".join(f"{width} x {height}" for height, width in (label_map.shape, photo.rgb.shape[:2]))
+    label_map, notes = _read_rough(path, labels)
+    check_size(path, label_map, photo.rgb)
+    small = shrunk(label_map, fit(label_map.shape, size))
+    probabilities = unary_from_labels(small.astype(np.int32), len(labels), gt_prob)
+    return Prior(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes + notes)
+
+
+def check_size(path: Path, label_map: np.ndarray, photo: np.ndarray) -> None:
+    """Raises InputError, naming the file, unless the label map (H, W) is as large as the photo (H, W, 3)."""
+    if label_map.shape != photo.shape[:2]:
+        sizes = " and ".join(f"{width} x {height}" for height, width in (label_map.shape, photo.shape[:2]))
         raise InputError(f"{shown(path)} and its photo differ in size: {sizes}")
-    if labels.ignore is not None:
-        label_map = np.where(label_map == labels.ignore, VOID, label_map)
-    height, width = fit(label_map.shape, size)
+
+
+def shrunk(label_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A label map (H, W) at another (height, width): each pixel takes the id at its centre."""
+    height, width = size
     rows = (np.arange(height) + 0.5) * label_map.shape[0] / height
     columns = (np.arange(width) + 0.5) * label_map.shape[1] / width
-    small = label_map[rows.astype(int)[:, None], columns.astype(int)]
-    probabilities = unary_from_labels(small.astype(np.int32), len(labels), gt_prob)
-    return Prior(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes)
+    return label_map[rows.astype(int)[:, None], columns.astype(int)]
+
+
+def _read_rough(path: Path, labels: LabelSet) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Ids (H, W) in 0..K-1 or VOID, and a note where that took a decision."""
+    ids = masks.read_label_map(path, labels)
+    if labels.ignore is not None:
+        ids = np.where(ids == labels.ignore, ids.dtype.type(VOID), ids)
+    by_colour = _read_palette(path, labels)
+    if by_colour is not None and not np.array_equal(by_colour, ids):
+        return by_colour, (BY_COLOUR,)
+    illegal = illegal_ids(ids, len(labels))
+    if illegal.size:
+        counts = {int(label): int(count) for label, count in zip(*np.unique(illegal, return_counts=True), strict=True)}
+        hint = f"{labels.name} has {len(labels)} classes."
+        raise InputError(f"{shown(path)} holds {count_ids(counts)}", hint)
+    return ids, ()
+
+
+def _read_palette(path: Path, labels: LabelSet) -> np.ndarray | None:
+    """A palette picture's classes by colour; None for other pictures, and where colours do not tell classes."""
+    with opened(path) as (image, _):
+        if image.mode != "P":
+            return None
+        indices = np.array(image)
+        palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    void = {(0, 0, 0): VOID, tuple(labels.colours()[VOID].tolist()): VOID}
+    classes = void | {colour: index for index, colour in reversed([*enumerate(labels.palette)])}
+    used = np.unique(indices)
+    colours = [tuple(colour) for colour in palette[used[used < len(palette)]].tolist()]
+    if len(set(colours) & classes.keys()) < len(used):
+        return None
+    table = np.zeros(256, np.uint16)
+    table[used] = [classes[colour] for colour in colours]
+    return table[indices]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from segcli import crf
@@ -32,14 +33,17 @@ class Refinement:
 
     def __call__(self, photo: np.ndarray, prediction: Prediction) -> Prediction:
         """Refine the prediction of a uint8 (H, W, 3) photo, on the device where its scores are."""
+        picture, probabilities = self.at_size(photo, prediction)
+        refined = crf.refine(probabilities, picture, self.params, eps=self.eps, backend=self.backend)
+        return from_probabilities(refined, photo.shape[:2])
+
+    def at_size(self, photo: np.ndarray, prediction: Prediction) -> tuple[Tensor, Tensor]:
+        """The photo, uint8 (h, w, 3), and its probabilities, float32 (K, h, w), at the working size."""
         size = fit(photo.shape[:2], self.size)
         picture = torch.from_numpy(photo).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
         if size != photo.shape[:2]:
             picture = transforms.resize(picture, list(size), antialias=True)
-        picture = picture.permute(1, 2, 0).contiguous()
-        probabilities = prediction.probabilities(size)
-        refined = crf.refine(probabilities, picture, self.params, eps=self.eps, backend=self.backend)
-        return from_probabilities(refined, photo.shape[:2])
+        return picture.permute(1, 2, 0).contiguous(), prediction.probabilities(size)
 
     def to_dict(self) -> dict:
         """Plain values for run.toml."""

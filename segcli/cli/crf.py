@@ -1,8 +1,10 @@
-"""`segcli crf`: refines saved probabilities or rough label maps, and finds the best settings."""
+"""`segcli crf`: refines saved probabilities or rough label maps, or finds the best settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,18 +13,16 @@ from typer import Option
 
 from segcli import masks, predictions
 from segcli.cli import dataset as dataset_options
-from segcli.cli import options, refine
-from segcli.cli.display import Display, columns
+from segcli.cli import options, refine, tuning
+from segcli.cli.display import Display
 from segcli.cli.run import Run, find
-from segcli.cli.scores import percent
-from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
-from segcli.files import Found, Source, shown, write_whole
+from segcli.files import Found, Source, shown
 from segcli.images import read_photo
 from segcli.labels import LabelSet
+from segcli.ledger import fingerprint
 
 if TYPE_CHECKING:
-    from segcli.crf_tuning import Trial, TuningSample
     from segcli.priors import Prior
 
 EXAMPLES = """\
@@ -44,9 +44,10 @@ def crf(
         Path | None, Option("--probs", metavar="DIR", help="Output folder of `predict --save probs`.")
     ] = None,
     labels: Annotated[
-        Path | None, Option("--labels", metavar="DIR", help="Rough label maps instead; void means no opinion.")
+        Path | None,
+        Option("--labels", metavar="DIR", help="Rough label maps (PNG: ids, or colours of --names) instead."),
     ] = None,
-    names: dataset_options.Names = None,
+    names: dataset_options.ClassNames = None,
     gt_prob: Annotated[float, Option("--gt-prob", help="How far rough labels are trusted, between 0 and 1.")] = 0.7,
     crf_set: refine.CrfSet = None,
     crf_config: refine.CrfConfig = None,
@@ -56,130 +57,141 @@ def crf(
     save: Annotated[str, Option("--save", help="Any of mask, overlay, probs.", rich_help_panel=options.OUTPUT)] = (
         "mask,overlay"
     ),
-    tune: Annotated[bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta; --output is a TOML.")] = False,
+    tune: Annotated[
+        bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta instead; --output is a TOML.")
+    ] = False,
     truth: Annotated[Path | None, Option("--truth", metavar="DIR", help="With --tune: true label maps.")] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Refine what a network or a person said about photos with the fully connected CRF.
 
-    Photos are matched with their probabilities or label maps by name. The results are those of predict.
+    Photos are matched with their probabilities or label maps by name. In label maps void (255, and black where no
+    class is black) means no opinion. The results are those of predict.
+
+    --tune tries the papers' 128 settings and 26 finer ones at --crf-size on every photo that has a true label map:
+    allow a second or two for each photo times 40, and use the same --crf-size afterwards.
     """
     display = Display(as_json, quiet)
     params = refine.params(crf_set, crf_config)
-    if (probs is None) == (labels is None):
-        raise UsageError("give either --probs or --labels", "See segcli crf --help.")
-    if tune and truth is None:
-        raise UsageError("--tune needs --truth", "Give the folder of the true label maps.")
+    _check(probs, labels, names, gt_prob, tune, truth)
     kinds = options.choices(save, KINDS, "--save")
     found = find(inputs, None if tune else output)
+    files = _saved(probs, found) if probs else _drawn(labels, found)
+    truths = _matching(found, predictions.find(truth)) if tune else {}
+    if tune and not files.keys() & truths.keys():
+        raise UsageError(f"{shown(truth)} has no true label maps (PNG) of these photos", "They are matched by name.")
+    classes = _classes(files, labels, names)
     refinement = refine.refinement(params, crf_size, crf_backend)
-    read, classes = _by_probabilities(probs, found) if probs else _by_labels(labels, names, gt_prob, refinement.size)
-    if tune:
-        _tune(display, found, read, classes, truth, params, output)
-        return
 
     from segcli import devices, folder
     from segcli.outputs import Outputs
 
     chosen = devices.choose(device)
     display.say(f"device {devices.describe(chosen)}", "dim")
+    read, classes = _reader(files, classes, gt_prob, refinement.size)
+    if tune:
+        known = [source for source in found.files if source in files and source in truths]
+        display.say(f"tuning on {len(known)} of {len(found.files)} photos, those with {_what(probs)} and truth")
+        samples = [(lambda source=source: read(source), truths[source]) for source in known]
+        tuning.search(display, samples, classes, refinement, chosen, output)
+        return
     origin = {"probs": str(probs)} if probs else {"labels": str(labels), "gt_prob": gt_prob}
-    outputs = Outputs(output, classes, kinds, {"crf": str(refinement.to_dict())})
-    run = Run(display, outputs, {"crf": refinement.to_dict(), "prior": origin}, inputs)
+    outputs = Outputs(output, classes, kinds, {"crf": json.dumps(refinement.to_dict())})
+    recipe = {"crf": refinement.to_dict(), "prior": {**origin, "files": _state(files)}}
+    run = Run(display, outputs, recipe, inputs)
     todo = run.plan(found, verify=False)
     stages = folder.Stages(read, lambda priors: [prior.prediction.to(chosen) for prior in priors], refinement)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings), len(todo), "refining")
     raise typer.Exit(run.finish(found, todo))
 
 
-def _by_probabilities(folder: Path, found: Found) -> tuple[Callable[[Source], Prior], LabelSet]:
-    """A reader of photos with their saved probabilities, and the classes of the first."""
-    from segcli.priors import from_saved, read_probabilities
+def _check(
+    probs: Path | None, labels: Path | None, names: str | None, gt_prob: float, tune: bool, truth: Path | None
+) -> None:
+    """Refuse options that contradict each other, and folders that are not there."""
+    if (probs is None) == (labels is None):
+        raise UsageError("give either --probs or --labels", "--probs takes what `predict --save probs` wrote.")
+    if names and probs:
+        raise UsageError("--names goes with --labels", "Files of probabilities say which classes they have.")
+    if not 0 < gt_prob < 1:
+        raise UsageError(f"--gt-prob must lie between 0 and 1, not {gt_prob:g}", "0.7 is usual.")
+    if tune and truth is None:
+        raise UsageError("--tune needs --truth", "Give the folder of the true label maps.")
+    if truth and not tune:
+        raise UsageError("--truth goes with --tune", "`segcli compare A B --truth DIR` scores what was refined.")
+    for option, path in (("--probs", probs), ("--labels", labels), ("--truth", truth)):
+        if path is not None and not path.is_dir():
+            raise UsageError(f"{option} {shown(path)} is no folder", "Files are matched with the photos by name.")
 
+
+def _what(probs: Path | None) -> str:
+    return "probabilities" if probs else "label maps"
+
+
+def _saved(folder: Path, found: Found) -> dict[Source, Path]:
+    """Each photo's file of probabilities, where it has one."""
     root = folder / "probs" if (folder / "probs").is_dir() else folder
-
-    def path(source: Source) -> Path:
-        return source.output(root, ".npz")
-
-    first = next((path(source) for source in found.files if path(source).is_file()), None)
-    if first is None:
+    paths = {source: source.output(root, ".npz") for source in found.files}
+    paths = {source: path for source, path in paths.items() if path.is_file()}
+    if not paths:
         raise UsageError(
             f"{shown(root)} has no probabilities of these photos",
             "Name the same photos or folder as for `segcli predict --save probs`.",
         )
-    classes = read_probabilities(first)[1]
-    return lambda source: from_saved(read_photo(source.path), path(source), classes), classes
+    return paths
 
 
-def _by_labels(
-    folder: Path, names: str | None, gt_prob: float, size: int
-) -> tuple[Callable[[Source], Prior], LabelSet]:
-    """A reader of photos with their rough label maps, and the classes."""
-    from segcli.priors import from_label_map
+def _drawn(folder: Path, found: Found) -> dict[Source, Path]:
+    """Each photo's rough label map, where it has one."""
+    paths = _matching(found, predictions.find(folder))
+    if not paths:
+        raise UsageError(f"{shown(folder)} has no label maps (PNG) of these photos", "They are matched by name.")
+    return paths
 
-    maps = predictions.find(folder)
-    if not maps:
-        raise UsageError(f"{shown(folder)} holds no label maps (PNG)")
-    classes = dataset_options.label_set(names) if names else masks.labels_of(next(iter(maps.values())))
+
+def _matching(found: Found, maps: Mapping[str, Path]) -> dict[Source, Path]:
+    """Each photo's map: the one of its name; where photos share a name, the one in the same sub-folder."""
+    alike = Counter(source.tree.name for source in found.files)
+    result = {}
+    for source in found.files:
+        path = maps.get(source.tree.as_posix()) or maps.get(source.tree.name)
+        parts = source.tree.parts
+        if path is not None and (alike[parts[-1]] == 1 or path.with_suffix("").parts[-len(parts) :] == parts):
+            result[source] = path
+    return result
+
+
+def _classes(files: Mapping[Source, Path], labels: Path | None, names: str | None) -> LabelSet | None:
+    """The label maps' classes; None for probabilities, which torch is needed to read."""
+    if labels is None:
+        return None
+    classes = dataset_options.label_set(names) if names else masks.labels_of(next(iter(files.values())))
     if classes is None:
         raise UsageError("the label maps do not say which classes they have", "Name them with --names.")
+    return classes
+
+
+def _reader(
+    files: Mapping[Source, Path], classes: LabelSet | None, gt_prob: float, size: int
+) -> tuple[Callable[[Source], Prior], LabelSet]:
+    """What reads a photo with its probabilities, or with its label map where their classes are given."""
+    from segcli import priors
+
+    known = classes or priors.classes_of(files.values())
 
     def read(source: Source) -> Prior:
-        name = next((name for name in (source.tree.as_posix(), source.tree.name) if name in maps), None)
-        if name is None:
-            raise InputError(f"{shown(folder)} has no label map of that name")
-        return from_label_map(read_photo(source.path), maps[name], classes, gt_prob, size)
+        if source not in files:
+            raise InputError("there are no probabilities of this photo" if classes is None else "it has no label map")
+        photo = read_photo(source.path)
+        if classes is None:
+            return priors.from_saved(photo, files[source], known)
+        return priors.from_label_map(photo, files[source], known, gt_prob, size)
 
-    return read, classes
-
-
-def _tune(
-    display: Display,
-    found: Found,
-    read: Callable[[Source], Prior],
-    classes: LabelSet,
-    truth: Path,
-    start: CRFParams,
-    output: Path,
-) -> None:
-    """Search, print what was tried, and write the best settings."""
-    from segcli.crf_tuning import best, tune
-
-    truths = predictions.find(truth)
-    known = [source for source in found.files if source.tree.name in truths]
-    if not known:
-        raise UsageError(f"{shown(truth)} has no true label maps of these photos")
-    samples = [lambda source=source: _sample(read(source), truths[source.tree.name], classes) for source in known]
-    trials: list[Trial] = []
-    display.say(f"tuning on {len(samples)} photos; every set of settings is one line")
-    for trial in tune(samples, classes, start):
-        trials.append(trial)
-        values = trial.params
-        display.say(
-            f"{len(trials):4}  w1 {values.w1:g}  sigma_alpha {values.sigma_alpha:g}  "
-            f"sigma_beta {values.sigma_beta:g}  mIOU {percent(trial.miou)}",
-            "dim",
-        )
-    winner = best(trials)
-    path = output if output.suffix == ".toml" else output / "crf.toml"
-    with write_whole(path) as file:
-        file.write(winner.params.to_toml().encode())
-    _print_best(display, trials, path)
-    display.json({"best": winner.params.to_dict(), "miou": winner.miou, "tried": len(trials), "output": str(path)})
+    return read, known
 
 
-def _sample(prior: Prior, truth: Path, classes: LabelSet) -> TuningSample:
-    from segcli.crf_tuning import TuningSample
-
-    return TuningSample(prior.prediction.probabilities(), prior.rgb, predictions.read_classes(truth, classes))
-
-
-def _print_best(display: Display, trials: list[Trial], path: Path) -> None:
-    headings = ("w1", "sigma_alpha", "sigma_beta", "mIOU")
-    table = columns(*headings, right=headings)
-    for trial in sorted(trials, key=lambda trial: -trial.miou)[:10]:
-        values = trial.params
-        table.add_row(f"{values.w1:g}", f"{values.sigma_alpha:g}", f"{values.sigma_beta:g}", percent(trial.miou))
-    display.table(table)
-    display.data(f"best of {len(trials)}: {path}; use it with --crf-config {path}")
+def _state(files: Mapping[Source, Path]) -> str:
+    """Changes when a file does: a photo whose label map was redrawn is not done."""
+    facts = {source.tree.as_posix(): path.stat() for source, path in files.items()}
+    return fingerprint({name: [facts.st_size, facts.st_mtime_ns] for name, facts in facts.items()})

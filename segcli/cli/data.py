@@ -42,7 +42,7 @@ def check_data(
     Exit code 1 means that there are problems.
     """
     display = Display(as_json, quiet)
-    splits = [word.strip() for word in split.split(",")]
+    splits = ["all"] if dataset == "folder" else list(dict.fromkeys(word.strip() for word in split.split(",")))
     parts = [dataset_options.choose(dataset, data_dir, part, images, labels, names) for part in splits]
     census = Census(len(parts[0].labels))
     seen: dict[str, str] = {}

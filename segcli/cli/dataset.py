@@ -32,6 +32,14 @@ Names = Annotated[
         rich_help_panel="Folder",
     ),
 ]
+ClassNames = Annotated[
+    str | None,
+    Option(
+        "--names",
+        metavar="A,B,...|FILE|SET",
+        help="The label maps' classes, where those do not say: names, a label-set TOML, or a known set.",
+    ),
+]
 
 
 def choose(

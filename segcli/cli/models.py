@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from typer import Argument, Option
@@ -17,6 +18,7 @@ EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli models\n
 segcli models v3plus-xception --output-stride 8\n
+segcli models v3plus-xception --output-stride 16 --ms --flip\n
 segcli models --all --json
 """
 REFERENCE_SIZE = 513
@@ -24,21 +26,31 @@ REFERENCE_SIZE = 513
 
 
 def models(
-    name: Annotated[str | None, Argument(metavar="[NAME]", help="One model, with the sources of its weights.")] = None,
+    name: Annotated[
+        str | None, Argument(metavar="NAME[@LABELS]", help="One model, with the sources of its weights.")
+    ] = None,
     everything: Annotated[
         bool, Option("--all", help="The papers' ablations too, not only models with weights.")
     ] = False,
     size: Annotated[int, Option("--size", min=33, help="Side of the input for multiply-adds.")] = REFERENCE_SIZE,
     output_stride: options.OutputStride = None,
+    multi_scale: options.MultiScale = False,
+    flip: options.Flip = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """List models: parameters, multiply-adds, weights, licence and scores."""
+    """List models: parameters, multiply-adds, weights, licence and scores.
+
+    Multiply-adds are those of one photo of --size by --size; with --ms and --flip, of all its runs.
+    """
     display = Display(as_json)
+    protocol = _Protocol(size, output_stride, options.scale_list(None, multi_scale), flip)
     if name is not None:
-        _show(display, variants.get(name.partition("@")[0]), size, output_stride)
+        _show(display, name, protocol)
         return
     chosen = [spec for spec in variants.VARIANTS.values() if everything or _entries(spec)]
-    facts = [_facts(spec, size, output_stride) for spec in chosen if _has(spec, output_stride)]
+    facts = [_facts(spec, _entries(spec), protocol) for spec in chosen if protocol.suits(spec)]
+    if not facts:
+        raise UsageError(f"no model has the output stride {output_stride}", "Their strides: segcli models NAME.")
     display.table(_table(facts))
     rest = len(variants.VARIANTS) - len(chosen)
     if rest:
@@ -46,21 +58,30 @@ def models(
     display.json({"models": facts})
 
 
-def _has(spec: ModelSpec, output_stride: int | None) -> bool:
-    return output_stride is None or output_stride in spec.output_strides
+@dataclass(frozen=True)
+class _Protocol:
+    """What multiply-adds are counted for."""
+
+    size: int
+    output_stride: int | None
+    scales: tuple[float, ...]
+    flip: bool
+
+    def suits(self, spec: ModelSpec) -> bool:
+        return self.output_stride is None or self.output_stride in spec.output_strides
 
 
 def _entries(spec: ModelSpec) -> list[WeightsEntry]:
     return [entry for entry in manifest.entries() if entry.role == "segmentation" and entry.variant == spec.name]
 
 
-def _facts(spec: ModelSpec, size: int, output_stride: int | None) -> dict:
-    """Everything about one model as JSON-plain values."""
+def _facts(spec: ModelSpec, entries: list[WeightsEntry], protocol: _Protocol) -> dict:
+    """Everything about one model and its weights as JSON-plain values."""
     from segcli.models.cost import measure
 
-    entries = _entries(spec)
     classes = len(labels.get(entries[0].labels)) if entries else 21
-    cost = measure(spec, size, classes=classes, output_stride=output_stride)
+    asked = {"output_stride": protocol.output_stride, "scales": protocol.scales, "flip": protocol.flip}
+    cost = measure(spec, protocol.size, classes=classes, **asked)
     return {
         "name": spec.name,
         "family": spec.family,
@@ -68,9 +89,11 @@ def _facts(spec: ModelSpec, size: int, output_stride: int | None) -> dict:
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "multiply_adds_as_paper": cost.as_paper,
-        "output_stride": output_stride or spec.output_stride,
+        "output_stride": protocol.output_stride or spec.output_stride,
         "output_strides": list(spec.output_strides),
-        "size": size,
+        "size": protocol.size,
+        "scales": list(protocol.scales),
+        "flip": protocol.flip,
         "classes": classes,
         "weights": [_weights(entry) for entry in entries],
     }
@@ -112,18 +135,24 @@ def _weights_cells(weights: dict) -> tuple[str, ...]:
     return "@" + weights["name"].partition("@")[2], megabytes, weights["licence"] or "not stated", *scores
 
 
-def _show(display: Display, spec: ModelSpec, size: int, output_stride: int | None) -> None:
-    if not _has(spec, output_stride):
+def _show(display: Display, name: str, protocol: _Protocol) -> None:
+    """Print one model with all its weights, or with those that the name picks."""
+    spec = variants.get(name.partition("@")[0])
+    entries = [manifest.resolve(name)] if "@" in name else _entries(spec)
+    if not protocol.suits(spec):
         known = ", ".join(map(str, spec.output_strides))
-        raise UsageError(f"{spec.name} has no output stride {output_stride}", f"It can be built with {known}.")
-    facts = _facts(spec, size, output_stride)
+        raise UsageError(f"{spec.name} has no output stride {protocol.output_stride}", f"It can be built with {known}.")
+    facts = _facts(spec, entries, protocol)
+    plain, paper = _billions(facts["multiply_adds"]), _billions(facts["multiply_adds_as_paper"])
+    runs = f", at scales {', '.join(map('{:g}'.format, protocol.scales))}" if len(protocol.scales) > 1 else ""
+    runs += ", flipped too" if protocol.flip else ""
     strides = ", ".join(map(str, spec.output_strides))
     display.data(f"{spec.name}: DeepLab{spec.family} with {spec.backbone.kind}")
     display.data(f"  parameters     {_millions(facts['parameters'])}")
-    plain, paper = _billions(facts["multiply_adds"]), _billions(facts["multiply_adds_as_paper"])
     display.data(f"  multiply-adds  {plain}, as the v3+ paper counts {paper}")
     display.data(
-        f"                 at {size}x{size}, output stride {facts['output_stride']}, {facts['classes']} classes"
+        f"                 at {protocol.size}x{protocol.size}, output stride {facts['output_stride']}, "
+        f"{facts['classes']} classes{runs}"
     )
     display.data(f"  output strides {strides}")
     for weights in facts["weights"]:

@@ -12,7 +12,7 @@ MODEL, PROTOCOL, OUTPUT, LOOKS = "Model", "Protocol", "Output", "Display"
 
 Inputs = Annotated[
     list[str],
-    Argument(metavar="INPUT...", help="Photos, folders (with all their subfolders) or quoted globs; - reads a list."),
+    Argument(metavar="INPUT", help="Photos, folders (with all their subfolders) or quoted globs; - reads a list."),
 ]
 Model = Annotated[
     str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from typer import Argument, Option
@@ -15,11 +15,14 @@ from segcli.cli.progress import megabytes
 from segcli.errors import FAILED, UsageError
 from segcli.manifest import Format
 
-LAYOUTS = tuple(name for name in get_args(Format) if name != "segcli")
+if TYPE_CHECKING:
+    from segcli.cache import Cached
+
+LAYOUTS = get_args(Format)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
-Names = Annotated[list[str], Argument(metavar="NAME[@LABELS]...", help="See `segcli models`.")]
+Names = Annotated[list[str], Argument(metavar="NAME[@LABELS]", help="See `segcli models`.")]
 
 
 @app.command()
@@ -67,6 +70,8 @@ def verify(as_json: options.AsJson = False, quiet: options.Quiet = False) -> Non
     for here, problem in cache.verify():
         display.data(f"{here.name}  {problem or 'is intact'}")
         facts.append({**_facts(here), "problem": problem})
+    if not facts:
+        display.say(f"no weights in {cache.folder()}")
     display.json({"weights": facts})
     if any(fact["problem"] for fact in facts):
         display.say("The next use fetches damaged weights again; so does `segcli weights pull NAME`.")
@@ -110,12 +115,15 @@ def convert(
     from segcli import weights
 
     made = weights.convert_file(file, layout, model, output, label_set)
-    display.data(f"{output}: {made.spec.name}, {len(made.labels)} classes, {len(made.tensors)} tensors")
-    display.say(f"Use it: segcli predict PHOTOS --weights {output}", "dim")
+    if len(made.labels):
+        display.data(f"{output}: {made.spec.name}, {len(made.labels)} classes, {len(made.tensors)} tensors")
+        display.say(f"Use it: segcli predict PHOTOS --weights {output}", "dim")
+    else:
+        display.data(f"{output}: the backbone of {made.spec.name}, to train from, {len(made.tensors)} tensors")
     display.json({"output": str(output), "model": made.spec.name, "labels": list(made.labels.names)})
 
 
-def _facts(here) -> dict:
+def _facts(here: Cached) -> dict:
     record = here.record
     return {
         "name": here.name,
