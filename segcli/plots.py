@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: a confusion matrix, and mIOU near object boundaries. Drawn with Pillow alone."""
+"""Pictures of evaluations and training runs: a confusion matrix, and curves. Drawn with Pillow alone."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -17,6 +17,9 @@ SHADES = ((255, 255, 255), (120, 177, 218), (8, 48, 107))
 """A cell's colour at none, a quarter and all of its row: the shades follow the square root, so that little shows."""
 
 CURVES = ((31, 98, 163), (214, 92, 30), (48, 138, 76), (140, 76, 168), (190, 50, 70), (120, 100, 40))
+SIZE = (960, 600)
+"""Of a graph, in pixels."""
+
 CORNER = ("rows: true class", "columns: predicted as", "in % of the row")
 
 
@@ -84,7 +87,7 @@ def _shade(share: float) -> Colour:
     return red, green, blue
 
 
-def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, int] = (960, 600)) -> Image.Image:
+def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, int] = SIZE) -> Image.Image:
     """Draws mIOU as a function of the band's width, as v3+ Fig. 5: one curve for each entry.
 
     Args:
@@ -94,20 +97,47 @@ def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, in
     Returns:
         An RGB picture.
     """
-    curves = {
-        name: [(width, 100 * score) for width, score in points.items() if score is not None]
-        for name, points in series.items()
-    }
-    every = [point for points in curves.values() for point in points] or [(1, 0.0)]
-    across = _ticks(0, max(width for width, _ in every))
-    up = _ticks(min(score for _, score in every), max(score for _, score in every))
+    curves = {name: _in_per_cent(points) for name, points in series.items()}
+    return _lines(curves, ("width of the band around void, in pixels", "mIOU in %"), size)
+
+
+def training(loss: Mapping[int, float], miou: Mapping[int, float | None], size: tuple[int, int] = SIZE) -> Image.Image:
+    """Draws how a training run went: the loss, and below it the mIOU of the validations.
+
+    Args:
+        loss: By iteration.
+        miou: Likewise, 0..1; None where no pixel was labelled.
+        size: Of each of the two graphs, in pixels.
+
+    Returns:
+        An RGB picture.
+    """
+    graphs = (
+        _lines({"training": dict(loss)}, ("iteration", "loss"), size),
+        _lines({"validation": _in_per_cent(miou)}, ("iteration", "mIOU in %"), size),
+    )
+    picture = Image.new("RGB", (size[0], 2 * size[1]), "white")
+    for row, graph in enumerate(graphs):
+        picture.paste(graph, (0, row * size[1]))
+    return picture
+
+
+def _in_per_cent(points: Mapping[int, float | None]) -> dict[int, float]:
+    return {x: 100 * score for x, score in points.items() if score is not None}
+
+
+def _lines(curves: Mapping[str, Mapping[int, float]], titles: tuple[str, str], size: tuple[int, int]) -> Image.Image:
+    """A graph of curves by name; `titles` stand below and above it."""
+    every = [point for points in curves.values() for point in points.items()] or [(1, 0.0)]
+    across = _ticks(0, max(x for x, _ in every))
+    up = _ticks(min(y for _, y in every), max(y for _, y in every))
     # Drawn at twice its size and shrunk, since Pillow's lines have no soft edges of their own.
     picture = Image.new("RGB", (2 * size[0], 2 * size[1]), "white")
     draw = ImageDraw.Draw(picture)
-    place = _draw_axes(draw, picture.size, across, up)
+    place = _draw_axes(draw, picture.size, across, up, titles)
     colours = {name: CURVES[i % len(CURVES)] for i, name in enumerate(curves)}
     for name, points in curves.items():
-        spots = [place(*point) for point in points]
+        spots = [place(*point) for point in points.items()]
         if len(spots) > 1:
             draw.line(spots, colours[name], width=6, joint="curve")
         for spot in spots if len(spots) <= 15 else ():
@@ -117,9 +147,9 @@ def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, in
 
 
 def _draw_axes(
-    draw: ImageDraw.ImageDraw, size: tuple[int, int], across: list[float], up: list[float]
+    draw: ImageDraw.ImageDraw, size: tuple[int, int], across: list[float], up: list[float], titles: tuple[str, str]
 ) -> Callable[[float, float], tuple[float, float]]:
-    """Draws the grid with its numbers and titles; returns where a (width, score) lies."""
+    """Draws the grid with its numbers and titles; returns where an (x, y) lies."""
     font = ImageFont.load_default(30)
     left, top, right, bottom = 130, 110, size[0] - 50, size[1] - 140
 
@@ -134,8 +164,8 @@ def _draw_axes(
     for x in across:
         draw.line((place(x, up[0]), place(x, up[-1])), GRID, width=2)
         draw.text((place(x, up[0])[0], bottom + 18), f"{x:g}", INK, font, anchor="ma")
-    draw.text((left, top - 40), "mIOU in %", PALE, font, anchor="lb")
-    draw.text(((left + right) / 2, size[1] - 30), "width of the band around void, in pixels", PALE, font, anchor="ms")
+    draw.text((left, top - 40), titles[1], PALE, font, anchor="lb")
+    draw.text(((left + right) / 2, size[1] - 30), titles[0], PALE, font, anchor="ms")
     return place
 
 

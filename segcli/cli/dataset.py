@@ -1,15 +1,24 @@
 """From --dataset, --data-dir and their kin to a Dataset, the same way for every command."""
 
+from __future__ import annotations
+
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from segcli import datasets, labels
+from segcli import dataset_check, datasets, labels
 from segcli.cli import options
-from segcli.errors import UsageError
+from segcli.cli.display import Display
+from segcli.errors import DatasetError, UsageError
 from segcli.labels import LabelSet
 from segcli.samples import Dataset
+
+if TYPE_CHECKING:
+    from segcli.team import Team
+
+SHOWN_PROBLEMS = 10
 
 Name = Annotated[
     str,
@@ -41,6 +50,8 @@ ClassNames = Annotated[
     ),
 ]
 
+SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out files with problems instead of stopping.")]
+
 
 def choose(
     name: str, data_dir: Path | None, split: str, images: Path | None, masks: Path | None, names: str | None
@@ -63,3 +74,27 @@ def label_set(text: str) -> LabelSet:
     if "," in text:
         return labels.from_names([word.strip() for word in text.split(",")])
     return labels.read(Path(text)) if Path(text).suffix else labels.get(text)
+
+
+def usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> Dataset:
+    """The dataset once every file of it has been read: with problems it is refused, or taken without them."""
+    from segcli.scoring import without
+
+    mine = replace(data, samples=tuple(members.share(data.samples)), strays=())
+    problems: list[dataset_check.Problem] = []
+    with display.counting(len(mine.samples), f"checking {data.split}") as counter:
+        for _, found in dataset_check.check(mine):
+            counter.advance()
+            problems += [problem for problem in found if problem.kind != "duplicate"]
+    problems = [problem for share in members.gather(problems) for problem in share]
+    for problem in problems[:SHOWN_PROBLEMS]:
+        display.warn(problem.detail)
+    if len(problems) > SHOWN_PROBLEMS:
+        display.warn(f"and {len(problems) - SHOWN_PROBLEMS} more: segcli data check lists them all")
+    bad = {problem.sample for problem in problems}
+    if bad and not skip_bad:
+        raise DatasetError(
+            f"{len(bad)} of {len(data)} samples of {data.name} {data.split} have problems ({problems[0].detail})",
+            "Mend them (`segcli data check` lists all), or leave them out with --skip-bad.",
+        )
+    return without(data, bad)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from segcli import dataset_check, manifest
+from segcli import manifest
 from segcli.cli import dataset as dataset_options
 from segcli.cli import model as models
 from segcli.cli import options, refine, scores
 from segcli.cli.display import Display
-from segcli.dataset_check import Problem
-from segcli.errors import DatasetError, UsageError
+from segcli.errors import UsageError
 from segcli.images import read_rgb
 from segcli.labels import LabelSet
 from segcli.samples import Dataset
@@ -32,7 +31,6 @@ segcli eval --dataset folder --images photos --labels masks --names background,c
 torchrun --nproc-per-node 2 -m segcli eval --dataset cityscapes --data-dir ~/data --json
 """
 DEFAULT_VARIANT = "v3plus-xception"
-SHOWN_PROBLEMS = 10
 
 
 def evaluate_model(
@@ -60,7 +58,7 @@ def evaluate_model(
     trimap: Annotated[
         bool, Option("--trimap", help="Scores in bands around void too.", rich_help_panel=options.OUTPUT)
     ] = False,
-    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave out files with problems instead of stopping.")] = False,
+    skip_bad: dataset_options.SkipBad = False,
     output: options.OptionalOutput = None,
     save_predictions: Annotated[
         Path | None,
@@ -91,7 +89,7 @@ def evaluate_model(
 
     with team.join() as members:
         display = Display(as_json and members.leads, quiet or not members.leads)
-        data = _usable(data, members, display, skip_bad)
+        data = dataset_options.usable(data, members, display, skip_bad)
         segmenter = models.segmenter(
             source,
             display,
@@ -144,30 +142,6 @@ def _check_labels(have: LabelSet, wanted: LabelSet) -> None:
             f"the model has {len(have)} classes ({have.name}), the dataset {len(wanted)} others ({wanted.name})",
             _fitting(fitting),
         )
-
-
-def _usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> Dataset:
-    """The dataset once every file of it has been read: with problems it is refused, or taken without them."""
-    from segcli.scoring import without
-
-    mine = replace(data, samples=tuple(members.share(data.samples)), strays=())
-    problems: list[Problem] = []
-    with display.counting(len(mine.samples), "checking") as counter:
-        for _, found in dataset_check.check(mine):
-            counter.advance()
-            problems += [problem for problem in found if problem.kind != "duplicate"]
-    problems = [problem for share in members.gather(problems) for problem in share]
-    for problem in problems[:SHOWN_PROBLEMS]:
-        display.warn(problem.detail)
-    if len(problems) > SHOWN_PROBLEMS:
-        display.warn(f"and {len(problems) - SHOWN_PROBLEMS} more: segcli data check lists them all")
-    bad = {problem.sample for problem in problems}
-    if bad and not skip_bad:
-        raise DatasetError(
-            f"{len(bad)} of {len(data)} samples of {data.name} {data.split} have problems ({problems[0].detail})",
-            "Mend them (`segcli data check` lists all), or leave them out with --skip-bad.",
-        )
-    return without(data, bad)
 
 
 @dataclass(frozen=True)
