@@ -1,0 +1,90 @@
+"""Render street scenes with exact class masks, to train on and to show: see README.md beside this file."""
+
+import argparse
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from street import lens, light, scene, shading
+from street.camera import look
+from street.shadow import Shadows
+
+from segcli.labels import CAMVID
+from segcli.masks import write_label_map
+
+SIZE = (480, 360)
+SAMPLES = 2
+
+
+def render(seed: int, index: int, size: tuple[int, int] = SIZE, samples: int = SAMPLES) -> tuple[np.ndarray, np.ndarray]:
+    """One scene, which depends on nothing but the arguments.
+
+    Args:
+        seed: Of the whole set.
+        index: Of the scene in it, from 0.
+        size: Width and height in pixels.
+        samples: Per pixel and direction.
+
+    Returns:
+        The picture, uint8 (H, W, 3), and its label map, uint8 (H, W), with the ids of `CAMVID`.
+    """
+    rng = np.random.default_rng([seed, index])
+    weather = light.draw(rng)
+    street = scene.build(rng, weather)
+    return picture(street, lens.draw(rng), size, samples, rng)
+
+
+def picture(street: scene.Scene, how: lens.Development, size, samples: int, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Photograph a street; see `render` for the result."""
+    fine = size[0] * samples, size[1] * samples
+    seen = look(street.camera, street.mesh, fine)
+    shadows = Shadows(street.mesh, street.light, max(400, fine[0]))
+    setting = shading.Setting(street.light, street.plan, street.facades, street.camera.view / fine[0])
+    colour = shading.shade(street.mesh, street.camera, seen, setting, shadows, rng)
+    return lens.develop(colour, samples, how, rng), lens.vote(seen.label, samples, len(CAMVID))
+
+
+def write(index: int, out: Path, seed: int, size: tuple[int, int]) -> Path:
+    """Render a scene into `images/` and `labels/`; returns the picture's path."""
+    rgb, label_map = render(seed, index, size)
+    photo = out / "images" / f"{seed}-{index:05}.jpg"
+    Image.fromarray(rgb).save(photo, quality=92)
+    write_label_map(out / "labels" / f"{photo.stem}.png", label_map, CAMVID)
+    return photo
+
+
+def render_all(out: Path, count: int, seed: int, size: tuple[int, int], workers: int) -> Iterator[Path]:
+    """Render scenes 0 .. count - 1 and yield each picture's path, in order."""
+    for folder in ("images", "labels"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    task = partial(write, out=out, seed=seed, size=size)
+    if workers < 2:
+        yield from map(task, range(count))
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(task, range(count))
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = (int(part) for part in text.split("x"))
+    return width, height
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="folder for images/ and labels/")
+    parser.add_argument("--count", type=int, default=200, help="how many scenes")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes")
+    parser.add_argument("--size", type=_size, default=SIZE, metavar="WxH", help="of the pictures, 480x360 unless said")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    options = parser.parse_args(arguments)
+    for done, photo in enumerate(render_all(options.out, options.count, options.seed, options.size, options.workers), 1):
+        print(f"{done}/{options.count} {photo}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
