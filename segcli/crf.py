@@ -30,7 +30,7 @@ EPS = 0.05
 
 _LEAST_PROBABILITY = 1e-5
 _PYDENSECRF_LIMIT = 32767 - 12  # two simplices short of where int16 ends
-_CHUNK = 1 << 25
+_CHUNK = 1 << 24
 """Values that are filtered together: large photos go through the kernels a few classes at a time."""
 
 
@@ -149,10 +149,15 @@ def unary_from_labels(label_map: np.ndarray | Tensor, classes: int, gt_prob: flo
 
 def bilateral_kernel(photo: Tensor, sigma_alpha: float, sigma_beta: float) -> Kernel:
     """The kernel over position and colour of a uint8 (H, W, 3) photo."""
+    return Lattice(_places_and_colours(photo, sigma_alpha, sigma_beta))
+
+
+def _places_and_colours(photo: Tensor, sigma_alpha: float, sigma_beta: float) -> Tensor:
     height, width = photo.shape[:2]
-    place = _grid(range(height), width, sigma_alpha, photo.device)
-    colour = photo.permute(2, 0, 1).reshape(3, -1) / _on(photo.device, sigma_beta)
-    return Lattice(torch.cat([place, colour]))
+    features = torch.empty(5, height * width, device=photo.device)
+    features[:2] = _grid(range(height), width, sigma_alpha, photo.device)
+    features[2:] = photo.permute(2, 0, 1).reshape(3, -1) / _on(photo.device, sigma_beta)
+    return features
 
 
 def spatial_kernel(height: int, width: int, sigma: float, device: torch.device) -> Kernel:

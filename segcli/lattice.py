@@ -69,18 +69,20 @@ class Lattice:
             # densecrf embeds four points at a time and fills the last four up with the origin, which thereby gets
             # corners that blurring passes through.
             features = torch.cat([features, torch.zeros_like(features[:, :1])], 1)
+        self._alone = points <= BLOCK
         axes, offset = _packing(features)
         parts = [_sorted_corners(part, axes, offset) for part in features.split(BLOCK, dim=1)]
         parts[-1].drop_points_from(points - (len(parts) - 1) * BLOCK)
         ones = features.new_ones(points, 1)
-        del features
-        self._alone = len(parts) == 1
         keys = parts[0].keys if self._alone else torch.cat([part.keys for part in parts]).sort()[0].unique_consecutive()
         self._corners = len(keys)
         self._blocks = [_Block(part, None if self._alone else keys) for part in parts]
         del parts
-        ahead = [_ahead(keys, axis) for axis in axes]
-        self._links = [_both_ways(links) for links in ahead] if self._alone else ahead
+        # Per axis the next corner, int32 (M + 1,), of each corner and of none; with the previous one, (M + 1, 2), if
+        # this lattice is small.
+        self._links = [_ahead(keys, axis) for axis in axes]
+        if self._alone:
+            self._links = [torch.stack([ahead, _behind(ahead)], 1) for ahead in self._links]
         self._normalise(ones)
 
     def _normalise(self, ones: Tensor) -> None:
@@ -104,7 +106,8 @@ class Lattice:
         corners = self._blur(corners, spare)
         for number, block in enumerate(self._blocks):
             for points, result in block.slice(corners):
-                yield slice(points.start + number * BLOCK, points.stop + number * BLOCK), result
+                first = number * BLOCK
+                yield slice(first + points.start, first + points.stop), result
 
     def _splat(self, values: Tensor, corners: Tensor) -> None:
         """Sums values (N, C) at the corners, (M + 1, C); the last row is zero and stands for no corner."""
@@ -114,10 +117,12 @@ class Lattice:
                 corners[rows] = sums if self._alone else corners[rows] + sums
 
     def _blur(self, corners: Tensor, spare: Tensor) -> Tensor:
-        for pairs in self._links if self._alone else map(_both_ways, self._links):
+        for links in self._links:
+            behind = None if self._alone else _behind(links)
             for start in range(0, len(corners), _PIECE):
                 rows = slice(start, start + _PIECE)
-                around = embedding_bag(pairs[rows], corners, mode="sum")
+                pairs = links[rows] if self._alone else torch.stack([links[rows], behind[rows]], 1)
+                around = embedding_bag(pairs, corners, mode="sum")
                 torch.add(corners[rows], around, alpha=0.5, out=spare[rows])
             corners, spare = spare, corners
         return corners
@@ -148,7 +153,7 @@ class _SortedCorners:
 
 
 class _Block:
-    """Up to BLOCK points, and the sparse matrix between them and the lattice's corners.
+    """Some of the points, and the sparse matrix between them and the lattice's corners.
 
     Args:
         part: The block's own corners.
@@ -213,18 +218,23 @@ class _Block:
 
 def _ahead(keys: Tensor, axis: int) -> Tensor:
     """The next corner along an axis, int32 (M + 1,), of each corner and of none; M where there is none."""
-    wanted = keys + axis
-    found = torch.searchsorted(keys, wanted, out_int32=True).clamp_(max=len(keys) - 1)
-    return torch.nn.functional.pad(found.where(keys[found] == wanted, len(keys)), (0, 1), value=len(keys))
+    ahead = torch.full((len(keys) + 1,), len(keys), dtype=torch.int32, device=keys.device)
+    for part, result in zip(keys.split(BLOCK), ahead[:-1].split(BLOCK), strict=True):
+        wanted = part + axis
+        found = torch.searchsorted(keys, wanted, out_int32=True).clamp_(max=len(keys) - 1)
+        result.copy_(found.where(keys[found] == wanted, len(keys)))
+    return ahead
 
 
-def _both_ways(ahead: Tensor) -> Tensor:
-    """The next and the previous corner along an axis, int32 (M + 1, 2); M where there is none."""
+def _behind(ahead: Tensor) -> Tensor:
+    """The previous corner, from the next one of each."""
     none = len(ahead) - 1
     behind = torch.full_like(ahead, none)
-    behind[ahead] = torch.arange(none + 1, dtype=torch.int32, device=ahead.device)
+    for start in range(0, none, BLOCK):
+        part = ahead[start : min(start + BLOCK, none)]
+        behind[part] = torch.arange(start, start + len(part), dtype=torch.int32, device=ahead.device)
     behind[none] = none
-    return torch.stack([ahead, behind], 1)
+    return behind
 
 
 def _scales(dimensions: int) -> list[float]:
