@@ -14,7 +14,7 @@ import numpy as np
 from segcli.errors import InputError
 from segcli.files import Source, sha256
 from segcli.inference import Prediction, Segmenter
-from segcli.ledger import DONE, FAILED, Ledger, Record
+from segcli.ledger import DONE, FAILED, Ledger, Record, writing
 from segcli.outputs import Outputs
 
 READERS, WRITERS = 2, 2
@@ -105,14 +105,15 @@ def segment(
         batch: Photos a call of the predict stage.
 
     Raises:
-        OSError: The output folder cannot be written to; what is done is kept.
+        SegcliError: The output folder cannot be written to; what is done is kept.
     """
     lock = threading.Lock()
 
     def finish(segmented: Segmented) -> Record:
-        record = _written(segmented, outputs, settings)
-        with lock:
-            ledger.append(record)
+        with writing(outputs.folder):
+            record = _written(segmented, outputs, settings)
+            with lock:
+                ledger.append(record)
         return record
 
     with ThreadPoolExecutor(WRITERS) as writers:

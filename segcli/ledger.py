@@ -1,17 +1,22 @@
 """manifest.jsonl: one line per input, from which a later run knows what is done and what areas.csv holds."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from segcli.errors import SegcliError
-from segcli.files import Source, sha256, write_whole
+from segcli.files import PARTIAL, Source, sha256, shown, write_whole
 
 DONE, FAILED = "done", "failed"
+ABANDONED = 3600
+"""A half-written file of this age in seconds belongs to no run that still lives."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,15 @@ class Ledger:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.path = folder / "manifest.jsonl"
+        self.path = self.file(folder)
         self.records: dict[str, Record] = {}
         if self.path.exists():
             self._read()
+
+    @staticmethod
+    def file(folder: Path) -> Path:
+        """Where the ledger of an output folder is kept."""
+        return folder / "manifest.jsonl"
 
     def _read(self) -> None:
         for line in self.path.read_bytes().splitlines():
@@ -148,17 +158,27 @@ def write_areas(path: Path, records: Iterable[Record]) -> None:
         file.write(text.getvalue().encode("utf-8", "surrogateescape"))
 
 
-def open_folder(folder: Path) -> Ledger:
-    """The ledger of an output folder, which is made if need be.
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Makes one clear line of it where an output folder cannot be written to: SegcliError instead of OSError."""
+    try:
+        yield
+    except OSError as error:
+        hint = "Name another folder with --output."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "Free some space and give the same command again: what is done is kept."
+        raise SegcliError(f"cannot write to {shown(folder)}: {error.strerror or error}", hint) from error
+
+
+def open_folder(folder: Path) -> None:
+    """Make an output folder ready: there, writable, and without what killed runs left half written.
 
     Raises:
-        SegcliError: The folder cannot be made or written to.
+        SegcliError: It cannot be made or written to.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(folder)
-        ledger.path.open("ab").close()
-    except OSError as error:
-        reason = error.strerror or error
-        raise SegcliError(f"cannot write to {folder}: {reason}", "Name another folder with --output.") from error
-    return ledger
+        Ledger.file(folder).open("ab").close()
+        for path in folder.rglob(PARTIAL.format("*")):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink(missing_ok=True)

@@ -1,10 +1,12 @@
-"""What every test may ask for: a fixed seed, two threads, and the folder of shared data where it exists."""
+"""What every test may ask for: a fixed seed, two threads, shared data where they are, `segcli predict` and a model."""
 
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from small_runs import smooth
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -51,3 +53,51 @@ def _seeded():
 def shared_data():
     """../shared/data; tests that use it carry the mark `shared`."""
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """A small network that says something different from place to place, at a working size of 97 pixels."""
+    import torch
+    from calibration import calibrate
+
+    from segcli import models, variants, weights
+    from segcli.labels import VOC
+    from segcli.manifest import Preprocessing
+    from segcli.preprocess import to_input
+
+    torch.manual_seed(1)
+    spec = variants.get("v3-mobilenetv2-dm05")
+    network = calibrate(models.build(spec, 21, 8), size=97)
+    with torch.no_grad():  # no class wins everywhere
+        logits = network(to_input(smooth(5, 97, 97), Preprocessing(size=97))[0])
+        network.classifier.bias -= logits.mean((0, 2, 3))
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    weights.save(path, network, spec, VOC, Preprocessing(size=97))
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Five photos in a tree, two of them called alike."""
+    folder = tmp_path / "photos"
+    for index, name in enumerate(["a.jpg", "b.png", "trip/a.jpg", "trip/c.webp", "trip/day 2/ü.bmp"]):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(smooth(index, 60 + 20 * index, 80)).save(path)
+    return folder
+
+
+@pytest.fixture
+def segcli(checkpoint, tmp_path, monkeypatch):
+    """Runs `segcli predict ARGUMENTS` with the small model in an empty folder."""
+    from typer.testing import CliRunner
+
+    from segcli.cli.app import app
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, model=("--weights", str(checkpoint)), **options):
+        return CliRunner().invoke(app, ["predict", *map(str, arguments), *model], **options)
+
+    return run

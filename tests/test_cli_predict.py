@@ -8,76 +8,20 @@ import subprocess
 import sys
 import time
 import tomllib
-from pathlib import Path
 
 import loopback_hub
 import numpy as np
 import pytest
 import torch
-from calibration import calibrate
 from PIL import Image
-from typer.testing import CliRunner
+from small_runs import records, tree
 
-from segcli import models, variants, weights
-from segcli.cli.app import app
+from segcli import weights
 from segcli.images import read_rgb
 from segcli.inference import Segmenter
 from segcli.labels import VOC
-from segcli.manifest import Preprocessing
-from segcli.preprocess import to_input
 
 SEGCLI = [sys.executable, "-m", "segcli"]
-
-
-def smooth(seed: int, width: int, height: int) -> np.ndarray:
-    """A photo of soft coloured blobs."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
-    """A small network that says something different from place to place, at a working size of 97 pixels."""
-    torch.manual_seed(1)
-    spec = variants.get("v3-mobilenetv2-dm05")
-    network = calibrate(models.build(spec, 21, 8), size=97)
-    with torch.no_grad():  # no class wins everywhere
-        logits = network(to_input(smooth(5, 97, 97), Preprocessing(size=97))[0])
-        network.classifier.bias -= logits.mean((0, 2, 3))
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    weights.save(path, network, spec, VOC, Preprocessing(size=97))
-    return path
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """Five photos in a tree, two of them called alike."""
-    folder = tmp_path / "photos"
-    for index, name in enumerate(["a.jpg", "b.png", "trip/a.jpg", "trip/c.webp", "trip/day 2/ü.bmp"]):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(smooth(index, 60 + 20 * index, 80)).save(path)
-    return folder
-
-
-@pytest.fixture
-def segcli(checkpoint, tmp_path, monkeypatch):
-    """Runs `segcli predict ARGUMENTS` with the small model in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, model=("--weights", str(checkpoint)), **options):
-        return CliRunner().invoke(app, ["predict", *map(str, arguments), *model], **options)
-
-    return run
-
-
-def records(output: Path) -> dict[str, dict]:
-    lines = (output / "manifest.jsonl").read_text().splitlines()
-    return {record["name"]: record for record in map(json.loads, lines)}
-
-
-def tree(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_folder_becomes_masks_overlays_areas_manifest_and_run(segcli, photos, checkpoint, tmp_path):

@@ -9,8 +9,9 @@ import typer
 from typer import Option
 
 from segcli.cli import model as models
-from segcli.cli import options, refine
+from segcli.cli import options, refine, replay
 from segcli.cli.display import Display
+from segcli.cli.dry_run import report
 from segcli.cli.run import Run, find
 from segcli.files import Source
 from segcli.images import MAX_PIXELS, Photo, read_photo
@@ -26,6 +27,7 @@ ls *.jpg | segcli predict - --json > result.json
 
 
 def predict(
+    ctx: typer.Context,
     inputs: options.Inputs,
     output: options.Output = Path("segmented"),
     model: options.Model = None,
@@ -59,6 +61,11 @@ def predict(
         bool,
         Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=options.OUTPUT),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        Option("--dry-run", help="Say what the run would take, and write nothing.", rich_help_panel=options.OUTPUT),
+    ] = False,
+    from_run: replay.From = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -93,8 +100,11 @@ def predict(
     outputs = Outputs(output, segmenter.model.labels, kinds, models.provenance(segmenter), overlay_size)
     refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
     recipe = {**models.recipe(segmenter), "crf": refinement and refinement.to_dict(), "input": {"range": value_range}}
-    run = Run(display, outputs, recipe, inputs)
-    todo = run.plan(found, verify)
+    run = Run(display, outputs, recipe, inputs, replay.stated(ctx))
     stages = folder.Stages(read, folder.network(segmenter), refinement)
+    if dry_run:
+        report(display, run.to_do(found, verify), found, segmenter, stages, outputs, max_pixels)
+        return
+    todo = run.plan(found, verify)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
     raise typer.Exit(run.finish(found, todo))

@@ -17,7 +17,7 @@ from segcli.errors import DONE as EXIT_DONE
 from segcli.errors import FAILED as EXIT_FAILED
 from segcli.errors import SOME_INPUTS_FAILED, InputError, UsageError
 from segcli.files import Found, Source, write_whole
-from segcli.ledger import DONE, Record, fingerprint, open_folder, write_areas
+from segcli.ledger import DONE, Ledger, Record, fingerprint, open_folder, write_areas, writing
 
 if TYPE_CHECKING:
     from segcli.outputs import Outputs
@@ -43,20 +43,25 @@ class Run:
         outputs: What is written for each photo, and where.
         recipe: Everything that decides the outputs, as TOML-plain values.
         inputs: The inputs as typed, for run.toml.
+        options: Likewise the options, for `--from run.toml`.
     """
 
-    def __init__(self, display: Display, outputs: Outputs, recipe: dict, inputs: list[str]):
+    def __init__(
+        self, display: Display, outputs: Outputs, recipe: dict, inputs: list[str], options: dict | None = None
+    ):
         self.display = display
         self.folder: Path = outputs.folder
         self.outputs = outputs
         chosen = {"save": sorted(outputs.kinds), "overlay_size": outputs.overlay_size}
         self.recipe = _stated({**recipe, "outputs": chosen})
         self.inputs = inputs
+        self.options = options or {}
         self.settings = fingerprint(self.recipe)
-        self.ledger = open_folder(self.folder)
+        with writing(self.folder):
+            self.ledger = Ledger(self.folder)
 
-    def plan(self, found: Found, verify: bool) -> list[Source]:
-        """The photos that the ledger does not prove done; writes run.toml.
+    def to_do(self, found: Found, verify: bool) -> list[Source]:
+        """The photos that the ledger does not prove done; writes nothing.
 
         Raises:
             UsageError: The folder holds results of other photos of the same names.
@@ -68,25 +73,37 @@ class Run:
                     f"{files.shown(source.path)} would replace",
                     "Name another folder with --output.",
                 )
-        started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0), "inputs": self.inputs}
-        with write_whole(self.folder / "run.toml") as file:
-            file.write(tomli_w.dumps({**started, **self.recipe}).encode("utf-8", "backslashreplace"))
         return self.ledger.to_do(found.files, self.settings, verify)
+
+    def plan(self, found: Found, verify: bool) -> list[Source]:
+        """`to_do` in earnest: makes the output folder and writes run.toml."""
+        todo = self.to_do(found, verify)
+        open_folder(self.folder)
+        started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0), "inputs": self.inputs}
+        text = tomli_w.dumps({**started, **self.recipe, "options": self.options})
+        with writing(self.folder), write_whole(self.folder / "run.toml") as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
+        return todo
 
     def follow(self, records: Iterable[Record], total: int, verb: str = "segmenting") -> None:
         """Draw progress while the records come in."""
-        with self.display.counting(total, verb) as counter:
-            for record in records:
-                counter.advance()
-                for note in record.notes:
-                    counter.remark(f"{record.input}: {note}")
-                if record.error:
-                    counter.remark(f"failed: {record.input}: {record.error}", "red")
+        try:
+            with self.display.counting(total, verb) as counter:
+                for record in records:
+                    counter.advance()
+                    for note in record.notes:
+                        counter.remark(f"{record.input}: {note}")
+                    if record.error:
+                        counter.remark(f"failed: {record.input}: {record.error}", "red")
+        except KeyboardInterrupt:
+            self.display.say("interrupted: what is done is kept, and the same command goes on from there")
+            raise
 
     def finish(self, found: Found, todo: list[Source]) -> int:
         """Write areas.csv, say what was done, and give the exit code."""
         done = (record for record in self.ledger.records.values() if record.status == DONE)
-        write_areas(self.folder / "areas.csv", done)
+        with writing(self.folder):
+            write_areas(self.folder / "areas.csv", done)
         records = [self.ledger.records[source.tree.as_posix()] for source in found.files]
         failed = sum(record.status != DONE for record in records)
         counts = {
