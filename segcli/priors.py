@@ -94,7 +94,10 @@ def from_saved(photo: Photo, path: Path, labels: LabelSet) -> Prior:
     """A photo with its saved probabilities; InputError where they have other classes than `labels`."""
     probabilities, found = read_probabilities(path)
     if found.names != labels.names:
-        raise InputError(f"{shown(path)} has the classes of {found.name}, other files those of {labels.name}")
+        counts = f"{len(found)} classes ({found.name})", f"{len(labels)} ({labels.name})"
+        strangers = [name for name in found.names if name not in labels.names]
+        more = f", such as {shown(strangers[0])}" if strangers else ""
+        raise InputError(f"{shown(path)} has {counts[0]}{more}; the other files have {counts[1]}")
     return Prior(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes)
 
 

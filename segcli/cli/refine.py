@@ -48,11 +48,14 @@ def params(changes: str | None, config: Path | None) -> CRFParams:
 
 
 def _setting(text: str) -> tuple[str, float | int]:
-    name, _, value = text.partition("=")
+    name, _, value = (part.strip() for part in text.partition("="))
+    number = int if name == "iterations" else float
     try:
-        return name.strip(), int(value) if name.strip() == "iterations" else float(value)
+        return name, number(value)
     except ValueError:
-        raise UsageError(f"--crf-set {text}: not NAME=VALUE", "For example: --crf-set w1=5,sigma_beta=4") from None
+        kind = "a whole number" if number is int else "a number"
+        hint = "For example: --crf-set w1=5,sigma_beta=4,iterations=10"
+        raise UsageError(f"--crf-set {text}: not a setting with {kind}", hint) from None
 
 
 def refinement(settings: CRFParams, size: str, backend: str) -> Refinement:
