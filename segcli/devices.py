@@ -27,6 +27,15 @@ def choose(name: str = "auto") -> torch.device:
     return device
 
 
+def of_rank(device: torch.device, local_rank: int) -> torch.device:
+    """The device of one process among several on a machine: each takes a GPU of its own where "cuda" was meant."""
+    if device.type != "cuda" or device.index is not None:
+        return device
+    own = torch.device("cuda", local_rank)
+    _check_cuda(own)
+    return own
+
+
 def _best() -> str:
     if torch.cuda.is_available():
         return "cuda"

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
-from segcli.cli import compare, crf, data, evaluate, models, predict, weights
+from segcli.cli import compare, crf, data, evaluate, models, predict, train, weights
 from segcli.cli.display import Display
 from segcli.errors import SegcliError
 
@@ -53,6 +53,7 @@ app = typer.Typer(
 )
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate_model)
+app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("crf", epilog=crf.EXAMPLES)(crf.crf)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(data.app, name="data", help="Check a dataset before hours are spent on it.")

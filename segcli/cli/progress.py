@@ -34,6 +34,9 @@ class Counter:
     def advance(self) -> None:
         """One more is done."""
 
+    def describe(self, text: str) -> None:
+        """What the progress says beside its numbers from now on."""
+
     def remark(self, text: str, style: str = "yellow") -> None:
         """A line between the progress."""
         self.say(text, style)
@@ -51,6 +54,10 @@ class BarCounter(Counter):
         """Move the bar."""
         self.progress.advance(self.task)
 
+    def describe(self, text: str) -> None:
+        """Write beside the bar."""
+        self.progress.update(self.task, description=printable(text))
+
 
 class LineCounter(Counter):
     """A line now and then in a pipe or under nohup."""
@@ -61,6 +68,7 @@ class LineCounter(Counter):
         self.verb = verb
         self.unit = unit
         self.done = 0
+        self.text = ""
         self.start = self.last = time.monotonic()
 
     def advance(self) -> None:
@@ -72,7 +80,12 @@ class LineCounter(Counter):
         self.last = now
         rate = self.done / max(now - self.start, 1e-6)
         left = clock((self.total - self.done) / rate)
-        self.say(f"{self.verb} {self.done}/{self.total}, {rate:.2f} {self.unit}/s, {left} left", "")
+        text = f", {self.text}" if self.text else ""
+        self.say(f"{self.verb} {self.done}/{self.total}, {rate:.2f} {self.unit}/s, {left} left{text}", "")
+
+    def describe(self, text: str) -> None:
+        """Say it in the next line."""
+        self.text = text
 
 
 class Downloads:

@@ -1,0 +1,209 @@
+"""`segcli train`: a recipe in, a run folder out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Annotated
+
+import tomli_w
+from typer import Option
+
+from segcli import recipe as recipes
+from segcli import splits
+from segcli.cli import dataset as dataset_options
+from segcli.cli import options
+from segcli.cli.display import Display
+from segcli.cli.progress import clock
+from segcli.cli.scores import percent
+from segcli.errors import UsageError
+from segcli.files import write_whole
+from segcli.recipe import Recipe
+
+if TYPE_CHECKING:
+    from segcli.samples import Dataset
+    from segcli.team import Team
+    from segcli.training import Step, Training, Validation
+
+EXAMPLES = """\
+[bold]Examples[/bold]\n
+segcli train --config examples/finetune.toml --set data.images=photos --set data.masks=masks\n
+segcli train --config examples/recipes/camvid.toml -o camvid-run\n
+segcli train --config examples/recipes/camvid.toml -o camvid-run --resume\n
+torchrun --nproc-per-node 2 -m segcli train --config recipe.toml
+"""
+ESTIMATE_AFTER = 20
+MANY_HOURS = 12
+"""From here on an estimate comes with what to lower."""
+
+
+def train(
+    config: Annotated[Path, Option("--config", "-c", metavar="TOML", help="The recipe; see docs/training.md.")],
+    output: options.Output = Path("run"),
+    changes: Annotated[
+        list[str] | None,
+        Option("--set", metavar="TABLE.KEY=VALUE", help="Change the recipe; may be given several times."),
+    ] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with the run in --output, exactly.")] = False,
+    device: Annotated[
+        str | None,
+        Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Instead of the recipe's.", show_default=False),
+    ] = None,
+    skip_bad: dataset_options.SkipBad = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a model by a recipe: checkpoints, metrics.csv, a curve and overlays go to --output.
+
+    A run that was stopped or killed goes on with --resume and ends as if it had never stopped. best.safetensors is the
+    checkpoint with the highest mIOU on the validation photos, last.safetensors the newest.
+    """
+    extra = [f"run.device={device}"] if device else []
+    recipe = recipes.read(config, [*(changes or []), *extra])
+    data, val = splits.choose(recipe.data)
+    _check_folder(output, resume)
+    if len(recipe.loss.class_weights) not in (0, len(data.labels)):
+        raise UsageError(
+            f"loss.class_weights has {len(recipe.loss.class_weights)} numbers, there are {len(data.labels)} classes",
+            f"Give one for each of {', '.join(data.labels.names)}.",
+        )
+
+    from segcli import devices, team
+
+    with team.join() as members:
+        display = Display(as_json and members.leads, quiet or not members.leads)
+        chosen = devices.of_rank(devices.choose(recipe.run.device), int(os.environ.get("LOCAL_RANK", "0")))
+        display.say(f"device {devices.describe(chosen)}" + (f", {members.size} processes" * (members.size > 1)), "dim")
+        part = recipe.schedule.batch // recipe.schedule.accumulate
+        if part % members.size:
+            raise UsageError(
+                f"{part} photos at once cannot be shared out to {members.size} processes",
+                "Make schedule.batch / schedule.accumulate a multiple of the number of processes.",
+            )
+        if skip_bad or not resume:
+            data = dataset_options.usable(data, members, display, skip_bad)
+            val = dataset_options.usable(val, members, display, skip_bad)
+        data = splits.repeated(data, recipe.data.repeat, recipe.data.repeat_times)
+        run = _resumed(recipe, data, val, output, chosen, members) if resume else None
+        run = run or _begun(recipe, data, val, output, chosen, members, display)
+        display.say(
+            f"model {run.model.spec.name}, {len(data.labels)} classes, {len(data)} photos to learn from, "
+            f"{len(val)} to validate on",
+            "dim",
+        )
+        _Follower(run, display, output).follow()
+
+
+def _check_folder(output: Path, resume: bool) -> None:
+    if not resume and (output / "state.pt").exists():
+        raise UsageError(f"{output} holds a run already", "Go on with --resume, or name another folder with --output.")
+
+
+def _resumed(recipe: Recipe, data: Dataset, val: Dataset, output: Path, device, members: Team) -> Training:
+    from segcli import training
+
+    return training.resume(recipe, data, val, output, device, members)
+
+
+def _begun(
+    recipe: Recipe, data: Dataset, val: Dataset, output: Path, device, members: Team, display: Display
+) -> Training:
+    from segcli import trainee
+    from segcli.training import Training
+
+    with display.downloading() as progress:
+        model = trainee.start(recipe, data.labels, progress)
+    for note in model.notes:
+        display.say(note, "dim")
+    run = Training(recipe, model, data, val, output, device, members)
+    if members.leads:
+        with write_whole(output / "recipe.toml") as file:
+            file.write(tomli_w.dumps(recipe.to_dict()).encode())
+    return run
+
+
+@dataclass
+class _Follower:
+    """Shows a run and writes what it leaves to look at."""
+
+    run: Training
+    display: Display
+    folder: Path
+    seconds: list[float] = field(default_factory=list)
+
+    def follow(self) -> None:
+        """To the end of the run."""
+        from segcli.training import Step
+        from segcli.training_log import TensorBoard
+
+        recipe, leads = self.run.recipe, self.run.team.leads
+        left = recipe.schedule.iterations - self.run.iteration
+        if self.run.iteration:
+            self.display.say(f"going on after iteration {self.run.iteration}")
+        board = TensorBoard(self.folder) if leads else None
+        with self.display.counting(left, "training", "iterations") as counter:
+            for event in self.run.run():
+                if board:
+                    board.add(event)
+                if not isinstance(event, Step):
+                    self._validated(event, counter)
+                    continue
+                counter.describe(f"loss {event.loss:.3f}, rate {event.rate:.2g}, best mIOU {percent(self.run.best)}")
+                counter.advance()
+                self._stepped(event, counter)
+        if board:
+            board.close()
+        if leads:
+            self._finish()
+
+    def _stepped(self, step: Step, counter) -> None:
+        self.seconds.append(step.seconds)
+        if self.run.team.leads and step.iteration % self.run.recipe.run.log_every == 0:
+            self._write_metrics()
+        if len(self.seconds) == ESTIMATE_AFTER:
+            counter.remark(*self._estimate())
+
+    def _estimate(self) -> tuple[str, str]:
+        """The time that is left by the median of the first steps; validations come on top."""
+        recipe = self.run.recipe
+        left = (recipe.schedule.iterations - self.run.iteration) * median(self.seconds)
+        text = f"about {clock(left)} for the rest, validations not counted"
+        if left < MANY_HOURS * 3600:
+            return text, "dim"
+        lower = "schedule.iterations, augment.crop or schedule.batch"
+        return f"{text}; lower {lower} if that is too long", "yellow"
+
+    def _validated(self, validation: Validation, counter) -> None:
+        if not self.run.team.leads:
+            return
+        from segcli import training_log
+
+        best = ", the best so far" if validation.best else ""
+        counter.remark(
+            f"iteration {validation.iteration}: val mIOU {percent(validation.scores.miou)}{best}, "
+            f"pixel accuracy {percent(validation.scores.pixel_accuracy)}, {validation.seconds:.0f} s",
+            "",
+        )
+        self._write_metrics()
+        training_log.write_curve(self.folder, self.run.history)
+        training_log.write_overlays(self.folder, validation, self.run.val, self.run.recipe.run.overlays)
+
+    def _write_metrics(self) -> None:
+        from segcli import training_log
+
+        training_log.write_metrics(self.folder, self.run.history)
+
+    def _finish(self) -> None:
+        from segcli.training import BEST, LAST
+
+        path = self.folder / BEST
+        weights = path if path.is_file() else self.folder / LAST
+        scored = next((row for row in reversed(self.run.history) if "miou" in row), {})
+        facts = {"iterations": self.run.iteration, "best_miou": self.run.best, "last_miou": scored.get("miou")}
+        self.display.data(
+            f"best val mIOU {percent(self.run.best)} after {self.run.iteration} iterations: {self.folder}"
+        )
+        self.display.data(f"segcli predict PHOTOS --weights {weights}")
+        self.display.json({"output": str(self.folder), "weights": str(weights), **facts})

@@ -1,0 +1,101 @@
+"""From a recipe's [data] to the photos to learn from and those to choose by."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from segcli import datasets, labels
+from segcli.errors import DatasetError, UsageError
+from segcli.labels import LabelSet
+from segcli.recipe import Data
+from segcli.samples import Dataset
+
+
+def choose(data: Data) -> tuple[Dataset, Dataset]:
+    """(train, val) as the recipe names them; they are listed, not read.
+
+    Of a folder without photos to validate on, every n-th photo is held out, n being 1 / `holdout`.
+
+    Raises:
+        UsageError: A key is missing, or goes with another kind of dataset.
+        DatasetError: The dataset is not there or not whole.
+    """
+    if data.dataset != "folder":
+        return _published(data)
+    if not (data.images and data.masks and data.labels):
+        missing = next(name for name in ("images", "masks", "labels") if not getattr(data, name))
+        raise UsageError(f"data.{missing} is missing", 'A folder needs images, masks and labels = ["background", ...].')
+    classes = label_set(data.labels)
+    train = replace(datasets.folder(Path(data.images), Path(data.masks), classes), split="train")
+    if bool(data.val_images) != bool(data.val_masks):
+        raise UsageError("data.val_images and data.val_masks go together", "Give both, or none and data.holdout.")
+    if data.val_images:
+        held = datasets.folder(Path(data.val_images), Path(data.val_masks), classes)
+        return _filled(train), _filled(replace(held, split="val"))
+    return _held_out(train, data.holdout)
+
+
+def _published(data: Data) -> tuple[Dataset, Dataset]:
+    for key in ("images", "masks", "val_images", "val_masks", "labels"):
+        if getattr(data, key):
+            raise UsageError(f'data.{key} goes with data.dataset = "folder"', f"{data.dataset} knows its own files.")
+    train, val = (datasets.load(data.dataset, Path(data.data_dir), split) for split in (data.train, data.val))
+    return train, val
+
+
+def _held_out(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    labelled = dataset.samples
+    if not share:
+        raise UsageError("data.holdout is 0 and no photos to validate on are named", "Give data.val_images.")
+    count = max(1, round(share * len(labelled)))
+    if len(labelled) <= count:
+        raise DatasetError(f"{len(labelled)} photos are too few to learn from", "Label at least two.")
+    places = {int((i + 0.5) * len(labelled) / count) for i in range(count)}
+    held = tuple(sample for i, sample in enumerate(labelled) if i in places)
+    kept = tuple(sample for i, sample in enumerate(labelled) if i not in places)
+    return replace(dataset, samples=kept), replace(dataset, split="val", samples=held, strays=())
+
+
+def _filled(dataset: Dataset) -> Dataset:
+    if not dataset.samples:
+        raise DatasetError(f"the folder of the {dataset.split} photos has none", "See data.images in the recipe.")
+    return dataset
+
+
+def label_set(classes: str | tuple[str, ...]) -> LabelSet:
+    """The classes by a list of names, a file of them, or the name of a known set."""
+    if not isinstance(classes, str):
+        return labels.from_names(classes)
+    return labels.read(Path(classes)) if Path(classes).suffix else labels.get(classes)
+
+
+def repeated(dataset: Dataset, rare: tuple[str, ...], times: int) -> Dataset:
+    """The dataset with every photo that holds a rare class `times` times (v3 paper, appendix "bootstrapping").
+
+    Args:
+        dataset: With labels, each of which is read.
+        rare: Names of classes.
+        times: How often such a photo stands in the result.
+
+    Raises:
+        UsageError: There is no such class.
+        DatasetError: A label cannot be used.
+    """
+    ids = [_class_id(name, dataset.labels) for name in rare]
+    if not ids or times == 1:
+        return dataset
+    samples = []
+    for sample in dataset.samples:
+        holds = np.isin(ids, np.unique(dataset.read_label(sample))).any()
+        samples += [sample] * (times if holds else 1)
+    return replace(dataset, samples=tuple(samples))
+
+
+def _class_id(name: str, classes: LabelSet) -> int:
+    if name not in classes.names:
+        near = get_close_matches(name, classes.names, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"The classes are {', '.join(classes.names)}."
+        raise UsageError(f"data.repeat: no class is called {name!r}", hint)
+    return classes.names.index(name)

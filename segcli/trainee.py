@@ -1,0 +1,161 @@
+"""The network that training starts from, and what of it is frozen."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from segcli import variants, weights
+from segcli.errors import UsageError, WeightsError
+from segcli.fetch import Progress
+from segcli.labels import LabelSet
+from segcli.manifest import Preprocessing
+from segcli.models import build
+from segcli.optimizer import is_classifier
+from segcli.preprocess import at_size
+from segcli.recipe import IMAGENET, RANDOM, Model, Recipe
+from segcli.spec import ModelSpec
+from segcli.weights import LoadedModel
+
+
+def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) -> LoadedModel:
+    """The model before its first step, as `model.init` says; fresh weights follow from `run.seed`.
+
+    Args:
+        recipe: Of the run.
+        labels: The classes to learn. Weights with other classes lend all but their classifier.
+        progress: Called while weights are downloaded.
+
+    Raises:
+        UsageError: There is no such model, or it cannot have that output stride.
+        WeightsError: The weights cannot be had, or belong to another model.
+    """
+    settings = recipe.model
+    if settings.init == RANDOM:
+        spec = variants.get(settings.name)
+        found = _fresh(spec, labels, Preprocessing(), recipe)
+    elif settings.init == IMAGENET:
+        found = _on_imagenet(recipe, labels, progress)
+    else:
+        found = _continued(recipe, labels, progress)
+    for module in found.network.modules():
+        if isinstance(module, nn.Dropout) and settings.dropout is not None:
+            module.p = settings.dropout
+    return replace(found, preprocessing=at_size(found.preprocessing, recipe.data.size))
+
+
+def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, settings: Model) -> LoadedModel:
+    """The same model as `start` gives, its weights yet to be filled in: for a run that is resumed."""
+    stride = settings.output_stride or spec.output_stride
+    network = build(spec, len(labels), stride)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout) and settings.dropout is not None:
+            module.p = settings.dropout
+    return LoadedModel(spec, labels, preprocessing, stride, network, {})
+
+
+def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, recipe: Recipe) -> LoadedModel:
+    stride = recipe.model.output_stride or spec.output_stride
+    torch.manual_seed(recipe.run.seed)
+    network = build(spec, len(labels), stride)
+    initialise(network)
+    return LoadedModel(spec, labels, preprocessing, stride, network, {"weights": RANDOM})
+
+
+def initialise(network: nn.Module) -> None:
+    """Fresh weights: He's for convolutions, by their fan-out; the classifier normal with deviation 0.01, as v1's."""
+    for name, module in network.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        if is_classifier(f"{name}.weight"):
+            nn.init.normal_(module.weight, std=0.01)
+        else:
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
+    spec = variants.get(_named(recipe.model))
+    try:
+        pretrained = weights.pretrained(spec, progress)
+    except WeightsError as error:
+        hint = f'{error.hint} Or train from scratch: model.init = "{RANDOM}".'.strip()
+        raise WeightsError(error.message, hint) from error
+    found = _fresh(pretrained.spec, labels, pretrained.preprocessing, recipe)
+    backbone = {f"backbone.{name}" for name in found.network.backbone.state_dict()}
+    _copy(found.network, pretrained.tensors, backbone, f"{spec.backbone.kind}@imagenet")
+    return replace(found, provenance=pretrained.provenance, notes=pretrained.notes)
+
+
+def _named(settings: Model) -> str:
+    if not settings.name:
+        raise UsageError("model.name is missing", "Name a model of `segcli models`, or weights with model.init.")
+    return settings.name
+
+
+def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
+    settings = recipe.model
+    lender = weights.load(settings.init, settings.output_stride or None, progress=progress)
+    if settings.name and variants.get(settings.name).name != lender.spec.name:
+        raise WeightsError(
+            f"model.init = {settings.init!r} holds {lender.spec.name}, model.name asks for {settings.name}",
+            "Leave out model.name: the weights know their own model.",
+        )
+    found = _fresh(lender.spec, labels, lender.preprocessing, recipe)
+    tensors = lender.network.state_dict()
+    same = lender.labels.names == labels.names
+    wanted = {name for name in tensors if same or not is_classifier(name)}
+    _copy(found.network, tensors, wanted, settings.init)
+    return replace(found, output_stride=lender.output_stride, provenance=lender.provenance, notes=lender.notes)
+
+
+def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], name: str) -> None:
+    """Copies the wanted tensors; WeightsError if one is missing or has another shape."""
+    own = network.state_dict()
+    for key in sorted(wanted):
+        if key.endswith("num_batches_tracked"):
+            continue
+        if key not in tensors or tensors[key].shape != own[key].shape:
+            raise WeightsError(f"the weights {name} do not fit at {key}", "They belong to another model.")
+        own[key].copy_(tensors[key])
+
+
+class Trainee(nn.Module):
+    """A network in training, parts of which stay as they are.
+
+    What is frozen keeps its weights and its batch statistics, also after `train()`.
+
+    Args:
+        network: From `start`.
+        freeze_bn: Whether every batch normalisation is frozen, for good.
+    """
+
+    def __init__(self, network: nn.Module, freeze_bn: bool):
+        super().__init__()
+        self.network = network
+        self.norms = tuple(m for m in network.modules() if freeze_bn and isinstance(m, nn.modules.batchnorm._BatchNorm))
+        self.frozen_backbone = False
+        self.freeze_backbone(False)
+
+    def freeze_backbone(self, frozen: bool) -> None:
+        """Freeze the backbone, or thaw it."""
+        self.frozen_backbone = frozen
+        self.network.backbone.requires_grad_(not frozen)
+        for norm in self.norms:
+            norm.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Trainee":
+        """As every module's, but what is frozen stays in eval mode."""
+        super().train(mode)
+        if self.frozen_backbone:
+            self.network.backbone.eval()
+        for norm in self.norms:
+            norm.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        """As the network's."""
+        return self.network(x)

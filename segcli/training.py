@@ -1,0 +1,340 @@
+"""Training: the loop over iterations, its checkpoints and its validations, alone or in a team of processes."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from segcli import losses, optimizer, schedule, scoring, trainee, training_state, weights
+from segcli.crops import Crops, Positions
+from segcli.errors import SegcliError
+from segcli.evaluation import Scores
+from segcli.inference import Segmenter
+from segcli.labels import VOID, LabelSet
+from segcli.losses import Criterion
+from segcli.manifest import Preprocessing
+from segcli.recipe import Recipe
+from segcli.samples import Dataset
+from segcli.scoring import Tally
+from segcli.spec import ModelSpec
+from segcli.team import Team
+from segcli.trainee import Trainee
+from segcli.training_state import State
+from segcli.weights import LoadedModel
+
+AMP = {"bf16": torch.bfloat16, "fp16": torch.float16}
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration is done.
+
+    Attributes:
+        iteration: How many are done.
+        loss: Over the labelled pixels of all processes.
+        rate: The learning rate it took.
+        seconds: It took, reading photos included.
+    """
+
+    iteration: int
+    loss: float
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The validation photos have been scored.
+
+    Attributes:
+        iteration: After how many iterations.
+        scores: Of the whole team.
+        best: Whether the mIOU is the best so far.
+        seconds: It took.
+        segmenter: The model as it is now, for pictures; it changes with the next step.
+    """
+
+    iteration: int
+    scores: Scores
+    best: bool
+    seconds: float
+    segmenter: Segmenter
+
+
+Event = Step | Validation
+
+
+@dataclass
+class Training:
+    """A run: build it with `begin` or `resume`, then follow `run`.
+
+    Attributes:
+        recipe: What to do.
+        model: The network and what it is; trained in place.
+        train: Photos to learn from, repeats included.
+        val: Photos to choose by.
+        folder: Where checkpoints go.
+        device: Where the network is.
+        team: Who shares the work.
+        iteration: How many are done.
+        best: The best mIOU so far.
+        history: Rows of metrics.csv: iteration, loss, rate and, where it was validated, miou.
+        recent: Losses since the last such row.
+    """
+
+    recipe: Recipe
+    model: LoadedModel
+    train: Dataset
+    val: Dataset
+    folder: Path
+    device: torch.device
+    team: Team = field(default_factory=Team)
+    iteration: int = 0
+    best: float | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.shown = self.recipe.to_dict()
+        network = self.model.network.to(self.device)
+        if self.recipe.run.channels_last:
+            network.to(memory_format=torch.channels_last)
+        if self.team.size > 1 and self.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            self.model = replace(self.model, network=network)
+        self.trainee = Trainee(network, self.recipe.model.freeze_bn)
+        self.optimizer = optimizer.build(network, self.recipe.optimizer)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.run.amp == "fp16")
+        classes = self.recipe.loss.class_weights
+        self.criterion = Criterion(
+            self.model.spec.align_corners,
+            self.recipe.loss.shrink_labels,
+            torch.tensor(classes, device=self.device) if classes else None,
+        )
+
+    def run(self) -> Iterator[Event]:
+        """Train from where it stands to the end; yields each step and each validation.
+
+        Checkpoints are written before the next event: a run that is killed goes on from the last one.
+
+        Raises:
+            SegcliError: The loss is no number any more, memory runs out, or a file cannot be read or written.
+        """
+        end, every = self.recipe.schedule.iterations, self.recipe.run
+        parts = self._parts()
+        while self.iteration < end:
+            step = self._step(parts)
+            self.recent.append(step.loss)
+            yield step
+            if self.iteration % every.log_every == 0 or self.iteration == end:
+                self._note(loss=float(np.mean(self.recent)), rate=step.rate)
+                self.recent = []
+            validates = self.iteration % every.validate_every == 0 or self.iteration == end
+            if validates:
+                yield self._validate()
+            if validates or self.iteration % every.save_every == 0:
+                self.save()
+
+    def _parts(self) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
+        """The crops of this and all later iterations, part by part."""
+        recipe = self.recipe
+        crops = Crops(self.train, recipe.augment, self.model.preprocessing, recipe.run.seed)
+        positions = Positions(recipe.schedule, self.team, self.iteration)
+        pinned = self.device.type == "cuda"
+        return iter(DataLoader(crops, batch_sampler=positions, num_workers=recipe.run.workers, pin_memory=pinned))
+
+    def _step(self, parts: Iterator[tuple[Tensor, Tensor, list[str]]]) -> Step:
+        start = time.perf_counter()
+        iteration, settings = self.iteration, self.recipe.schedule
+        rate = schedule.rate(iteration, settings)
+        wrapped = self._prepared(iteration)
+        batch = [next(parts) for _ in range(settings.accumulate)]
+        # Dropout follows from the iteration alone, so that a resumed run draws the same.
+        torch.manual_seed(_mixed(self.recipe.run.seed, iteration, self.team.rank))
+        optimizer.set_rate(self.optimizer, rate)
+        try:
+            loss = self._update(wrapped, batch)
+        except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's allocator raises a plain one
+            if "memory" in str(error):
+                raise _out_of_memory(self.recipe) from error
+            raise
+        self.iteration += 1
+        return Step(self.iteration, loss, rate, time.perf_counter() - start)
+
+    def _prepared(self, iteration: int) -> nn.Module:
+        """The network in training mode, its backbone frozen or thawed, wrapped for the team."""
+        frozen = iteration < self.recipe.model.freeze_backbone
+        if not hasattr(self, "wrapped") or frozen != self.trainee.frozen_backbone:
+            self.trainee.freeze_backbone(frozen)
+            alone = self.team.size == 1
+            self.wrapped = self.trainee if alone else DistributedDataParallel(self.trainee)
+        self.trainee.train()
+        return self.wrapped
+
+    def _update(self, wrapped: nn.Module, batch: list[tuple[Tensor, Tensor, list[str]]]) -> float:
+        """One step of the optimizer; returns the loss.
+
+        Every part's loss is divided by the labelled pixels of all processes, and counts by its share of the
+        labelled pixels of all parts: two processes, or two parts, do as one with the whole batch would.
+        """
+        labelled = self._total(torch.stack([(labels != VOID).sum() for _, labels, _ in batch]).double())
+        shares = (labelled / labelled.sum().clamp(min=1)).tolist()
+        self.optimizer.zero_grad()
+        total = 0.0
+        for index, (images, labels, _) in enumerate(batch):
+            last = index == len(batch) - 1
+            with nullcontext() if last or self.team.size == 1 else wrapped.no_sync():
+                loss, shown = self._loss(wrapped, images, labels)
+                self.scaler.scale(
+                    loss * (shares[index] * self.team.size)
+                ).backward()  # the team's gradients are averaged
+            total += shares[index] * shown
+        if not math.isfinite(total):
+            self._stop(total, [name for _, _, names in batch for name in names])
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return total
+
+    def _loss(self, wrapped: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+        """This process's part of the loss of one part of the batch, and the whole team's."""
+        images, labels = (tensor.to(self.device, non_blocking=True) for tensor in (images, labels))
+        if self.recipe.run.channels_last:
+            images = images.to(memory_format=torch.channels_last)
+        amp = AMP.get(self.recipe.run.amp)
+        with torch.autocast(self.device.type, amp) if amp else nullcontext():
+            outputs = wrapped(images)
+        share = schedule.hardest_share(self.iteration, self.recipe.loss)
+        terms = self.criterion.terms(outputs, labels, share)
+        whole = self._total(terms.detach())
+        return losses.mean(terms, whole[:, 1]), float(losses.mean(whole, whole[:, 1]))
+
+    def _total(self, values: Tensor) -> Tensor:
+        if self.team.size > 1:
+            values = values.clone()
+            distributed.all_reduce(values)
+        return values
+
+    def _stop(self, loss: float, names: list[str]) -> None:
+        everyone = sorted({name for share in self.team.gather(names) for name in share})
+        first = ", ".join(everyone[:8]) + (f" and {len(everyone) - 8} more" if len(everyone) > 8 else "")
+        raise SegcliError(
+            f"the loss of iteration {self.iteration + 1} is {loss}; its photos: {first}",
+            'Lower schedule.rate, set schedule.warmup or run.amp = "off"; then --resume from the last checkpoint.',
+        )
+
+    def _validate(self) -> Validation:
+        start = time.perf_counter()
+        tally = Tally.empty(len(self.val.labels), trimap=False, refined=False)
+        segmenter = Segmenter(self.model, self.device)
+        for _ in scoring.score(self.val, segmenter, tally, self.team):
+            pass
+        tally.total(self.team)
+        scores = tally.matrix.scores(self.val.labels)
+        best = scores.miou is not None and (self.best is None or scores.miou > self.best)
+        if best:
+            self.best = scores.miou
+        self._note(miou=scores.miou)
+        if best and self.team.leads:
+            self._write(BEST, scores)
+        return Validation(self.iteration, scores, best, time.perf_counter() - start, segmenter)
+
+    def _note(self, **values: float | None) -> None:
+        """Add to the history's row of this iteration."""
+        if not self.history or self.history[-1]["iteration"] != self.iteration:
+            self.history.append({"iteration": self.iteration})
+        self.history[-1].update(values)
+
+    def save(self) -> None:
+        """Write the state to resume from and the last checkpoint; the team's leader does."""
+        if not self.team.leads:
+            return
+        model = self.model
+        facts = {
+            "spec": model.spec.to_dict(),
+            "labels": model.labels.to_dict(),
+            "preprocessing": model.preprocessing.to_dict(),
+        }
+        state = State(
+            iteration=self.iteration,
+            recipe=self.shown,
+            samples=training_state.fingerprint(self.train),
+            model=_plain(facts),
+            network=model.network.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            scaler=self.scaler.state_dict(),
+            best=self.best,
+            history=self.history,
+            recent=self.recent,
+        )
+        training_state.write(self.folder, state)
+        self._write(LAST, None)
+
+    def _write(self, name: str, scores: Scores | None) -> None:
+        model = self.model
+        facts = {"iteration": self.iteration, **(scores.to_dict() if scores else {})}
+        spec = replace(model.spec, output_stride=model.output_stride)
+        weights.save(
+            self.folder / name, model.network, spec, model.labels, model.preprocessing, recipe=self.shown, scores=facts
+        )
+
+    def restore(self, state: State) -> None:
+        """Go back to where a state was saved."""
+        self.model.network.load_state_dict(state.network)
+        self.optimizer.load_state_dict(state.optimizer)
+        if state.scaler:
+            self.scaler.load_state_dict(state.scaler)
+        self.iteration, self.best = state.iteration, state.best
+        self.history, self.recent = [dict(row) for row in state.history], list(state.recent)
+
+
+def resume(
+    recipe: Recipe, train: Dataset, val: Dataset, folder: Path, device: torch.device, team: Team | None = None
+) -> Training:
+    """The run in a folder, as it was when it was saved last.
+
+    Raises:
+        WeightsError: There is nothing to resume, or it is damaged.
+        UsageError: The recipe or the photos have changed.
+    """
+    state = training_state.read(folder)
+    training_state.check(state, recipe, train)
+    model = trainee.rebuild(
+        ModelSpec.from_dict(state.model["spec"]),
+        LabelSet.from_dict(state.model["labels"]),
+        Preprocessing.from_dict(state.model["preprocessing"]),
+        recipe.model,
+    )
+    run = Training(recipe, model, train, val, folder, device, team or Team())
+    run.restore(state)
+    return run
+
+
+def _mixed(seed: int, iteration: int, rank: int) -> int:
+    """A seed of 63 bits that follows from all three."""
+    return int(np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _plain(values: Any) -> Any:
+    """Tuples as lists, all the way down: what loading without code accepts on every version of torch."""
+    if isinstance(values, dict):
+        return {key: _plain(value) for key, value in values.items()}
+    return [_plain(value) for value in values] if isinstance(values, list | tuple) else values
+
+
+def _out_of_memory(recipe: Recipe) -> SegcliError:
+    part = recipe.schedule.batch // recipe.schedule.accumulate
+    return SegcliError(
+        f"out of memory with {part} crops of {recipe.augment.crop} pixels at once",
+        f"Raise schedule.accumulate above {recipe.schedule.accumulate} (same result, less memory), "
+        "or lower augment.crop or schedule.batch.",
+    )

@@ -1,0 +1,104 @@
+"""What a run needs to go on as if it had never stopped: one file, whole or absent, that holds no code."""
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segcli import files, recipe
+from segcli.errors import UsageError, WeightsError
+from segcli.recipe import Recipe
+from segcli.samples import Dataset
+
+FILE = "state.pt"
+VERSION = 1
+FREE = {"run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"}
+"""What may change between the parts of one run: it does not decide the weights."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Plain values and tensors. Random numbers follow from seed and iteration, so none of their state is needed.
+
+    Attributes:
+        iteration: How many steps are done.
+        recipe: Of the run, as plain values.
+        samples: Fingerprint of the photos to learn from, in their order.
+        model: Spec, labels and preprocessing as plain values.
+        network: State dict.
+        optimizer: Likewise.
+        scaler: Likewise; empty without fp16.
+        best: The best mIOU so far, 0..1, or None.
+        history: Rows of metrics.csv so far.
+        recent: Losses that no row holds yet.
+        version: Of this layout.
+    """
+
+    iteration: int
+    recipe: Mapping[str, Any]
+    samples: str
+    model: Mapping[str, Any]
+    network: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    scaler: Mapping[str, Any]
+    best: float | None
+    history: list[dict[str, Any]]
+    recent: list[float]
+    version: int = VERSION
+
+
+def write(folder: Path, state: State) -> None:
+    """Write the state into a run's folder; WeightsError if that fails."""
+    path = folder / FILE
+    try:
+        with files.write_whole(path) as file:
+            torch.save({f.name: getattr(state, f.name) for f in fields(state)}, file)
+    except OSError as error:
+        raise WeightsError(f"{files.shown(path)} cannot be written ({error.strerror or error})") from error
+
+
+def read(folder: Path) -> State:
+    """Read a run's state.
+
+    Raises:
+        WeightsError: There is none, it is damaged, or another version of segcli wrote it.
+    """
+    path = folder / FILE
+    name = files.shown(path)
+    try:
+        values = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"there is nothing to resume: no {name}", "Start the run without --resume.") from None
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{name} is damaged ({type(error).__name__})", "Start the run anew.") from error
+    if not isinstance(values, dict) or values.keys() != {f.name for f in fields(State)} or values["version"] != VERSION:
+        raise WeightsError(f"{name} was written by another version of segcli", "Resume with that version.")
+    return State(**values)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Of the samples' names in their order: a resumed run must meet the same ones."""
+    return sha256("\n".join(sample.name for sample in dataset.samples).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check(state: State, wanted: Recipe, dataset: Dataset) -> None:
+    """UsageError unless a run of that recipe and dataset may go on from the state."""
+    then, now = recipe.from_dict(state.recipe), wanted
+    for part, table in asdict(now).items():
+        for key, value in table.items():
+            before = getattr(getattr(then, part), key)
+            if f"{part}.{key}" not in FREE and before != value:
+                raise UsageError(
+                    f"{part}.{key} was {before!r} when this run began and is {value!r} now",
+                    "Set it back to resume, or start a new run with model.init = RUN/last.safetensors.",
+                )
+    if state.samples != fingerprint(dataset):
+        raise UsageError(
+            "the photos to learn from are others than when this run began",
+            "Bring them back to resume, or start a new run with model.init = RUN/last.safetensors.",
+        )
