@@ -26,7 +26,7 @@ def facade(rng: np.random.Generator, height: float, shop: bool, modern: bool) ->
     return Facade(
         wall=tuple(wall.clip(0, 0.93)),
         frame=frame,
-        brick=1.0 if brick else float(rng.choice([0.0, 0.5])),
+        brick=1.0 if brick else float(rng.choice([0.0, 0.4], p=[0.75, 0.25])),
         block=0.085 if brick else 0.42,
         storey=storey,
         bay=float(rng.uniform(1.7, 2.4) if modern else rng.uniform(2.1, 3.2)),

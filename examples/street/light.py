@@ -41,7 +41,7 @@ class Light:
         """The clear sky's colour, float32 (N, 3), in directions (N, 3) of any length."""
         ray = ray / np.linalg.norm(ray, axis=1, keepdims=True)
         rise = ray[:, 1:2].clip(0, 1)
-        colour = self.zenith + (self.horizon - self.zenith) * np.exp(-rise * 4.5)
+        colour = self.zenith + (self.horizon - self.zenith) * np.exp(-rise * 4.0)
         toward = (ray @ self.sun).clip(0)[:, None]
         glow = 0.25 * toward**6 + 0.6 * toward**60 + 6 * toward**1500
         return (colour + self.beam * glow * (0.35 if self.clouds < 0.9 else 0.1)).astype(np.float32)
@@ -108,9 +108,9 @@ def _colours(rng: np.random.Generator, weather: str, height: float) -> tuple:
     """Beam, zenith and horizon, cloud cover, and haze."""
     warm = np.exp(-height * 3.2) * np.array([0.0, 0.55, 1.35])
     beam = 2.6 * np.exp(-warm) * (1 - 0.4 * np.exp(-height * 4))
-    blue = np.array([0.20, 0.40, 0.86]) * rng.uniform(0.75, 1.1)
+    blue = np.array([0.13, 0.31, 0.80]) * rng.uniform(0.7, 1.15)
     pale = np.array([0.78, 0.90, 1.0]) * rng.uniform(0.85, 1.1)
-    haze = float(rng.uniform(350, 1200))
+    haze = float(rng.uniform(500, 2500))
     if weather == "clear":
         return beam, blue, pale, float(rng.choice([0, rng.uniform(0.1, 0.4)])), haze
     if weather == "fair":

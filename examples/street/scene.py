@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from street import buildings, facades, furniture, people, trees, vehicles
+from street import buildings, facades, furniture, stock, trees, vehicles
 from street.camera import Camera
 from street.facades import Facade
 from street.ground import RoadPlan
@@ -72,7 +72,7 @@ class Builder:
         self.right = bool(rng.random() < 0.5)  # the side that one drives on
         self.half = float(rng.uniform(3.2, 5.6))
         self.walk = {side: float(rng.uniform(1.8, 3.8)) for side in (-1, 1)}
-        self.parking = {side: self.half > 3.6 and rng.random() < 0.6 for side in (-1, 1)}
+        self.parking = {side: self.half > 3.6 and rng.random() < 0.5 for side in (-1, 1)}
         self.leafy = float(rng.choice([0.0, 0.6, 1.0], p=[0.25, 0.15, 0.6]))
         self.mouths = self._mouths()
         self.stones = tuple(np.array((0.60, 0.58, 0.55)) * rng.uniform(0.75, 1.15) * (1 + rng.normal(0, 0.03, 3)))
@@ -172,8 +172,7 @@ class Builder:
 
     def _tree(self, x: float, z: float, height: float) -> None:
         if z > -12:
-            leafy = self.leafy * float(self.rng.uniform(0.8, 1))
-            self.add(trees.tree(self.rng, height, leafy, self._detail(z)), x, z, 0, float(self.rng.uniform(0, 6)))
+            self.add(stock.tree(self.rng, height, self.leafy, z), x, z)
 
     def _detail(self, z: float) -> float:
         return float(np.clip(22 / max(z, 1), 0.16, 1))
@@ -227,16 +226,16 @@ class Builder:
         for side in (-1, 1):
             heading = 0.0 if side == own else np.pi
             if self.parking[side]:
-                z = float(rng.uniform(4, 12))
+                z = float(rng.uniform(6, 16))
                 while z < 85:
                     if rng.random() < 0.7 and not self._in_mouth(side, z) and not self._crossing(z, 4):
-                        car = vehicles.vehicle(rng, str(rng.choice(list(vehicles.BODIES)[:6])))
+                        car = stock.vehicle(rng, str(rng.choice(list(vehicles.BODIES)[:6])), False, False)
                         self.add(car, side * (self.half - 1.0), z, 0, heading + float(rng.normal(0, 0.02)))
                     z += float(rng.uniform(5.2, 7))
             x = side * (self.half - (2.0 if self.parking[side] else 0)) * 0.5
-            z = float(rng.uniform(7, 45) if side == own else rng.uniform(9, 50))
+            z = float(rng.uniform(9, 50) if side == own else rng.uniform(10, 55))
             while z < 110 and rng.random() < 0.8:
-                car = vehicles.vehicle(rng, None, lit, rng.random() < 0.3)
+                car = stock.vehicle(rng, None, lit, rng.random() < 0.3)
                 self.add(car, x + float(rng.normal(0, 0.15)), z, 0, heading + float(rng.normal(0, 0.025)))
                 z += float(rng.uniform(8, 40))
         self._people()
@@ -250,19 +249,19 @@ class Builder:
             side, z = int(rng.choice([-1, 1])), 4 + 50 * float(rng.random()) ** 1.4
             x = side * (self.half + float(rng.uniform(0.6, self.walk[side] - 0.4)))
             yaw = float(rng.choice([0, np.pi]) + rng.normal(0, 0.4))
-            self.add(people.pedestrian(rng), x, z, 0 if self._in_mouth(side, z) else KERB, yaw)
+            self.add(stock.pedestrian(rng), x, z, 0 if self._in_mouth(side, z) else KERB, yaw)
         for start in self.crossings:
             for _ in range(rng.integers(0, 4)):
                 yaw = float(rng.choice([-1, 1])) * np.pi / 2
-                self.add(people.pedestrian(rng), float(rng.uniform(-1, 1)) * self.half, start + float(rng.uniform(0.4, 2.6)), 0, yaw)
+                self.add(stock.pedestrian(rng), float(rng.uniform(-1, 1)) * self.half, start + float(rng.uniform(0.4, 2.6)), 0, yaw)
         for _ in range(rng.poisson(1.3)):
             side = int(rng.choice([-1, 1]))
             x = side * (self.half - (2.6 if self.parking[side] else 0.8))
             yaw = (0.0 if (side > 0) == self.right else np.pi) + float(rng.normal(0, 0.08))
-            self.add(people.bicyclist(rng), x, 5 + 40 * float(rng.random()) ** 1.3, 0, yaw)
+            self.add(stock.bicyclist(rng), x, 5 + 40 * float(rng.random()) ** 1.3, 0, yaw)
         for _ in range(rng.poisson(0.6)):
             side, z = int(rng.choice([-1, 1])), float(rng.uniform(4, 30))
-            self._upright(people.bicyclist(rng, rider=False), side, side * (self.half + self.walk[side] - 0.35), z)
+            self._upright(stock.bicyclist(rng, rider=False), side, side * (self.half + self.walk[side] - 0.35), z)
 
     def horizon(self) -> None:
         """What closes the view: houses across the street's end, and trees."""

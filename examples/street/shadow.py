@@ -7,6 +7,9 @@ from street.mesh import LAMP, Mesh
 from street.raster import cover
 
 
+LEVEL = np.array([1, 0, 1], np.float32)
+
+
 class DepthMap:
     """How far a scene reaches towards a direction: an orthographic view of it from there.
 
@@ -98,6 +101,7 @@ class Shadows:
             angle = rng.uniform(0, 2 * np.pi, len(points)).astype(np.float32)
             radius = np.float32(2.6) * ((tap + rng.random(len(points), np.float32)) / np.float32(taps)) ** 2
             jitter = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
-            rise = self.heights.above(start, jitter)
+            aside = start + normals * (LEVEL * radius[:, None])
+            rise = self.heights.above(aside, jitter)
             hidden += (rise / (rise.clip(0) + radius + np.float32(0.25))).clip(0, 1)
         return 1 - hidden / np.float32(taps)

@@ -73,16 +73,16 @@ def _crown(rng, height: float, trunk: float, tips: np.ndarray, leafy: float, det
     shell = rng.uniform(0.45, 0.95, (count, 1)) ** 0.6
     centres = np.concatenate([middle + outward * shell * radii * [1, 0.9, 1], tips[: count // 3]])
     size = height * rng.uniform(0.055, 0.10, (len(centres), 1))
-    each = max(6, int(70 * detail * (0.35 + 0.65 * leafy)))
+    each = max(6, int(75 * detail * (0.35 + 0.65 * leafy)))
     offsets = rng.normal(0, 1, (len(centres), each, 3))
     offsets /= np.linalg.norm(offsets, axis=2, keepdims=True) / rng.uniform(0.3, 1, (len(centres), each, 1)) ** 0.4
     spots = (centres[:, None] + offsets * size[:, None] * [1.25, 0.8, 1.25]).reshape(-1, 3)
     normals = offsets.reshape(-1, 3) * 0.8 + np.repeat((centres - middle) / radii, each, 0) * 0.7 + [0, 0.25, 0]
     palette = AUTUMN if leafy < 0.7 and rng.random() < 0.5 else GREENS
     base = np.array(palette[rng.integers(len(palette))]) * rng.uniform(0.8, 1.1)
-    tone = np.repeat(rng.uniform(0.8, 1.2, (len(centres), 1)), each, 0) * rng.uniform(0.8, 1.2, (len(spots), 1))
+    tone = np.repeat(rng.uniform(0.86, 1.14, (len(centres), 1)), each, 0) * rng.uniform(0.8, 1.2, (len(spots), 1))
     inner = 0.72 + 0.28 * (offsets.reshape(-1, 3)[:, 1:2] * 0.5 + 0.5)
-    leaf = 0.021 * height**0.5 * 2.4 / max(detail, 0.05) ** 0.5
+    leaf = 0.052 * height**0.5 / detail**0.5
     return _leaves(spots, normals, leaf, (base * tone * inner).clip(0.01, 1), rng)
 
 

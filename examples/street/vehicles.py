@@ -50,7 +50,7 @@ COLOURS = (
     *((0.75, 0.76, 0.78), (0.13, 0.14, 0.18), (0.36, 0.10, 0.10), (0.48, 0.60, 0.68)),
 )
 RUBBER, TRIM = Look((0.07, 0.07, 0.075), CAR), Look((0.10, 0.10, 0.11), CAR, PAINT)
-TINTED = Look((0.13, 0.15, 0.16), CAR, GLASS)
+TINTED = Look((0.10, 0.11, 0.12), CAR, GLASS)
 
 
 def vehicle(rng: np.random.Generator, kind: str | None = None, lit: bool = False, braking: bool = False) -> Mesh:
@@ -68,7 +68,7 @@ def vehicle(rng: np.random.Generator, kind: str | None = None, lit: bool = False
     if kind in ("van", "bus") and rng.random() < 0.6:
         colour = [(0.88, 0.88, 0.88), (0.7, 0.1, 0.1), (0.12, 0.3, 0.55)][rng.integers(3)]
     paint = Look(tuple(colour), CAR, PAINT)
-    parts = [_shell(body, paint), _cabin(body, paint), *_wheels(body, rng)]
+    parts = [_shell(body, paint, lit, braking), _cabin(body, paint), *_wheels(body, rng)]
     parts += [*_front(body, lit), *_rear(body, lit, braking), *_sides(body, paint)]
     low, high = (-body.width * 0.42, 0.16, 0.25), (body.width * 0.42, 0.4, body.length - 0.25)
     whole = join([*parts, box(low, high, RUBBER)])
@@ -81,7 +81,7 @@ def _deck(body: Body, place: np.ndarray) -> np.ndarray:
     return np.interp(place, [0, rear, front, 1], [body.tail, body.belt, body.belt, body.nose])
 
 
-def _shell(body: Body, paint: Look) -> Mesh:
+def _shell(body: Body, paint: Look, lit: bool, braking: bool) -> Mesh:
     """What is below the windows: sections from bumper to bumper, rounded at both ends."""
     ends = np.array([0.0, 0.004, 0.02, 0.05])
     place = np.concatenate([ends, np.linspace(0.1, 0.9, 14), 1 - ends[::-1]])
@@ -97,11 +97,26 @@ def _shell(body: Body, paint: Look) -> Mesh:
     right += [(half * 0.94, top - 0.012), (half * 0.55, top + 0.02), (zero, top + 0.03)]
     contour = right + [(-x, y) for x, y in right[-2::-1]]
     points = np.stack([np.stack([x, y, place * body.length], 1) for x, y in contour], 1)
-    dark = Look((0.08, 0.08, 0.085), CAR)
-    columns = len(contour) - 1
-    shell = surface(points, lambda row, column: dark if column in (0, 1, columns - 2, columns - 1) else paint)
+    dark, columns, last = Look((0.08, 0.08, 0.085), CAR), len(contour) - 1, len(place) - 2
+    head, tail = _lamps(lit, braking)
+
+    def look(row: int, column: int) -> Look:
+        if column in (0, 1, columns - 2, columns - 1):
+            return dark
+        if column in (3, columns - 4):
+            return tail if row < 3 else head if row > last - 3 else paint
+        return paint
+
+    shell = surface(points, look)
     caps = [_cap(points[0], paint), _cap(points[-1], paint)]
     return join([shell, *caps])
+
+
+def _lamps(lit: bool, braking: bool) -> tuple[Look, Look]:
+    """Head and tail lamps."""
+    head = Look((1.0, 0.97, 0.88), CAR, LAMP, 500) if lit else Look((0.82, 0.84, 0.86), CAR, GLASS)
+    glow = Look((0.85, 0.04, 0.03), CAR, LAMP, 350 if braking else 120)
+    return head, glow if lit or braking else Look((0.60, 0.03, 0.03), CAR, GLASS)
 
 
 def _cap(ring: np.ndarray, paint: Look) -> Mesh:
@@ -180,22 +195,22 @@ def _tread(x0: float, x1: float, radius: float, z: float) -> Mesh:
     return surface(np.stack(ring), RUBBER)
 
 
-def _plaque(x0: float, x1: float, y0: float, y1: float, z: float, look: Look, uv=None, sweep: float = 0.0) -> Mesh:
-    """A rectangle across the car, its outer edge swept back by so many metres."""
-    outer = [z - sweep if abs(x) > 0.5 else z for x in (x0, x1)]
-    points = [(x0, y0, outer[0]), (x1, y0, outer[1]), (x1, y1, outer[1]), (x0, y1, outer[0])]
+def _plaque(x0: float, x1: float, y0: float, y1: float, z: float, look: Look, uv=None) -> Mesh:
+    """A rectangle across the car."""
+    points = [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]
     return quads([points], look, None if uv is None else [uv])
 
 
 def _front(body: Body, lit: bool) -> list[Mesh]:
     """Head lamps, grille, bumper and plate."""
     z, half, nose = body.length + 0.012, body.width / 2 * 0.80, body.nose - 0.16
-    lamp = Look((1.0, 0.97, 0.88), CAR, LAMP, 500) if lit else Look((0.8, 0.82, 0.84), CAR, GLASS)
+    lamp, _ = _lamps(lit, False)
+    low = (0.34 + body.nose - 0.16) / 2 + 0.03
     parts = [_plaque(-half * 0.60, half * 0.60, nose - 0.15, nose - 0.03, z, Look((0.05, 0.05, 0.055), CAR, PAINT))]
     parts.append(_plaque(-half * 0.95, half * 0.95, 0.27, 0.39, z, Look((0.05, 0.05, 0.055), CAR)))
     for side in (-1, 1):
-        where = sorted((side * half * 0.64, side * half * 1.08))
-        parts.append(_plaque(*where, nose - 0.15, nose + 0.0, z, lamp, sweep=0.09))
+        where = sorted((side * half * 0.70, side * half * 0.99))
+        parts.append(_plaque(*where, low, nose - 0.05, z, lamp))
     size = 0.26
     parts.append(_plaque(size, -size, 0.42, 0.53, z + 0.006, Look((1, 1, 1), CAR, PICTURE), pictures.plate(0)))
     return parts
@@ -204,12 +219,12 @@ def _front(body: Body, lit: bool) -> list[Mesh]:
 def _rear(body: Body, lit: bool, braking: bool) -> list[Mesh]:
     """Tail lamps, bumper and plate."""
     z, half, tail = -0.012, body.width / 2 * 0.80, body.tail - 0.16
-    glow = 350 if braking else 120
-    lamp = Look((0.85, 0.04, 0.03), CAR, LAMP, glow) if lit or braking else Look((0.55, 0.03, 0.03), CAR, GLASS)
-    parts = [_plaque(-half * 0.98, half * 0.98, 0.28, 0.44, z, Look((0.07, 0.07, 0.075), CAR))]
+    _, lamp = _lamps(lit, braking)
+    low = (0.34 + tail) / 2 + 0.03
+    parts = [_plaque(-half * 0.98, half * 0.98, 0.27, 0.37, z, Look((0.07, 0.07, 0.075), CAR))]
     for side in (-1, 1):
-        where = sorted((side * half * 0.66, side * half * 1.06))
-        parts.append(_plaque(*where, tail - 0.2, tail, z, lamp, sweep=-0.07))
+        where = sorted((side * half * 0.72, side * half * 0.99))
+        parts.append(_plaque(*where, low, tail - 0.05, z, lamp))
     index = int(body.length * 10) * 2 + 1
     high = tail - 0.06
     parts.append(_plaque(-0.26, 0.26, high - 0.12, high, z - 0.008, Look((1, 1, 1), CAR, PICTURE), pictures.plate(index)))
