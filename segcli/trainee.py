@@ -1,5 +1,6 @@
 """The network that training starts from, and what of it is frozen."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -64,14 +65,19 @@ def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, reci
 
 
 def initialise(network: nn.Module) -> None:
-    """Fresh weights: He's for convolutions, by their fan-out; the classifier normal with deviation 0.01, as v1's."""
+    """Fresh weights: He's for convolutions, by their fan-out; the classifier normal with deviation 0.01, as v1's.
+
+    A depthwise convolution's fan-out is that of one channel. Torch's own `kaiming_normal_` counts all channels, which
+    leaves so little of the signal that batch normalisation's eps swallows part of it.
+    """
     for name, module in network.named_modules():
         if not isinstance(module, nn.Conv2d):
             continue
         if is_classifier(f"{name}.weight"):
             nn.init.normal_(module.weight, std=0.01)
         else:
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            fan_out = module.weight[0, 0].numel() * module.out_channels // module.groups
+            nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 
