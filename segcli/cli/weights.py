@@ -111,6 +111,8 @@ def convert(
         raise UsageError(f"{file}: no such file", "Give the path of the checkpoint to convert.")
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: must end with .safetensors")
+    if output.exists() and output.samefile(file):
+        raise UsageError(f"--output {output} is the file to convert", "Give another name.")
     label_set = dataset.label_set(labels) if labels else None
     from segcli import weights
 
