@@ -139,8 +139,9 @@ def _shop(rng: np.random.Generator, width: float, front: Facade) -> list[Mesh]:
         z = float(rng.uniform(0.3, width - 0.3))
         plate = Look((1, 1, 1), SIGN, PICTURE)
         low, high = (-0.95, y + 0.75), (-0.15, y + 1.25)
-        face = [(low[0], low[1], z), (high[0], low[1], z), (high[0], high[1], z), (low[0], high[1], z)]
-        parts.append(quads([face], plate, [pictures.shop(index)]))
+        face = np.array([(low[0], low[1], z), (high[0], low[1], z), (high[0], high[1], z), (low[0], high[1], z)])
+        both = [face - [0, 0, 0.03], face[[1, 0, 3, 2]] + [0, 0, 0.03]]  # each side can be read
+        parts.append(quads(both, plate, [pictures.shop(index)] * 2))
     return parts
 
 

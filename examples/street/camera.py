@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from street.mesh import Mesh
+from street.mesh import Mesh, dot
 from street.raster import clip_near, cover
 
 NEAR = 0.15
@@ -75,7 +75,8 @@ def look(camera: Camera, mesh: Mesh, size: tuple[int, int]) -> Seen:
     with np.errstate(all="ignore"):
         weights = _inverses(corners)
     pieces, source = clip_near(corners, NEAR)
-    points, planes = pieces[..., :2] / pieces[..., 2:], weights.sum(2)[source]
+    points = pieces[..., :2] / pieces[..., 2:]
+    planes = (weights[..., 0] + weights[..., 1] + weights[..., 2])[source]
     solid = ~mesh.veil[source] & np.isfinite(planes).all(1)
     veil = mesh.veil[source] & np.isfinite(planes).all(1)
     triangle, nearness = cover(points[solid], planes[solid], size)
@@ -96,4 +97,4 @@ def _inverses(matrices: np.ndarray) -> np.ndarray:
     """
     a, b, c = np.moveaxis(matrices.astype(np.float64), 1, 0)
     columns = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 2)
-    return (columns / (a * columns[:, :, 0]).sum(1)[:, None, None]).astype(np.float32)
+    return (columns / dot(a, columns[:, :, 0])[:, None, None]).astype(np.float32)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from street.light import Light
-from street.mesh import linear
+from street.mesh import dot, linear
 from street.noise import cell, smooth
 
 
@@ -115,9 +115,9 @@ def _wall(spot: Spot, at: dict, blur: np.ndarray) -> np.ndarray:
 
 def _opening(spot: Spot, low_u, high_u, low_v, high_v, depth: float) -> tuple:
     """What is seen of a recessed pane through an opening: coordinates in 0..1 on the pane, and where its reveal."""
-    tangent = np.cross(np.array([0, 1, 0], np.float32), spot.normal)
-    into = np.abs((spot.ray * spot.normal).sum(1)).clip(0.08)
-    across = (spot.ray * tangent).sum(1) / into * depth
+    tangent = np.stack([spot.normal[:, 2], 0 * spot.normal[:, 1], -spot.normal[:, 0]], 1)
+    into = np.abs(dot(spot.ray, spot.normal)).clip(0.08)
+    across = dot(spot.ray, tangent) / into * depth
     down = spot.ray[:, 1] / into * depth
     x, y = (spot.u - low_u) / (high_u - low_u), (spot.v - low_v) / (high_v - low_v)
     inside = (x > 0) & (x < 1) & (y > 0) & (y < 1)
@@ -128,13 +128,12 @@ def _opening(spot: Spot, low_u, high_u, low_v, high_v, depth: float) -> tuple:
 
 def _glass(spot: Spot, light: Light, key: np.ndarray) -> np.ndarray:
     """What a pane shows of the world before it: the sky above the roofs across the street, and those roofs."""
-    mirror = spot.ray - 2 * (spot.ray * spot.normal).sum(1)[:, None] * spot.normal
-    mirror /= np.linalg.norm(mirror, axis=1, keepdims=True)
+    mirror = spot.ray - 2 * dot(spot.ray, spot.normal)[:, None] * spot.normal
     tilt = (key[:, None] - 0.5) * 0.06
     sky = light.sky(mirror + np.array([0, 1, 0], np.float32) * tilt)
     roofs = 0.34 + 0.12 * smooth(spot.u * 0.7 + mirror[:, 2] * 6, spot.v * 0.05, 23, 1.1)
     over = ((mirror[:, 1] + tilt[:, 0] - roofs) * 12).clip(0, 1)[:, None]
-    facing = np.abs((mirror * spot.normal).sum(1)).clip(0, 1)
+    facing = np.abs(dot(mirror, spot.normal)).clip(0, 1)
     fresnel = (0.12 + 0.75 * (1 - facing) ** 4)[:, None]
     street = 0.13 * light.horizon + 0.07 * light.beam
     return fresnel * (street + (sky - street) * over)
@@ -216,6 +215,7 @@ def _shops(spot: Spot, at: dict, wall: np.ndarray, light: Light) -> tuple:
     item = cell(np.floor(spot.u * 3.1), shelf, at["seed"])
     height = (y * 5) % 1 < 0.25 + 0.6 * item
     goods = np.stack([cell(np.floor(spot.u * 3.1), shelf, at["seed"] + k) for k in (1, 2, 3)], 1) ** 2 * 0.5
+    goods = goods * 0.45 + 0.55 * goods[:, :1]
     display = np.where((height & (shelf < 3) & ~door)[:, None], goods, 0.05 + 0.06 * (y > 0.6)[:, None])
     key = cell(bay, bay * 0, at["seed"] + 5)
     lamps = 0.10 + 0.9 * light.lamps

@@ -52,7 +52,7 @@ def asphalt(u: np.ndarray, v: np.ndarray, depth: np.ndarray, plan: RoadPlan, sam
     blur = depth * sample
     fine = 1 / (1 + (blur * 60) ** 2)
     tone = plan.tone * (1 + 0.10 * smooth(u + plan.seed, v, 26, 1.3) + 0.05 * smooth(u * 4, v * 0.35, 19, 1.1))
-    tone *= 1 + 0.30 * fine * smooth(u, v, 2.9, 0.25)
+    tone *= 1 + 0.20 * fine * smooth(u, v, 2.9, 0.3)
     track = np.exp(-(((np.abs(np.abs(u) - plan.half / 2) - 0.75) / 0.32) ** 2))
     tone *= 1 + 0.10 * track * (1 if plan.seed % 2 else -0.8)
     tone *= 1 - 0.22 * np.exp(-(((np.abs(u) - plan.half) / 0.35) ** 2))

@@ -54,10 +54,11 @@ def draw(rng: np.random.Generator) -> Development:
 
 def develop(light: np.ndarray, samples: int, how: Development, rng: np.random.Generator) -> np.ndarray:
     """Linear light (H s, W s, 3) with s x s samples a pixel -> uint8 (H, W, 3)."""
-    height, width = light.shape[0] // samples, light.shape[1] // samples
     bright = np.minimum(light, 6)
-    pixels = bright.reshape(height, samples, width, samples, 3).mean((1, 3))
+    pixels = sum(bright[i::samples, j::samples] for i, j in np.ndindex(samples, samples)) / np.float32(samples**2)
+    height, width = pixels.shape[:2]
     level = np.exp(np.log(pixels.mean(2) + 0.02).mean())
+    pixels *= (pixels.mean() / pixels.mean((0, 1))) ** np.float32(0.5)  # half of what a camera's white balance does
     pixels = pixels * (how.exposure * (0.21 / level) ** 0.75) * np.asarray(how.white, np.float32)
     pixels += how.bloom * _blurred(np.maximum(pixels - 0.9, 0).clip(0, 3), width / 40)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
@@ -99,12 +100,12 @@ def _compressed(picture: np.ndarray, quality: int) -> np.ndarray:
 
 def vote(label: np.ndarray, samples: int, classes: int) -> np.ndarray:
     """Labels of samples (H s, W s) -> uint8 (H, W): the class with most samples; thin things need fewer than half."""
-    height, width = label.shape[0] // samples, label.shape[1] // samples
-    blocks = label.reshape(height, samples, width, samples).swapaxes(1, 2).reshape(height, width, -1)
-    best = np.full((height, width), 255, np.uint8)
-    most = (blocks == 255).sum(2).astype(np.float32)
+    parts = [label[i::samples, j::samples] for i, j in np.ndindex(samples, samples)]
+    best = np.full(parts[0].shape, 255, np.uint8)
+    most = sum((part == 255).astype(np.float32) for part in parts)
     for index in range(classes):
-        votes = (blocks == index).sum(2) * np.float32(1.5 if index in (POLE, SIGN, PEDESTRIAN, BICYCLIST) else 1)
+        weight = np.float32(1.5 if index in (POLE, SIGN, PEDESTRIAN, BICYCLIST) else 1)
+        votes = sum((part == index).astype(np.uint8) for part in parts) * weight
         best[votes > most] = index
         most = np.maximum(most, votes)
     return best

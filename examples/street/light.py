@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from street.mesh import unit
 from street.noise import smooth
 
 
@@ -22,6 +23,7 @@ class Light:
         shift: Where in the noise the clouds lie.
         softness: Half the width of a shadow's edge, in metres.
         wet: How wet the ground is, in 0..1.
+        dome: How much brighter the sky looks than the light that it sheds; photos show it near white.
         lamps: How many of the windows are lit, and how brightly lamps shine, in 0..1.
     """
 
@@ -35,11 +37,12 @@ class Light:
     shift: float
     softness: float
     wet: float
+    dome: float
     lamps: float
 
     def sky(self, ray: np.ndarray) -> np.ndarray:
         """The clear sky's colour, float32 (N, 3), in directions (N, 3) of any length."""
-        ray = ray / np.linalg.norm(ray, axis=1, keepdims=True)
+        ray = unit(ray)
         rise = ray[:, 1:2].clip(0, 1)
         colour = self.zenith + (self.horizon - self.zenith) * np.exp(-rise * 4.0)
         toward = (ray @ self.sun).clip(0)[:, None]
@@ -50,16 +53,17 @@ class Light:
         """The sky with its clouds, float32 (N, 3)."""
         colour = self.sky(ray)
         if self.clouds <= 0:
-            return colour
-        rise = np.maximum(ray[:, 1] / np.linalg.norm(ray, axis=1), 0.02)
-        east, north = (ray[:, axis] / np.linalg.norm(ray, axis=1) / (rise + 0.12) for axis in (0, 2))
+            return colour * self.dome
+        ray = unit(ray)
+        rise = np.maximum(ray[:, 1], 0.02)
+        east, north = (ray[:, axis] / (rise + 0.12) for axis in (0, 2))
         thick = self._thickness(east, north)
         toward_sun = self._thickness(east + 0.12 * self.sun[0], north + 0.12 * self.sun[2])
         density = _step(thick, 0.15, 1.25)[:, None]
         lit = (0.75 - 0.3 * (toward_sun - thick * 0.4)).clip(0.35, 1.15)[:, None]
         white = (0.55 * self.horizon + 0.45 * self.zenith.mean() + 0.42 * self.beam) * lit
         cover = density * np.exp(-0.05 / rise)[:, None]
-        return colour + (white - colour) * cover
+        return (colour + (white - colour) * cover) * self.dome
 
     def _thickness(self, east: np.ndarray, north: np.ndarray) -> np.ndarray:
         """How thick the clouds are; above 0.15 or so they are seen."""
@@ -96,6 +100,7 @@ def draw(rng: np.random.Generator, weather: str | None = None, height: float | N
         shift=float(rng.uniform(0, 14)),
         softness=float(rng.uniform(0.03, 0.1)) * (3 if weather == "hazy" else 1),
         wet=float(rng.uniform(0.4, 1)) if rng.random() < (0.45 if weather in ("overcast", "dusk") else 0.05) else 0.0,
+        dome=1.0 if weather in ("dusk", "golden") else float(rng.choice([1.0, rng.uniform(1, 2.5)])),
         lamps={"dusk": 0.6, "overcast": 0.15, "golden": 0.15}.get(weather, 0.0),
     )
 

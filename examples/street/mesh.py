@@ -74,6 +74,16 @@ def linear(colour) -> np.ndarray:
     return np.asarray(colour, np.float32) ** np.float32(2.2)
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N,) inner products of vectors (N, 3); einsum, since numpy sums short axes slowly."""
+    return np.einsum("ij,ij->i", a, b)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (N, 3) shrunk to length 1."""
+    return vectors / (np.sqrt(dot(vectors, vectors)) + np.float32(1e-9))[:, None]
+
+
 def join(meshes) -> Mesh:
     """Several meshes as one."""
     meshes = list(meshes)

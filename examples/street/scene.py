@@ -9,7 +9,9 @@ from street.camera import Camera
 from street.facades import Facade
 from street.ground import RoadPlan
 from street.light import Light
-from street.mesh import GRASS, PAVEMENT, PLAIN, ROAD, SIDEWALK, STREET, TREE, Look, Mesh, join, quads
+from street.mesh import GRASS, PAINT, PAVEMENT, ROAD, SIDEWALK, STREET, TREE, Look, Mesh, ball, join, quads
+
+from segcli.labels import VOID
 
 KERB = 0.13
 END = 150.0
@@ -48,10 +50,10 @@ class Character:
 
 
 CHARACTERS = {
-    "city": Character((3, 6), 0.75, 0.4, 0.05, 0.3, 9),
-    "town": Character((2, 4), 0.6, 0.1, 0.15, 0.3, 6),
-    "suburb": Character((2, 3), 0.05, 0.1, 0.5, 0.5, 3),
-    "park": Character((2, 4), 0.1, 0.3, 0.8, 0.6, 4),
+    "city": Character((3, 6), 0.75, 0.4, 0.08, 0.45, 10),
+    "town": Character((2, 4), 0.6, 0.1, 0.25, 0.45, 8),
+    "suburb": Character((2, 3), 0.05, 0.1, 0.6, 0.6, 4),
+    "park": Character((2, 4), 0.1, 0.3, 0.85, 0.7, 5),
 }
 
 
@@ -66,7 +68,7 @@ class Builder:
 
     def __init__(self, rng: np.random.Generator, light: Light, character: str | None = None) -> None:
         self.rng, self.light = rng, light
-        self.character = CHARACTERS[character or str(rng.choice(list(CHARACTERS), p=[0.3, 0.35, 0.2, 0.15]))]
+        self.character = CHARACTERS[character or str(rng.choice(list(CHARACTERS), p=[0.22, 0.33, 0.25, 0.2]))]
         self.parts: list[Mesh] = []
         self.facades: list[Facade] = []
         self.right = bool(rng.random() < 0.5)  # the side that one drives on
@@ -103,8 +105,8 @@ class Builder:
 
     def ground(self) -> None:
         """Road, pavements with kerbs, and the land behind."""
-        far = 60.0
-        self.strip(-self.half, self.half, -25, END + 60, 0, Look((0.3, 0.3, 0.3), STREET, ROAD))
+        far = 300.0
+        self.strip(-self.half, self.half, -25, END + 20, 0, Look((0.3, 0.3, 0.3), STREET, ROAD))
         land = Look((0.24, 0.31, 0.13), TREE, GRASS)
         for side in (-1, 1):
             cuts = [-25.0]
@@ -112,6 +114,7 @@ class Builder:
                 cuts += [start, end]
                 self.strip(side * self.half, side * far, start, end, 0, Look((0.3, 0.3, 0.3), STREET, ROAD))
             cuts.append(END + 20)
+            self.strip(0, side * far, END + 20, 500, KERB - 0.01, land)
             for start, end in zip(cuts[::2], cuts[1::2], strict=True):
                 self._pavement(side, start, end, land, far)
 
@@ -158,7 +161,7 @@ class Builder:
         """A hedge, fence or wall with trees behind."""
         rng, edge = self.rng, self.half + self.walk[side] + 0.2
         start, yaw = (z, 0.0) if side > 0 else (z + length, np.pi)
-        kind = rng.choice(["hedge", "fence", "wall"], p=[0.3, 0.45, 0.25])
+        kind = rng.choice(["hedge", "fence", "wall"], p=[0.3, 0.5, 0.2])
         if kind == "hedge":
             mesh = trees.hedge(rng, length, float(rng.uniform(0.8, 1.9)), 0.9, self._detail(z))
         elif kind == "fence":
@@ -166,9 +169,9 @@ class Builder:
         else:
             mesh = furniture.wall(rng, length, float(rng.uniform(0.7, 2.2)), buildings.BRICKS[rng.integers(5)])
         self.add(mesh, side * edge, start, KERB, yaw)
-        for _ in range(rng.integers(1, 4)):
+        for _ in range(rng.integers(1, 5)):
             where = float(rng.uniform(z, z + length))
-            self._tree(side * (edge + float(rng.uniform(2, 9))), where, float(rng.uniform(5, 12)))
+            self._tree(side * (edge + float(rng.uniform(2, 9))), where, float(rng.uniform(5, 13)))
 
     def _tree(self, x: float, z: float, height: float) -> None:
         if z > -12:
@@ -191,11 +194,11 @@ class Builder:
                 for z in np.arange(rng.uniform(4, 14), END, rng.uniform(8, 15)):
                     if not self._in_mouth(side, z):
                         self._tree(x + side * 0.3, z, tall * float(rng.uniform(0.8, 1.2)))
-            for _ in range(rng.poisson(2.6)):
+            for _ in range(rng.poisson(3.2)):
                 z = float(rng.uniform(4, 45))
                 mesh = furniture.board(rng) if rng.random() < 0.22 else furniture.traffic_sign(rng)
                 self._upright(mesh, side, x + side * 0.15, z, float(rng.normal(0, 0.25)))
-            if rng.random() < 0.28:
+            if rng.random() < 0.4:
                 z, length = float(rng.uniform(3, 30)), float(rng.uniform(5, 16))
                 if not (self._in_mouth(side, z) or self._in_mouth(side, z + length) or self._in_mouth(side, z + length / 2)):
                     self.add(furniture.fence(rng, length, "railing"), side * (self.half + 0.3), z, KERB)
@@ -262,6 +265,12 @@ class Builder:
         for _ in range(rng.poisson(0.6)):
             side, z = int(rng.choice([-1, 1])), float(rng.uniform(4, 30))
             self._upright(stock.bicyclist(rng, rider=False), side, side * (self.half + self.walk[side] - 0.35), z)
+
+    def bonnet(self, camera: Camera) -> None:
+        """The own car's bonnet at the lower edge of the view, which is no class."""
+        paint = Look((0.1, 0.1, 0.12), VOID, PAINT)
+        x, y, z = camera.position
+        self.parts.append(ball((x, y - 0.62, z + 0.75), (0.95, float(self.rng.uniform(0.17, 0.24)), 0.7), paint, 16, 24))
 
     def horizon(self) -> None:
         """What closes the view: houses across the street's end, and trees."""
@@ -333,5 +342,8 @@ def build(rng: np.random.Generator, light: Light, character: str | None = None) 
     builder.traffic()
     builder.horizon()
     curve = float(rng.normal(0, 0.0012)) * (rng.random() < 0.6)
+    camera = viewpoint(rng, builder)
+    if rng.random() < 0.1:
+        builder.bonnet(camera)
     mesh = bend(join(builder.parts), curve, float(rng.normal(0, 0.00012)))
-    return Scene(mesh, viewpoint(rng, builder), light, plan(rng, builder), facades.table(builder.facades))
+    return Scene(mesh, camera, light, plan(rng, builder), facades.table(builder.facades))

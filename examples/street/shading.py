@@ -7,7 +7,7 @@ import numpy as np
 from street import facades, ground, mesh, pictures
 from street.camera import Camera, Seen
 from street.light import Light
-from street.mesh import Mesh
+from street.mesh import Mesh, dot, unit
 from street.noise import cell, smooth
 from street.shadow import Shadows
 
@@ -43,21 +43,21 @@ def samples(scene: Mesh, camera: Camera, seen: Seen) -> Samples:
     x, y = columns.astype(np.float32) + np.float32(0.5), rows.astype(np.float32) + np.float32(0.5)
     step = x[:, None] * back[0] + y[:, None] * back[1] + back[2]
     point = step * depth[:, None] + np.asarray(camera.position, np.float32)
-    weights = seen.weights[triangle]
-    share = x[:, None] * weights[:, 0] + y[:, None] * weights[:, 1] + weights[:, 2]
+    weights = seen.weights.reshape(-1, 9).take(triangle, 0)
+    share = x[:, None] * weights[:, :3] + y[:, None] * weights[:, 3:6] + weights[:, 6:]
     share = (share * depth[:, None]).clip(0, 1)
-    normal = _mix(share, scene.normals[triangle])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + np.float32(1e-9)
-    ray = step / np.linalg.norm(step, axis=1, keepdims=True)
-    away = (normal * ray).sum(1) > 0
-    first = scene.normals[triangle, 0]
-    normal[away & ((first * ray).sum(1) > 0)] *= -1
-    return Samples(triangle, ray, depth, point, normal, _mix(share, scene.uv[triangle]))
+    corner = scene.normals.reshape(-1, 9).take(triangle, 0)
+    normal, ray = unit(_mix(share, corner)), unit(step)
+    away = (dot(normal, ray) > 0) & (dot(corner[:, :3], ray) > 0)
+    normal[away & (scene.material[triangle] != mesh.LEAF)] *= -1
+    return Samples(triangle, ray, depth, point, normal, _mix(share, scene.uv.reshape(-1, 6).take(triangle, 0)))
 
 
 def _mix(share: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Weights (N, 3) of values (N, 3, K) -> (N, K)."""
-    return share[:, :1] * values[:, 0] + share[:, 1:2] * values[:, 1] + share[:, 2:] * values[:, 2]
+    """Weights (N, 3) of three values each, (N, 3 K) -> (N, K)."""
+    each = values.shape[1] // 3
+    first, second, third = values[:, :each], values[:, each : 2 * each], values[:, 2 * each :]
+    return share[:, :1] * first + share[:, 1:2] * second + share[:, 2:] * third
 
 
 @dataclass
@@ -89,9 +89,8 @@ def shade(scene: Mesh, camera: Camera, seen: Seen, setting: Setting, shadows: Sh
     spots = samples(scene, camera, seen)
     look = _surface(scene, spots, setting)
     open_sky = shadows.openness(spots.point, spots.normal, rng)
-    sun = shadows.sunlight(spots.point, spots.normal, rng) * look.shade
     leaf = scene.material[spots.triangle] == mesh.LEAF
-    sun = np.where(leaf, 0.22 * (sun > 0) + 0.9 * sun, sun)
+    sun = shadows.sunlight(spots.point, spots.normal, 0.7 * leaf, rng) * look.shade
     around = light.ambient(spots.normal) * (0.12 + 0.88 * open_sky * look.shade)[:, None]
     colour = look.albedo * (around + sun[:, None] * light.beam) + look.glow
     colour += _mirrored(spots, look.gloss, light, open_sky, sun)
@@ -105,7 +104,7 @@ def _mirrored(spots: Samples, gloss: np.ndarray, light: Light, open_sky: np.ndar
     result = np.zeros((len(gloss), 3), np.float32)
     where = np.nonzero(gloss > 0)[0]
     normal, ray = spots.normal[where], spots.ray[where]
-    facing = -(ray * normal).sum(1)
+    facing = -dot(ray, normal)
     mirror = ray + 2 * facing[:, None] * normal
     fresnel = gloss[where] * (0.06 + 0.94 * (1 - facing.clip(0, 1)) ** 4)
     dark = 0.16 * light.horizon + 0.05 * light.beam
@@ -119,13 +118,13 @@ def _mirrored(spots: Samples, gloss: np.ndarray, light: Light, open_sky: np.ndar
 def _surface(scene: Mesh, spots: Samples, setting: Setting) -> Surface:
     """Ask each sample's material."""
     material = scene.material[spots.triangle]
-    colour = scene.colour[spots.triangle]
+    colour = scene.colour.take(spots.triangle, 0)
     count = len(colour)
     look = Surface(colour.copy(), np.zeros((count, 3), np.float32), np.ones(count, np.float32), np.zeros(count, np.float32))
     for name, paint in MATERIALS.items():
         where = np.nonzero(material == name)[0]
         if len(where):
-            some = Samples(*(getattr(spots, field)[where] for field in Samples.__dataclass_fields__))
+            some = Samples(*(getattr(spots, field).take(where, 0) for field in Samples.__dataclass_fields__))
             part = Surface(look.albedo[where], look.glow[where], look.shade[where], look.gloss[where])
             paint(part, some, scene.detail[some.triangle], setting)
             look.albedo[where], look.glow[where] = part.albedo, part.glow

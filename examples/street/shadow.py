@@ -77,9 +77,19 @@ class Shadows:
             self.far = DepthMap(mesh, light.sun, (-40, -10), (40, 120), cells)
         self.heights = DepthMap(mesh, np.array([0.0, 1, 0]), (-16, -2), (16, 90), cells)
 
-    def sunlight(self, points: np.ndarray, normals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """float32 (N,): the cosine of the sun's angle, 0 in shadow; soft by chance from sample to sample."""
-        facing = normals @ self.light.sun
+    def sunlight(self, points: np.ndarray, normals: np.ndarray, through, rng: np.random.Generator) -> np.ndarray:
+        """The sun's light on surfaces; soft at a shadow's edge by chance from sample to sample.
+
+        Args:
+            points: (N, 3).
+            normals: (N, 3).
+            through: (N,) 0 for what is opaque, up to 1 for leaves that light shines through.
+            rng: Source of that chance.
+
+        Returns:
+            float32 (N,): the cosine of the sun's angle, 0 in shadow.
+        """
+        facing = (normals @ self.light.sun + through) / (1 + through)
         lit = np.nonzero((facing > 0) & (self.light.beam.max() > 0.1))[0]
         result = np.zeros(len(points), np.float32)
         if not len(lit):

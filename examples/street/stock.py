@@ -8,7 +8,7 @@ from street import people, trees, vehicles
 from street.mesh import Mesh
 
 TREES, PEOPLE, VEHICLES = 12, 60, 70
-DETAILS = (0.2, 0.6, 1.6)
+DETAILS = (0.2, 0.6, 1.6, 4.0)
 """How finely trees are modelled, for those far away first."""
 
 
@@ -34,7 +34,7 @@ def _vehicle(variant: int, kind: str | None, lit: bool, braking: bool) -> Mesh:
 
 def tree(rng: np.random.Generator, height: float, leafy: float, distance: float) -> Mesh:
     """A tree of a height and leafiness (0 bare to 1 full), as fine as its distance in metres asks."""
-    detail = DETAILS[2] if distance < 16 else DETAILS[1] if distance < 45 else DETAILS[0]
+    detail = DETAILS[sum(distance < limit for limit in (50, 24, 12))]
     mesh = _tree(int(rng.integers(TREES)), leafy, detail)
     return _tinted(rng, mesh, 0.15).moved(yaw=float(rng.uniform(0, 6)), scale=height / 8.0)
 

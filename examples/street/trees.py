@@ -33,7 +33,7 @@ def _branches(rng, start, direction, length: float, radius: float, depth: int, t
     if depth == 1:
         tips.append(points[-1])
         return
-    for child in range(int(rng.integers(3, 5))):
+    for child in range(int(rng.integers(3, 5)) if depth > 2 else 5):
         where = 1.0 if child == 0 else rng.uniform(0.5, 1)
         base = points[0] + (points[-1] - points[0]) * where if child else points[-1]
         spread = rng.normal(0, 0.62, 3) * [1, 0.45, 1] if child else rng.normal(0, 0.2, 3)
@@ -53,8 +53,9 @@ def tree(rng: np.random.Generator, height: float, leafy: float, detail: float = 
     """
     bark = Look(BARKS[rng.integers(len(BARKS))], TREE, BARK)
     tips, parts = [], []
-    trunk, depth = height * rng.uniform(0.26, 0.36), 4 if leafy < 0.3 and detail > 0.6 else 3
-    _branches(rng, (0, -0.1, 0), (rng.normal(0, 0.04), 1, rng.normal(0, 0.04)), trunk, height * 0.021, depth, tips, parts, bark)
+    bare = leafy < 0.3
+    trunk, depth = height * rng.uniform(0.26, 0.36), (5 if detail > 0.4 else 4) if bare else 3
+    _branches(rng, (0, -0.1, 0), (rng.normal(0, 0.04), 1, rng.normal(0, 0.04)), trunk, height * (0.024 if bare else 0.021), depth, tips, parts, bark)
     tips = np.array(tips)
     if leafy > 0.05:
         parts.append(_crown(rng, height, trunk, tips, leafy, detail))
