@@ -12,6 +12,9 @@ from rich.text import Text
 from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars, printable
 from segcli.errors import SegcliError
 
+PIPE_WIDTH = 250
+"""Columns where stdout is a file or a pipe: whatever reads it wants whole words."""
+
 
 class Display:
     """How one command speaks.
@@ -35,7 +38,10 @@ class Display:
     def table(self, table: Table) -> None:
         """A result as a table, on stdout; left out with --json."""
         if not self.as_json:
-            Console(highlight=False).print(table)
+            console = Console(highlight=False)
+            if not console.is_terminal:
+                console.width = max(console.width, PIPE_WIDTH)
+            console.print(table)
 
     def json(self, value: dict) -> None:
         """The one JSON object of --json; without it, nothing."""

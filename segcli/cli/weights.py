@@ -69,7 +69,7 @@ def verify(as_json: options.AsJson = False, quiet: options.Quiet = False) -> Non
     facts = []
     for here, problem in cache.verify():
         display.data(f"{here.name}  {problem or 'is intact'}")
-        facts.append({**_facts(here), "problem": problem})
+        facts.append({**_facts(here), "problem": problem or None})
     if not facts:
         display.say(f"no weights in {cache.folder()}")
     display.json({"weights": facts})
