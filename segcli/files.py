@@ -38,10 +38,12 @@ class Source:
         path: Where it is, spelled as the user reached it.
         tree: The place of its outputs below an output folder, without a suffix; unique in its run, never absolute,
             never with a "..".
+        page: Which of its pages, from 0 on; None where the first stands for the file.
     """
 
     path: Path
     tree: PurePosixPath
+    page: int | None = None
 
     def output(self, folder: Path, suffix: str) -> Path:
         """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""

@@ -160,14 +160,15 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     if segmented.prediction is None:
         return Record(status=FAILED, error=segmented.error, seconds=segmented.seconds, **base)
     height, width = segmented.photo.rgb.shape[:2]
-    files, found = outputs.write(source, segmented.photo.rgb, segmented.prediction)
+    written = outputs.write(source, segmented.photo.rgb, segmented.prediction)
     segmented.seconds["write"] = _since(start)
     return Record(
         status=DONE,
         width=width,
         height=height,
-        outputs=files,
-        areas=found,
+        outputs=written.files,
+        areas=written.areas,
+        uncertainty=written.uncertainty,
         seconds=segmented.seconds,
         notes=segmented.photo.notes,
         **base,

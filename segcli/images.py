@@ -53,7 +53,9 @@ def read_rgb(path: str | Path, value_range: ValueRange = None, max_pixels: int =
     return read_photo(path, value_range, max_pixels).rgb
 
 
-def read_photo(path: str | Path, value_range: ValueRange = None, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(
+    path: str | Path, value_range: ValueRange = None, max_pixels: int = MAX_PIXELS, page: int | None = None
+) -> Photo:
     """Decode a picture of any format of `formats` that has a decoder, by its content; of several frames, the first.
 
     It is turned upright by its EXIF orientation. Transparent pixels are laid over white. Colours with an ICC profile
@@ -65,14 +67,18 @@ def read_photo(path: str | Path, value_range: ValueRange = None, max_pixels: int
             and 99.9 percentiles; None takes 0..65535 for integers and 0..1 for floating point, "auto" where the
             values do not fit into that. Pictures of 8 bits are left as they are.
         max_pixels: A larger picture is refused.
+        page: Which frame instead, from 0 on.
 
     Raises:
         InputError: The file is missing, damaged, too large, or no such picture.
     """
     notes: list[str] = []
     with opened(Path(path), max_pixels) as (image, known):
-        if known.name == "TIFF" and image.n_frames > 1:
-            notes.append(f"Only the first of its {image.n_frames} pages is read.")
+        if page is not None:
+            image.seek(page)
+            _check(Path(path), image, max_pixels)
+        elif known.name == "TIFF" and image.n_frames > 1:
+            notes.append(f"Only the first of its {image.n_frames} pages is read; --pages reads them all.")
         deep = ";16" in str(image.tile)
         image.load()
         turn = _UPRIGHT.get(_orientation(image, notes))

@@ -12,6 +12,8 @@ from segcli.errors import UsageError
 
 VOID = 255
 """The id that training, evaluation and saved masks use for "no label"."""
+BACKGROUND = "background"
+"""The class that stands for "none of the others": it is neither drawn, outlined nor cut out."""
 
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:

@@ -32,6 +32,7 @@ class Record:
         width, height: The photo's size in pixels after its EXIF orientation.
         outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size}.
         areas: Class name -> pixels, for the classes that were found.
+        uncertainty: How unsure the network was, 0..1; None where nobody asked it.
         seconds: Stage ("read", "network", ...) -> seconds.
         notes: What the user should know of this file though it could be used.
         error: The one line that says why it failed.
@@ -48,6 +49,7 @@ class Record:
     height: int = 0
     outputs: dict[str, dict] = field(default_factory=dict)
     areas: dict[str, int] = field(default_factory=dict)
+    uncertainty: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: str | None = None
@@ -147,13 +149,28 @@ def fingerprint(settings: dict) -> str:
 
 def write_areas(path: Path, records: Iterable[Record]) -> None:
     """areas.csv: image, class, pixels and per cent of the image; a row per class found, the largest first."""
+    rows = [
+        (record.input, name, pixels, f"{100 * pixels / (record.width * record.height):.3f}")
+        for record in records
+        for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1])
+    ]
+    _write_table(path, ("image", "class", "pixels", "percent"), rows)
+
+
+def write_review(path: Path, records: Iterable[Record]) -> None:
+    """review.csv: the images, those that most need a person's eye first."""
+    known = [record for record in records if record.uncertainty is not None]
+    rows = [
+        (record.input, f"{record.uncertainty:.5f}", next((o["path"] for o in record.outputs.values()), ""))
+        for record in sorted(known, key=lambda record: (-record.uncertainty, record.name))
+    ]
+    _write_table(path, ("image", "uncertainty", "output"), rows)
+
+
+def _write_table(path: Path, headings: Iterable[str], rows: Iterable[Iterable]) -> None:
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", "class", "pixels", "percent"])
-    for record in records:
-        total = record.width * record.height
-        for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1]):
-            table.writerow([record.input, name, pixels, f"{100 * pixels / total:.3f}"])
+    table.writerows([headings, *rows])
     with write_whole(path) as file:
         file.write(text.getvalue().encode("utf-8", "surrogateescape"))
 

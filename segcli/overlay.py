@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
 from segcli.files import shown, write_whole
-from segcli.labels import LabelSet
+from segcli.labels import BACKGROUND, LabelSet
 
 SIZE = 1920
 """The long side of an overlay, at most, in pixels."""
@@ -23,8 +23,6 @@ _MOST_COVERED = 0.2
 """The share of the picture that the legend may cover."""
 _BUSY = np.uint8(10)
 """A legend over one pixel of a border hides as much as one over so many pixels inside a region."""
-_PLAIN = "background"
-"""The class that is neither tinted nor listed."""
 
 
 def areas(label_map: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,14 +63,14 @@ def overlay(
     percent = areas(label_map, len(labels))[1]
     rows = [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True) if row[2] > 0]
     rgb, label_map = _shrunk(rgb, label_map, size)
-    drawn = _by_id([name != _PLAIN for name in labels.names])[label_map]
+    drawn = _by_id([name != BACKGROUND for name in labels.names])[label_map]
     borders = drawn & _borders(label_map)
     picture = Image.composite(
         Image.fromarray(_colours(label_map, borders, labels)),
         Image.fromarray(rgb),
         Image.fromarray(np.where(borders, np.uint8(255), np.where(drawn, np.uint8(round(255 * opacity)), np.uint8(0)))),
     )
-    classes = [row for row in rows if row.name != _PLAIN] or [replace(row, colour=None) for row in rows]
+    classes = [row for row in rows if row.name != BACKGROUND] or [replace(row, colour=None) for row in rows]
     _add_legend(picture, sorted(classes, key=lambda row: -row.percent), drawn + _BUSY * borders)
     return picture
 

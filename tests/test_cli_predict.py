@@ -31,7 +31,7 @@ def test_a_folder_becomes_masks_overlays_areas_manifest_and_run(segcli, photos, 
     assert tree(tmp_path / "out") == {
         *(f"masks/{name}.png" for name in names),
         *(f"overlays/{name}.jpg" for name in names),
-        *("areas.csv", "manifest.jsonl", "run.toml"),
+        *("areas.csv", "manifest.jsonl", "review.csv", "run.toml"),
     }
     assert "5 segmented" in result.stdout
     segmenter = Segmenter(weights.load(checkpoint))

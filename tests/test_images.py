@@ -312,7 +312,7 @@ def test_pages_that_are_not_read_are_noted(colours, tmp_path):
     path = saved(colours, tmp_path / "x.tiff", save_all=True, append_images=[colours.rotate(180)] * 2)
     photo = read_photo(path)
     assert np.array_equal(photo.rgb, np.asarray(colours))
-    assert photo.notes == ("Only the first of its 3 pages is read.",)
+    assert photo.notes == ("Only the first of its 3 pages is read; --pages reads them all.",)
 
 
 def test_the_array_is_the_callers(colours, tmp_path):

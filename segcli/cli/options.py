@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+from PIL import ImageColor
 from typer import Argument, Option
 
 from segcli.errors import UsageError
@@ -134,3 +135,13 @@ def choices(text: str, known: tuple[str, ...], option: str) -> frozenset[str]:
         if word not in known:
             raise UsageError(f"{option} {word}: not known", f"Choose among {', '.join(known)}.")
     return frozenset(words)
+
+
+def colour(text: str | None, option: str) -> tuple[int, int, int] | None:
+    """An option with a colour as web pages write it: a name, #rgb, #rrggbb, rgb(...) or hsl(...)."""
+    if text is None:
+        return None
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise UsageError(f"{option} {text}: no colour", "Write a name such as white, or #rrggbb.") from None

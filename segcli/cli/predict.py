@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Option
 
+from segcli import labels, manifest
 from segcli.cli import model as models
 from segcli.cli import options, refine, replay
 from segcli.cli.display import Display
 from segcli.cli.dry_run import report
 from segcli.cli.run import Run, find
+from segcli.errors import UsageError
 from segcli.files import Source
 from segcli.images import MAX_PIXELS, Photo, read_photo
+from segcli.labels import BACKGROUND, LabelSet
+from segcli.pages import expand
 
-KINDS = ("mask", "overlay", "probs")
+KINDS = ("mask", "overlay", "cutout", "classes", "polygons", "gallery", "probs")
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -51,9 +56,28 @@ def predict(
     max_pixels: Annotated[
         int, Option("--max-pixels", min=1, help="Refuse photos with more pixels than this.")
     ] = MAX_PIXELS,
+    pages: Annotated[bool, Option("--pages", help="Every page of TIFF and GIF files, not only the first.")] = False,
     save: Annotated[
         str, Option("--save", help=f"Any of {', '.join(KINDS)}.", rich_help_panel=options.OUTPUT)
     ] = "mask,overlay",
+    classes: Annotated[
+        str | None,
+        Option(
+            "--classes",
+            metavar="NAME,...",
+            help="Keep these; the others become background, or void.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    cutout_background: Annotated[
+        str | None,
+        Option(
+            "--cutout-background",
+            metavar="COLOR",
+            help="Instead of transparency in cutouts: white, '#3366ff', ...",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     overlay_size: Annotated[
         int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=options.OUTPUT)
     ] = 1920,
@@ -78,8 +102,13 @@ def predict(
     kinds = options.choices(save, KINDS, "--save")
     working_size, bounds = options.working_size(size), options.value_range(value_range)
     crf_params = refine.params(crf_set, crf_config)
+    cutout_colour = options.colour(cutout_background, "--cutout-background")
     found = find(inputs, output)
+    if pages:
+        found = replace(found, files=expand(found.files, max_pixels))
     source = models.reference(model, weights)
+    if isinstance(source, str):
+        _class_ids(classes, labels.get(manifest.resolve(source).labels), kinds)
     segmenter = models.segmenter(
         source,
         display,
@@ -95,9 +124,11 @@ def predict(
     from segcli.outputs import Outputs
 
     def read(photo: Source) -> Photo:
-        return read_photo(photo.path, bounds, max_pixels)
+        return read_photo(photo.path, bounds, max_pixels, photo.page)
 
-    outputs = Outputs(output, segmenter.model.labels, kinds, models.provenance(segmenter), overlay_size)
+    label_set = segmenter.model.labels
+    kept = _class_ids(classes, label_set, kinds)
+    outputs = Outputs(output, label_set, kinds, models.provenance(segmenter), overlay_size, kept, cutout_colour)
     refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
     recipe = {**models.recipe(segmenter), "crf": refinement and refinement.to_dict(), "input": {"range": value_range}}
     run = Run(display, outputs, recipe, inputs, replay.stated(ctx))
@@ -108,3 +139,15 @@ def predict(
     todo = run.plan(found, verify)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
     raise typer.Exit(run.finish(found, todo))
+
+
+def _class_ids(names: str | None, label_set: LabelSet, kinds: frozenset[str]) -> frozenset[int] | None:
+    """The ids of --classes; None for all of them."""
+    if names is None:
+        if "cutout" in kinds and BACKGROUND not in label_set.names:
+            raise UsageError(
+                f"--save cutout: {label_set.name} has no background to cut away", "Name what to keep with --classes."
+            )
+        return None
+    chosen = options.choices(names, label_set.names, "--classes")
+    return frozenset(label_set.names.index(name) for name in chosen)

@@ -17,7 +17,7 @@ from segcli.errors import DONE as EXIT_DONE
 from segcli.errors import FAILED as EXIT_FAILED
 from segcli.errors import SOME_INPUTS_FAILED, InputError, UsageError
 from segcli.files import Found, Source, write_whole
-from segcli.ledger import DONE, Ledger, Record, fingerprint, open_folder, write_areas, writing
+from segcli.ledger import DONE, Ledger, Record, fingerprint, open_folder, write_areas, write_review, writing
 
 if TYPE_CHECKING:
     from segcli.outputs import Outputs
@@ -52,7 +52,12 @@ class Run:
         self.display = display
         self.folder: Path = outputs.folder
         self.outputs = outputs
-        chosen = {"save": sorted(outputs.kinds), "overlay_size": outputs.overlay_size}
+        chosen = {
+            "save": sorted(outputs.kinds),
+            "overlay_size": outputs.overlay_size,
+            "classes": None if outputs.classes is None else sorted(outputs.classes),
+            "cutout_background": outputs.cutout_background,
+        }
         self.recipe = _stated({**recipe, "outputs": chosen})
         self.inputs = inputs
         self.options = options or {}
@@ -100,10 +105,9 @@ class Run:
             raise
 
     def finish(self, found: Found, todo: list[Source]) -> int:
-        """Write areas.csv, say what was done, and give the exit code."""
-        done = (record for record in self.ledger.records.values() if record.status == DONE)
+        """Write what sums up the folder, say what was done, and give the exit code."""
         with writing(self.folder):
-            write_areas(self.folder / "areas.csv", done)
+            self._sum_up()
         records = [self.ledger.records[source.tree.as_posix()] for source in found.files]
         failed = sum(record.status != DONE for record in records)
         counts = {
@@ -117,6 +121,17 @@ class Run:
         images = [asdict(record) for record in records]
         self.display.json({"output": str(self.folder), **counts, "exit_code": code, "images": images})
         return code
+
+    def _sum_up(self) -> None:
+        from segcli.outputs import MERGERS
+
+        done = [record for record in self.ledger.records.values() if record.status == DONE]
+        write_areas(self.folder / "areas.csv", done)
+        write_review(self.folder / "review.csv", done)
+        for kind in self.outputs.kinds & MERGERS.keys():
+            name, merge = MERGERS[kind]
+            parts = (self.folder / record.outputs[kind]["path"] for record in done if kind in record.outputs)
+            merge(self.folder / name, (part for part in parts if part.is_file()), self.outputs.labels)
 
 
 def _sentence(counts: dict[str, int], folder: Path) -> str:
