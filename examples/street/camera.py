@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from street.mesh import Mesh, dot
+from street.mesh import Mesh, cross, dot
 from street.raster import clip_near, cover
 
 NEAR = 0.15
@@ -96,5 +96,5 @@ def _inverses(matrices: np.ndarray) -> np.ndarray:
     In double precision: the determinant of a leaf 100 m away is the difference of numbers a million times as large.
     """
     a, b, c = np.moveaxis(matrices.astype(np.float64), 1, 0)
-    columns = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 2)
+    columns = np.stack([cross(b, c), cross(c, a), cross(a, b)], 2)
     return (columns / dot(a, columns[:, :, 0])[:, None, None]).astype(np.float32)

@@ -79,6 +79,12 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", a, b)
 
 
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Outer products of vectors (..., 3); numpy's own takes five times as long on short arrays."""
+    (ax, ay, az), (bx, by, bz) = (np.moveaxis(vectors, -1, 0) for vectors in (a, b))
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
+
+
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Vectors (N, 3) shrunk to length 1."""
     return vectors / (np.sqrt(dot(vectors, vectors)) + np.float32(1e-9))[:, None]
@@ -94,13 +100,12 @@ def triangles(corners: np.ndarray, look: Look, normals: np.ndarray | None = None
     """Triangles (T, 3, 3) of one look; flat and without uv unless given."""
     corners = np.asarray(corners, np.float32)
     count = len(corners)
-    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    flat /= np.linalg.norm(flat, axis=1, keepdims=True) + 1e-12
+    flat = unit(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
     if normals is None:
         normals = np.repeat(flat[:, None], 3, 1)
     else:
-        against = (normals * flat[:, None]).sum(2, keepdims=True) < 0
-        normals = np.where(against, -normals, normals)
+        against = np.einsum("tkx,tx->tk", normals, flat) < 0
+        normals = np.where(against[..., None], -normals, normals)
     return Mesh(
         corners,
         normals.astype(np.float32),
@@ -146,35 +151,34 @@ def surface(points: np.ndarray, looks) -> Mesh:
     points = np.asarray(points, np.float32)
     rows, columns = points.shape[0] - 1, points.shape[1] - 1
     normals = _grid_normals(points)
-    r, c = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
-    ring = [(r, c), (r, c + 1), (r + 1, c + 1), (r + 1, c)]
-    corner = np.stack([points[i, j] for i, j in ring], 2).reshape(-1, 4, 3)
-    normal = np.stack([normals[i, j] for i, j in ring], 2).reshape(-1, 4, 3)
-    uniform = isinstance(looks, Look)
-    cells = [looks] if uniform else [looks(i, j) for i in range(rows) for j in range(columns)]
+    corner, normal = _cells(points), _cells(normals)
+    if isinstance(looks, Look):
+        return triangles(corner, looks, normal)
+    cells = np.array([[looks(i, j) for j in range(columns)] for i in range(rows)], object).repeat(2)
     parts = []
     for look in dict.fromkeys(cells):
-        chosen = np.ones(len(corner), bool) if uniform else np.array([cell == look for cell in cells])
-        halves = [[0, 1, 2], [0, 2, 3]]
-        parts.append(
-            triangles(
-                corner[chosen][:, halves].reshape(-1, 3, 3), look, normal[chosen][:, halves].reshape(-1, 3, 3)
-            )
-        )
+        chosen = np.array([cell is look or cell == look for cell in cells])
+        parts.append(triangles(corner[chosen], look, normal[chosen]))
     return join(parts)
+
+
+def _cells(grid: np.ndarray) -> np.ndarray:
+    """Two triangles (2 (R - 1) (C - 1), 3, K) for each cell of a grid (R, C, K)."""
+    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
+    return np.stack([a, b, c, a, c, d], 2).reshape(-1, 3, grid.shape[2])
 
 
 def _grid_normals(points: np.ndarray) -> np.ndarray:
     """Unit normals (R, C, 3) of a grid; a seam whose two edges coincide is smooth."""
     along = np.gradient(points, axis=0)
     across = np.gradient(points, axis=1)
-    if np.allclose(points[:, 0], points[:, -1], atol=1e-4):
+    if np.abs(points[:, 0] - points[:, -1]).max() < 1e-4:
         across[:, [0, -1]] = ((points[:, 1] - points[:, -2]) / 2)[:, None]
-    normals = np.cross(along, across)
-    lost = np.linalg.norm(normals, axis=2) < 1e-9  # the pole of a ball: a row shrunk to a point
-    outward = points - points.mean((0, 1))
+    normals = cross(along, across).reshape(-1, 3)
+    lost = dot(normals, normals) < 1e-18  # the pole of a ball: a row shrunk to a point
+    outward = points.reshape(-1, 3) - points.mean((0, 1))
     normals[lost] = outward[lost]
-    return normals / (np.linalg.norm(normals, axis=2, keepdims=True) + 1e-12)
+    return (normals / (np.sqrt(dot(normals, normals)) + 1e-12)[:, None]).reshape(points.shape)
 
 
 def tube(path, radii, look: Look, sides: int = 8) -> Mesh:
@@ -182,11 +186,10 @@ def tube(path, radii, look: Look, sides: int = 8) -> Mesh:
     path = np.asarray(path, np.float32)
     radii = np.broadcast_to(np.asarray(radii, np.float32), len(path))
     forward = np.gradient(path, axis=0)
-    forward /= np.linalg.norm(forward, axis=1, keepdims=True) + 1e-9
+    forward = unit(forward)
     helper = np.where(np.abs(forward[:, 1:2]) > 0.9, [[1.0, 0, 0]], [[0, 1.0, 0]])
-    side = np.cross(forward, helper)
-    side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-9
-    up = np.cross(side, forward)
+    side = unit(cross(forward, helper))
+    up = cross(side, forward)
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     ring = side[:, None] * np.cos(angle)[:, None] + up[:, None] * np.sin(angle)[:, None]
     return surface(path[:, None] + ring * radii[:, None, None], look)
