@@ -245,7 +245,8 @@ class TestTuning:
         written = CRFParams.from_toml(work / "best.toml")
         assert written.to_dict() == data["best"]
         assert written.iterations == 2
-        assert "tuning 39/39" in result.stderr, "3 photos times 4 + 9 pairs of sigmas"
+        assert data["miou_without_crf"] == pytest.approx((30 / 36 + 24 / 30) / 2)
+        assert "tuning 42/42" in result.stderr, "3 photos: once without CRF, and for 4 + 9 pairs of sigmas"
         table = run(*arguments).stdout
         assert table.split()[:4] == ["w1", "sigma_alpha", "sigma_beta", "mIOU"]
         assert "--crf-config best.toml" in table

@@ -14,6 +14,7 @@ from segcli.cli.display import Display, columns
 from segcli.cli.progress import Counter
 from segcli.cli.scores import percent
 from segcli.crf_params import CRFParams
+from segcli.evaluation import ConfusionMatrix
 from segcli.files import shown, write_whole
 from segcli.labels import LabelSet
 
@@ -50,23 +51,37 @@ def search(
 
     path = output if output.suffix == ".toml" else output / "crf.toml"
     trials: list[Trial] = []
-    with display.counting(len(photos) * _passes(Grid()), "tuning", "photos") as counter:
+    with display.counting(len(photos) * (1 + _passes(Grid())), "tuning", "photos") as counter:
         samples = [lambda photo=photo: _sample(photo, classes, refinement, device, counter) for photo in photos]
+        without = _without(samples, classes)
+        counter.remark(f"mIOU {percent(without)} without CRF", "dim")
         for winner in _improvements(tune(samples, classes, refinement.params, eps=refinement.eps), trials):
             counter.remark(f"mIOU {percent(winner.miou)} with {_words(winner.params)}", "dim")
             with write_whole(path) as file:
                 file.write(winner.params.to_toml().encode())
     winner = best(trials)
     display.table(_table(trials))
+    display.data(f"mIOU without CRF {percent(without)}, with the best settings {percent(winner.miou)}")
+    if without is not None and winner.miou <= without:
+        display.warn("on these photos the CRF does not raise the mIOU")
     display.data(f"best of {len(trials)}: {shown(path)}; use it with --crf-config {shown(path)}")
     tried = [{**asdict(trial.params), "miou": trial.miou} for trial in trials]
-    result = {"best": winner.params.to_dict(), "miou": winner.miou, "photos": len(photos)}
+    result = {"best": winner.params.to_dict(), "miou": winner.miou, "miou_without_crf": without, "photos": len(photos)}
     display.json({**result, "size": refinement.size, "output": str(path), "tried": tried})
 
 
 def _passes(grid: Grid) -> int:
     """How often each photo is read: once for every pair of sigmas of the coarse grid and of the finer one."""
     return sum(len(each.sigma_alpha) * len(each.sigma_beta) for each in (grid, grid.around(CRFParams())))
+
+
+def _without(samples: Sequence[Callable[[], TuningSample]], classes: LabelSet) -> float | None:
+    """The mIOU of the probabilities as they are."""
+    matrix = ConfusionMatrix(len(classes))
+    for read in samples:
+        sample = read()
+        matrix.update(sample.truth, sample.probabilities.argmax(0).cpu().numpy())
+    return matrix.scores(classes).miou
 
 
 def _improvements(tried: Iterator[Trial], trials: list[Trial]) -> Iterator[Trial]:
