@@ -258,7 +258,9 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not isinstance(number, bool) and not low <= number <= high:
             raise UsageError(f"{where} cannot be {number:g}", f"It must be in {low:g}..{high:g}.")
-    return float(value) if isinstance(value, int) and float in (kind, *get_args(kind)) else value
+    if float not in (kind, *get_args(kind)) or value is None:
+        return value
+    return tuple(map(float, value)) if isinstance(value, tuple) else float(value)
 
 
 def _fits(kind: Any, value: Any) -> bool:

@@ -1,0 +1,192 @@
+"""Training: exact resume, what stops a run, what it saves; two processes do as one."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from blobs import begin, blob_recipe, write_blobs
+from torch.nn.parallel import DistributedDataParallel
+
+from segcli import checkpoint, splits, training, training_state, weights
+from segcli.errors import SegcliError, UsageError, WeightsError
+from segcli.training import BEST, LAST, Step, Validation
+
+CPU = torch.device("cpu")
+VARIED = {
+    "model": {"freeze_backbone": 3, "dropout": 0.3},
+    "schedule": {"accumulate": 2, "warmup": 6},
+    "augment": {"colour": 0.2},
+    "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2]},
+    "optimizer": {"classifier_rate": 10},
+}
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory):
+    return write_blobs(tmp_path_factory.mktemp("blobs"))
+
+
+def resumed(settings, folder):
+    return training.resume(settings, *splits.choose(settings.data), folder, CPU)
+
+
+def steps(run):
+    return [event for event in run.run() if isinstance(event, Step)]
+
+
+def until(run, iteration):
+    """Follow a run until that many iterations are done and what they entail is written; then drop it."""
+    for event in run.run():
+        if isinstance(event, Step) and event.iteration == iteration + 1:
+            return
+
+
+@pytest.mark.parametrize("changes", [{}, VARIED], ids=["plain", "everything"])
+def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
+    settings = blob_recipe(blobs, changes)
+    whole = begin(settings, tmp_path / "whole")
+    losses = [step.loss for step in steps(whole)]
+    until(begin(settings, tmp_path / "parts"), 4)
+    rest = resumed(replace(settings, run=replace(settings.run, workers=1)), tmp_path / "parts")
+    assert rest.iteration == 4
+    assert [step.loss for step in steps(rest)] == losses[4:]
+    for name in (LAST, BEST):
+        one, other = (checkpoint.read(tmp_path / run / name) for run in ("whole", "parts"))
+        assert one.tensors.keys() == other.tensors.keys()
+        assert all(torch.equal(tensor, other.tensors[key]) for key, tensor in one.tensors.items())
+        assert one.scores == other.scores
+    states = [training_state.read(tmp_path / run) for run in ("whole", "parts")]
+    for key, slot in states[0].optimizer["state"].items():
+        assert torch.equal(slot["momentum_buffer"], states[1].optimizer["state"][key]["momentum_buffer"])
+    assert states[0].history == states[1].history
+
+
+def test_the_loss_falls_and_rates_follow_the_schedule(blobs, tmp_path):
+    settings = blob_recipe(blobs, {"schedule": {"iterations": 12}})
+    run = begin(settings, tmp_path)
+    events = list(run.run())
+    taken = [event for event in events if isinstance(event, Step)]
+    assert [event.rate for event in taken] == pytest.approx([0.02 * (1 - i / 12) ** 0.9 for i in range(12)])
+    assert taken[-1].loss < 0.75 * taken[0].loss
+    assert [event.iteration for event in events if isinstance(event, Validation)] == [8, 12]
+    assert [row["iteration"] for row in run.history] == [3, 6, 8, 9, 12]
+
+
+def test_a_checkpoint_explains_itself_and_predicts(blobs, tmp_path):
+    settings = blob_recipe(blobs)
+    run = begin(settings, tmp_path)
+    list(run.run())
+    best = checkpoint.read(tmp_path / BEST)
+    assert best.recipe == settings.to_dict()
+    assert best.scores["miou"] == run.best
+    loaded = weights.load(tmp_path / BEST)
+    assert (loaded.labels.names, loaded.output_stride, loaded.preprocessing.size) == (("field", "blob"), 16, 97)
+
+
+def test_a_batch_of_one_trains_with_image_pooling(blobs, tmp_path):
+    settings = blob_recipe(blobs, {"schedule": {"batch": 1, "iterations": 2}})
+    assert all(0 < step.loss < 10 for step in steps(begin(settings, tmp_path)))
+
+
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_mixed_precision_and_channels_last_start_where_single_precision_does(blobs, tmp_path, amp):
+    changes = {"schedule": {"iterations": 2}, "model": {"dropout": 0}}
+    plain = steps(begin(blob_recipe(blobs, changes), tmp_path / "plain"))
+    settings = blob_recipe(blobs, {**changes, "run": {"amp": amp, "channels_last": True}})
+    mixed = steps(begin(settings, tmp_path / "mixed"))
+    assert mixed[0].loss == pytest.approx(plain[0].loss, rel=0.02)
+    assert 0 < mixed[1].loss < 1  # fp16 may skip its first steps until it has found its scale
+    assert resumed(settings, tmp_path / "mixed").iteration == 2
+
+
+def test_parts_of_a_batch_add_up_to_it(blobs, tmp_path):
+    """With frozen batch normalisation; each photo has another share of void."""
+    changes = {"schedule": {"iterations": 3}, "model": {"dropout": 0, "freeze_bn": True}}
+    whole = steps(begin(blob_recipe(blobs, changes), tmp_path / "whole"))
+    changes["schedule"]["accumulate"] = 4
+    parts = steps(begin(blob_recipe(blobs, changes), tmp_path / "parts"))
+    assert [step.loss for step in parts] == pytest.approx([step.loss for step in whole], rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_photos_named(blobs, tmp_path):
+    run = begin(blob_recipe(blobs), tmp_path)
+    with torch.no_grad():
+        run.model.network.classifier.bias.fill_(float("nan"))
+    weight = run.model.network.classifier.weight.clone()
+    with pytest.raises(SegcliError, match=r"loss of iteration 1 is nan; its photos: .*\.png") as caught:
+        next(run.run())
+    assert caught.value.message.count(".png") == 4
+    assert "schedule.rate" in caught.value.hint
+    assert torch.equal(run.model.network.classifier.weight, weight)
+
+
+@pytest.mark.parametrize("words", ["CUDA out of memory. Tried", "DefaultCPUAllocator: can't allocate memory"])
+def test_out_of_memory_says_what_to_change(blobs, tmp_path, monkeypatch, words):
+    def full(*_):
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(training.losses, "mean", full)
+    with pytest.raises(SegcliError, match="out of memory with 4 crops of 49 pixels") as caught:
+        list(begin(blob_recipe(blobs), tmp_path).run())
+    assert "schedule.accumulate above 1" in caught.value.hint
+
+
+@pytest.fixture(scope="module")
+def stopped(blobs, tmp_path_factory):
+    """The folder of a run that stopped after four iterations of eight."""
+    folder = tmp_path_factory.mktemp("stopped")
+    until(begin(blob_recipe(blobs), folder), 4)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"schedule": {"rate": 0.5}}, "schedule.rate was 0.02 when this run began and is 0.5 now"),
+        ({"model": {"output_stride": 8}}, "model.output_stride was 16"),
+        ({"data": {"holdout": 0.5}}, "data.holdout was 0.2"),
+    ],
+)
+def test_another_recipe_cannot_resume(blobs, stopped, changes, said):
+    with pytest.raises(UsageError, match=said):
+        resumed(blob_recipe(blobs, changes), stopped)
+
+
+def test_other_photos_cannot_resume(blobs, stopped):
+    settings = blob_recipe(blobs)
+    train, val = splits.choose(settings.data)
+    with pytest.raises(UsageError, match="photos to learn from are others"):
+        training.resume(settings, train.without(["1"]), val, stopped, CPU)
+
+
+def test_how_often_it_saves_may_change(blobs, stopped):
+    settings = blob_recipe(blobs, {"run": {"save_every": 1, "validate_every": 3, "overlays": 0}})
+    assert resumed(settings, stopped).iteration == 4
+
+
+def test_a_damaged_state_is_refused_without_running_it(blobs, stopped, tmp_path):
+    settings = blob_recipe(blobs)
+    with pytest.raises(WeightsError, match="nothing to resume"):
+        resumed(settings, tmp_path)
+    whole = (stopped / training_state.FILE).read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"no archive"):
+        (tmp_path / training_state.FILE).write_bytes(damaged)
+        with pytest.raises(WeightsError, match="is damaged"):
+            resumed(settings, tmp_path)
+    torch.save({"network": Harmful()}, tmp_path / training_state.FILE)
+    with pytest.raises(WeightsError, match="is damaged"):
+        resumed(settings, tmp_path)
+    torch.save({"iteration": 4}, tmp_path / training_state.FILE)
+    with pytest.raises(WeightsError, match="another version"):
+        resumed(settings, tmp_path)
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("this must not run",)
+
+
+def test_alone_nothing_is_wrapped(blobs, tmp_path):
+    run = begin(blob_recipe(blobs), tmp_path)
+    next(run.run())
+    assert not isinstance(run.wrapped, DistributedDataParallel)
