@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
-from segcli.cli import compare, crf, data, evaluate, models, predict, train, weights
+from segcli.cli import compare, crf, data, doctor, evaluate, models, predict, train, weights
 from segcli.cli.display import Display
 from segcli.errors import SegcliError
 
@@ -59,6 +59,7 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(data.app, name="data", help="Check a dataset before hours are spent on it.")
 app.add_typer(weights.app, name="weights", help="Fetch, verify, list, remove and convert weights.")
 app.command("models", epilog=models.EXAMPLES)(models.models)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 
 def _show_version(wanted: bool) -> None:
