@@ -18,6 +18,15 @@ from segcli.masks import write_label_map
 
 SIZE = (480, 360)
 SAMPLES = 2
+SHOWCASE = {
+    "morning": (1, "clear", "city", 0.7),
+    "evening": (1, "golden", "town", None),
+    "crossing": (2, "overcast", "city", None),
+    "avenue": (2, "fair", "park", 0.5),
+    "dusk": (1, "dusk", "city", None),
+    "terrace": (2, "fair", "town", 0.6),
+}
+"""The pictures in `photos/`: index, weather, character of the place, and height of the sun in radians."""
 
 
 def render(seed: int, index: int, size: tuple[int, int] = SIZE, samples: int = SAMPLES) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +55,25 @@ def picture(street: scene.Scene, how: lens.Development, size, samples: int, rng)
     setting = shading.Setting(street.light, street.plan, street.facades, street.camera.view / fine[0])
     colour = shading.shade(street.mesh, street.camera, seen, setting, shadows, rng)
     return lens.develop(colour, samples, how, rng), lens.vote(seen.label, samples, len(CAMVID))
+
+
+def show(index: int, weather: str, character: str, height: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """A scene of the showcase, large and well exposed; see `render` for the result."""
+    rng = np.random.default_rng([100, index])
+    street = scene.build(rng, light.draw(rng, weather, height), character)
+    return picture(street, lens.Development(contrast=1.1, vignette=0.15, noise=0.004), (960, 720), 3, rng)
+
+
+def write_showcase(photos: Path) -> Iterator[Path]:
+    """Render the showcase into a folder, its masks into `labels/` beside that folder, and yield each picture's path."""
+    labels = photos.parent / "labels"
+    for folder in (photos, labels):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, shot in SHOWCASE.items():
+        rgb, label_map = show(*shot)
+        Image.fromarray(rgb).save(photos / f"{name}.jpg", quality=88)
+        write_label_map(labels / f"{name}.png", label_map, CAMVID)
+        yield photos / f"{name}.jpg"
 
 
 def write(index: int, out: Path, seed: int, size: tuple[int, int]) -> Path:
@@ -81,9 +109,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes")
     parser.add_argument("--size", type=_size, default=SIZE, metavar="WxH", help="of the pictures, 480x360 unless said")
     parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--showcase", action="store_true", help="render the pictures of examples/photos into OUT instead")
     options = parser.parse_args(arguments)
-    for done, photo in enumerate(render_all(options.out, options.count, options.seed, options.size, options.workers), 1):
-        print(f"{done}/{options.count} {photo}", flush=True)
+    if options.showcase:
+        photos = write_showcase(options.out)
+    else:
+        photos = render_all(options.out, options.count, options.seed, options.size, options.workers)
+    total = len(SHOWCASE) if options.showcase else options.count
+    for done, photo in enumerate(photos, 1):
+        print(f"{done}/{total} {photo}", flush=True)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def _direction(draw: ImageDraw.ImageDraw, x: int, y: int, rng: np.random.Generat
 
 
 def _poster(draw: ImageDraw.ImageDraw, x: int, y: int, rng: np.random.Generator) -> None:
-    ground, ink, third = (tuple(int(c) for c in rng.integers(60, 230) + rng.integers(-30, 30, 3)) for _ in range(3))
+    ground, ink, third = (tuple(int(c) for c in rng.integers(40, 225) + rng.integers(-38, 30, 3)) for _ in range(3))
     draw.rectangle((x, y, x + 127, y + 63), ground)
     draw.ellipse((x + 60, y - 10, x + 150, y + 70), third)
     draw.text((x + 10, y + 22), str(rng.choice(["SALE", "NEW", "LIVE", "50%", "JAZZ"])), ink, ImageFont.load_default(30), anchor="lm")

@@ -106,7 +106,8 @@ class Builder:
     def ground(self) -> None:
         """Road, pavements with kerbs, and the land behind."""
         far = 300.0
-        self.strip(-self.half, self.half, -25, END + 20, 0, Look((0.3, 0.3, 0.3), STREET, ROAD))
+        under = self.half + 0.3  # the kerb stands on the road, so that no crack shows between them
+        self.strip(-under, under, -25, END + 20, 0, Look((0.3, 0.3, 0.3), STREET, ROAD))
         land = Look((0.24, 0.31, 0.13), TREE, GRASS)
         for side in (-1, 1):
             cuts = [-25.0]
@@ -196,7 +197,7 @@ class Builder:
                         self._tree(x + side * 0.3, z, tall * float(rng.uniform(0.8, 1.2)))
             for _ in range(rng.poisson(3.2)):
                 z = float(rng.uniform(4, 45))
-                mesh = furniture.board(rng) if rng.random() < 0.22 else furniture.traffic_sign(rng)
+                mesh = furniture.board(rng) if rng.random() < 0.15 else furniture.traffic_sign(rng)
                 self._upright(mesh, side, x + side * 0.15, z, float(rng.normal(0, 0.25)))
             if rng.random() < 0.4:
                 z, length = float(rng.uniform(3, 30)), float(rng.uniform(5, 16))
@@ -229,14 +230,14 @@ class Builder:
         for side in (-1, 1):
             heading = 0.0 if side == own else np.pi
             if self.parking[side]:
-                z = float(rng.uniform(6, 16))
+                z = float(rng.uniform(5, 14))
                 while z < 85:
                     if rng.random() < 0.7 and not self._in_mouth(side, z) and not self._crossing(z, 4):
                         car = stock.vehicle(rng, str(rng.choice(list(vehicles.BODIES)[:6])), False, False)
                         self.add(car, side * (self.half - 1.0), z, 0, heading + float(rng.normal(0, 0.02)))
                     z += float(rng.uniform(5.2, 7))
             x = side * (self.half - (2.0 if self.parking[side] else 0)) * 0.5
-            z = float(rng.uniform(9, 50) if side == own else rng.uniform(10, 55))
+            z = float(rng.uniform(7, 40) if side == own else rng.uniform(8, 45))
             while z < 110 and rng.random() < 0.8:
                 car = stock.vehicle(rng, None, lit, rng.random() < 0.3)
                 self.add(car, x + float(rng.normal(0, 0.15)), z, 0, heading + float(rng.normal(0, 0.025)))

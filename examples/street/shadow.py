@@ -103,12 +103,13 @@ class Shadows:
         result[lit] = np.where(hidden, 0, facing[lit])
         return result
 
-    def openness(self, points: np.ndarray, normals: np.ndarray, rng: np.random.Generator, taps: int = 3) -> np.ndarray:
+    def openness(self, points: np.ndarray, normals: np.ndarray, rng: np.random.Generator, taps: int = 4) -> np.ndarray:
         """float32 (N,) in 0..1: how much of the sky a point sees past what stands higher around it."""
         start = points + normals * np.float32(0.05)
         hidden = np.zeros(len(points), np.float32)
+        turn = rng.random(len(points), np.float32) * np.float32(2 * np.pi)
         for tap in range(taps):
-            angle = rng.uniform(0, 2 * np.pi, len(points)).astype(np.float32)
+            angle = turn + np.float32(2.4 * tap)  # the golden angle spreads the taps
             radius = np.float32(2.6) * ((tap + rng.random(len(points), np.float32)) / np.float32(taps)) ** 2
             jitter = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
             aside = start + normals * (LEVEL * radius[:, None])
