@@ -25,7 +25,7 @@ class Prediction:
         scores: float32 (1, K, h, w).
         place: How the photo lay in the network's input.
         align_corners: The spec's rule for enlarging the scores.
-        probabilities: Whether the scores are probabilities already; else they are logits.
+        is_probability: Whether the scores are probabilities already; else they are logits.
     """
 
     scores: Tensor
@@ -74,7 +74,7 @@ class Segmenter:
     """A model on a device, with the protocol to apply it by.
 
     Args:
-        model: From `weights.load`.
+        model: From `weights.load`; its network moves to the device.
         device: Where the network runs.
         scales: Each scale's probabilities are averaged; (1.0,) is the plain network.
         flip: Average with the mirrored photo's probabilities too.
@@ -97,7 +97,7 @@ class Segmenter:
         self.scales = tuple(scales)
         self.flip = flip
         self.preprocessing = at_size(model.preprocessing, size)
-        self.tile = None if tile is None else tiling.fitting(tile, model.spec.align_corners)
+        self.tile = None if tile is None else tiling.fitting(tile, tiling.corner(model.spec))
         self.network = model.network.to(self.device).eval()
 
     def predict(self, photos: Sequence[np.ndarray]) -> list[Prediction]:

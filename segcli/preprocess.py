@@ -7,10 +7,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from segcli.errors import InputError
 from segcli.manifest import Preprocessing
 
 STRIDE = 32
 """The largest output stride: sides of 32 n + 1 pixels give every stride whole, corner-aligned feature maps."""
+
+LONGEST_SHAPE = 40
+"""Where the short side is set to a size, a photo longer than this many short sides would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,12 @@ def _resized(photo: tuple[int, int], preprocessing: Preprocessing) -> tuple[int,
         return size, size
     if preprocessing.resize == "long":
         return fit(photo, size)
-    return round(photo[0] * size / min(photo)), round(photo[1] * size / min(photo))
+    if max(photo) > LONGEST_SHAPE * min(photo):
+        raise InputError(
+            f"a photo of {photo[1]} x {photo[0]} pixels is too thin for a model that sets the short side to {size}",
+            "Crop it, or give another --size or --model.",
+        )
+    return photo[0] * size // min(photo), photo[1] * size // min(photo)  # torchvision rounds down
 
 
 def _padded(resized: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:

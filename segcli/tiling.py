@@ -7,18 +7,26 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segcli.preprocess import STRIDE
+from segcli.spec import ModelSpec
 
 OVERLAP = 1 / 3
 """Share of a window's side that it has in common with its neighbour, at least."""
 
 
-def fitting(tile: int, align_corners: bool) -> int:
-    """The largest side up to `tile` whose scores fall onto the grid of the whole picture: 32 n + 1, or 32 n."""
-    corner = 1 if align_corners else 0
+def corner(spec: ModelSpec) -> int:
+    """1 where the model's scores lie on the corners of cells (inputs of 32 n + 1 pixels), 0 where in their middles.
+
+    Caffe's pooling, which rounds up, makes a corner grid also where the enlargement does not align corners.
+    """
+    return int(spec.align_corners or spec.backbone.pool_ceil)
+
+
+def fitting(tile: int, corner: int) -> int:
+    """The largest side up to `tile` whose scores fall onto the grid of the whole picture: 32 n + corner."""
     return max(STRIDE, (tile - corner) // STRIDE * STRIDE) + corner
 
 
-def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, align_corners: bool) -> tuple[Tensor, Tensor]:
+def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: int) -> tuple[Tensor, Tensor]:
     """Scores of the whole picture, put together from windows.
 
     Windows lie at multiples of 32 pixels, so that their scores are samples of one grid; where they overlap, scores
@@ -28,13 +36,12 @@ def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, align_corn
         network: From (N, 3, tile, tile) or smaller to scores (N, K, h, w).
         view: (N, 3, H, W), of any size.
         tile: From `fitting`.
-        align_corners: The network's rule for its grid.
+        corner: The model's.
 
     Returns:
         Scores (N, K, h, w), and the view padded with zeros on the right and at the bottom to the size they cover.
     """
-    corner = 1 if align_corners else 0
-    sides = [-(-(side - corner) // STRIDE) * STRIDE + corner for side in view.shape[-2:]]
+    sides = [max(1, -(-(side - corner) // STRIDE)) * STRIDE + corner for side in view.shape[-2:]]
     padded = F.pad(view, (0, sides[1] - view.shape[-1], 0, sides[0] - view.shape[-2]))
     total = weights = None
     for top in _starts(sides[0], tile):

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from segcli.errors import InputError
 from segcli.manifest import Preprocessing
 from segcli.preprocess import Geometry, at_size, enlargement, geometry, to_input, undo
 
@@ -27,6 +28,7 @@ CITYSCAPES = Preprocessing(size=2049, pad="stride")
         (TENSORFLOW, (1, 4000), (1, 513), (513, 513)),
         (TORCHVISION, (375, 500), (520, 693), (520, 693)),
         (TORCHVISION, (1280, 720), (924, 520), (924, 520)),
+        (TORCHVISION, (333, 500), (520, 780), (520, 780)),
         (CITYSCAPES, (1024, 2048), (1024, 2048), (1025, 2049)),
         (CITYSCAPES, (375, 500), (375, 500), (385, 513)),
         (replace(TENSORFLOW, resize="warp"), (375, 500), (513, 513), (513, 513)),
@@ -102,6 +104,12 @@ def test_bands_of_rows_are_the_whole_cut_apart():
     enlarged = enlargement(scores, place, True, (375, 500))
     bands = [enlarged.rows(start, min(start + 100, 375)) for start in range(0, 375, 100)]
     assert torch.equal(torch.cat(bands, dim=2), undo(scores, place, True))
+
+
+def test_photos_too_thin_for_their_short_side_are_refused():
+    with pytest.raises(InputError, match="too thin"):
+        geometry((2, 3000), TORCHVISION)
+    assert geometry((2, 3000), TENSORFLOW).padded == (513, 513)
 
 
 def test_one_pixel_photos_pass():

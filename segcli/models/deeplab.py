@@ -70,7 +70,10 @@ class DeepLab(nn.Module):
         return self.classifier(x)
 
     def _scaled(self, x: Tensor, scale: float) -> Tensor:
-        return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=self.align_corners)
+        sampling = {"mode": "bilinear", "align_corners": self.align_corners}
+        if min(x.shape[2:]) * scale < 1:
+            return F.interpolate(x, [max(1, int(side * scale)) for side in x.shape[2:]], **sampling)
+        return F.interpolate(x, scale_factor=scale, **sampling)  # samples at 1 / scale, as the public v2 does
 
 
 def build(spec: ModelSpec, classes: int, output_stride: int | None = None) -> DeepLab:
