@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segcli import tiling
+from segcli.labels import VOID
 from segcli.models.cost import scaled
 from segcli.preprocess import Enlargement, Geometry, at_size, enlargement, to_input, undo
 from segcli.weights import LoadedModel
@@ -44,8 +45,8 @@ class Prediction:
         return scores if self.is_probability else scores.softmax(0)
 
     def labels(self) -> np.ndarray:
-        """The class of every pixel of the photo: (H, W), uint8, or uint16 where there are more than 256 classes."""
-        dtype = np.uint8 if self.scores.shape[1] <= 256 else np.uint16
+        """The class of every pixel of the photo: (H, W), uint8, or uint16 from 256 classes on (255 is void)."""
+        dtype = np.uint8 if self.scores.shape[1] <= VOID else np.uint16
         height, width = self.place.photo
         result = np.empty((height, width), dtype)
         for start, scores in self._strips():
