@@ -29,7 +29,9 @@ SHOWCASE = {
 """The pictures in `photos/`: index, weather, character of the place, and height of the sun in radians."""
 
 
-def render(seed: int, index: int, size: tuple[int, int] = SIZE, samples: int = SAMPLES) -> tuple[np.ndarray, np.ndarray]:
+def render(
+    seed: int, index: int, size: tuple[int, int] = SIZE, samples: int = SAMPLES
+) -> tuple[np.ndarray, np.ndarray]:
     """One scene, which depends on nothing but the arguments.
 
     Args:
@@ -109,7 +111,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes")
     parser.add_argument("--size", type=_size, default=SIZE, metavar="WxH", help="of the pictures, 480x360 unless said")
     parser.add_argument("--workers", type=int, default=1, help="processes")
-    parser.add_argument("--showcase", action="store_true", help="render the pictures of examples/photos into OUT instead")
+    parser.add_argument(
+        "--showcase", action="store_true", help="render the pictures of examples/photos into OUT instead"
+    )
     options = parser.parse_args(arguments)
     if options.showcase:
         photos = write_showcase(options.out)

@@ -31,11 +31,11 @@ def scenes(street):
 
 
 def test_same_arguments_give_the_same_scene_and_others_another(street, scenes):
-    again = street.render(3, 5, SMALL)
-    np.testing.assert_array_equal(again[0], scenes[5][0])
-    np.testing.assert_array_equal(again[1], scenes[5][1])
-    assert (scenes[4][0] != scenes[5][0]).mean() > 0.5
-    assert (street.render(4, 5, SMALL)[0] != scenes[5][0]).mean() > 0.5
+    again = street.render(3, 2, SMALL)
+    np.testing.assert_array_equal(again[0], scenes[2][0])
+    np.testing.assert_array_equal(again[1], scenes[2][1])
+    assert (scenes[1][0] != scenes[2][0]).mean() > 0.5
+    assert (street.render(4, 2, SMALL)[0] != scenes[2][0]).mean() > 0.5
 
 
 def test_files_do_not_depend_on_count_or_workers(street, tmp_path):
@@ -61,10 +61,9 @@ def test_every_class_appears_about_as_often_as_in_real_streets(scenes):
     pixels = sum(np.bincount(label_map.ravel(), minlength=256) for _, label_map in scenes)
     share = dict(zip(CAMVID.names, 100 * pixels[: len(CAMVID)] / pixels.sum(), strict=True))
     bounds = {
-        **{"sky": (5, 35), "building": (8, 45), "pole": (0.3, 3), "road": (20, 45), "pavement": (2, 14)},
-        **{"tree": (3, 28), "sign": (0.1, 3), "fence": (0.1, 6), "car": (1, 14), "pedestrian": (0.1, 3)},
-        **{"bicyclist": (0.03, 3)},
-    }
+        "sky": (5, 35), "building": (8, 45), "pole": (0.3, 3), "road": (20, 45), "pavement": (2, 14), "tree": (3, 28),
+        "sign": (0.1, 3), "fence": (0.1, 6), "car": (1, 14), "pedestrian": (0.1, 3), "bicyclist": (0.03, 3),
+    }  # fmt: skip
     assert {name: low < share[name] < high for name, (low, high) in bounds.items()} == dict.fromkeys(CAMVID.names, True)
     assert pixels[VOID] < 0.05 * pixels.sum()
 

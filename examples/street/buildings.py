@@ -1,5 +1,7 @@
 """Houses: facades, roofs, chimneys, ledges, shop signs and awnings; the street runs along z, a house faces -x."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from street import pictures
@@ -62,7 +64,11 @@ def house(rng: np.random.Generator, width: float, depth: float, height: float, f
         parts.append(quads([edge], side, [[(0, 0), (depth, 0), (depth, height), (0, height)]]))
     stone = Look(tuple(0.5 * np.array(front.wall) + 0.5 * np.array(front.frame) * 0.85), BUILDING)
     modern = front.wide > 0.6
-    parts += _flat_roof(height, width, depth, stone) if modern or rng.random() < 0.2 else _pitched_roof(rng, height, width, depth, side)
+    parts += (
+        _flat_roof(height, width, depth, stone)
+        if modern or rng.random() < 0.2
+        else _pitched_roof(rng, height, width, depth, side)
+    )
     for level in (1, 2, 3):
         y = front.ground + (level - 1) * front.storey
         if y < height - 1 and rng.random() < (0.6 if level == 1 else 0.25):
@@ -86,7 +92,12 @@ def _pitched_roof(rng: np.random.Generator, height: float, width: float, depth: 
     tiles = Look(TILES[rng.integers(len(TILES))], BUILDING, ROOF, int(rng.integers(1000)))
     rise, middle = float(rng.uniform(0.45, 0.75)) * depth / 2, depth / 2
     length = float(np.hypot(rise, middle))
-    slope = [(-0.3, height - 0.1, -0.05), (-0.3, height - 0.1, width + 0.05), (middle, height + rise, width + 0.05), (middle, height + rise, -0.05)]
+    slope = [
+        (-0.3, height - 0.1, -0.05),
+        (-0.3, height - 0.1, width + 0.05),
+        (middle, height + rise, width + 0.05),
+        (middle, height + rise, -0.05),
+    ]
     back = [(depth, height, 0), (depth, height, width), (middle, height + rise, width), (middle, height + rise, 0)]
     uv = [(0, 0), (width, 0), (width, length), (0, length)]
     parts = [quads([slope, back], tiles, [uv, uv])]
@@ -107,7 +118,9 @@ def _chimney(rng: np.random.Generator, x: float, y: float, z: float, side: Look)
     brick = Look(BRICKS[rng.integers(len(BRICKS))], BUILDING, FACADE, side.detail)
     parts = [box((x - 0.45, y - 1, z), (x + 0.45, y + 1.1, z + 0.8), brick)]
     pot = Look((0.6, 0.36, 0.26), BUILDING)
-    return parts + [tube([(x + dx, y + 1.1, z + 0.4), (x + dx, y + 1.5, z + 0.4)], 0.12, pot, 6) for dx in (-0.22, 0.22)]
+    return parts + [
+        tube([(x + dx, y + 1.1, z + 0.4), (x + dx, y + 1.5, z + 0.4)], 0.12, pot, 6) for dx in (-0.22, 0.22)
+    ]
 
 
 def _dormers(width: float, height: float, rise: float, middle: float, tiles: Look) -> list[Mesh]:
@@ -131,7 +144,12 @@ def _shop(rng: np.random.Generator, width: float, front: Facade) -> list[Mesh]:
     half = min(width * 0.42, 1.35)
     middle = width / 2
     ends = (middle + half, middle - half)
-    corners = [(-0.125, y + 0.03, ends[0]), (-0.125, y + 0.03, ends[1]), (-0.125, y + 0.59, ends[1]), (-0.125, y + 0.59, ends[0])]
+    corners = [
+        (-0.125, y + 0.03, ends[0]),
+        (-0.125, y + 0.03, ends[1]),
+        (-0.125, y + 0.59, ends[1]),
+        (-0.125, y + 0.59, ends[0]),
+    ]
     parts.append(quads([corners], Look((1, 1, 1), BUILDING, PICTURE), [pictures.shop(index)]))
     if rng.random() < 0.4:
         parts += _awning(rng, width, y)
@@ -151,7 +169,7 @@ def _awning(rng: np.random.Generator, width: float, y: float) -> list[Mesh]:
     out, drop = float(rng.uniform(0.9, 1.4)), float(rng.uniform(0.5, 0.8))
     edges = np.linspace(0.2, width - 0.2, max(2, int(width / 0.4)))
     parts = []
-    for index, (z0, z1) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for index, (z0, z1) in enumerate(pairwise(edges)):
         cloth = Look(stripe if index % 2 else (0.88, 0.86, 0.80), BUILDING)
         slope = [(-0.12, y + 0.02, z0), (-0.12, y + 0.02, z1), (-out, y - drop, z1), (-out, y - drop, z0)]
         lip = [(-out, y - drop, z0), (-out, y - drop, z1), (-out, y - drop - 0.2, z1), (-out, y - drop - 0.2, z0)]

@@ -52,6 +52,17 @@ class Camera:
         return np.stack([x, y, np.ones_like(x)], 2) @ back
 
 
+def dash_camera(rng: np.random.Generator, lane: float) -> Camera:
+    """A random camera behind a windscreen: near the middle of its lane, at a car's height, more or less level."""
+    return Camera(
+        position=(lane + float(rng.normal(0, 0.4)), float(rng.uniform(1.15, 1.9)), 0.0),
+        yaw=float(rng.normal(0, 0.09)),
+        pitch=float(rng.normal(0.01, 0.035)),
+        roll=float(rng.normal(0, 0.015)),
+        view=float(np.deg2rad(rng.uniform(48, 74))),
+    )
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a camera sees of a mesh.

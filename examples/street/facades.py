@@ -54,7 +54,9 @@ def table(facades: list[Facade]) -> dict[str, np.ndarray]:
     for field in fields(Facade):
         values = np.array([getattr(facade, field.name) for facade in facades])
         colour = values.ndim == 2
-        columns[field.name] = linear(values) if colour else values.astype(np.float32) if values.dtype == float else values
+        columns[field.name] = (
+            linear(values) if colour else values.astype(np.float32) if values.dtype == float else values
+        )
     return columns
 
 
@@ -159,14 +161,18 @@ def _windows(spot: Spot, at: dict, wall: np.ndarray, light: Light) -> tuple:
     room = np.where(curtain, folds, 0.035)[:, None] * np.array([1, 0.97, 0.9], np.float32)
     warm = np.array([1.0, 0.66, 0.32], np.float32) * (lit < light.lamps)[:, None] * (0.5 + key)[:, None]
     glow = (_glass(spot, light, key) + warm * np.where(curtain, 0.75, 0.4 + 0.35 * y)[:, None]).astype(np.float32)
-    border = ~inside & (np.abs(spot.u - middle) < half + 0.12) & (spot.v > sill - 0.14) & (spot.v < lintel + 0.12) & fits
+    border = (
+        ~inside & (np.abs(spot.u - middle) < half + 0.12) & (spot.v > sill - 0.14) & (spot.v < lintel + 0.12) & fits
+    )
     edge = border & (at["brick"] + key * 0 > 0.25) | border & (spot.v < sill)
     albedo = np.where(inside[:, None], room * 0.6, np.where(edge[:, None], at["frame"] * 0.85, wall))
     albedo = np.where((inside & frame)[:, None], at["frame"], albedo)
     albedo = np.where((inside & reveal)[:, None], wall * 0.8, albedo)
     pane = inside & ~frame & ~reveal
     shade = np.where(inside & (y > 0.86), np.float32(0.45), np.where(inside, np.float32(0.8), np.float32(1)))
-    shade *= np.where(~inside & (spot.v < sill - 0.14) & (spot.v > sill - 0.3) & (np.abs(spot.u - middle) < half + 0.1), 0.7, 1)
+    shade *= np.where(
+        ~inside & (spot.v < sill - 0.14) & (spot.v > sill - 0.3) & (np.abs(spot.u - middle) < half + 0.1), 0.7, 1
+    )
     return albedo, glow * pane[:, None], shade
 
 
@@ -190,7 +196,9 @@ def _doors(spot: Spot, at: dict, wall: np.ndarray, light: Light) -> tuple:
     warm = np.array([1.0, 0.68, 0.35], np.float32) * (lit * 0.6)[:, None]
     room = np.where((np.abs(x - 0.5) > 0.3) & ~door, 0.3, 0.04)[:, None] * np.ones(3, np.float32)
     border = ~inside & (np.abs(spot.u - middle) < half + 0.14) & (spot.v > low - 0.12) & (spot.v < high + 0.14)
-    albedo = np.where(inside[:, None], np.where(door[:, None], wood, room), np.where(border[:, None], at["frame"] * 0.85, wall))
+    albedo = np.where(
+        inside[:, None], np.where(door[:, None], wood, room), np.where(border[:, None], at["frame"] * 0.85, wall)
+    )
     albedo = np.where((inside & frame)[:, None], at["frame"], albedo)
     albedo = np.where((inside & reveal)[:, None], wall * 0.7, albedo)
     albedo = np.where(pane[:, None] & door[:, None], 0.03, albedo)

@@ -3,7 +3,23 @@
 import numpy as np
 
 from street import pictures
-from street.mesh import BUILDING, FENCE, LAMP, PICTURE, POLE, SIGN, Look, Mesh, ball, box, disc, join, quads, triangles, tube
+from street.mesh import (
+    BUILDING,
+    FENCE,
+    LAMP,
+    PICTURE,
+    POLE,
+    SIGN,
+    Look,
+    Mesh,
+    ball,
+    box,
+    disc,
+    join,
+    quads,
+    triangles,
+    tube,
+)
 
 STEEL = ((0.42, 0.44, 0.45), (0.16, 0.18, 0.17), (0.55, 0.56, 0.55), (0.10, 0.16, 0.12))
 
@@ -14,7 +30,9 @@ def lamp_post(rng: np.random.Generator, height: float, lit: bool) -> Mesh:
     glow = Look((1.0, 0.86, 0.6), POLE, LAMP, 600 if lit else 5)
     parts = [tube([(0, 0, 0), (0, 0.9, 0), (0, 1.0, 0), (0, height, 0)], [0.11, 0.11, 0.075, 0.05], steel)]
     if height < 5:
-        parts += [ball((0, height + 0.2, 0), (0.2, 0.24, 0.2), Look((0.9, 0.88, 0.8), POLE, LAMP, 500 if lit else 20), 6, 8)]
+        parts += [
+            ball((0, height + 0.2, 0), (0.2, 0.24, 0.2), Look((0.9, 0.88, 0.8), POLE, LAMP, 500 if lit else 20), 6, 8)
+        ]
         return join([*parts, ball((0, height + 0.44, 0), (0.16, 0.06, 0.16), steel, 4, 8)])
     reach = float(rng.uniform(0.8, 2.0))
     bend = np.linspace(0, 1, 6)
@@ -62,7 +80,12 @@ def board(rng: np.random.Generator) -> Mesh:
     grey = Look(STEEL[0], POLE)
     parts = [tube([(x, 0, 0), (x, low + wide * 0.5, 0)], 0.045, grey, 6) for x in (-wide * 0.38, wide * 0.38)]
     parts.append(box((-wide / 2, low, -0.04), (wide / 2, low + wide / 2, -0.02), Look((0.45, 0.45, 0.46), SIGN)))
-    face = [(-wide / 2, low, -0.05), (wide / 2, low, -0.05), (wide / 2, low + wide / 2, -0.05), (-wide / 2, low + wide / 2, -0.05)]
+    face = [
+        (-wide / 2, low, -0.05),
+        (wide / 2, low, -0.05),
+        (wide / 2, low + wide / 2, -0.05),
+        (-wide / 2, low + wide / 2, -0.05),
+    ]
     return join([*parts, quads([face], Look((1, 1, 1), SIGN, PICTURE), [pictures.board(index)])])
 
 
@@ -91,7 +114,10 @@ def fence(rng: np.random.Generator, length: float, kind: str | None = None) -> M
     """A fence along z: railings, planks, or crash barriers; gaps count as fence, as annotators draw them."""
     kind = kind or str(rng.choice(["railing", "railing", "planks", "guard"]))
     height = {"railing": float(rng.uniform(0.95, 1.3)), "planks": float(rng.uniform(1.2, 1.8)), "guard": 1.0}[kind]
-    posts = [box((-0.04, 0, z - 0.04), (0.04, height + 0.05, z + 0.04), Look(STEEL[1], FENCE)) for z in np.arange(0, length + 0.1, 2.0)]
+    posts = [
+        box((-0.04, 0, z - 0.04), (0.04, height + 0.05, z + 0.04), Look(STEEL[1], FENCE))
+        for z in np.arange(0, length + 0.1, 2.0)
+    ]
     if kind == "planks":
         edges, wood = np.arange(0, length, 0.14), np.array((0.42, 0.30, 0.20)) * rng.uniform(0.7, 1.3)
         colours = [Look(tuple(wood * shade), FENCE) for shade in (0.85, 1.0, 1.12)]
@@ -100,7 +126,9 @@ def fence(rng: np.random.Generator, length: float, kind: str | None = None) -> M
     steel = Look(STEEL[rng.integers(len(STEEL))], FENCE)
     bars = [box((-0.025, y, 0), (0.025, y + 0.05, length), steel) for y in (0.12, height - 0.05)]
     if kind == "railing":
-        bars += [box((-0.011, 0.12, z - 0.011), (0.011, height, z + 0.011), steel) for z in np.arange(0.13, length, 0.13)]
+        bars += [
+            box((-0.011, 0.12, z - 0.011), (0.011, height, z + 0.011), steel) for z in np.arange(0.13, length, 0.13)
+        ]
     else:
         bars += [box((-0.02, height * 0.5, 0), (0.02, height * 0.5 + 0.05, length), steel)]
     veil = [(0, 0.05, 0), (0, 0.05, length), (0, height, length), (0, height, 0)]
@@ -117,4 +145,9 @@ def bollard(rng: np.random.Generator) -> Mesh:
 def wall(rng: np.random.Generator, length: float, height: float, colour) -> Mesh:
     """A garden wall along z with a coping."""
     brick = Look(colour, BUILDING)
-    return join([box((-0.11, 0, 0), (0.11, height, length), brick), box((-0.15, height, 0), (0.15, height + 0.07, length), Look((0.6, 0.58, 0.54), BUILDING))])
+    return join(
+        [
+            box((-0.11, 0, 0), (0.11, height, length), brick),
+            box((-0.15, height, 0), (0.15, height + 0.07, length), Look((0.6, 0.58, 0.54), BUILDING)),
+        ]
+    )

@@ -113,7 +113,9 @@ def _markings(u: np.ndarray, v: np.ndarray, plan: RoadPlan) -> tuple[np.ndarray,
     return (paint | edge).astype(np.float32), edge & plan.yellow
 
 
-def pavement(u: np.ndarray, v: np.ndarray, depth: np.ndarray, colour: np.ndarray, seed: int, sample: float) -> np.ndarray:
+def pavement(
+    u: np.ndarray, v: np.ndarray, depth: np.ndarray, colour: np.ndarray, seed: int, sample: float
+) -> np.ndarray:
     """Linear albedo (N, 3) of slabs of the given colour (N, 3)."""
     slab = np.float32([0.6, 0.45, 0.3, 0.9][seed % 4])
     blur = depth * sample

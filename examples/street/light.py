@@ -124,7 +124,19 @@ def _colours(rng: np.random.Generator, weather: str, height: float) -> tuple:
         grey = np.array([0.92, 0.96, 1.0]) * rng.uniform(0.7, 1.15)
         return beam * rng.choice([0, 0.06]), grey * 0.85, grey, float(rng.uniform(0.75, 1.2)), haze * 0.5
     if weather == "hazy":
-        return beam * 0.45, np.array([0.62, 0.72, 0.86]), np.array([0.98, 0.98, 0.96]), 0.15, float(rng.uniform(90, 220))
+        return (
+            beam * 0.45,
+            np.array([0.62, 0.72, 0.86]),
+            np.array([0.98, 0.98, 0.96]),
+            0.15,
+            float(rng.uniform(90, 220)),
+        )
     if weather == "golden":
         return beam * 0.9, blue * 0.75, np.array([1.0, 0.74, 0.5]), float(rng.uniform(0.1, 0.65)), haze * 0.6
-    return beam * 0.3, np.array([0.13, 0.17, 0.34]), np.array([0.72, 0.40, 0.30]), float(rng.uniform(0.3, 0.7)), haze * 0.7
+    return (
+        beam * 0.3,
+        np.array([0.13, 0.17, 0.34]),
+        np.array([0.72, 0.40, 0.30]),
+        float(rng.uniform(0.3, 0.7)),
+        haze * 0.7,
+    )

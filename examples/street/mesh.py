@@ -64,13 +64,21 @@ class Mesh:
         corners = self.corners @ (turn * np.float32(scale)) + np.asarray(offset, np.float32)
         return replace(self, corners=corners, normals=self.normals @ turn)
 
+    def bent(self, curve: float, hill: float) -> "Mesh":
+        """Led into a curve and over a hill from z = 0 on, whose second derivatives these are."""
+        corners = self.corners.copy()
+        ahead = corners[..., 2].clip(0)
+        corners[..., 0] += curve * ahead**2 / 2
+        corners[..., 1] += hill * ahead**2 / 2
+        return replace(self, corners=corners)
+
     def tinted(self, colour: np.ndarray) -> "Mesh":
         """With linear albedos (T, 3) of its own."""
         return replace(self, colour=colour.astype(np.float32))
 
 
 def linear(colour) -> np.ndarray:
-    """sRGB in 0..1 -> linear light."""
+    """Linear light from sRGB in 0..1."""
     return np.asarray(colour, np.float32) ** np.float32(2.2)
 
 

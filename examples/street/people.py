@@ -74,16 +74,16 @@ def pedestrian(rng: np.random.Generator) -> Mesh:
     for side in (-1, 1):
         swing = stride * side
         hip = np.array([side * 0.085, 0.92, 0.0])
-        knee = hip + [0, -0.43 * np.cos(swing * 0.9), 0.43 * np.sin(swing * 0.9) + 0.06 * (stride > 0)]
+        knee = hip + np.array([0, -0.43 * np.cos(swing * 0.9), 0.43 * np.sin(swing * 0.9) + 0.06 * (stride > 0)])
         bend = swing - (0.75 * stride if side < 0 else 0.05)
-        ankle = knee + [0, -0.42 * np.cos(bend), 0.42 * np.sin(bend)]
+        ankle = knee + np.array([0, -0.42 * np.cos(bend), 0.42 * np.sin(bend)])
         ankle[1] = max(ankle[1], 0.085)
         figure.leg(hip, knee, ankle)
         shoulder = np.array([side * 0.185 * figure.stout, 1.42, 0])
         angle = -swing * 0.9 + rng.uniform(-0.1, 0.1)
         bent = rng.uniform(0.1, 0.5) if rng.random() < 0.75 else rng.uniform(1.2, 1.9)
-        elbow = shoulder + [side * 0.05, -0.29 * np.cos(angle), 0.29 * np.sin(angle)]
-        wrist = elbow + [-side * 0.02, -0.25 * np.cos(angle + bent), 0.25 * np.sin(angle + bent)]
+        elbow = shoulder + np.array([side * 0.05, -0.29 * np.cos(angle), 0.29 * np.sin(angle)])
+        wrist = elbow + np.array([-side * 0.02, -0.25 * np.cos(angle + bent), 0.25 * np.sin(angle + bent)])
         figure.arm(shoulder, elbow, wrist)
     hem = float(rng.choice([0, 0.45, 0.8], p=[0.6, 0.22, 0.18]))
     figure.trunk((0, 0.93, 0), (0, 1.47, 0.01), hem)
@@ -108,12 +108,12 @@ def bicyclist(rng: np.random.Generator, rider: bool = True) -> Mesh:
             hip, phase = np.array([side * 0.09, 0.97, -0.22]), turn + (np.pi if side > 0 else 0)
             ankle = np.array([side * 0.11, 0.38 + 0.17 * np.sin(phase), 0.03 + 0.17 * np.cos(phase)])
             figure.leg(hip, _joint(hip, ankle, 0.44, 0.44), ankle)
-            shoulder = shoulders + [side * 0.18, -0.04, 0]
+            shoulder = shoulders + np.array([side * 0.18, -0.04, 0])
             wrist = np.array([side * 0.25, 1.03, 0.42])
             elbow = (shoulder + wrist) / 2 + [side * 0.06, -0.07, -0.04]
             figure.arm(shoulder, elbow, wrist)
         figure.trunk((0, 0.97, -0.23), shoulders)
-        figure.head(shoulders + [0, 0.03, 0.05], hat=rng.random() < 0.5, long_hair=rng.random() < 0.3)
+        figure.head(shoulders + np.array([0, 0.03, 0.05]), hat=rng.random() < 0.5, long_hair=rng.random() < 0.3)
         parts += figure.parts
     return join(parts).moved(scale=float(rng.uniform(0.94, 1.06)))
 
@@ -134,14 +134,19 @@ def _bicycle(rng: np.random.Generator) -> list[Mesh]:
     parts = []
     for z in (-0.5, 0.53):
         angle = np.linspace(0, 2 * np.pi, 29)
-        parts.append(tube(np.stack([0 * angle, 0.34 + 0.325 * np.cos(angle), z + 0.325 * np.sin(angle)], 1), 0.019, black, 5))
+        parts.append(
+            tube(np.stack([0 * angle, 0.34 + 0.325 * np.cos(angle), z + 0.325 * np.sin(angle)], 1), 0.019, black, 5)
+        )
         for spoke in np.arange(6) * np.pi / 6 + rng.uniform(0, 1):
             tip = np.array([0, 0.31 * np.cos(spoke), 0.31 * np.sin(spoke)])
-            parts.append(tube([(0, 0.34, z) - tip, (0, 0.34, z) + tip], 0.003, steel, 3))
+            parts.append(tube([np.array((0, 0.34, z)) - tip, np.array((0, 0.34, z)) + tip], 0.003, steel, 3))
         parts.append(disc((0, 0.34, z), 0.33, Look((0, 0, 0), BICYCLIST, veil=True), sides=16))
     crank, seat, head, rear, fork = (0, 0.3, 0.02), (0, 0.86, -0.2), (0, 0.84, 0.36), (0, 0.34, -0.5), (0, 0.34, 0.53)
     for start, end in ((crank, seat), (seat, head), (crank, head), (seat, rear), (crank, rear), (head, fork)):
         parts.append(limb(start, end, 0.019, frame, sides=6))
-    parts += [limb(head, (0, 1.0, 0.36), 0.016, black, sides=6), limb((-0.26, 1.02, 0.38), (0.26, 1.02, 0.38), 0.014, black, sides=6)]
+    parts += [
+        limb(head, (0, 1.0, 0.36), 0.016, black, sides=6),
+        limb((-0.26, 1.02, 0.38), (0.26, 1.02, 0.38), 0.014, black, sides=6),
+    ]
     parts.append(ball((0, 0.93, -0.23), (0.075, 0.035, 0.13), black, 5, 8))
     return parts

@@ -122,6 +122,12 @@ def _poster(draw: ImageDraw.ImageDraw, x: int, y: int, rng: np.random.Generator)
     ground, ink, third = (tuple(int(c) for c in rng.integers(40, 225) + rng.integers(-38, 30, 3)) for _ in range(3))
     draw.rectangle((x, y, x + 127, y + 63), ground)
     draw.ellipse((x + 60, y - 10, x + 150, y + 70), third)
-    draw.text((x + 10, y + 22), str(rng.choice(["SALE", "NEW", "LIVE", "50%", "JAZZ"])), ink, ImageFont.load_default(30), anchor="lm")
+    draw.text(
+        (x + 10, y + 22),
+        str(rng.choice(["SALE", "NEW", "LIVE", "50%", "JAZZ"])),
+        ink,
+        ImageFont.load_default(30),
+        anchor="lm",
+    )
     for line in range(2):
         draw.rectangle((x + 12, y + 42 + 9 * line, x + 60 - 12 * line, y + 45 + 9 * line), ink)

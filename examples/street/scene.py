@@ -1,17 +1,17 @@
 """A street: what stands where. The street runs along z with the camera near z = 0."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
+from segcli.labels import VOID
 from street import buildings, facades, furniture, stock, trees, vehicles
-from street.camera import Camera
+from street.camera import Camera, dash_camera
 from street.facades import Facade
 from street.ground import RoadPlan
 from street.light import Light
 from street.mesh import GRASS, PAINT, PAVEMENT, ROAD, SIDEWALK, STREET, TREE, Look, Mesh, ball, join, quads
-
-from segcli.labels import VOID
 
 KERB = 0.13
 END = 150.0
@@ -98,7 +98,7 @@ class Builder:
         """Level ground, or with a drop a face that leads down from x0, in pieces that can follow a bend."""
         edges = np.linspace(z0, z1, max(2, int((z1 - z0) / 5) + 1))
         corners, uv = [], []
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             corners.append([(x0, y, low), (x1, y - drop, low), (x1, y - drop, high), (x0, y, high)])
             uv.append([(x0, low), (x1 + drop, low), (x1 + drop, high), (x0, high)])
         self.parts.append(quads(corners, look, uv))
@@ -201,7 +201,9 @@ class Builder:
                 self._upright(mesh, side, x + side * 0.15, z, float(rng.normal(0, 0.25)))
             if rng.random() < 0.4:
                 z, length = float(rng.uniform(3, 30)), float(rng.uniform(5, 16))
-                if not (self._in_mouth(side, z) or self._in_mouth(side, z + length) or self._in_mouth(side, z + length / 2)):
+                if not (
+                    self._in_mouth(side, z) or self._in_mouth(side, z + length) or self._in_mouth(side, z + length / 2)
+                ):
                     self.add(furniture.fence(rng, length, "railing"), side * (self.half + 0.3), z, KERB)
             elif rng.random() < 0.25:
                 for z in np.arange(rng.uniform(3, 12), 40, 1.8):
@@ -257,7 +259,13 @@ class Builder:
         for start in self.crossings:
             for _ in range(rng.integers(0, 4)):
                 yaw = float(rng.choice([-1, 1])) * np.pi / 2
-                self.add(stock.pedestrian(rng), float(rng.uniform(-1, 1)) * self.half, start + float(rng.uniform(0.4, 2.6)), 0, yaw)
+                self.add(
+                    stock.pedestrian(rng),
+                    float(rng.uniform(-1, 1)) * self.half,
+                    start + float(rng.uniform(0.4, 2.6)),
+                    0,
+                    yaw,
+                )
         for _ in range(rng.poisson(1.3)):
             side = int(rng.choice([-1, 1]))
             x = side * (self.half - (2.6 if self.parking[side] else 0.8))
@@ -271,7 +279,9 @@ class Builder:
         """The own car's bonnet at the lower edge of the view, which is no class."""
         paint = Look((0.1, 0.1, 0.12), VOID, PAINT)
         x, y, z = camera.position
-        self.parts.append(ball((x, y - 0.62, z + 0.75), (0.95, float(self.rng.uniform(0.17, 0.24)), 0.7), paint, 16, 24))
+        self.parts.append(
+            ball((x, y - 0.62, z + 0.75), (0.95, float(self.rng.uniform(0.17, 0.24)), 0.7), paint, 16, 24)
+        )
 
     def horizon(self) -> None:
         """What closes the view: houses across the street's end, and trees."""
@@ -286,7 +296,11 @@ class Builder:
                 self.add(mesh, x + width, END + 22 + float(rng.uniform(0, 12)), 0, -np.pi / 2)
             else:
                 for _ in range(2):
-                    self._tree(x + float(rng.uniform(0, width)), END + 15 + float(rng.uniform(0, 20)), float(rng.uniform(8, 15)))
+                    self._tree(
+                        x + float(rng.uniform(0, width)),
+                        END + 15 + float(rng.uniform(0, 20)),
+                        float(rng.uniform(8, 15)),
+                    )
             x += width
 
 
@@ -313,27 +327,6 @@ def plan(rng: np.random.Generator, builder: Builder) -> RoadPlan:
     )
 
 
-def viewpoint(rng: np.random.Generator, builder: Builder) -> Camera:
-    """A dash camera: in its lane, at a car's height, more or less level."""
-    lane = (1 if builder.right else -1) * (builder.half - (1.6 if builder.parking[1 if builder.right else -1] else 0)) * 0.5
-    return Camera(
-        position=(lane + float(rng.normal(0, 0.4)), float(rng.uniform(1.15, 1.9)), 0.0),
-        yaw=float(rng.normal(0, 0.09)),
-        pitch=float(rng.normal(0.01, 0.035)),
-        roll=float(rng.normal(0, 0.015)),
-        view=float(np.deg2rad(rng.uniform(48, 74))),
-    )
-
-
-def bend(mesh: Mesh, curve: float, hill: float) -> Mesh:
-    """Lead a straight street into a curve and over a hill, whose second derivatives these are."""
-    corners = mesh.corners.copy()
-    ahead = corners[..., 2].clip(0)
-    corners[..., 0] += curve * ahead**2 / 2
-    corners[..., 1] += hill * ahead**2 / 2
-    return replace(mesh, corners=corners)
-
-
 def build(rng: np.random.Generator, light: Light, character: str | None = None) -> Scene:
     """A random street in that light."""
     builder = Builder(rng, light, character)
@@ -343,8 +336,9 @@ def build(rng: np.random.Generator, light: Light, character: str | None = None) 
     builder.traffic()
     builder.horizon()
     curve = float(rng.normal(0, 0.0012)) * (rng.random() < 0.6)
-    camera = viewpoint(rng, builder)
+    own = 1 if builder.right else -1
+    camera = dash_camera(rng, own * (builder.half - (1.6 if builder.parking[own] else 0)) * 0.5)
     if rng.random() < 0.1:
         builder.bonnet(camera)
-    mesh = bend(join(builder.parts), curve, float(rng.normal(0, 0.00012)))
+    mesh = join(builder.parts).bent(curve, float(rng.normal(0, 0.00012)))
     return Scene(mesh, camera, light, plan(rng, builder), facades.table(builder.facades))

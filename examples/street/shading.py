@@ -120,7 +120,9 @@ def _surface(scene: Mesh, spots: Samples, setting: Setting) -> Surface:
     material = scene.material[spots.triangle]
     colour = scene.colour.take(spots.triangle, 0)
     count = len(colour)
-    look = Surface(colour.copy(), np.zeros((count, 3), np.float32), np.ones(count, np.float32), np.zeros(count, np.float32))
+    look = Surface(
+        colour.copy(), np.zeros((count, 3), np.float32), np.ones(count, np.float32), np.zeros(count, np.float32)
+    )
     for name, paint in MATERIALS.items():
         where = np.nonzero(material == name)[0]
         if len(where):

@@ -6,7 +6,6 @@ from street.light import Light
 from street.mesh import LAMP, Mesh
 from street.raster import cover
 
-
 LEVEL = np.array([1, 0, 1], np.float32)
 
 

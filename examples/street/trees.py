@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from street.mesh import BARK, LEAF, TREE, Look, Mesh, join, linear, triangles, tube
+from street.mesh import BARK, LEAF, TREE, Look, Mesh, join, linear, quads, triangles, tube
 
 GREENS = ((0.28, 0.38, 0.13), (0.22, 0.34, 0.14), (0.36, 0.43, 0.17), (0.19, 0.29, 0.15), (0.44, 0.44, 0.16))
 AUTUMN = ((0.62, 0.38, 0.10), (0.58, 0.26, 0.09), (0.60, 0.48, 0.14))
@@ -12,7 +12,9 @@ BARKS = ((0.30, 0.25, 0.20), (0.38, 0.34, 0.30), (0.24, 0.20, 0.17), (0.45, 0.42
 def _leaves(centres: np.ndarray, normals: np.ndarray, size: float, colour: np.ndarray, rng) -> Mesh:
     """One ragged triangle for each leaf or spray of leaves; all (N, 3)."""
     corners = rng.normal(0, 1, (len(centres), 3, 3))
-    corners *= size / (np.linalg.norm(corners, axis=2, keepdims=True) + 1e-6) * rng.uniform(0.5, 1.1, (len(centres), 1, 1))
+    corners *= (
+        size / (np.linalg.norm(corners, axis=2, keepdims=True) + 1e-6) * rng.uniform(0.5, 1.1, (len(centres), 1, 1))
+    )
     normals = normals + rng.normal(0, 0.35, normals.shape)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     mesh = triangles(centres[:, None] + corners, Look((0.2, 0.3, 0.1), TREE, LEAF))
@@ -29,7 +31,9 @@ def _branches(rng, start, direction, length: float, radius: float, depth: int, t
         heading = heading + rng.normal(0, 0.11, 3) + [0, 0.05, 0]
         heading /= np.linalg.norm(heading)
         points.append(points[-1] + heading * length / (steps - 1))
-    parts.append(tube(points, np.linspace(radius, radius * 0.55, steps), look, sides=7 if depth > 2 else 4 if depth > 1 else 3))
+    parts.append(
+        tube(points, np.linspace(radius, radius * 0.55, steps), look, sides=7 if depth > 2 else 4 if depth > 1 else 3)
+    )
     if depth == 1:
         tips.append(points[-1])
         return
@@ -39,7 +43,17 @@ def _branches(rng, start, direction, length: float, radius: float, depth: int, t
         spread = rng.normal(0, 0.62, 3) * [1, 0.45, 1] if child else rng.normal(0, 0.2, 3)
         aim = heading + spread + [0, 0.1, 0]
         aim /= np.linalg.norm(aim)
-        _branches(rng, base, aim, length * rng.uniform(0.58, 0.8), radius * (0.56 if child == 0 else 0.42), depth - 1, tips, parts, look)
+        _branches(
+            rng,
+            base,
+            aim,
+            length * rng.uniform(0.58, 0.8),
+            radius * (0.56 if child == 0 else 0.42),
+            depth - 1,
+            tips,
+            parts,
+            look,
+        )
 
 
 def tree(rng: np.random.Generator, height: float, leafy: float, detail: float = 1.0) -> Mesh:
@@ -55,7 +69,17 @@ def tree(rng: np.random.Generator, height: float, leafy: float, detail: float = 
     tips, parts = [], []
     bare = leafy < 0.3
     trunk, depth = height * rng.uniform(0.26, 0.36), (5 if detail > 0.4 else 4) if bare else 3
-    _branches(rng, (0, -0.1, 0), (rng.normal(0, 0.04), 1, rng.normal(0, 0.04)), trunk, height * (0.024 if bare else 0.021), depth, tips, parts, bark)
+    _branches(
+        rng,
+        (0, -0.1, 0),
+        (rng.normal(0, 0.04), 1, rng.normal(0, 0.04)),
+        trunk,
+        height * (0.024 if bare else 0.021),
+        depth,
+        tips,
+        parts,
+        bark,
+    )
     tips = np.array(tips)
     if leafy > 0.05:
         parts.append(_crown(rng, height, trunk, tips, leafy, detail))
@@ -84,12 +108,23 @@ def _crown(rng, height: float, trunk: float, tips: np.ndarray, leafy: float, det
     tone = np.repeat(rng.uniform(0.86, 1.14, (len(centres), 1)), each, 0) * rng.uniform(0.8, 1.2, (len(spots), 1))
     inner = 0.72 + 0.28 * (offsets.reshape(-1, 3)[:, 1:2] * 0.5 + 0.5)
     leaf = 0.052 * height**0.5 / detail**0.5
-    return _leaves(spots, normals, leaf, (base * tone * inner).clip(0.01, 1), rng)
+    leaves = _leaves(spots, normals, leaf, (base * tone * inner).clip(0.01, 1), rng)
+    return join([leaves, _gaps(centres, size * 0.8)])
+
+
+def _gaps(centres: np.ndarray, size: np.ndarray) -> Mesh:
+    """What shows between leaves, which annotators give to the tree: two crossed veils in each cluster, in the mask only."""
+    corners = np.array([[-1, -0.7], [1, -0.7], [1, 0.7], [-1, 0.7]]) * size[:, None]
+    flat = np.insert(corners, 2, 0, 2) + centres[:, None]
+    deep = np.insert(corners[..., ::-1], 0, 0, 2) + centres[:, None]
+    return quads(np.concatenate([flat, deep]), Look((0, 0, 0), TREE, veil=True))
 
 
 def _haze(tips: np.ndarray, trunk: float) -> Mesh:
     """What annotators take for a bare crown: in the mask, a small blot at each twig's end."""
-    offsets = np.array([[[-0.3, -0.2, 0.1], [0.35, -0.15, -0.1], [0, 0.35, 0.1]], [[0.1, -0.3, -0.3], [0, -0.1, 0.35], [-0.1, 0.3, 0]]])
+    offsets = np.array(
+        [[[-0.3, -0.2, 0.1], [0.35, -0.15, -0.1], [0, 0.35, 0.1]], [[0.1, -0.3, -0.3], [0, -0.1, 0.35], [-0.1, 0.3, 0]]]
+    )
     corners = (tips[:, None, None] + offsets * trunk * 0.35).reshape(-1, 3, 3)
     return triangles(corners, Look((0, 0, 0), TREE, veil=True))
 
@@ -108,7 +143,7 @@ def hedge(rng: np.random.Generator, length: float, height: float, depth: float, 
     base = np.array(GREENS[rng.integers(len(GREENS))]) * 0.9
     leaf = 0.11 / max(detail, 0.1) ** 0.5
     core = np.array([[0.08, 0, 0], [0.08, height * 0.94, 0], [0.08, height * 0.94, length], [0.08, 0, length]])
-    walls = np.stack([core, core + [depth - 0.16, 0, 0]])
+    walls = np.stack([core, core + np.array([depth - 0.16, 0, 0])])
     inner = triangles(walls[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3, 3), Look((0.10, 0.14, 0.06), TREE))
     colours = (base * rng.uniform(0.7, 1.25, (count, 1))).clip(0, 1)
     return join([_leaves(spots, normals, leaf, colours, rng), inner])

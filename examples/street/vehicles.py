@@ -145,7 +145,10 @@ def _cabin(body: Body, paint: Look) -> Mesh:
     sill = [(half * 0.99 + 0 * rise, base - 0.03)]
     upper = half * (0.96 + (inward - 0.96) * rise)
     window = [(upper, base + (top - 0.11 - base) * rise)]
-    edge = [(upper - 0.045 * rise - 0.02, base + (top - 0.045 - base) * rise), (upper * 0.6, base + (top + 0.0 - base) * rise)]
+    edge = [
+        (upper - 0.045 * rise - 0.02, base + (top - 0.045 - base) * rise),
+        (upper * 0.6, base + (top + 0.0 - base) * rise),
+    ]
     middle = [(0 * rise, base + (top + 0.015 - base) * rise)]
     right = sill + window + edge + middle
     contour = right + [(-x, y) for x, y in right[-2::-1]]
@@ -227,7 +230,9 @@ def _rear(body: Body, lit: bool, braking: bool) -> list[Mesh]:
         parts.append(_plaque(*where, low, tail - 0.05, z, lamp))
     index = int(body.length * 10) * 2 + 1
     high = tail - 0.06
-    parts.append(_plaque(-0.26, 0.26, high - 0.12, high, z - 0.008, Look((1, 1, 1), CAR, PICTURE), pictures.plate(index)))
+    parts.append(
+        _plaque(-0.26, 0.26, high - 0.12, high, z - 0.008, Look((1, 1, 1), CAR, PICTURE), pictures.plate(index))
+    )
     return parts
 
 
@@ -241,7 +246,12 @@ def _sides(body: Body, paint: Look) -> list[Mesh]:
         parts.append(ball(mirror, (0.10, 0.075, 0.06), paint, 5, 8))
         for place in np.linspace(back + 0.06, fore + 0.08, 3):
             z = place * body.length
-            points = [(x, 0.36, z), (x, 0.36, z + 0.012), (x * 0.985, body.belt - 0.06, z + 0.012), (x * 0.985, body.belt - 0.06, z)]
+            points = [
+                (x, 0.36, z),
+                (x, 0.36, z + 0.012),
+                (x * 0.985, body.belt - 0.06, z + 0.012),
+                (x * 0.985, body.belt - 0.06, z),
+            ]
             parts.append(quads([points], seam))
             low, high = sorted((x - side * 0.02, x + side * 0.008))
             parts.append(box((low, body.belt - 0.17, z + 0.07), (high, body.belt - 0.145, z + 0.2), TRIM))
