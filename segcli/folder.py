@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from segcli import memory
 from segcli.errors import InputError
 from segcli.files import Source, sha256
 from segcli.inference import Prediction, Segmenter
@@ -37,11 +38,13 @@ class Stages:
         read: Decodes one item, in a thread; raises InputError or OSError where it cannot.
         predict: From what was read, for a batch, to predictions.
         refine: From a photo, uint8 (H, W, 3), and its prediction to a better one, such as the CRF's.
+        fallback: `predict` on the CPU, for a photo that is too much for the device's memory.
     """
 
     read: Callable[[Any], Readable]
     predict: Callable[[Sequence[Readable]], list[Prediction]]
     refine: Callable[[np.ndarray, Prediction], Prediction] | None = None
+    fallback: Callable[[Sequence[Readable]], list[Prediction]] | None = None
 
 
 def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
@@ -57,7 +60,8 @@ class Segmented:
         item: What was asked for.
         photo: What was read, or None where that failed.
         prediction: Likewise.
-        error: Why there is no photo.
+        error: Why there is no photo or prediction.
+        notes: What the user should know though there is one.
         seconds: Stage -> seconds.
         facts: What was noted of the item before it was read.
     """
@@ -66,6 +70,7 @@ class Segmented:
     photo: Readable | None = None
     prediction: Prediction | None = None
     error: str | None = None
+    notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -131,6 +136,7 @@ def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segm
     try:
         segmented.facts = note(item) if note else {}
         segmented.photo = stages.read(item)
+        segmented.notes = segmented.photo.notes
     except InputError as error:
         segmented.error = str(error)
     except OSError as error:
@@ -143,34 +149,48 @@ def _predict(group: list[Segmented], stages: Stages) -> None:
     if not group:
         return
     start = time.perf_counter()
-    predictions = stages.predict([segmented.photo for segmented in group])
+    outcomes = memory.predict([segmented.photo for segmented in group], stages.predict, stages.fallback)
     share = round(_since(start) / len(group), 4)
-    for segmented, prediction in zip(group, predictions, strict=True):
-        segmented.prediction = prediction
+    for segmented, outcome in zip(group, outcomes, strict=True):
         segmented.seconds["predict"] = share
-        if stages.refine is not None:
-            start = time.perf_counter()
-            segmented.prediction = stages.refine(segmented.photo.rgb, prediction)
-            segmented.seconds["refine"] = _since(start)
+        segmented.prediction = outcome.prediction
+        if outcome.prediction is None:
+            segmented.error = outcome.note
+        elif outcome.note:
+            segmented.notes += (outcome.note,)
+        if segmented.prediction is not None and stages.refine is not None:
+            _refine(segmented, stages.refine)
+
+
+def _refine(segmented: Segmented, refine: Callable[[np.ndarray, Prediction], Prediction]) -> None:
+    start, photo = time.perf_counter(), segmented.photo.rgb
+    try:
+        segmented.prediction = memory.near(lambda prediction: refine(photo, prediction), segmented.prediction)
+    except InputError as error:
+        segmented.prediction, segmented.error = None, str(error)
+    segmented.seconds["refine"] = _since(start)
 
 
 def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     source, start = segmented.item, time.perf_counter()
     base = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings, **segmented.facts}
+    base["seconds"] = segmented.seconds
     if segmented.prediction is None:
-        return Record(status=FAILED, error=segmented.error, seconds=segmented.seconds, **base)
-    height, width = segmented.photo.rgb.shape[:2]
-    written = outputs.write(source, segmented.photo.rgb, segmented.prediction)
+        return Record(status=FAILED, error=segmented.error, **base)
+    photo = segmented.photo.rgb
+    try:
+        written = memory.near(lambda prediction: outputs.write(source, photo, prediction), segmented.prediction)
+    except InputError as error:
+        return Record(status=FAILED, error=str(error), **base)
     segmented.seconds["write"] = _since(start)
     return Record(
         status=DONE,
-        width=width,
-        height=height,
+        width=photo.shape[1],
+        height=photo.shape[0],
         outputs=written.files,
         areas=written.areas,
         uncertainty=written.uncertainty,
-        seconds=segmented.seconds,
-        notes=segmented.photo.notes,
+        notes=segmented.notes,
         **base,
     )
 

@@ -120,7 +120,7 @@ def predict(
         tile=tile,
     )
 
-    from segcli import folder
+    from segcli import folder, memory
     from segcli.outputs import Outputs
 
     def read(photo: Source) -> Photo:
@@ -132,7 +132,7 @@ def predict(
     refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
     recipe = {**models.recipe(segmenter), "crf": refinement and refinement.to_dict(), "input": {"range": value_range}}
     run = Run(display, outputs, recipe, inputs, replay.stated(ctx))
-    stages = folder.Stages(read, folder.network(segmenter), refinement)
+    stages = folder.Stages(read, folder.network(segmenter), refinement, memory.on_cpu(segmenter))
     if dry_run:
         report(display, run.to_do(found, verify), found, segmenter, stages, outputs, max_pixels)
         return
