@@ -34,6 +34,7 @@ segcli train --config examples/recipes/camvid.toml -o camvid-run\n
 segcli train --config examples/recipes/camvid.toml -o camvid-run --resume\n
 torchrun --nproc-per-node 2 -m segcli train --config recipe.toml
 """
+STATE = "state.pt"
 ESTIMATE_AFTER = 20
 MANY_HOURS = 12
 """From here on an estimate comes with what to lower."""
@@ -63,6 +64,7 @@ def train(
     extra = [f"run.device={device}"] if device else []
     recipe = recipes.read(config, [*(changes or []), *extra])
     data, val = splits.choose(recipe.data)
+    resume = resume or _restarted(output)
     _check_folder(output, resume)
     if len(recipe.loss.class_weights) not in (0, len(data.labels)):
         raise UsageError(
@@ -96,8 +98,13 @@ def train(
         _Follower(run, display, output).follow()
 
 
+def _restarted(output: Path) -> bool:
+    """Whether torchrun has started this job anew after a crash, and there is something to go on from."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0" and (output / STATE).exists()
+
+
 def _check_folder(output: Path, resume: bool) -> None:
-    if not resume and (output / "state.pt").exists():
+    if not resume and (output / STATE).exists():
         raise UsageError(f"{output} holds a run already", "Go on with --resume, or name another folder with --output.")
 
 
