@@ -19,11 +19,11 @@ from segcli.masks import write_label_map
 SIZE = (480, 360)
 SAMPLES = 2
 SHOWCASE = {
-    "morning": (1, "clear", "city", 0.7),
-    "evening": (1, "golden", "town", None),
+    "morning": (5, "clear", "city", 0.7),
+    "evening": (6, "golden", "town", None),
     "crossing": (2, "overcast", "city", None),
     "avenue": (2, "fair", "park", 0.5),
-    "dusk": (1, "dusk", "city", None),
+    "dusk": (8, "dusk", "city", None),
     "terrace": (2, "fair", "town", 0.6),
 }
 """The pictures in `photos/`: index, weather, character of the place, and height of the sun in radians."""
@@ -63,7 +63,7 @@ def show(index: int, weather: str, character: str, height: float | None) -> tupl
     """A scene of the showcase, large and well exposed; see `render` for the result."""
     rng = np.random.default_rng([100, index])
     street = scene.build(rng, light.draw(rng, weather, height), character)
-    return picture(street, lens.Development(contrast=1.1, vignette=0.15, noise=0.004), (960, 720), 3, rng)
+    return picture(street, lens.Development(balance=0.3, contrast=1.1, vignette=0.15, noise=0.004), (960, 720), 3, rng)
 
 
 def write_showcase(photos: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ class Development:
     Attributes:
         exposure: Factor on the light, on top of the camera's own choice.
         white: Factors on red, green and blue.
+        balance: How much of the light's colour the camera corrects by itself, in 0..1.
         contrast: 1 is neutral.
         saturation: 1 is neutral.
         vignette: Loss of light in the corners, in 0..1.
@@ -27,6 +28,7 @@ class Development:
 
     exposure: float = 1.0
     white: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    balance: float = 0.5
     contrast: float = 1.0
     saturation: float = 1.0
     vignette: float = 0.12
@@ -42,6 +44,7 @@ def draw(rng: np.random.Generator) -> Development:
     return Development(
         exposure=float(np.exp(rng.normal(0, 0.35))),
         white=(1 + warmth, 1 + tint, 1 - warmth),
+        balance=float(rng.uniform(0.2, 0.9)),
         contrast=float(rng.uniform(0.85, 1.35)),
         saturation=float(rng.uniform(0.55, 1.2)),
         vignette=float(rng.uniform(0, 0.35)),
@@ -58,7 +61,7 @@ def develop(light: np.ndarray, samples: int, how: Development, rng: np.random.Ge
     pixels = sum(bright[i::samples, j::samples] for i, j in np.ndindex(samples, samples)) / np.float32(samples**2)
     height, width = pixels.shape[:2]
     level = np.exp(np.log(pixels.mean(2) + 0.02).mean())
-    pixels *= (pixels.mean() / pixels.mean((0, 1))) ** np.float32(0.5)  # half of what a camera's white balance does
+    pixels *= (pixels.mean() / pixels.mean((0, 1))) ** np.float32(how.balance)
     pixels = pixels * (how.exposure * (0.21 / level) ** 0.75) * np.asarray(how.white, np.float32)
     pixels += how.bloom * _blurred(np.maximum(pixels - 0.9, 0).clip(0, 3), width / 40)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

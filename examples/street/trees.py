@@ -22,38 +22,49 @@ def _leaves(centres: np.ndarray, normals: np.ndarray, size: float, colour: np.nd
     return type(mesh)(**{**vars(mesh), "normals": smooth, "colour": linear(colour)})
 
 
-def _branches(rng, start, direction, length: float, radius: float, depth: int, tips: list, parts: list, look: Look):
-    """Grow a branch, then its children from its upper half; `tips` collects the ends."""
-    steps = 5 if depth > 1 else 3
-    points = [np.asarray(start, float)]
-    heading = np.asarray(direction, float)
-    for _ in range(steps - 1):
-        heading = heading + rng.normal(0, 0.11, 3) + [0, 0.05, 0]
-        heading /= np.linalg.norm(heading)
-        points.append(points[-1] + heading * length / (steps - 1))
-    parts.append(
-        tube(points, np.linspace(radius, radius * 0.55, steps), look, sides=7 if depth > 2 else 4 if depth > 1 else 3)
-    )
-    if depth == 1:
-        tips.append(points[-1])
-        return
-    for child in range(int(rng.integers(3, 5)) if depth > 2 else 5):
-        where = 1.0 if child == 0 else rng.uniform(0.5, 1)
-        base = points[0] + (points[-1] - points[0]) * where if child else points[-1]
-        spread = rng.normal(0, 0.62, 3) * [1, 0.45, 1] if child else rng.normal(0, 0.2, 3)
-        aim = heading + spread + [0, 0.1, 0]
-        aim /= np.linalg.norm(aim)
-        _branches(
-            rng,
-            base,
-            aim,
-            length * rng.uniform(0.58, 0.8),
-            radius * (0.56 if child == 0 else 0.42),
-            depth - 1,
-            tips,
-            parts,
-            look,
-        )
+class _Skeleton:
+    """Trunk, branches and twigs, grown by recursion.
+
+    Args:
+        rng: Chooses every direction and length.
+        bark: What they are made of.
+    """
+
+    def __init__(self, rng: np.random.Generator, bark: Look) -> None:
+        self.rng, self.bark = rng, bark
+        self.limbs: list[Mesh] = []
+        self.twigs: list[tuple[np.ndarray, np.ndarray, float]] = []  # start, end, radius
+
+    def grow(self, start, heading, length: float, radius: float, depth: int) -> None:
+        """Add a branch and, from its outer half, its children, down to twigs at depth 1."""
+        rng, steps = self.rng, 5 if depth > 1 else 3
+        points = [np.asarray(start, float)]
+        for _ in range(steps - 1):
+            heading = _unit(heading + rng.normal(0, 0.11, 3) + [0, 0.05, 0])
+            points.append(points[-1] + heading * length / (steps - 1))
+        if depth == 1:
+            self.twigs.append((points[0], points[-1], radius))
+            return
+        radii = np.linspace(radius, radius * 0.55, steps)
+        self.limbs.append(tube(points, radii, self.bark, sides=7 if depth > 2 else 4))
+        for child in range(int(rng.integers(3, 5)) if depth > 2 else 5):
+            base = points[0] + (points[-1] - points[0]) * (rng.uniform(0.5, 1) if child else 1)
+            spread = rng.normal(0, 0.62, 3) * [1, 0.45, 1] if child else rng.normal(0, 0.2, 3)
+            aim, thinner = _unit(heading + spread + [0, 0.1, 0]), 0.42 if child else 0.56
+            self.grow(base, aim, length * rng.uniform(0.58, 0.8), radius * thinner, depth - 1)
+
+    def mesh(self) -> Mesh:
+        """Limbs as tubes; twigs as slender triangles, since there are hundreds."""
+        start, end, radius = (np.array(column) for column in zip(*self.twigs, strict=True))
+        blades = []
+        for side in ([1, 0, 0], [0, 0, 1]):
+            across = np.array(side) * radius[:, None]
+            blades.append(np.stack([start - across, start + across, end], 1))
+        return join([*self.limbs, triangles(np.concatenate(blades), self.bark)])
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.sqrt(vector @ vector)
 
 
 def tree(rng: np.random.Generator, height: float, leafy: float, detail: float = 1.0) -> Mesh:
@@ -65,27 +76,13 @@ def tree(rng: np.random.Generator, height: float, leafy: float, detail: float = 
         leafy: 0 bare, 1 in full leaf.
         detail: Fewer and larger leaves below 1, for trees far away.
     """
-    bark = Look(BARKS[rng.integers(len(BARKS))], TREE, BARK)
-    tips, parts = [], []
-    bare = leafy < 0.3
-    trunk, depth = height * rng.uniform(0.26, 0.36), (5 if detail > 0.4 else 4) if bare else 3
-    _branches(
-        rng,
-        (0, -0.1, 0),
-        (rng.normal(0, 0.04), 1, rng.normal(0, 0.04)),
-        trunk,
-        height * (0.024 if bare else 0.021),
-        depth,
-        tips,
-        parts,
-        bark,
-    )
-    tips = np.array(tips)
-    if leafy > 0.05:
-        parts.append(_crown(rng, height, trunk, tips, leafy, detail))
-    else:
-        parts.append(_haze(tips, trunk))
-    return join(parts)
+    skeleton = _Skeleton(rng, Look(BARKS[rng.integers(len(BARKS))], TREE, BARK))
+    bare, trunk = leafy < 0.3, height * rng.uniform(0.26, 0.36)
+    upright = np.array([rng.normal(0, 0.04), 1, rng.normal(0, 0.04)])
+    thick, depth = (0.024, 5 if detail > 0.4 else 4) if bare else (0.021, 3)
+    skeleton.grow((0, -0.1, 0), upright, trunk, height * thick, depth)
+    tips = np.array([end for _, end, _ in skeleton.twigs])
+    return join([skeleton.mesh(), _haze(tips, trunk) if bare else _crown(rng, height, trunk, tips, leafy, detail)])
 
 
 def _crown(rng, height: float, trunk: float, tips: np.ndarray, leafy: float, detail: float) -> Mesh:
@@ -113,7 +110,7 @@ def _crown(rng, height: float, trunk: float, tips: np.ndarray, leafy: float, det
 
 
 def _gaps(centres: np.ndarray, size: np.ndarray) -> Mesh:
-    """What shows between leaves, which annotators give to the tree: two crossed veils in each cluster, in the mask only."""
+    """What shows between leaves counts as tree, as annotators draw it: two crossed veils in each cluster."""
     corners = np.array([[-1, -0.7], [1, -0.7], [1, 0.7], [-1, 0.7]]) * size[:, None]
     flat = np.insert(corners, 2, 0, 2) + centres[:, None]
     deep = np.insert(corners[..., ::-1], 0, 0, 2) + centres[:, None]
