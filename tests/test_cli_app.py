@@ -54,6 +54,15 @@ def test_every_error_is_a_line(monkeypatch, error, code, line):
     assert json.loads(result.stdout)["exit_code"] == code
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_of_several_processes_the_first_writes_the_json(monkeypatch, rank):
+    monkeypatch.setenv("RANK", str(rank))
+    result = run("models", "no-such-model", "--json")
+    assert result.exit_code == 2
+    assert "no-such-model" in result.stderr
+    assert bool(result.stdout) == (rank == 0)
+
+
 def test_a_traceback_on_request(monkeypatch):
     def fail():
         raise KeyError("surprise")

@@ -198,3 +198,5 @@ def test_a_missing_dataset_says_what_to_put_where(tmp_path, small_checkpoint):
     result = evaluate("-d", "voc2012", "--data-dir", tmp_path, "-w", small_checkpoint)
     assert result.exit_code == 1
     assert "VOCtrainval_11-May-2012.tar" in result.stderr
+    lines = [line.strip() for line in result.stderr.splitlines()]
+    assert "VOCdevkit/VOC2012/SegmentationClass/2007_000032.png ..." in lines

@@ -20,7 +20,8 @@ class ErrorsAsLines(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:
         """Run the command; its arguments are still unparsed here, so `--json` is looked up by hand."""
-        display = Display(as_json="--json" in ctx.args)
+        leads = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one alone writes JSON
+        display = Display(as_json="--json" in ctx.args and leads)
         try:
             return super().invoke(ctx)
         except Exception as error:

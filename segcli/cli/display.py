@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars, printable
+from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars
 from segcli.errors import SegcliError
+from segcli.files import shown
 
 PIPE_WIDTH = 250
 """Columns where stdout is a file or a pipe: whatever reads it wants whole words."""
@@ -33,7 +34,7 @@ class Display:
     def data(self, text: str) -> None:
         """A result in words, on stdout; left out with --json."""
         if not self.as_json:
-            sys.stdout.write(printable(text) + "\n")
+            sys.stdout.write(shown(text) + "\n")
 
     def table(self, table: Table) -> None:
         """A result as a table, on stdout; left out with --json."""
@@ -51,18 +52,18 @@ class Display:
     def say(self, text: str, style: str = "") -> None:
         """A remark for people, on stderr."""
         if not self.quiet:
-            self.err.print(Text(printable(text), style))
+            self.err.print(Text(shown(text), style))
 
     def warn(self, text: str) -> None:
         """A remark that deserves attention, on stderr."""
         if not self.quiet:
-            self.err.print(Text.assemble(("warning: ", "yellow"), printable(text)))
+            self.err.print(Text.assemble(("warning: ", "yellow"), shown(text)))
 
     def error(self, error: SegcliError) -> None:
         """What went wrong and what to do next, on stderr; with --json on stdout too."""
-        self.err.print(Text.assemble(("error: ", "bold red"), printable(error.message)))
-        if error.hint:
-            self.err.print(Text(f"       {printable(error.hint)}"))
+        self.err.print(Text.assemble(("error: ", "bold red"), shown(error.message)))
+        for line in error.hint.splitlines():
+            self.err.print(Text(f"       {shown(line)}"))
         self.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
 
     @contextmanager

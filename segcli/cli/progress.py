@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from segcli.files import shown
+
 SECONDS_BETWEEN_LINES = 10
 """Where stderr is a file or a pipe, progress is a plain line this often instead of a bar."""
 
@@ -56,7 +58,7 @@ class BarCounter(Counter):
 
     def describe(self, text: str) -> None:
         """Write beside the bar."""
-        self.progress.update(self.task, description=printable(text))
+        self.progress.update(self.task, description=shown(text))
 
 
 class LineCounter(Counter):
@@ -113,7 +115,7 @@ class DownloadBars(Downloads):
     def __call__(self, name: str, done: int, total: int | None) -> None:
         """Move the file's bar, which the first call makes."""
         if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(printable(name), total=total)
+            self.tasks[name] = self.progress.add_task(shown(name), total=total)
         self.progress.update(self.tasks[name], completed=done, total=total)
 
 
@@ -139,11 +141,6 @@ def download_bars(console: Console) -> Progress:
     """Bars with bytes, speed and time left, gone when they are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
-
-
-def printable(text: str) -> str:
-    """The text without control characters and lone surrogates, which file names may hold."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def clock(seconds: float) -> str:
