@@ -65,7 +65,7 @@ def labels_of(path: Path) -> LabelSet | None:
 def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarray:
     """Read the class ids of a mask, whoever wrote it.
 
-    Palette and grey pictures hold ids as they are. In colour pictures each pixel must have exactly the colour of a
+    Palette and grey pictures hold ids as they are, in 1 to 16 bits. In colour pictures each pixel must have exactly the colour of a
     class; VOC's cream and, where no class has it, black are void. Alpha is dropped.
 
     Args:
@@ -80,20 +80,34 @@ def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarr
     """
     path = Path(path)
     with opened(path) as (image, known):
+        white = _white(image)
         image.load()
         if not known.keeps_ids or image.info.get("compression") in ("jpeg", "tiff_jpeg"):
             message = f"{shown(path)} is a {known.name} file whose encoding may have changed the class ids"
             raise InputError(message, "Export the mask again as PNG; a converted copy stays wrong.")
         if image.mode in ("1", "L", "P", "LA", "PA"):
-            return np.array(image.getchannel(0)).astype(np.uint8)
+            return _unstretched(np.array(image.getchannel(0)), white, 255).astype(np.uint8)
         if image.mode.startswith("I"):
-            return _narrowed(path, np.array(image))
+            return _narrowed(path, _unstretched(np.array(image), white, 65535))
         if image.mode not in ("RGB", "RGBA"):
             raise InputError(f"{shown(path)} is a picture of mode {image.mode}, not a mask", "Save it as palette PNG.")
         if labels is None:
             message = f"{shown(path)} holds colours, not class ids"
             raise InputError(message, "Name the label set whose palette it uses, or save it as palette PNG.")
         return _ids_of(path, np.array(image.convert("RGB")), labels)
+
+
+def _white(image: Image.Image) -> int | None:
+    """The id that a grey file calls white, where Pillow stretches ids up to it over a wider range; else None."""
+    parameters = image.tile[0].args if image.tile else None
+    if image.format == "PPM" and isinstance(parameters, tuple):
+        return parameters[1]
+    return {"L;2": 3, "L;4": 15}.get(parameters[0] if isinstance(parameters, tuple) else parameters)
+
+
+def _unstretched(ids: np.ndarray, white: int | None, stretched: int) -> np.ndarray:
+    """Ids from 0..stretched back to 0..white."""
+    return ids if white is None else (ids.astype(np.int64) * white + stretched // 2) // stretched
 
 
 def _narrowed(path: Path, ids: np.ndarray) -> np.ndarray:

@@ -1,4 +1,6 @@
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,18 @@ def label_map() -> np.ndarray:
 def saved(array: np.ndarray, path: Path, **options) -> Path:
     Image.fromarray(array).save(path, **options)
     return path
+
+
+def grey_png(ids: np.ndarray, bits: int) -> bytes:
+    """A grey PNG of 1, 2, 4 or 8 bits a pixel, by the book; Pillow writes none of 2 or 4."""
+    height, width = ids.shape
+    places = np.unpackbits(ids[..., None], axis=2)[..., 8 - bits :].reshape(height, width * bits)
+    rows = np.insert(np.packbits(places, axis=1), 0, 0, axis=1)  # each row begins with its filter, 0 for none
+    header = struct.pack(">2I5B", width, height, bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
 
 
 class TestWritten:
@@ -89,6 +103,22 @@ class TestRead:
         image.putpalette(np.random.default_rng(1).integers(0, 256, 3 * 2**bits, np.uint8).tobytes())
         image.save(tmp_path / "x.png", bits=bits)
         assert np.array_equal(read_label_map(tmp_path / "x.png", VOC), ids)
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    def test_grey_pictures_of_few_bits_hold_ids_as_they_are(self, tmp_path, bits):
+        ids = np.random.default_rng(0).integers(0, 2**bits, (9, 11), np.uint8)
+        (tmp_path / "x.png").write_bytes(grey_png(ids, bits))
+        assert np.array_equal(read_label_map(tmp_path / "x.png"), ids)
+
+    @pytest.mark.parametrize("white", [20, 255, 300, 65535])
+    def test_portable_grey_maps_hold_ids_as_they_are(self, tmp_path, white):
+        """Whatever they call white: maps of 21 classes may well call it 20."""
+        ids = np.random.default_rng(0).integers(0, white + 1, (9, 11))
+        pixels = ids.astype(np.uint8 if white < 256 else ">u2").tobytes()
+        (tmp_path / "binary.pgm").write_bytes(b"P5 11 9 %d\n" % white + pixels)
+        (tmp_path / "plain.pgm").write_text(f"P2 11 9 {white}\n" + " ".join(map(str, ids.ravel())))
+        assert np.array_equal(read_label_map(tmp_path / "binary.pgm"), ids)
+        assert np.array_equal(read_label_map(tmp_path / "plain.pgm"), ids)
 
     def test_bilevel_pictures_hold_0_and_1(self, tmp_path):
         path = saved(np.array([[True, False, True]]), tmp_path / "x.png")
