@@ -196,7 +196,10 @@ def ade20k(data_dir: Path, split: str) -> Dataset:
 
 
 def folder(images: Path, masks: Path, classes: LabelSet) -> Dataset:
-    """A folder of photos and one of label PNGs with the same names and sub-folders, whatever the photos' suffixes."""
+    """A folder of photos and one of label PNGs with the same names and sub-folders, whatever the photos' suffixes.
+
+    Where the classes have a void id, 255 is void too, as in every mask that this program writes.
+    """
     images, masks = images.resolve(), masks.resolve()
     for path in (images, masks):
         if not path.is_dir():
@@ -204,7 +207,8 @@ def folder(images: Path, masks: Path, classes: LabelSet) -> Dataset:
     if images == masks:
         raise UsageError(f"photos and masks both come from {images}", "Put the masks into a folder of their own.")
     samples, strays = _pairs(images, masks)
-    return Dataset("folder", images.name, classes, samples, ids_of(classes), strays=strays)
+    void = {} if classes.ignore is None else {VOID: VOID}
+    return Dataset("folder", images.name, classes, samples, ids_of(classes) | void, strays=strays)
 
 
 @dataclass(frozen=True)

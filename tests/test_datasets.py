@@ -224,6 +224,16 @@ def test_photos_in_a_folder_inside_the_masks_are_no_strays(tmp_path):
     assert (read(dataset), dataset.strays) == ([[1]], (stray,))
 
 
+def test_a_folders_void_is_the_classes_own_and_255_too(tmp_path):
+    """Masks that this program writes hold 255, whatever void is in the published dataset."""
+    write_photo(tmp_path / "photos/a.png")
+    write_mask(tmp_path / "masks/a.png", [[10, 11, 255]])
+    folders = (tmp_path / "photos", tmp_path / "masks")
+    assert read(datasets.folder(*folders, labels.CAMVID)) == [[10, VOID, VOID]]
+    with pytest.raises(DatasetError, match="holds id 255"):
+        read(datasets.folder(*folders, labels.from_names(list("abcdefghijkl"), ignore=None)))
+
+
 def test_folders_that_cannot_be_paired_are_refused(tmp_path):
     classes = labels.from_names(["soil", "leaf"])
     with pytest.raises(DatasetError, match="is no folder"):
