@@ -85,9 +85,9 @@ def look(camera: Camera, mesh: Mesh, size: tuple[int, int]) -> Seen:
     corners = (mesh.corners - np.asarray(camera.position, np.float32)) @ camera.lens(size)
     with np.errstate(all="ignore"):
         weights = _inverses(corners)
+        planes = weights[..., 0] + weights[..., 1] + weights[..., 2]
     pieces, source = clip_near(corners, NEAR)
-    points = pieces[..., :2] / pieces[..., 2:]
-    planes = (weights[..., 0] + weights[..., 1] + weights[..., 2])[source]
+    points, planes = pieces[..., :2] / pieces[..., 2:], planes[source]
     solid = ~mesh.veil[source] & np.isfinite(planes).all(1)
     veil = mesh.veil[source] & np.isfinite(planes).all(1)
     triangle, nearness = cover(points[solid], planes[solid], size)
