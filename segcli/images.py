@@ -114,6 +114,9 @@ def _explained(path: Path, kind: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except MemoryError as error:
+        message = f"{shown(path)} takes more memory to decode than there is"
+        raise InputError(message, "Close other programs, or shrink it.") from error
     except Exception as error:  # decoders of damaged files raise anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         hint = "If a viewer opens it, save it from there as PNG; if none does, it is damaged."
@@ -133,7 +136,7 @@ def _decoder(path: Path, known: formats.Format | None) -> Callable[[BinaryIO, st
             from pillow_heif import register_heif_opener
         except ImportError:
             message = f"{shown(path)} is a HEIC file, which takes an extra package to read"
-            raise InputError(message, 'Install it with: pip install "segcli[heic]"') from None
+            raise InputError(message, 'Install segcli\'s extra "heic": pip install pillow-heif') from None
         register_heif_opener()
     return Image.OPEN[known.pillow][0]
 

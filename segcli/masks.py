@@ -65,8 +65,8 @@ def labels_of(path: Path) -> LabelSet | None:
 def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarray:
     """Read the class ids of a mask, whoever wrote it.
 
-    Palette and grey pictures hold ids as they are, in 1 to 16 bits. In colour pictures each pixel must have exactly the colour of a
-    class; VOC's cream and, where no class has it, black are void. Alpha is dropped.
+    Palette and grey pictures, of 1 to 16 bits a pixel, hold ids as they are. In colour pictures each pixel must have
+    exactly the colour of a class; VOC's cream and, where no class has it, black are void. Alpha is dropped.
 
     Args:
         path: A mask in a format that keeps ids, such as PNG, TIFF or BMP.

@@ -54,10 +54,10 @@ class Predictions:
             masks.write_label_map(path, label_map, self.dataset.labels, {"run": self.run})
 
     def has(self, sample: Sample) -> bool:
-        """Whether this run has written the sample's label map."""
+        """Whether this run has written the sample's label map, and it is still whole."""
         try:
             with Image.open(self.path(sample), formats=["PNG"]) as image:
-                return image.info.get(_RUN) == self.run
+                return image.info.get(_RUN) == self.run and image.load() is not None
         except Exception:  # absent, or damaged in one of the ways that decoders report
             return False
 

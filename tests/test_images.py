@@ -351,3 +351,14 @@ def test_flipped_bits_never_raise_anything_else(colours, tmp_path, suffix):
         except InputError:
             refused += 1
     assert refused
+
+
+def test_too_little_memory_is_not_called_damage(tmp_path, monkeypatch):
+    def fail(self):
+        raise MemoryError
+
+    Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
+    with pytest.raises(InputError, match="more memory to decode than there is") as caught:
+        read_rgb(tmp_path / "x.png")
+    assert "damaged" not in str(caught.value)
