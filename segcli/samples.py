@@ -77,8 +77,11 @@ class Dataset:
         return f"Labels of {self.name} hold ids from {span}" + (f", and {_listed(void)} for void." if void else ".")
 
     def without(self, names: Collection[str]) -> "Dataset":
-        """The dataset less the samples of those names."""
-        return replace(self, samples=tuple(sample for sample in self.samples if sample.name not in names))
+        """The dataset less the samples of those names; DatasetError if none is left."""
+        rest = tuple(sample for sample in self.samples if sample.name not in names)
+        if not rest:
+            raise DatasetError(f"no sample of {self.name} {self.split} can be used", "See `segcli data check`.")
+        return replace(self, samples=rest)
 
 
 def ids_of(labels: LabelSet) -> dict[int, int]:

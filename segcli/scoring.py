@@ -1,7 +1,7 @@
 """A model on a dataset: its label maps, one process's share after the other, and the scores they add up to."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -123,11 +123,3 @@ def _predictions(
 
 def _count_before(dataset: Dataset, sample: Sample, prediction: Prediction, before: Tally) -> None:
     before.images += evaluate(dataset, [(sample, prediction.labels())], before.matrix, before.trimap)
-
-
-def without(dataset: Dataset, bad: Collection[str]) -> Dataset:
-    """The dataset less the samples of those names; InputError if none is left."""
-    rest = dataset.without(bad)
-    if not rest.samples:
-        raise InputError(f"no sample of {dataset.name} {dataset.split} can be used", "See `segcli data check`.")
-    return rest

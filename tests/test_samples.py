@@ -60,5 +60,10 @@ def test_without_drops_the_named_samples_and_nothing_else(leaves):
     assert (rest.name, rest.labels, len(leaves)) == ("leaves", leaves.labels, 2)
 
 
+def test_without_leaves_no_empty_dataset(leaves):
+    with pytest.raises(DatasetError, match="no sample of leaves"):
+        leaves.without({"a", "b"})
+
+
 def test_a_dataset_travels_to_worker_processes(leaves):
     assert pickle.loads(pickle.dumps(leaves)) == leaves

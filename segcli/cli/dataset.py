@@ -78,8 +78,6 @@ def label_set(text: str) -> LabelSet:
 
 def usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> Dataset:
     """The dataset once every file of it has been read: with problems it is refused, or taken without them."""
-    from segcli.scoring import without
-
     mine = replace(data, samples=tuple(members.share(data.samples)), strays=())
     problems: list[dataset_check.Problem] = []
     with display.counting(len(mine.samples), f"checking {data.split}") as counter:
@@ -97,4 +95,4 @@ def usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> Da
             f"{len(bad)} of {len(data)} samples of {data.name} {data.split} have problems ({problems[0].detail})",
             "Mend them (`segcli data check` lists all), or leave them out with --skip-bad.",
         )
-    return without(data, bad)
+    return data.without(bad)
