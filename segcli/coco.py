@@ -71,7 +71,9 @@ def _drawing():
     try:
         from pycocotools import mask
     except ImportError as error:
-        raise UsageError("coco-voc needs pycocotools", 'pip install "segcli[coco]"') from error
+        raise UsageError(
+            "coco-voc needs pycocotools", 'Install segcli\'s extra "coco": pip install pycocotools'
+        ) from error
     return mask
 
 

@@ -2,7 +2,7 @@
 
 # os.path's tests answer False for looping links and overlong names, where pathlib's raise, and its abspath follows no
 # link, as names of outputs need it.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH120
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH120
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from segcli import formats
-from segcli.errors import UsageError
+from segcli.errors import InputError, UsageError
 
 RESULT_FILES = ("manifest.jsonl", "run.toml")
 """A folder that holds all of these holds results of segcli and is never read as input."""
@@ -84,7 +84,8 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     folders (a leading ".") are skipped. A pattern (`*`, `?`, `[...]`, `**`) that the shell left alone is expanded
     here, unless a file of that very name exists. Inside folders and patterns the content decides what a picture is;
     a file that was named itself is always returned, and reading it tells what is wrong with it. So is a sub-folder
-    that cannot be listed. A file that is reached twice is returned once. The output folder and folders with
+    that cannot be listed. A file that is reached twice is returned once;
+    a link to a file is a file of its own. The output folder and folders with
     results of an earlier run (`RESULT_FILES`) are left out.
 
     Args:
@@ -126,7 +127,9 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 as 64 hex digits."""
+    """The file's SHA-256 as 64 hex digits; InputError for a pipe or a device, which may never end."""
+    if not os.path.isfile(path) and os.path.exists(path):
+        raise InputError(f"{shown(path)} is a pipe or a device, not a file", "Save its content to a file first.")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -188,9 +191,9 @@ class _Search:
         self.keep(path, files)
 
     def keep(self, path: Path, files: dict[str, Path]) -> None:
-        real = os.path.realpath(path)
-        if real not in files or files[real].is_symlink():
-            files[real] = path
+        place = os.path.join(os.path.realpath(path.parent), path.name)  # a link to a file is a file of its own
+        if place not in files or files[place].parent.is_symlink():
+            files[place] = path
 
 
 def _walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[Path]:

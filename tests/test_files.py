@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 from PIL import Image
 
-from segcli.errors import UsageError
-from segcli.files import RESULT_FILES, find, list_from, shown, write_whole
+from segcli.errors import InputError, UsageError
+from segcli.files import RESULT_FILES, find, list_from, sha256, shown, write_whole
 
 
 def picture(path: Path, kind: str = "PNG") -> Path:
@@ -119,10 +119,22 @@ def test_an_unset_variable_of_the_shell_does_not_mean_the_working_folder():
 
 def test_a_file_reached_twice_is_returned_once(photos):
     shutil.copy(photos / "x.jpg", photos / "copy.jpg")
-    (photos / "link.jpg").symlink_to(photos / "x.jpg")
     found = find([photos, photos / "a", photos / "a" / "x.png", photos / "*.jpg"])
     assert [str(source.tree) for source in found.files] == ["a/b/y", "a/x", "copy", "x"]
     assert found.ignored == 1
+
+
+def test_a_link_to_a_file_is_a_file_of_its_own(photos):
+    (photos / "link.jpg").symlink_to(photos / "x.jpg")
+    assert trees(photos) == ["a/b/y", "a/x", "link", "x"]
+    assert trees(photos / "link.jpg", photos / "x.jpg") == ["link", "x"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_before_it_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="pipe"):
+        sha256(tmp_path / "pipe.jpg")
 
 
 @pytest.mark.parametrize("inside", ["", "/**/*"])
