@@ -1,5 +1,7 @@
 """Choosing the device: what was asked for or a clear refusal, never a silent fall back."""
 
+import os
+
 import torch
 
 from segcli.errors import DeviceError, UsageError
@@ -27,13 +29,18 @@ def choose(name: str = "auto") -> torch.device:
     return device
 
 
-def of_rank(device: torch.device, local_rank: int) -> torch.device:
+def of_rank(device: torch.device, local_rank: int, processes: int) -> torch.device:
     """The device of one process among several on a machine: each takes a GPU of its own where "cuda" was meant."""
-    if device.type != "cuda" or device.index is not None:
+    if device.type != "cuda" or device.index is not None or processes == 1:
         return device
     own = torch.device("cuda", local_rank)
     _check_cuda(own)
     return own
+
+
+def of_process(name: str = "auto") -> torch.device:
+    """`choose`, and under torchrun this process's own GPU where "cuda" was meant; raises what `choose` raises."""
+    return of_rank(choose(name), int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 def _best() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from segcli import variants
 from segcli.errors import UsageError
 
 RANDOM, IMAGENET = "random", "imagenet"
@@ -295,8 +296,20 @@ def _refuse_contradictions(recipe: Recipe) -> None:
         )
     if low > high:
         raise UsageError(f"augment.scale = [{low:g}, {high:g}] is no range", "Write the smaller scale first.")
-    if recipe.model.init == RANDOM and not recipe.model.name:
-        raise UsageError("model.name is missing", "Name a model of `segcli models`, or weights with model.init.")
+    _refuse_models(recipe.model)
+
+
+def _refuse_models(model: Model) -> None:
+    if not model.name:
+        if model.init in (RANDOM, IMAGENET):
+            raise UsageError("model.name is missing", "Name a model of `segcli models`, or weights with model.init.")
+        return
+    spec = variants.get(model.name)
+    if model.output_stride not in (0, *spec.output_strides):
+        raise UsageError(
+            f"{spec.name} cannot have model.output_stride = {model.output_stride}",
+            f"It can have {', '.join(map(str, spec.output_strides))}.",
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segcli import variants, weights
-from segcli.errors import UsageError, WeightsError
+from segcli.errors import WeightsError
 from segcli.fetch import Progress
 from segcli.labels import LabelSet
 from segcli.manifest import Preprocessing
@@ -83,7 +83,7 @@ def initialise(network: nn.Module) -> None:
 
 
 def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
-    spec = variants.get(_named(recipe.model))
+    spec = variants.get(recipe.model.name)
     try:
         pretrained = weights.pretrained(spec, progress)
     except WeightsError as error:
@@ -93,12 +93,6 @@ def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) ->
     backbone = {f"backbone.{name}" for name in found.network.backbone.state_dict()}
     _copy(found.network, pretrained.tensors, backbone, f"{spec.backbone.kind}@imagenet")
     return replace(found, provenance=pretrained.provenance, notes=pretrained.notes)
-
-
-def _named(settings: Model) -> str:
-    if not settings.name:
-        raise UsageError("model.name is missing", "Name a model of `segcli models`, or weights with model.init.")
-    return settings.name
 
 
 def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:

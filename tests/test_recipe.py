@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from segcli import recipe, variants
+from segcli import recipe
 from segcli.errors import UsageError
 from segcli.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
+NAMED = '[model]\nname = "v3-mobilenetv2"\n'
 RECIPES = sorted((ROOT / "examples").rglob("*.toml"))
 
 
@@ -21,7 +22,7 @@ def written(tmp_path, text):
 
 
 def test_what_a_recipe_leaves_out_has_its_default(tmp_path):
-    found = recipe.read(written(tmp_path, "[schedule]\nbatch = 4\n"))
+    found = recipe.read(written(tmp_path, NAMED + "[schedule]\nbatch = 4\n"))
     assert (found.schedule.batch, found.schedule.iterations, found.augment.scale) == (4, 30_000, (0.5, 2.0))
 
 
@@ -31,7 +32,10 @@ def test_the_page_states_every_key_with_its_default():
     assert {f"{table}.{key}" for table in stated for key in stated[table]} == {
         f"{table}.{key}" for table, keys in Recipe().to_dict().items() for key in keys
     }
-    assert recipe.from_dict(stated) == Recipe()
+    assert stated["model"].pop("name") == Recipe().model.name
+    assert recipe.from_dict({**stated, "model": {**stated["model"], "name": "v3-mobilenetv2"}}) == recipe.from_dict(
+        {"model": {"name": "v3-mobilenetv2"}}
+    )
     for key in ("model.dropout", "data.size"):  # without a value TOML cannot state them
         assert f"# {key.partition('.')[2]} =" in page
 
@@ -54,6 +58,9 @@ def test_the_page_states_every_key_with_its_default():
         ("[augment]\nscale = [1]\n", "augment.scale", "list of 2 numbers"),
         ('[data]\nlabels = ["a", 1]\n', "data.labels", "text in quotes or a list of names"),
         ('[model]\ninit = "random"\n', "model.name is missing", "segcli models"),
+        ("", "model.name is missing", "segcli models"),
+        ('[model]\nname = "v3-mobilnetv2"\n', "'v3-mobilnetv2'", "Did you mean v3-mobilenetv2"),
+        ('[model]\nname = "v2-vgg16"\noutput_stride = 16\n', "v2-vgg16 cannot have", "It can have 8."),
         ("[run\n", "no valid TOML", ""),
     ],
 )
@@ -71,7 +78,7 @@ def test_a_missing_file_is_a_wrong_command_line(tmp_path):
 
 def test_changes_win_over_the_file_and_take_toml_or_text(tmp_path):
     changes = ("schedule.batch=6", "schedule.batch=8", "augment.scale=[1, 1.5]", "data.images=my photos", "run.seed=3")
-    found = recipe.read(written(tmp_path, "[schedule]\nbatch = 4\n"), changes)
+    found = recipe.read(written(tmp_path, NAMED + "[schedule]\nbatch = 4\n"), changes)
     assert (found.schedule.batch, found.augment.scale, found.data.images) == (8, (1.0, 1.5), "my photos")
     assert found.run.seed == 3
 
@@ -87,18 +94,21 @@ def test_a_wrong_change_is_refused(tmp_path, change, advice):
 
 
 def test_plain_values_lead_back():
-    one = recipe.from_dict({"data": {"labels": ["a", "b"], "size": 0}, "loss": {"class_weights": [1, 2.5]}})
+    one = recipe.from_dict(
+        {
+            "model": {"name": "v3-mobilenetv2"},
+            "data": {"labels": ["a", "b"], "size": 0},
+            "loss": {"class_weights": [1, 2.5]},
+        }
+    )
     assert recipe.from_dict(one.to_dict()) == one
     assert "dropout" not in one.to_dict()["model"]
     assert list(map(repr, asdict(one)["loss"]["class_weights"])) == ["1.0", "2.5"]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
-def test_every_example_is_a_recipe_of_a_model_that_exists(path):
-    found = recipe.read(path)
-    if found.model.name:
-        spec = variants.get(found.model.name)
-        assert found.model.output_stride in (0, *spec.output_strides)
+def test_every_example_is_a_recipe(path):
+    assert recipe.read(path).run.seed == 0
 
 
 @pytest.mark.parametrize(

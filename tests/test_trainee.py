@@ -7,7 +7,7 @@ from calibration import calibrate
 from torch import nn
 
 from segcli import models, recipe, trainee, variants, weights
-from segcli.errors import UsageError, WeightsError
+from segcli.errors import WeightsError
 from segcli.labels import CAMVID, VOC, from_names
 from segcli.manifest import Preprocessing
 from segcli.optimizer import is_classifier
@@ -91,8 +91,6 @@ def test_where_there_is_no_imagenet_backbone_training_from_scratch_is_offered(mo
     with pytest.raises(WeightsError) as caught:
         trainee.start(recipe_with(init="imagenet"), TWO)
     assert 'model.init = "random"' in caught.value.hint
-    with pytest.raises(UsageError, match=r"model\.name is missing"):
-        trainee.start(recipe.from_dict({}), TWO)
 
 
 def test_dropout_and_the_working_size_can_be_chosen():

@@ -20,12 +20,16 @@ from segcli.cli.progress import clock
 from segcli.cli.scores import percent
 from segcli.errors import UsageError
 from segcli.files import write_whole
+from segcli.labels import LabelSet
 from segcli.recipe import Recipe
 
 if TYPE_CHECKING:
+    import torch
+
     from segcli.samples import Dataset
     from segcli.team import Team
     from segcli.training import Step, Training, Validation
+    from segcli.weights import LoadedModel
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -65,31 +69,18 @@ def train(
     recipe = recipes.read(config, [*(changes or []), *extra])
     data, val = splits.choose(recipe.data)
     resume = resume or _restarted(output)
-    _check_folder(output, resume)
-    if len(recipe.loss.class_weights) not in (0, len(data.labels)):
-        raise UsageError(
-            f"loss.class_weights has {len(recipe.loss.class_weights)} numbers, there are {len(data.labels)} classes",
-            f"Give one for each of {', '.join(data.labels.names)}.",
-        )
+    _refuse(recipe, data, output, resume)
 
-    from segcli import devices, team
+    from segcli import team
 
     with team.join() as members:
         display = Display(as_json and members.leads, quiet or not members.leads)
-        chosen = devices.of_rank(devices.choose(recipe.run.device), int(os.environ.get("LOCAL_RANK", "0")))
-        display.say(f"device {devices.describe(chosen)}" + (f", {members.size} processes" * (members.size > 1)), "dim")
-        part = recipe.schedule.batch // recipe.schedule.accumulate
-        if part % members.size:
-            raise UsageError(
-                f"{part} photos at once cannot be shared out to {members.size} processes",
-                "Make schedule.batch / schedule.accumulate a multiple of the number of processes.",
-            )
+        chosen = _device(recipe, members, display)
+        model = None if resume else _first_weights(recipe, data.labels, display)
         if skip_bad or not resume:
-            data = dataset_options.usable(data, members, display, skip_bad)
-            val = dataset_options.usable(val, members, display, skip_bad)
+            data, val = (dataset_options.usable(part, members, display, skip_bad) for part in (data, val))
         data = splits.repeated(data, recipe.data.repeat, recipe.data.repeat_times)
-        run = _resumed(recipe, data, val, output, chosen, members) if resume else None
-        run = run or _begun(recipe, data, val, output, chosen, members, display)
+        run = _run(recipe, model, data, val, output, chosen, members)
         display.say(
             f"model {run.model.spec.name}, {len(data.labels)} classes, {len(data)} photos to learn from, "
             f"{len(val)} to validate on",
@@ -98,37 +89,67 @@ def train(
         _Follower(run, display, output).follow()
 
 
+def _refuse(recipe: Recipe, data: Dataset, output: Path, resume: bool) -> None:
+    """What can be known to fail before torch is imported and any photo is read."""
+    if not resume and (output / STATE).exists():
+        raise UsageError(f"{output} holds a run already", "Go on with --resume, or name another folder with --output.")
+    weights = len(recipe.loss.class_weights)
+    if weights not in (0, len(data.labels)):
+        raise UsageError(
+            f"loss.class_weights has {weights} numbers, there are {len(data.labels)} classes",
+            f"Give one for each of {', '.join(data.labels.names)}.",
+        )
+
+
 def _restarted(output: Path) -> bool:
     """Whether torchrun has started this job anew after a crash, and there is something to go on from."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0" and (output / STATE).exists()
 
 
-def _check_folder(output: Path, resume: bool) -> None:
-    if not resume and (output / STATE).exists():
-        raise UsageError(f"{output} holds a run already", "Go on with --resume, or name another folder with --output.")
+def _device(recipe: Recipe, members: Team, display: Display) -> torch.device:
+    """This process's device, announced; UsageError where the batch cannot be shared out."""
+    from segcli import devices
+
+    part = recipe.schedule.batch // recipe.schedule.accumulate
+    if part % members.size:
+        raise UsageError(
+            f"{part} photos at once cannot be shared out to {members.size} processes",
+            "Make schedule.batch / schedule.accumulate a multiple of the number of processes.",
+        )
+    chosen = devices.of_rank(devices.choose(recipe.run.device), int(os.environ.get("LOCAL_RANK", "0")), members.size)
+    several = f", {members.size} processes" if members.size > 1 else ""
+    display.say(f"device {devices.describe(chosen)}{several}", "dim")
+    return chosen
 
 
-def _resumed(recipe: Recipe, data: Dataset, val: Dataset, output: Path, device, members: Team) -> Training:
-    from segcli import training
-
-    return training.resume(recipe, data, val, output, device, members)
-
-
-def _begun(
-    recipe: Recipe, data: Dataset, val: Dataset, output: Path, device, members: Team, display: Display
-) -> Training:
+def _first_weights(recipe: Recipe, labels: LabelSet, display: Display) -> LoadedModel:
     from segcli import trainee
-    from segcli.training import Training
 
     with display.downloading() as progress:
-        model = trainee.start(recipe, data.labels, progress)
+        model = trainee.start(recipe, labels, progress)
     for note in model.notes:
         display.say(note, "dim")
-    run = Training(recipe, model, data, val, output, device, members)
+    return model
+
+
+def _run(
+    recipe: Recipe,
+    model: LoadedModel | None,
+    data: Dataset,
+    val: Dataset,
+    output: Path,
+    device: torch.device,
+    members: Team,
+) -> Training:
+    """A new run of the model, or without one the run that is in the folder."""
+    from segcli import training
+
+    if model is None:
+        return training.resume(recipe, data, val, output, device, members)
     if members.leads:
         with write_whole(output / "recipe.toml") as file:
             file.write(tomli_w.dumps(recipe.to_dict()).encode())
-    return run
+    return training.Training(recipe, model, data, val, output, device, members)
 
 
 @dataclass
