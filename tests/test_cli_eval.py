@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -15,11 +16,13 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from segcli import models, variants, weights
+from segcli.cli import model
 from segcli.cli.app import app
 from segcli.convert import convert
-from segcli.labels import CAMVID, VOC
+from segcli.labels import CAMVID, CITYSCAPES, VOC
 from segcli.manifest import Preprocessing
 from segcli.masks import write_label_map
+from segcli.team import Team
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +170,14 @@ def test_other_labels_are_refused_with_what_fits(camvid, small_checkpoint, tmp_p
     assert "labels of" in result.stderr or "classes" in result.stderr
 
 
+def test_without_a_model_one_with_the_datasets_labels_is_taken(camvid):
+    assert model.for_dataset(None, None, CITYSCAPES, "v3plus-xception") == "v3plus-xception@cityscapes"
+    result = evaluate("-d", "camvid", "--data-dir", camvid)
+    assert result.exit_code == 2
+    assert "no default model has the labels of camvid" in result.stderr
+    assert "--weights" in result.stderr
+
+
 def test_cityscapes_names_the_entries_that_fit(tmp_path):
     for part in ("leftImg8bit/val/town", "gtFine/val/town"):
         (tmp_path / "cityscapes" / part).mkdir(parents=True)
@@ -192,6 +203,19 @@ def test_wrong_usage_is_one_line(camvid, small_checkpoint, arguments, message):
     result = evaluate(*filled, "-w", small_checkpoint)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_each_process_takes_its_own_gpu(camvid, small_checkpoint, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("segcli.team.join", lambda: nullcontext(Team(rank=0, size=1)))
+    monkeypatch.setattr("segcli.devices.describe", lambda device: f"called {device}")
+    monkeypatch.setattr("segcli.inference.Segmenter", lambda model, device, **_: sys.exit(f"chosen {device}"))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    result = evaluate("-d", "camvid", "--data-dir", camvid, "-w", small_checkpoint)
+    assert "device called cuda:1" in result.stderr
+    assert result.exception.code == "chosen cuda:1"
 
 
 def test_a_missing_dataset_says_what_to_put_where(tmp_path, small_checkpoint):

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from segcli import manifest
 from segcli.cli import dataset as dataset_options
 from segcli.cli import model as models
 from segcli.cli import options, refine, scores
 from segcli.cli.display import Display
-from segcli.errors import UsageError
 from segcli.images import read_rgb
-from segcli.labels import LabelSet
 from segcli.samples import Dataset
 
 if TYPE_CHECKING:
@@ -81,7 +78,7 @@ def evaluate_model(
     Under torchrun the images are shared out; the sums are exact.
     """
     data = dataset_options.choose(dataset, data_dir, split, images, labels, names)
-    source = _source(model, weights, data.labels)
+    source = models.for_dataset(model, weights, data.labels, DEFAULT_VARIANT)
     scale_list, working_size = options.scale_list(scales, multi_scale), options.working_size(size)
     crf_params = refine.params(crf_set, crf_config)
 
@@ -100,7 +97,7 @@ def evaluate_model(
             flip=flip,
             tile=tile,
         )
-        _check_labels(segmenter.model.labels, data.labels)
+        models.check_labels(segmenter.model.labels, data.labels)
         refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
         job = _Job(data, segmenter, refinement, members, display)
         tally = job.score(trimap, save_predictions, batch)
@@ -110,38 +107,6 @@ def evaluate_model(
                 scores.write(output, data.labels, tally, result)
                 job.write_overlays(output / "worst", [image["name"] for image in result["worst"]])
                 display.say(f"scores.json and pictures: {output}", "dim")
-
-
-def _source(model: str | None, weights: Path | None, wanted: LabelSet) -> str | Path:
-    """The model asked for, or the default one with the dataset's labels; refused where its labels differ."""
-    fitting = [entry.name for entry in manifest.entries() if entry.labels == wanted.name]
-    if model is None and weights is None:
-        default = next((name for name in fitting if name.startswith(f"{DEFAULT_VARIANT}@")), None)
-        if default is None:
-            raise UsageError(f"no default model has the labels of {wanted.name}", _fitting(fitting))
-        return default
-    source = models.reference(model, weights)
-    if isinstance(source, str):
-        labels = manifest.resolve(source).labels
-        if labels != wanted.name:
-            raise UsageError(
-                f"{source} has the labels of {labels}, the dataset those of {wanted.name}", _fitting(fitting)
-            )
-    return source
-
-
-def _fitting(names: list[str]) -> str:
-    return f"These fit: {', '.join(names)}." if names else "Give a checkpoint that was trained for it with --weights."
-
-
-def _check_labels(have: LabelSet, wanted: LabelSet) -> None:
-    """A checkpoint tells its labels only once it is read."""
-    if have.names != wanted.names:
-        fitting = [entry.name for entry in manifest.entries() if entry.labels == wanted.name]
-        raise UsageError(
-            f"the model has {len(have)} classes ({have.name}), the dataset {len(wanted)} others ({wanted.name})",
-            _fitting(fitting),
-        )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from segcli import manifest
 from segcli.cli.display import Display
 from segcli.errors import UsageError
+from segcli.labels import LabelSet
 
 if TYPE_CHECKING:
     from segcli.inference import Segmenter
@@ -27,6 +28,42 @@ def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MO
             raise UsageError(f"--weights {weights}: no such file", "Give the path of a .safetensors checkpoint.")
         return weights
     return manifest.resolve(model or default).name
+
+
+def for_dataset(model: str | None, weights: Path | None, wanted: LabelSet, default: str) -> str | Path:
+    """Likewise for a dataset: without either, the weights of the variant `default` that have its labels.
+
+    Raises:
+        UsageError: The weights are known to have other labels, or none of the default's have the dataset's.
+    """
+    if model is None and weights is None:
+        fitting = [name for name in _fitting(wanted) if name.startswith(f"{default}@")]
+        if not fitting:
+            raise UsageError(f"no default model has the labels of {wanted.name}", _what_fits(wanted))
+        return fitting[0]
+    source = reference(model, weights)
+    if isinstance(source, str) and (labels := manifest.resolve(source).labels) != wanted.name:
+        raise UsageError(f"{source} has the labels of {labels}, the dataset those of {wanted.name}", _what_fits(wanted))
+    return source
+
+
+def check_labels(have: LabelSet, wanted: LabelSet) -> None:
+    """Refuse a model with other classes than the dataset's; a checkpoint tells its own only once it is read."""
+    if have.names != wanted.names:
+        raise UsageError(
+            f"the model has {len(have)} classes ({have.name}), the dataset {len(wanted)} others ({wanted.name})",
+            _what_fits(wanted),
+        )
+
+
+def _fitting(labels: LabelSet) -> list[str]:
+    """The known weights that have these labels."""
+    return [entry.name for entry in manifest.entries() if entry.labels == labels.name]
+
+
+def _what_fits(labels: LabelSet) -> str:
+    names = ", ".join(_fitting(labels))
+    return f"These fit: {names}." if names else "Give a checkpoint that was trained for it with --weights."
 
 
 def load(source: str | Path, output_stride: int | None, display: Display) -> LoadedModel:
@@ -55,7 +92,7 @@ def segmenter(
     from segcli import devices
     from segcli.inference import Segmenter
 
-    chosen = devices.choose(device)
+    chosen = devices.of_process(device)
     display.say(f"device {devices.describe(chosen)}", "dim")
     model = load(source, output_stride, display)
     result = Segmenter(model, chosen, scales=scales, flip=flip, size=size, tile=tile)
