@@ -40,9 +40,7 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
         found = _on_imagenet(recipe, labels, progress)
     else:
         found = _continued(recipe, labels, progress)
-    for module in found.network.modules():
-        if isinstance(module, nn.Dropout) and settings.dropout is not None:
-            module.p = settings.dropout
+    _set_dropout(found.network, settings)
     return replace(found, preprocessing=at_size(found.preprocessing, recipe.data.size))
 
 
@@ -50,10 +48,14 @@ def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, set
     """The same model as `start` gives, its weights yet to be filled in: for a run that is resumed."""
     stride = settings.output_stride or spec.output_stride
     network = build(spec, len(labels), stride)
+    _set_dropout(network, settings)
+    return LoadedModel(spec, labels, preprocessing, stride, network, {})
+
+
+def _set_dropout(network: nn.Module, settings: Model) -> None:
     for module in network.modules():
         if isinstance(module, nn.Dropout) and settings.dropout is not None:
             module.p = settings.dropout
-    return LoadedModel(spec, labels, preprocessing, stride, network, {})
 
 
 def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, recipe: Recipe) -> LoadedModel:
@@ -108,7 +110,7 @@ def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> L
     same = lender.labels.names == labels.names
     wanted = {name for name in tensors if same or not is_classifier(name)}
     _copy(found.network, tensors, wanted, settings.init)
-    return replace(found, output_stride=lender.output_stride, provenance=lender.provenance, notes=lender.notes)
+    return replace(found, provenance=lender.provenance, notes=lender.notes)
 
 
 def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], name: str) -> None:

@@ -165,7 +165,7 @@ class Training:
         try:
             loss = self._update(wrapped, batch)
         except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's allocator raises a plain one
-            if "memory" in str(error):
+            if any(words in str(error) for words in ("out of memory", "allocate memory")):
                 raise _out_of_memory(self.recipe) from error
             raise
         self.iteration += 1
@@ -195,9 +195,8 @@ class Training:
             last = index == len(batch) - 1
             with nullcontext() if last or self.team.size == 1 else wrapped.no_sync():
                 loss, shown = self._loss(wrapped, images, labels)
-                self.scaler.scale(
-                    loss * (shares[index] * self.team.size)
-                ).backward()  # the team's gradients are averaged
+                # The team averages its gradients, which are parts of a sum.
+                self.scaler.scale(loss * (shares[index] * self.team.size)).backward()
             total += shares[index] * shown
         if not math.isfinite(total):
             self._stop(total, [name for _, _, names in batch for name in names])
