@@ -22,6 +22,8 @@ from segcli.files import shown
 
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
 """Under these names training scripts keep the state dict beside their optimiser."""
+PICKLES = (b"PK", b"\x80")
+"""How files of torch.save begin, today's and the legacy ones."""
 LARGEST_MEMBER = 4 << 30
 MEMBERS = 1000
 """An archive with larger or more members is none of TensorFlow's."""
@@ -44,6 +46,11 @@ def read(path: Path) -> dict[str, Tensor]:
                 return _bundle(path.read_bytes(), data)
         if start[8:] == b"{":
             return load_file(path)
+        if start and not start.startswith(PICKLES):
+            raise WeightsError(
+                f"{shown(path)} is no checkpoint",
+                "Give a .safetensors, a .pth of torch.save, or TensorFlow's .tar.gz or .index.",
+            )
     except SafetensorError as error:
         raise WeightsError(f"{shown(path)} is damaged or cut short ({error})", "Download it again.") from error
     except (OSError, EOFError, tarfile.TarError) as error:
