@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from segcli.manifest import HubFile, Preprocessing, WeightsEntry
 from segcli.models import build
 from segcli.spec import ModelSpec
 
-RECORD = "record.json"
+RECORD, LOCK = "record.json", "lock"
 CONVERSION = 1
 """To be raised with every change of a rename table or of a network's tensor names."""
 
@@ -78,7 +78,16 @@ class Cached:
         if not self.path.is_file():
             return "is missing"
         expected = self.record.converted_sha256 or self.record.sha256
-        return "" if fetch.sha256(self.path) == expected else "is damaged"
+        return "" if files.sha256(self.path) == expected else "is damaged"
+
+    def note(self) -> str:
+        """What the user should be told about it; empty unless its sha256 was taken on trust just now."""
+        if not self.newly_recorded:
+            return ""
+        return (
+            f"first download of {self.name}: its publisher states no checksum, so this file's "
+            f"({self.record.sha256[:12]}...) is remembered and must match from now on"
+        )
 
 
 def folder() -> Path:
@@ -100,12 +109,25 @@ def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
     Raises:
         WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
     """
-    try:
+    with _explained():
         if here := _intact(entry):
             return here
-        _home(entry).mkdir(parents=True, exist_ok=True)
-        with WeakFileLock(_home(entry) / "lock"):  # several processes may start at once
+        with _locked(entry):
             return _intact(entry) or _obtained(entry, _record(entry), progress)
+
+
+@contextmanager
+def _locked(entry: WeightsEntry) -> Iterator[None]:
+    """Alone with the entry's folder: several processes may start at once."""
+    _home(entry).mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(_home(entry) / LOCK):
+        yield
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise WeightsError(
             f"the weights cache {files.shown(folder())} cannot be used ({error.strerror or error})",
@@ -127,13 +149,16 @@ def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | N
     path, commit = _download(entry, record, progress)
     made = Record(str(entry.source), _verified(entry, record, path), commit)
     result = Cached(entry.name, path, made, newly_recorded=not (record or entry.sha256))
-    if entry.role == "segmentation":
+    try:
+        saved = _understood(entry, made, path) if entry.role == "segmentation" or result.newly_recorded else None
+    except WeightsError:
+        if result.newly_recorded:  # nothing says that these are the right bytes: they may be a network's login page
+            _discard(entry, path)
+        raise
+    if saved:
         result = replace(result, path=_converted(entry, made).path)
-        spec, classes = entry.model_spec(), labels.get(entry.labels)
-        origin = provenance(entry, made)
-        saved = converted(foreign.read(path), entry.format, spec, classes, entry.preprocessing, origin)
         checkpoint.write(result.path, saved)
-        result = replace(result, record=replace(made, converted_sha256=fetch.sha256(result.path)))
+        result = replace(result, record=replace(made, converted_sha256=files.sha256(result.path)))
     with files.write_whole(_home(entry) / RECORD) as file:
         file.write(json.dumps(asdict(result.record), indent=1).encode())
     if not isinstance(entry.source, HubFile):
@@ -143,13 +168,22 @@ def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | N
     return replace(result, bytes=result.path.stat().st_size)
 
 
+def _understood(entry: WeightsEntry, record: Record, path: Path) -> Checkpoint | None:
+    """A download as a checkpoint; None for a backbone, which only has to be readable."""
+    tensors = foreign.read(path)
+    if entry.role == "backbone":
+        return None
+    spec, classes = entry.model_spec(), labels.get(entry.labels)
+    return converted(tensors, entry.format, spec, classes, entry.preprocessing, provenance(entry, record))
+
+
 def _verified(entry: WeightsEntry, record: Record | None, path: Path) -> str:
     """The sha256 of a download, if it is the recorded or else the published one; otherwise the file is deleted."""
     expected = record.sha256 if record else entry.sha256
-    digest = fetch.sha256(path)
+    digest = files.sha256(path)
     if digest.startswith(expected):
         return digest
-    _discard(path)
+    _discard(entry, path)
     raise WeightsError(
         f"the file of {entry.name} has sha256 {digest[:12]}..., not {expected[:12]}... as "
         f"{'at its first use' if record else 'published'}, and was deleted",
@@ -176,8 +210,10 @@ def _download(entry: WeightsEntry, record: Record | None, progress: Progress | N
     return path, ""
 
 
-def _discard(path: Path) -> None:
-    path.resolve().unlink(missing_ok=True)  # in the Hub's cache the path is a link to the content
+def _discard(entry: WeightsEntry, path: Path) -> None:
+    """Delete a download: in the Hub's cache a link and its content; a link in our own was made by the user."""
+    if isinstance(entry.source, HubFile):
+        path.resolve().unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
@@ -233,17 +269,26 @@ def verify() -> Iterator[tuple[Cached, str]]:
 def remove(name: str) -> int:
     """Delete an entry's weights and its record, also from the Hub's cache; returns the bytes freed.
 
+    Folders in the entry's folder are not ours and stay.
+
     Raises:
         UsageError: There is no such entry.
+        WeightsError: The cache cannot be used.
     """
     entry = manifest.find(name)
-    hub_file = _hub_file(entry, _record(entry))
     freed = 0
-    for path in [*_home(entry).glob("*"), *([hub_file] if hub_file else [])]:
-        freed += path.stat().st_size
-        _discard(path)
-    if _home(entry).is_dir():
-        _home(entry).rmdir()
+    with _explained():
+        with _locked(entry):
+            if hub_file := _hub_file(entry, _record(entry)):
+                freed += hub_file.stat().st_size
+                _discard(entry, hub_file)
+            for path in _home(entry).iterdir():
+                if path.name != LOCK and (path.is_symlink() or not path.is_dir()):
+                    freed += path.lstat().st_size
+                    path.unlink()
+        with suppress(OSError):  # somebody else may be at work again, or keep a folder there
+            (_home(entry) / LOCK).unlink(missing_ok=True)
+            _home(entry).rmdir()
     return freed
 
 

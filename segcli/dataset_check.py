@@ -1,6 +1,5 @@
 """Reads a whole dataset before hours are spent on it, and says what is wrong with which file."""
 
-import hashlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 
 from segcli import images
 from segcli.errors import DatasetError, InputError
-from segcli.files import shown
+from segcli.files import sha256, shown
 from segcli.samples import Dataset, Sample, count_ids, map_ids
 
 FETCH_AGAIN = "Fetch or export it again."
@@ -139,9 +138,8 @@ def _label_problems(dataset: Dataset, sample: Sample) -> Generator[Problem, None
 
 def _duplicates(dataset: Dataset, sample: Sample, seen: dict[str, str]) -> Iterator[Problem]:
     try:
-        with sample.image.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        content = sha256(sample.image)
+    except (OSError, InputError):
         return  # reading it says why
     place = f"{dataset.split}/{sample.name}"
     first = seen.setdefault(content, place)

@@ -1,6 +1,5 @@
 """A file behind a URL, whole or not at all: resumed after a cut, with an eye on the free disk."""
 
-import hashlib
 import shutil
 import ssl
 import time
@@ -42,12 +41,6 @@ class _SafeRedirects(HTTPRedirectHandler):
         if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
             raise WeightsError(f"{req.full_url} redirects to an unencrypted address", "Nothing was downloaded.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_space(folder: Path, size: int) -> None:
@@ -158,9 +151,10 @@ def _read(response: HTTPResponse) -> bytes:
 
 
 def _validator(response: HTTPResponse) -> str:
-    """What If-Range may be asked with: a strong ETag or a date; empty if there is neither."""
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+    """What If-Range may be asked with: a strong ETag or a date, in ASCII as HTTP has it; empty if there is neither."""
+    etag, date = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    known = etag if etag.startswith('"') else date
+    return known if known.isascii() else ""
 
 
 def _validator_file(part: Path) -> Path:

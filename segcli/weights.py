@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segcli import cache, checkpoint, fetch, foreign, labels, manifest, variants
+from segcli import cache, checkpoint, files, foreign, labels, manifest, variants
 from segcli.checkpoint import Checkpoint
 from segcli.convert import convert
 from segcli.errors import UsageError, WeightsError
@@ -79,7 +79,7 @@ def load(reference: str | Path, output_stride: int | None = None, *, progress: P
     if isinstance(reference, Path) or any(sign in reference for sign in "./\\"):
         path = Path(reference)
         saved = checkpoint.read(path)
-        provenance = {**saved.provenance, "weights": str(path), "sha256": fetch.sha256(path)}
+        provenance = {**saved.provenance, "weights": str(path), "sha256": files.sha256(path)}
         return _loaded(saved, output_stride, provenance)
     entry = manifest.resolve(reference)
     here = cache.obtain(entry, progress)
@@ -91,7 +91,7 @@ def _loaded(
 ) -> LoadedModel:
     if not len(saved.labels):
         raise WeightsError(f"the weights {provenance['weights']} hold a backbone only", "Train a model from it first.")
-    stride = output_stride or saved.spec.output_stride
+    stride = saved.spec.output_stride if output_stride is None else output_stride
     with torch.device("meta"):  # fresh weights would only be thrown away
         network = build(saved.spec, len(saved.labels), stride)
     checkpoint.fill(network, saved.tensors, provenance["weights"])
@@ -99,10 +99,7 @@ def _loaded(
 
 
 def _notes(here: cache.Cached) -> tuple[str, ...]:
-    if not here.newly_recorded:
-        return ()
-    sha256 = here.record.sha256
-    return (f"nobody publishes a sha256 of {here.name}: {sha256[:12]}... is recorded and enforced from now on",)
+    return (here.note(),) if here.newly_recorded else ()
 
 
 def save(
@@ -165,7 +162,7 @@ def convert_file(source: Path, layout: str, model: str, output: Path, label_set:
     """
     spec, classes, preprocessing = _target(layout, model, label_set)
     tensors = foreign.read(source)
-    origin = {"weights": output.name, "source": source.name, "sha256": fetch.sha256(source)}
+    origin = {"weights": output.name, "source": source.name, "sha256": files.sha256(source)}
     made = cache.converted(tensors, layout, spec, classes, preprocessing, origin)
     checkpoint.write(output, made)
     return made

@@ -1,5 +1,6 @@
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 
 import loopback_hub
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from foreign_files import foreign_state, network
+from huggingface_hub.utils import WeakFileLock
 from peers import DeepLabV3Plus, tensorflow_checkpoint
 from safetensors.torch import save_file
 from tensor_bundle_files import DATA, INDEX, bundle, tar_gz
 
-from segcli import cache, fetch, hub, manifest, tensorbundle, variants, weights
+from segcli import cache, fetch, files, hub, manifest, tensorbundle, variants, weights
 from segcli.convert import convert
 from segcli.errors import UsageError, WeightsError
 from segcli.manifest import HubFile, Preprocessing, WebFile, WeightsEntry
@@ -67,7 +69,7 @@ def test_weights_are_downloaded_converted_and_remembered_once(server, entry, hom
     assert len(server.requests) == 1
     assert names(home) == [first.path.name, "record.json"]  # the download is gone
     assert first.newly_recorded
-    assert first.record.sha256 == fetch.sha256(server.root / "weights.pth")
+    assert first.record.sha256 == files.sha256(server.root / "weights.pth")
     again = cache.obtain(entry)
     assert (again.path, again.record, again.newly_recorded) == (first.path, first.record, False)
     assert len(server.requests) == 1
@@ -76,7 +78,10 @@ def test_weights_are_downloaded_converted_and_remembered_once(server, entry, hom
 def test_the_note_about_an_unpublished_hash_is_said_once(entry):
     first, second = weights.load(NAME), weights.load(NAME)
     (note,) = first.notes
-    assert note.startswith(f"nobody publishes a sha256 of {NAME}: {first.provenance['sha256'][:12]}... is recorded")
+    assert note == (
+        f"first download of {NAME}: its publisher states no checksum, so this file's "
+        f"({first.provenance['sha256'][:12]}...) is remembered and must match from now on"
+    )
     assert second.notes == ()
     sha256 = first.provenance["sha256"]
     assert second.provenance == {"weights": NAME, "source": entry.source.url, "sha256": sha256, "licence": "MIT"}
@@ -99,7 +104,7 @@ def test_what_is_here_needs_no_network_and_what_is_not_says_so(server, entry, mo
 
 
 def test_a_published_hash_or_its_prefix_is_enforced(server, entry, home):
-    sha256 = fetch.sha256(server.root / "weights.pth")
+    sha256 = files.sha256(server.root / "weights.pth")
     assert not cache.obtain(replace(entry, sha256=sha256[:8])).newly_recorded
     cache.remove(NAME)
     with pytest.raises(WeightsError, match=rf"has sha256 {sha256[:12]}..., not 0badc0de... as published") as caught:
@@ -174,6 +179,28 @@ def test_an_interrupted_conversion_does_not_download_again(server, entry, monkey
     assert len(server.requests) == 1
 
 
+LOGIN_PAGE = b"<!DOCTYPE html><title>Welcome to the hotel</title>"
+
+
+def test_a_wrong_file_that_nobody_states_a_checksum_of_is_downloaded_again(server, entry, home):
+    sound = (server.root / "weights.pth").read_bytes()
+    (server.root / "weights.pth").write_bytes(LOGIN_PAGE)
+    with pytest.raises(WeightsError, match="is no checkpoint"):
+        cache.obtain(entry)
+    assert names(home) == []
+    (server.root / "weights.pth").write_bytes(sound)
+    assert cache.obtain(entry).newly_recorded
+    assert len(server.requests) == 2
+
+
+def test_the_published_file_is_kept_though_it_does_not_fit(server, entry, home):
+    sha256 = files.sha256(server.root / "weights.pth")
+    for _ in range(2):
+        with pytest.raises(WeightsError, match="have 21 classes"):
+            cache.obtain(replace(entry, labels="camvid", sha256=sha256))
+    assert len(server.requests) == 1
+
+
 def test_two_that_start_at_once_download_once(server, entry):
     with ThreadPoolExecutor() as pool:
         here = list(pool.map(cache.obtain, [entry, entry]))
@@ -225,6 +252,19 @@ def test_a_backbone_that_is_not_the_published_file_is_refused_and_deleted(backbo
     assert not path.exists()
 
 
+def test_a_backbone_that_nobody_states_a_checksum_of_must_be_a_checkpoint(backbone):
+    entry, path = backbone
+    blob = path.with_name("blob")  # as the Hub's cache has it: a link to the content
+    blob.write_bytes(LOGIN_PAGE)
+    path.unlink()
+    path.symlink_to(blob)
+    with pytest.raises(WeightsError, match="is no checkpoint"):
+        cache.obtain(entry)
+    assert not blob.exists()
+    assert not path.is_symlink()
+    assert names(cache.folder() / entry.name) == []
+
+
 def test_a_kind_of_backbone_without_weights_says_so(backbone):
     with pytest.raises(WeightsError, match="no ImageNet weights of a vgg16") as caught:
         weights.pretrained(variants.get("v1-vgg16"))
@@ -242,6 +282,39 @@ def test_listing_and_removing(entry, home):
     assert cache.cached() == []
     with pytest.raises(UsageError, match="no model is called"):
         cache.remove("../../etc")
+
+
+def test_an_archive_that_the_user_linked_into_the_cache_stays(server, entry, home, tmp_path):
+    mine = tmp_path / "mine.pth"
+    mine.write_bytes((server.root / "weights.pth").read_bytes())
+    for spoil in (lambda: cache.remove(NAME), lambda: cache.obtain(replace(entry, sha256="0badc0de"))):
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "weights.pth").symlink_to(mine)
+        with suppress(WeightsError):
+            spoil()
+        assert names(home) == [] if home.exists() else True
+        assert mine.is_file()
+    assert server.requests == []
+
+
+def test_removing_leaves_folders_alone(entry, home):
+    cache.obtain(entry)
+    (home / "mine").mkdir()
+    (home / "mine" / "notes.txt").write_text("mine")
+    cache.remove(NAME)
+    assert names(home) == ["mine"]
+    assert (home / "mine" / "notes.txt").is_file()
+
+
+def test_removing_waits_for_who_is_at_work(entry, home):
+    cache.obtain(entry)
+    with ThreadPoolExecutor() as pool:
+        with WeakFileLock(home / "lock"):
+            removal = pool.submit(cache.remove, NAME)
+            assert not wait([removal], timeout=0.3).done
+            assert len(names(home)) == 2
+        assert removal.result(timeout=10) > 0
+    assert not home.exists()
 
 
 def test_a_file_that_vanished_is_reported(entry):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from foreign_files import foreign_state, hub_repository, network
 
-from segcli import checkpoint, fetch, variants, weights
+from segcli import checkpoint, files, variants, weights
 from segcli.errors import UsageError, WeightsError
 from segcli.labels import CAMVID, VOC
 from segcli.manifest import Preprocessing
@@ -78,7 +78,7 @@ def test_from_the_hub_to_logits_and_what_goes_wrong_on_the_way(tmp_path):
         first = load("v3-mobilenetv2")
         assert first["logits"] == expected_logits(spec)
         assert (first["labels"], first["output_stride"]) == ("voc2012", 8)
-        sha256 = fetch.sha256(file)
+        sha256 = files.sha256(file)
         assert first["provenance"] == {
             "weights": "v3-mobilenetv2@voc2012",
             "source": f"{REPO}/pytorch_model.bin at main",
@@ -86,7 +86,7 @@ def test_from_the_hub_to_logits_and_what_goes_wrong_on_the_way(tmp_path):
             "sha256": sha256,
             "licence": "other",
         }
-        assert first["notes"][0].startswith("nobody publishes a sha256")
+        assert first["notes"][0].startswith("first download of v3-mobilenetv2@voc2012: ")
         server.requests.clear()
         assert load("v3-mobilenetv2@voc2012") == first | {"notes": []}
         assert server.requests == []  # neither the Hub nor its cache is asked again
@@ -135,7 +135,7 @@ def test_what_is_saved_is_loaded_ready_to_run(saved):
     model = weights.load(saved)
     assert (model.spec, model.labels, model.preprocessing) == (SPEC, CAMVID, Preprocessing(size=65))
     assert (model.output_stride, model.notes) == (8, ())
-    assert model.provenance == {"weights": str(saved), "sha256": fetch.sha256(saved)}
+    assert model.provenance == {"weights": str(saved), "sha256": files.sha256(saved)}
     assert not model.network.training
     x = torch.randn(2, 3, 65, 65)
     with torch.no_grad():
@@ -153,8 +153,9 @@ def test_the_output_stride_is_chosen_when_loading(saved):
     assert wide.output_stride == 16
     with torch.no_grad():
         assert wide.network(torch.zeros(1, 3, 65, 65)).shape == (1, 11, 5, 5)
-    with pytest.raises(UsageError, match="cannot have output stride 7"):
-        weights.load(saved, 7)
+    for stride in (7, 0):
+        with pytest.raises(UsageError, match=f"cannot have output stride {stride}"):
+            weights.load(saved, stride)
 
 
 def test_a_network_of_other_classes_cannot_pass_for_the_labels(tmp_path):

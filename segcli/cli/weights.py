@@ -37,7 +37,7 @@ def pull(names: Names, as_json: options.AsJson = False, quiet: options.Quiet = F
         with display.downloading() as progress:
             here = cache.obtain(entry, progress)
         if here.newly_recorded:
-            display.say(f"nobody publishes a sha256 of {entry.name}: it is recorded now and enforced from now on")
+            display.say(here.note())
         display.data(f"{here.name}  {megabytes(here.bytes)}  {here.path}")
         facts.append(_facts(here))
     display.json({"weights": facts})
