@@ -1,6 +1,7 @@
 """`segcli models`: what it promises programs, what people read, and the papers' figures."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -66,6 +67,19 @@ def test_the_table_fits_people():
     assert any(row.startswith("v3-mobilenetv2 ") for row in rows)
     assert "@cityscapes-segmentron " in result.stdout, "nothing is cut short in a pipe"
     assert "segcli models --all" in result.stderr
+
+
+@pytest.mark.parametrize(("width", "has_backbones"), [(80, False), (160, True)])
+def test_the_table_fits_the_terminal(width, has_backbones):
+    terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(width)}
+    text = CliRunner().invoke(app, ["models", "--size", "65"], env=terminal).stdout
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert max(map(len, lines)) <= width
+    assert ("backbone" in lines[0]) == has_backbones
+    words = " ".join(lines).split()
+    for entry in manifest.entries():
+        if entry.role == "segmentation":
+            assert {entry.variant, "@" + entry.name.partition("@")[2], *entry.licence.split()} <= set(words)
 
 
 def test_all_lists_the_ablations_too(monkeypatch):

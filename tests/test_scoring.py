@@ -20,7 +20,6 @@ from segcli.samples import Dataset, Sample, ids_of
 from segcli.scoring import Tally, score
 from segcli.team import Team
 
-
 ALONE = Team()
 
 

@@ -36,13 +36,15 @@ class Display:
         if not self.as_json:
             sys.stdout.write(shown(text) + "\n")
 
-    def table(self, table: Table) -> None:
-        """A result as a table, on stdout; left out with --json."""
-        if not self.as_json:
-            console = Console(highlight=False)
-            if not console.is_terminal:
-                console.width = max(console.width, PIPE_WIDTH)
-            console.print(table)
+    def table(self, table: Table, narrow: Table | None = None) -> None:
+        """A result as a table, or as a narrower one where the terminal cannot hold it; left out with --json."""
+        if self.as_json:
+            return
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = max(console.width, PIPE_WIDTH)
+        wanted = console.measure(table, options=console.options.update(width=PIPE_WIDTH)).maximum
+        console.print(table if narrow is None or wanted <= console.width else narrow)
 
     def json(self, value: dict) -> None:
         """The one JSON object of --json; without it, nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from rich.table import Table
 from typer import Argument, Option
 
 from segcli import labels, manifest, variants
@@ -51,7 +52,7 @@ def models(
     facts = [_facts(spec, _entries(spec), protocol) for spec in chosen if protocol.suits(spec)]
     if not facts:
         raise UsageError(f"no model has the output stride {output_stride}", "Their strides: segcli models NAME.")
-    display.table(_table(facts))
+    display.table(_table(facts), _narrow_table(facts))
     rest = len(variants.VARIANTS) - len(chosen)
     if rest:
         display.say(f"{rest} more variants of the papers have no published weights: segcli models --all", "dim")
@@ -116,7 +117,7 @@ def _weights(entry: WeightsEntry) -> dict:
     }
 
 
-def _table(facts: list[dict]):
+def _table(facts: list[dict]) -> Table:
     table = columns(
         *("model", "backbone", "parameters", "multiply-adds", "weights", "MB", "licence", "reported mIOU", "measured"),
         right=("parameters", "multiply-adds", "MB", "reported mIOU", "measured"),
@@ -126,6 +127,18 @@ def _table(facts: list[dict]):
         for index, weights in enumerate(model["weights"] or [None]):
             start = first if index == 0 else ("", "", "", "")
             table.add_row(*start, *(_weights_cells(weights) if weights else ("none", "", "", "", "")))
+    return table
+
+
+def _narrow_table(facts: list[dict]) -> Table:
+    """What fits into 80 columns: each model's weights stand below it."""
+    numbers = ("params", "multiply-\nadds", "mIOU\nreported", "mIOU\nmeasured")
+    table = columns("model", *numbers[:2], "licence", *numbers[2:], right=numbers)
+    for model in facts:
+        table.add_row(model["name"], _millions(model["parameters"]), _billions(model["multiply_adds"]))
+        for weights in model["weights"]:
+            name, _, *rest = _weights_cells(weights)
+            table.add_row(f"  {name}", "", "", *rest)
     return table
 
 
