@@ -74,6 +74,7 @@ class Optimizer:
     weight_decay: float = 4e-5
     decay_all: bool = False
     classifier_rate: float = 1.0
+    clip: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "optimizer.momentum": (0.0, 1.0),
     "optimizer.weight_decay": (0.0, 1.0),
     "optimizer.classifier_rate": (0.0, 1000.0),
+    "optimizer.clip": (0.0, 1e6),
     "augment.crop": (33, 16384),
     "augment.scale": (0.05, 16.0),
     "augment.scale_step": (0.0, 16.0),

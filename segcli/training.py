@@ -200,6 +200,9 @@ class Training:
             total += shares[index] * shown
         if not math.isfinite(total):
             self._stop(total, [name for _, _, names in batch for name in names])
+        if clip := self.recipe.optimizer.clip:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(wrapped.parameters(), clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return total

@@ -17,7 +17,7 @@ VARIED = {
     "schedule": {"accumulate": 2, "warmup": 6},
     "augment": {"colour": 0.2},
     "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2]},
-    "optimizer": {"classifier_rate": 10},
+    "optimizer": {"classifier_rate": 10, "clip": 5.0},
 }
 
 
@@ -106,6 +106,15 @@ def test_parts_of_a_batch_add_up_to_it(blobs, tmp_path):
     changes["schedule"]["accumulate"] = 4
     parts = steps(begin(blob_recipe(blobs, changes), tmp_path / "parts"))
     assert [step.loss for step in parts] == pytest.approx([step.loss for step in whole], rel=1e-5)
+
+
+def test_a_long_gradient_is_shortened(blobs, tmp_path):
+    changes = {"schedule": {"rate": 0.5, "iterations": 1}, "optimizer": {"clip": 0.001, "weight_decay": 0}}
+    run = begin(blob_recipe(blobs, changes), tmp_path)
+    before = [parameter.detach().clone() for parameter in run.model.network.parameters()]
+    next(run.run())
+    moved = [(new - old).norm() for new, old in zip(run.model.network.parameters(), before, strict=True)]
+    assert float(torch.stack(moved).norm()) == pytest.approx(0.5 * 0.001, rel=1e-3)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_photos_named(blobs, tmp_path):
