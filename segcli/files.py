@@ -39,11 +39,13 @@ class Source:
         tree: The place of its outputs below an output folder, without a suffix; unique in its run, never absolute,
             never with a "..".
         page: Which of its pages, from 0 on; None where the first stands for the file.
+        beside: Another file that its outputs are made of, such as its saved probabilities.
     """
 
     path: Path
     tree: PurePosixPath
     page: int | None = None
+    beside: Path | None = None
 
     def output(self, folder: Path, suffix: str) -> Path:
         """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""

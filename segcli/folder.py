@@ -15,7 +15,7 @@ from segcli import memory
 from segcli.errors import InputError
 from segcli.files import Source, sha256
 from segcli.inference import Prediction, Segmenter
-from segcli.ledger import DONE, FAILED, Ledger, Record, writing
+from segcli.ledger import DONE, FAILED, Ledger, Record, state, writing
 from segcli.outputs import Outputs
 
 READERS, WRITERS = 2, 2
@@ -198,7 +198,8 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
 def _facts(source: Source) -> dict:
     """The input as it is before reading: a file that changes meanwhile does not pass for done."""
     status = source.path.stat()
-    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256(source.path)}
+    facts = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256(source.path)}
+    return {**facts, "beside": state(source.beside)}
 
 
 def _since(start: float) -> float:

@@ -29,6 +29,7 @@ class Record:
         status: "done" or "failed".
         settings: Fingerprint of everything that decides the outputs; another one means that they are stale.
         bytes, mtime_ns, sha256: The input as it was read.
+        beside: Likewise the state of the file beside it, where it has one.
         width, height: The photo's size in pixels after its EXIF orientation.
         outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size}.
         areas: Class name -> pixels, for the classes that were found.
@@ -45,6 +46,7 @@ class Record:
     bytes: int = 0
     mtime_ns: int = 0
     sha256: str = ""
+    beside: str = ""
     width: int = 0
     height: int = 0
     outputs: dict[str, dict] = field(default_factory=dict)
@@ -106,13 +108,15 @@ class Ledger:
     def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
         """Whether the outputs of a source stand as it and these settings would make them again.
 
-        Size and modification time decide; where they differ, or with `verify`, the content's hash does.
+        Size and modification time decide; where the input's differ, or with `verify`, its content's hash does.
         """
         record = self.records.get(source.tree.as_posix())
         if record is None or record.status != DONE or record.settings != settings or not self._stands(record):
             return False
         try:
             facts = source.path.stat()
+            if state(source.beside) != record.beside:
+                return False
             if not verify and (facts.st_size, facts.st_mtime_ns) == (record.bytes, record.mtime_ns):
                 return True
             return facts.st_size == record.bytes and sha256(source.path) == record.sha256
@@ -140,6 +144,14 @@ def _parse(line: bytes) -> Record | None:
         return Record(**{**data, "notes": tuple(data.get("notes", ()))})
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def state(beside: Path | None) -> str:
+    """What changes when the file beside an input does: its size and modification time; OSError where it is gone."""
+    if beside is None:
+        return ""
+    facts = beside.stat()
+    return f"{facts.st_size} bytes of {facts.st_mtime_ns} ns"
 
 
 def fingerprint(settings: dict) -> str:

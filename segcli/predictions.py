@@ -1,5 +1,7 @@
 """Predicted label maps on disk, in the form that each benchmark's server takes."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from segcli import masks
 from segcli.datasets import cityscapes_ids
 from segcli.errors import InputError
-from segcli.files import shown, write_whole
+from segcli.files import Source, shown, write_whole
 from segcli.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, VOID, LabelSet
 from segcli.samples import Dataset, Sample, count_ids, ids_of, map_ids
 
@@ -102,3 +104,20 @@ def find(folder: Path) -> dict[str, Path]:
     if len(plain) == len(paths):
         return plain
     return {path.relative_to(root).with_suffix("").as_posix().removesuffix(LABEL_IDS): path for path in paths}
+
+
+def match(sources: Sequence[Source], maps: Mapping[str, Path]) -> dict[Source, Path]:
+    """Photos with their maps: each takes the one of its name; where photos share it, that of the same sub-folder.
+
+    Args:
+        sources: The photos.
+        maps: Label maps by name, as `find` returns them.
+    """
+    alike = Counter(source.tree.name for source in sources)
+    matched = {}
+    for source in sources:
+        path = maps.get(source.tree.as_posix()) or maps.get(source.tree.name)
+        parts = source.tree.parts
+        if path is not None and (alike[parts[-1]] == 1 or path.with_suffix("").parts[-len(parts) :] == parts):
+            matched[source] = path
+    return matched

@@ -115,7 +115,7 @@ class TestProbabilities:
         run("--probs", "plain")
         assert "0 segmented, 3 done before" in run("--probs", "plain").stdout
         write_probabilities(work / "plain/probs/b.npz", guess(edge=33), LABELS)
-        assert "3 segmented" in run("--probs", "plain").stdout
+        assert "1 segmented, 2 done before" in run("--probs", "plain").stdout
         assert "3 segmented" in run("--probs", "plain", "--crf-set", "w1=3").stdout
 
     def test_at_a_smaller_size_and_at_the_photos_own(self, work):
@@ -161,8 +161,13 @@ class TestRoughLabels:
         run(*arguments)
         assert "3 done before" in run(*arguments).stdout
         Image.fromarray(np.zeros((40, 60), np.uint8)).save(work / "rough/a.png")
-        assert "3 segmented" in run(*arguments).stdout
+        assert "1 segmented, 2 done before" in run(*arguments).stdout
         assert not mask(work / "refined/masks/a.png").any()
+
+    def test_other_classes_are_not_done(self, work, rough):
+        run("--labels", "rough", "--names", "left,right")
+        assert "3 segmented" in run("--labels", "rough", "--names", "west,east").stdout
+        assert labels_of(work / "refined/masks/a.png").names == ("west", "east")
 
     def test_in_colours(self, work, rough):
         colours = np.array([[0, 64, 0], [64, 128, 0], [0, 0, 0]], np.uint8)

@@ -8,7 +8,7 @@ import pytest
 
 from segcli.errors import SegcliError
 from segcli.files import Source
-from segcli.ledger import Ledger, Record, fingerprint, open_folder, write_areas
+from segcli.ledger import Ledger, Record, fingerprint, open_folder, state, write_areas
 
 
 @pytest.fixture
@@ -109,6 +109,20 @@ def test_what_undoes_a_record(folder, source, record):
     assert not ledger.proves_done(source, "s1")
     ledger.append(replace(record, status="failed", outputs={}))
     assert not ledger.proves_done(source, "s1")
+
+
+def test_a_changed_file_beside_the_input_is_to_do(folder, source, record, tmp_path):
+    beside = tmp_path / "cat.npz"
+    beside.write_bytes(b"probable")
+    source = replace(source, beside=beside)
+    ledger = Ledger(folder)
+    ledger.append(replace(record, beside=state(beside)))
+    assert ledger.to_do([source], "s1") == []
+    beside.write_bytes(b"improbable")
+    assert ledger.to_do([source], "s1") == [source]
+    beside.unlink()
+    assert ledger.to_do([source], "s1") == [source]
+    assert ledger.to_do([replace(source, beside=None)], "s1") == [replace(source, beside=None)]
 
 
 def test_changed_content_is_to_do(folder, source, record):

@@ -1,5 +1,5 @@
 import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from PIL import Image
 
 from segcli import labels, predictions, samples
 from segcli.errors import InputError
+from segcli.files import Source
 from segcli.labels import VOID
 from segcli.predictions import Predictions
 from segcli.samples import Dataset, Sample
@@ -104,3 +105,10 @@ def test_maps_of_one_file_name_are_told_apart_by_their_folders(tmp_path):
     for folder in ("x", "y"):
         write_mask(tmp_path / folder / "0001.png", [[0]])
     assert set(predictions.find(tmp_path)) == {"x/0001", "y/0001"}
+
+
+def test_photos_take_the_maps_of_their_names(tmp_path):
+    one, left, right = (Source(tmp_path / f"{tree}.jpg", PurePosixPath(tree)) for tree in ("one", "x/two", "y/two"))
+    maps = {"one": tmp_path / "maps/one.png", "two": tmp_path / "maps/y/two.png", "three": tmp_path / "maps/three.png"}
+    assert predictions.match([one, left], maps) == {one: maps["one"], left: maps["two"]}
+    assert predictions.match([one, left, right], maps) == {one: maps["one"], right: maps["two"]}

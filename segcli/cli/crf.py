@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,6 @@ from segcli.errors import InputError, UsageError
 from segcli.files import Found, Source, shown
 from segcli.images import read_photo
 from segcli.labels import LabelSet
-from segcli.ledger import fingerprint
 
 if TYPE_CHECKING:
     from segcli.priors import Prior
@@ -78,8 +77,10 @@ def crf(
     kinds = options.choices(save, KINDS, "--save")
     found = find(inputs, None if tune else output)
     files = _saved(probs, found) if probs else _drawn(labels, found)
-    truths = _matching(found, predictions.find(truth)) if tune else {}
-    if tune and not files.keys() & truths.keys():
+    found = replace(found, files=tuple(replace(source, beside=files.get(source)) for source in found.files))
+    truths = predictions.match(found.files, predictions.find(truth)) if tune else {}
+    known = [source for source in found.files if source.beside is not None and source in truths]
+    if tune and not known:
         raise UsageError(f"{shown(truth)} has no true label maps (PNG) of these photos", "They are matched by name.")
     classes = _classes(files, labels, names)
     refinement = refine.refinement(params, crf_size, crf_backend)
@@ -89,16 +90,15 @@ def crf(
 
     chosen = devices.choose(device)
     display.say(f"device {devices.describe(chosen)}", "dim")
-    read, classes = _reader(files, classes, gt_prob, refinement.size)
+    read, classes = _reader(files.values(), classes, gt_prob, refinement.size)
     if tune:
-        known = [source for source in found.files if source in files and source in truths]
         display.say(f"tuning on {len(known)} of {len(found.files)} photos, those with {_what(probs)} and truth")
         samples = [(lambda source=source: read(source), truths[source]) for source in known]
         tuning.search(display, samples, classes, refinement, chosen, output)
         return
     origin = {"probs": str(probs)} if probs else {"labels": str(labels), "gt_prob": gt_prob}
     outputs = Outputs(output, classes, kinds, {"crf": json.dumps(refinement.to_dict())})
-    recipe = {"crf": refinement.to_dict(), "prior": {**origin, "files": _state(files)}}
+    recipe = {"crf": refinement.to_dict(), "prior": origin, "classes": classes.to_dict()}
     run = Run(display, outputs, recipe, inputs)
     todo = run.plan(found, verify=False)
     stages = folder.Stages(read, lambda priors: [prior.prediction.to(chosen) for prior in priors], refinement)
@@ -144,22 +144,10 @@ def _saved(folder: Path, found: Found) -> dict[Source, Path]:
 
 def _drawn(folder: Path, found: Found) -> dict[Source, Path]:
     """Each photo's rough label map, where it has one."""
-    paths = _matching(found, predictions.find(folder))
+    paths = predictions.match(found.files, predictions.find(folder))
     if not paths:
         raise UsageError(f"{shown(folder)} has no label maps (PNG) of these photos", "They are matched by name.")
     return paths
-
-
-def _matching(found: Found, maps: Mapping[str, Path]) -> dict[Source, Path]:
-    """Each photo's map: the one of its name; where photos share a name, the one in the same sub-folder."""
-    alike = Counter(source.tree.name for source in found.files)
-    result = {}
-    for source in found.files:
-        path = maps.get(source.tree.as_posix()) or maps.get(source.tree.name)
-        parts = source.tree.parts
-        if path is not None and (alike[parts[-1]] == 1 or path.with_suffix("").parts[-len(parts) :] == parts):
-            result[source] = path
-    return result
 
 
 def _classes(files: Mapping[Source, Path], labels: Path | None, names: str | None) -> LabelSet | None:
@@ -173,25 +161,19 @@ def _classes(files: Mapping[Source, Path], labels: Path | None, names: str | Non
 
 
 def _reader(
-    files: Mapping[Source, Path], classes: LabelSet | None, gt_prob: float, size: int
+    files: Iterable[Path], classes: LabelSet | None, gt_prob: float, size: int
 ) -> tuple[Callable[[Source], Prior], LabelSet]:
-    """What reads a photo with its probabilities, or with its label map where their classes are given."""
+    """What reads a photo with the file beside it: its probabilities, or its label map where the classes are given."""
     from segcli import priors
 
-    known = classes or priors.classes_of(files.values())
+    known = classes or priors.classes_of(files)
 
     def read(source: Source) -> Prior:
-        if source not in files:
+        if source.beside is None:
             raise InputError("there are no probabilities of this photo" if classes is None else "it has no label map")
         photo = read_photo(source.path)
         if classes is None:
-            return priors.from_saved(photo, files[source], known)
-        return priors.from_label_map(photo, files[source], known, gt_prob, size)
+            return priors.from_saved(photo, source.beside, known)
+        return priors.from_label_map(photo, source.beside, known, gt_prob, size)
 
     return read, known
-
-
-def _state(files: Mapping[Source, Path]) -> str:
-    """Changes when a file does: a photo whose label map was redrawn is not done."""
-    facts = {source.tree.as_posix(): path.stat() for source, path in files.items()}
-    return fingerprint({name: [facts.st_size, facts.st_mtime_ns] for name, facts in facts.items()})
