@@ -18,6 +18,7 @@ from segcli import losses, optimizer, schedule, scoring, trainee, training_state
 from segcli.crops import Crops, Positions
 from segcli.errors import SegcliError
 from segcli.evaluation import Scores
+from segcli.files import PARTIAL
 from segcli.inference import Segmenter
 from segcli.labels import VOID, LabelSet
 from segcli.losses import Criterion
@@ -302,7 +303,7 @@ class Training:
 def resume(
     recipe: Recipe, train: Dataset, val: Dataset, folder: Path, device: torch.device, team: Team | None = None
 ) -> Training:
-    """The run in a folder, as it was when it was saved last.
+    """The run in a folder, as it was when it was saved last; what it left half written is cleared away.
 
     Raises:
         WeightsError: There is nothing to resume, or it is damaged.
@@ -318,6 +319,9 @@ def resume(
     )
     run = Training(recipe, model, train, val, folder, device, team or Team())
     run.restore(state)
+    if run.team.leads:
+        for path in folder.glob(PARTIAL.format("*")):
+            path.unlink(missing_ok=True)
     return run
 
 

@@ -114,7 +114,7 @@ def test_a_long_gradient_is_shortened(blobs, tmp_path):
     before = [parameter.detach().clone() for parameter in run.model.network.parameters()]
     next(run.run())
     moved = [(new - old).norm() for new, old in zip(run.model.network.parameters(), before, strict=True)]
-    assert float(torch.stack(moved).norm()) == pytest.approx(0.5 * 0.001, rel=1e-3)
+    assert torch.stack(moved).norm().item() == pytest.approx(0.5 * 0.001, rel=1e-3)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_photos_named(blobs, tmp_path):
@@ -166,6 +166,12 @@ def test_other_photos_cannot_resume(blobs, stopped):
     train, val = splits.choose(settings.data)
     with pytest.raises(UsageError, match="photos to learn from are others"):
         training.resume(settings, train.without(["1"]), val, stopped, CPU)
+
+
+def test_resuming_clears_away_what_a_kill_left_half_written(blobs, stopped):
+    (stopped / ".segcli-0123.part").write_bytes(b"half")
+    resumed(blob_recipe(blobs), stopped)
+    assert not list(stopped.glob("*.part"))
 
 
 def test_how_often_it_saves_may_change(blobs, stopped):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from segcli.samples import Dataset
     from segcli.team import Team
     from segcli.training import Step, Training, Validation
+    from segcli.training_log import TensorBoard
     from segcli.weights import LoadedModel
 
 EXAMPLES = """\
@@ -163,14 +164,28 @@ class _Follower:
 
     def follow(self) -> None:
         """To the end of the run."""
-        from segcli.training import Step
         from segcli.training_log import TensorBoard
 
-        recipe, leads = self.run.recipe, self.run.team.leads
-        left = recipe.schedule.iterations - self.run.iteration
+        leads = self.run.team.leads
         if self.run.iteration:
             self.display.say(f"going on after iteration {self.run.iteration}")
         board = TensorBoard(self.folder) if leads else None
+        try:
+            self._watch(board)
+        except KeyboardInterrupt:
+            self.display.say("interrupted: --resume goes on from the last checkpoint")
+            raise
+        finally:
+            if board:
+                board.close()
+        if leads:
+            self._finish()
+
+    def _watch(self, board: TensorBoard | None) -> None:
+        """Take in every event."""
+        from segcli.training import Step
+
+        left = self.run.recipe.schedule.iterations - self.run.iteration
         with self.display.counting(left, "training", "iterations") as counter:
             for event in self.run.run():
                 if board:
@@ -181,10 +196,6 @@ class _Follower:
                 counter.describe(f"loss {event.loss:.3f}, rate {event.rate:.2g}, best mIOU {percent(self.run.best)}")
                 counter.advance()
                 self._stepped(event, counter)
-        if board:
-            board.close()
-        if leads:
-            self._finish()
 
     def _stepped(self, step: Step, counter) -> None:
         self.seconds.append(step.seconds)
