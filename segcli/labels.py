@@ -80,7 +80,11 @@ class LabelSet:
     @classmethod
     def from_dict(cls, data: dict) -> "LabelSet":
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on data that is not a label set."""
-        palette = tuple((int(r), int(g), int(b)) for r, g, b in data["palette"])
+        palette = tuple((r, g, b) for r, g, b in data["palette"])
+        if odd := [c for colour in palette for c in colour if not _is_byte(c)]:
+            raise ValueError(f"palette has {odd[0]!r}, not a number in 0..255")
+        if data["ignore"] is not None and not _is_byte(data["ignore"]):
+            raise ValueError(f"ignore is {data['ignore']!r}, not an id in 0..255")
         return cls(str(data["name"]), tuple(map(str, data["names"])), palette, data["ignore"])
 
 

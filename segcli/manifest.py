@@ -17,6 +17,8 @@ Resize = Literal["long", "short", "warp", "none"]
 Pad = Literal["square", "stride", "none"]
 Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm"]
 Role = Literal["segmentation", "backbone"]
+LARGEST = 16384
+"""Pixels a side, of a preprocessing's size: a damaged file asks for no endless photo."""
 KINDS = {
     **dict.fromkeys(("output_stride", "size"), int),
     **dict.fromkeys(("reported_miou", "measured_miou"), (int, float)),
@@ -67,11 +69,20 @@ class Preprocessing:
         for name, choices in (("resize", Resize), ("pad", Pad), ("channels", Literal["RGB", "BGR"])):
             if data[name] not in get_args(choices):
                 raise ValueError(f"preprocessing.{name} is {data[name]!r}, not one of {get_args(choices)}")
-        (r, g, b), (dr, dg, db) = (map(float, data[name]) for name in ("mean", "std"))
-        if min(dr, dg, db) <= 0 or type(data["size"]) is not int or (data["size"] <= 0) != (data["resize"] == "none"):
-            raise ValueError("preprocessing has a size or a std that is not positive")
+        size, resized = data["size"], data["resize"] != "none"
+        if type(size) is not int or not (0 < size <= LARGEST if resized else size == 0):
+            raise ValueError(f"preprocessing.size is {size!r}, not in 1..{LARGEST} (0 with resize none)")
+        (r, g, b), (dr, dg, db) = (map(_grey, data[name]) for name in ("mean", "std"))
+        if min(dr, dg, db) <= 0:
+            raise ValueError("preprocessing.std is not positive")
         rest = {name: data[name] for name in ("resize", "size", "pad", "channels")}
-        return cls(mean=(r, g, b), std=(dr, dg, db), pad_value=float(data["pad_value"]), **rest)
+        return cls(mean=(r, g, b), std=(dr, dg, db), pad_value=_grey(data["pad_value"]), **rest)
+
+
+def _grey(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 255:  # NaN is not either
+        raise ValueError(f"preprocessing has {value!r}, not a number in 0..255")
+    return float(value)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def labels_of(path: Path) -> LabelSet | None:
         text = image.info.get("segcli:labels")
     try:
         return LabelSet.from_dict(json.loads(text)) if text else None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -4,6 +4,7 @@ What two sources of "the same" model do differently (where a block's stride sits
 concatenation) is a field here, so that no code asks for a model's name.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -19,6 +20,18 @@ Tap = Literal["conv2", "conv3"]
 
 LARGEST = 4096
 """Of all numbers in a spec, fc6's channels: a damaged file asks for no endless network."""
+RANGES = {
+    "bn_eps": (1e-12, 1.0),
+    "dropout": (0.0, 1.0),
+    "extra_stages": (0, 8),
+    "output_stride": (8, 256),
+    "output_strides": (8, 256),
+    "pool_kernel": (2, 3),
+    "scales": (0.125, 8.0),
+    "width": (0.125, 8.0),
+    **dict.fromkeys(("convs", "divisor", "kernel", "low_level_channels", "multi_grid", "rates"), (1, LARGEST)),
+}
+"""The least and the largest number in a field; other fields' are 0 and LARGEST."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +167,12 @@ class ModelSpec:
         """The inverse of `to_dict`, also after a way through JSON.
 
         Raises:
-            WeightsError: A key is unknown or missing, or a value is of the wrong type.
+            WeightsError: A key is unknown or missing, or a value is of the wrong type or out of its range.
         """
-        return _decode(cls, data, "model")
+        spec = _decode(cls, data, "model")
+        if spec.output_stride not in spec.output_strides:
+            raise _misfit(spec.output_stride, "model.output_stride")
+        return spec
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:
@@ -209,4 +225,18 @@ def _decode_fields(kind: Any, value: Any, where: str) -> Any:
             f"the checkpoint's model description {problem} {where}.{odd[0]}",
             "It was written by another version of segcli, or damaged.",
         )
-    return kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+    decoded = {name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()}
+    for name in RANGES.keys() & decoded:
+        low, high = RANGES[name]
+        if not all(low <= number <= high for number in _numbers(decoded[name])):
+            raise _misfit(value[name], f"{where}.{name}")
+    return kind(**decoded)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """A number, or all in a nested tuple."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)
+    else:
+        yield value

@@ -130,6 +130,11 @@ def test_a_link_to_a_file_is_a_file_of_its_own(photos):
     assert trees(photos / "link.jpg", photos / "x.jpg") == ["link", "x"]
 
 
+def test_sha256_of_a_file_is_the_published_one(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea")  # FIPS 180-2, B.1
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_refused_before_it_is_read(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")

@@ -56,6 +56,25 @@ def test_a_label_set_survives_plain_json_values(found):
     assert labels.LabelSet.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"palette": [[300, 0, 0]]}, "palette has 300"),
+        ({"palette": [[0, 0, -1]]}, "palette has -1"),
+        ({"palette": [[0, float("inf"), 0]]}, "palette has inf"),
+        ({"palette": [[0, 0]]}, "not enough values"),
+        ({"ignore": "zz"}, "ignore is 'zz'"),
+        ({"ignore": 256}, "ignore is 256"),
+        ({"names": []}, "0 names, 1 colours"),
+    ],
+)
+def test_foreign_values_that_are_no_label_set_are_refused(change, message):
+    sound = {"name": "mine", "names": ["leaf"], "palette": [[0, 0, 0]], "ignore": None}
+    assert len(labels.LabelSet.from_dict(sound)) == 1
+    with pytest.raises(ValueError, match=message):
+        labels.LabelSet.from_dict(sound | change)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match="Did you mean cityscapes"):
         labels.get("cityscape")

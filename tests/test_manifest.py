@@ -146,7 +146,7 @@ def test_what_a_source_does_differently_changes_only_that():
         (("url =", 'hub = { repo = "a/b" }\nurl ='), "exactly one of hub and url", ""),
         (('url = "https://example.org/weights.pth"', 'hub = { repo = "a/b" }'), "hub needs repo, revision and", ""),
         (('pad = "square"', 'pad = "round"'), "preprocessing.pad is 'round'", ""),
-        (("size = 513", "size = 0"), "not positive", ""),
+        (("size = 513", "size = 0"), "size is 0, not in", ""),
         (("channels", "channel"), "preprocessing has", ""),
         (("[[weights]]", "[[weights]"), "not TOML", ""),
     ],
@@ -174,6 +174,23 @@ def test_an_empty_or_a_minimal_manifest_is_fine():
 def test_preprocessing_survives_json():
     for entry in manifest.entries():
         assert Preprocessing.from_dict(entry.preprocessing.to_dict()) == entry.preprocessing
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"std": [float("nan")] * 3}, "has nan, not a number in 0..255"),
+        ({"std": [1.0, 0.0, 1.0]}, "std is not positive"),
+        ({"mean": [10**400, 0, 0]}, "not a number in 0..255"),
+        ({"pad_value": "grey"}, "has 'grey', not a number"),
+        ({"size": 10**7}, "size is 10000000, not in 1..16384"),
+        ({"size": -1, "resize": "none"}, "size is -1"),
+        ({"size": 0}, "size is 0"),
+    ],
+)
+def test_foreign_values_that_are_no_preprocessing_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Preprocessing.from_dict(Preprocessing().to_dict() | change)
 
 
 def test_the_manifest_is_found_beside_an_installed_package_too(tmp_path):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from segcli import labels
 from segcli.errors import InputError
 from segcli.labels import VOC, LabelSet
-from segcli.masks import read_label_map, write_label_map
+from segcli.masks import labels_of, read_label_map, write_label_map
 
 VOC_MASKS = Path("voc-mini/VOCdevkit/VOC2012/SegmentationClass")
 
@@ -199,3 +199,11 @@ class TestRead:
             saved(VOC.colours()[ids], tmp_path / "colours.png")
             assert np.array_equal(read_label_map(tmp_path / "ids.png"), ids)
             assert np.array_equal(read_label_map(tmp_path / "colours.png", VOC), ids)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{}", "null", '{"name": 1, "names": ["a"], "palette": [[300, 0, 0]]}'])
+def test_a_text_chunk_that_is_no_label_set_is_none(text, tmp_path):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("segcli:labels", text)
+    Image.new("P", (2, 2)).save(tmp_path / "x.png", pnginfo=chunks)
+    assert labels_of(tmp_path / "x.png") is None

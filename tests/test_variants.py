@@ -55,6 +55,12 @@ def test_a_spec_survives_json_and_can_be_built_as_it_says(spec):
         (lambda d: d.update(decoder=3), "3 at model.decoder"),
         (lambda d: d.update(backbone=None), "None at model.backbone"),
         (lambda d: d.update(head=[]), r"\[\] at model.head"),
+        (lambda d: d.update(output_stride=0, output_strides=[0, 8]), r"\[0, 8\] at model.output_strides"),
+        (lambda d: d.update(output_stride=64), "64 at model.output_stride"),
+        (lambda d: d.update(output_strides=[]), "16 at model.output_stride"),
+        (lambda d: d.update(scales=[0]), r"\[0\] at model.scales"),
+        (lambda d: d["head"].update(dropout=2.0), "2.0 at model.head.dropout"),
+        (lambda d: d["decoder"].update(convs=[[0, 256]]), r"\[\[0, 256\]\] at model.decoder.convs"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused_with_its_place(change, message):
