@@ -50,7 +50,7 @@ class Entry:
             "width": width,
             "height": height,
             "areas": dict(self.areas),
-            "uncertainty": round(self.uncertainty, 5),
+            "uncertainty": self.uncertainty,
             "photo": _address(photo, "JPEG", quality=82),
             "classes": _address(_tint(small, labels), "PNG"),
         }

@@ -62,33 +62,28 @@ class Ledger:
 
     Lines are only ever appended; the last one for a name counts. A line that was torn by a crash is
     passed over when reading, and completed by a newline before the next is written.
+
+    Args:
+        folder: The output folder.
+        rank: Which of several processes this is: each appends to a file of its own, which `merge` brings in later.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, rank: int | None = None):
         self.folder = folder
-        self.path = self.file(folder)
+        self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
         self.records: dict[str, Record] = {}
-        if self.path.exists():
-            self._read()
+        if (shared := folder / "manifest.jsonl").exists():
+            self._read(shared)
 
-    @staticmethod
-    def file(folder: Path) -> Path:
-        """Where the ledger of an output folder is kept."""
-        return folder / "manifest.jsonl"
-
-    def _read(self) -> None:
-        for line in self.path.read_bytes().splitlines():
+    def _read(self, path: Path) -> None:
+        for line in path.read_bytes().splitlines():
             record = _parse(line)
             if record is not None:
                 self.records[record.name] = record
 
     def append(self, record: Record) -> None:
         """Write a line through to the operating system at once, so that a killed run loses none."""
-        line = json.dumps(asdict(record)).encode()
-        with self.path.open("ab+") as file:
-            if file.tell() and not _ends_whole(file):
-                line = b"\n" + line
-            file.write(line + b"\n")
+        _append(self.path, json.dumps(asdict(record)).encode() + b"\n")
         self.records[record.name] = record
 
     def to_do(self, sources: Iterable[Source], settings: str, verify: bool = False) -> list[Source]:
@@ -131,6 +126,21 @@ class Ledger:
             except (OSError, KeyError, TypeError):
                 return False
         return True
+
+
+def _append(path: Path, lines: bytes) -> None:
+    with path.open("ab+") as file:
+        if file.tell() and not _ends_whole(file):
+            lines = b"\n" + lines
+        file.write(lines)
+
+
+def merge(folder: Path) -> None:
+    """Bring the lines of every process's own file into manifest.jsonl; a crash on the way costs none."""
+    for part in sorted(folder.glob("manifest.*.jsonl")):
+        whole = [line + b"\n" for line in part.read_bytes().splitlines() if _parse(line)]
+        _append(folder / "manifest.jsonl", b"".join(whole))
+        part.unlink()
 
 
 def _ends_whole(file: io.BufferedRandom) -> bool:
@@ -200,14 +210,15 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def open_folder(folder: Path) -> None:
-    """Make an output folder ready: there, writable, and without what killed runs left half written.
+    """Make an output folder ready: there, writable, merged, and without what killed runs left half written.
 
     Raises:
         SegcliError: It cannot be made or written to.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        Ledger.file(folder).open("ab").close()
+        (folder / "manifest.jsonl").open("ab").close()
+        merge(folder)
         for path in folder.rglob(PARTIAL.format("*")):
             if time.time() - path.stat().st_mtime > ABANDONED:
                 path.unlink(missing_ok=True)

@@ -10,10 +10,10 @@ SIZE = 64
 
 
 def uncertainty(prediction: Prediction) -> float:
-    """The mean entropy of a photo's pixels, as a share of the most that its number of classes allows: 0..1.
+    """The mean entropy of a photo's pixels, as a share of the most that its classes allow: 0..1, with six decimals.
 
     Only the part of the scores that shows the photo counts, the padding does not.
     """
     probabilities = prediction.probabilities(fit(prediction.place.photo, SIZE))
     entropy = -(probabilities * probabilities.clamp(min=1e-12).log()).sum(0).mean()
-    return float(entropy) / math.log(max(len(probabilities), 2))
+    return round(float(entropy) / math.log(max(len(probabilities), 2)), 6)  # the rest depends on the threads

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,18 +99,19 @@ def _records(output: Path) -> list[dict]:
     return sorted(records, key=lambda record: record["name"])
 
 
-def run(trial: Trial, folder: Path, kills: int, seed: int = 0) -> tuple[int, int]:
-    """Kill so many runs; returns the kills and the output folders that they were spread over."""
+def run(trial: Trial, folder: Path, kills: int, seed: int = 0) -> Iterator[tuple[int, int]]:
+    """Kill so many runs; yields the kills and the output folders so far, after each folder that is the same."""
     trial.leave_alone(folder / "alone")
     moment, done, outputs = random.Random(seed), 0, 0
     while done < kills:
         output = folder / f"killed{outputs}"
         while done < kills and trial.kill(output, moment):
             done += 1
-        assert trial.start(output).wait() == 0
+        if done == kills:
+            assert trial.start(output).wait() == 0
         compare(folder / "alone", output)
         outputs += 1
-    return done, outputs
+        yield done, outputs
 
 
 def main() -> None:
@@ -123,8 +125,9 @@ def main() -> None:
         folder = Path(name)
         make_photos(folder / "photos", arguments.photos)
         trial = Trial(folder / "photos", arguments.weights)
-        kills, outputs = run(trial, folder, arguments.kills, arguments.seed)
-    sys.stdout.write(f"{kills} kills, {outputs} output folders, each the same as one left alone\n")
+        for kills, outputs in run(trial, folder, arguments.kills, arguments.seed):
+            sys.stdout.write(f"{kills} kills, {outputs} output folders, each the same as one left alone\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,15 +4,19 @@ import errno
 import json
 import os
 import random
+import subprocess
+import sys
 import time
 import tomllib
 
 import kill_predict
 import pytest
+import torch
 from PIL import Image
 from small_runs import records, smooth, tree
 
 from segcli import outputs
+from segcli.ledger import Ledger
 
 
 def failing(monkeypatch, code, after):
@@ -47,8 +51,6 @@ def test_an_output_that_cannot_be_written_ends_the_run_and_keeps_what_is_done(
 
 
 def test_a_manifest_that_cannot_be_written_costs_that_record_only(segcli, photos, tmp_path, monkeypatch):
-    from segcli.ledger import Ledger
-
     append = Ledger.append
 
     def append_or_fail(ledger, record):
@@ -180,3 +182,49 @@ def test_two_photos_of_a_run_may_differ_in_everything(segcli, tmp_path):
     Image.new("L", (1, 1)).save(tmp_path / "dot.png")
     assert "2 segmented" in segcli("tall.png", "dot.png", "-o", "out").stdout
     assert {"masks/tall.png", "masks/dot.png"} <= tree(tmp_path / "out")
+
+
+def test_processes_share_the_photos_and_their_manifests_become_one(segcli, photos, checkpoint, tmp_path):
+    arguments = ["predict", str(photos), "-w", str(checkpoint), "-o", "shared", "--json", "--save", "mask,polygons"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "segcli"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launcher, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["segmented"] == 5
+    torch.set_num_threads(1)  # sums depend on it in their last digits
+    segcli(photos, "-o", "alone", "--save", "mask,polygons")
+    alone, shared = (
+        {name: {**record, "seconds": 0} for name, record in records(tmp_path / folder).items()}
+        for folder in ("alone", "shared")
+    )
+    assert alone == shared
+    assert tree(tmp_path / "alone") == tree(tmp_path / "shared")
+    for path in tree(tmp_path / "alone/masks"):
+        assert (tmp_path / "alone/masks" / path).read_bytes() == (tmp_path / "shared/masks" / path).read_bytes()
+
+
+def test_what_a_killed_team_left_is_not_done_again(segcli, photos, tmp_path):
+    segcli(photos, "-o", "out")
+    lines = (tmp_path / "out/manifest.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "out/manifest.jsonl").write_text(lines[0][:-5])  # torn
+    (tmp_path / "out/manifest.0.jsonl").write_text("".join(lines[1:3]))
+    (tmp_path / "out/manifest.1.jsonl").write_text("".join(lines[3:]) + lines[0][:30])
+    assert "1 segmented, 4 done before" in segcli(photos, "-o", "out").stdout
+    assert len(Ledger(tmp_path / "out").records) == 5
+    assert not list((tmp_path / "out").glob("manifest.*.jsonl"))
+
+
+@pytest.mark.shared
+def test_every_odd_file_has_its_line(segcli, shared_data, tmp_path):
+    """Named one by one, so that none is passed over: no crash, no hang, and the good ones are done."""
+    files = sorted(path for path in (shared_data / "bad").iterdir() if path.is_file())
+    result = segcli("-", "-o", "out", "--save", "mask", input="".join(f"{path}\n" for path in files))
+    assert result.exit_code == 3
+    found = records(tmp_path / "out")
+    assert {record["input"] for record in found.values()} == {str(path) for path in files}
+    for record in found.values():
+        if record["status"] == "done":
+            assert (tmp_path / "out" / record["outputs"]["mask"]["path"]).exists()
+        else:
+            assert record["error"]

@@ -85,7 +85,7 @@ def crf(
     classes = _classes(files, labels, names)
     refinement = refine.refinement(params, crf_size, crf_backend)
 
-    from segcli import devices, folder
+    from segcli import devices, folder, team
     from segcli.outputs import Outputs
 
     chosen = devices.choose(device)
@@ -99,11 +99,11 @@ def crf(
     origin = {"probs": str(probs)} if probs else {"labels": str(labels), "gt_prob": gt_prob}
     outputs = Outputs(output, classes, kinds, {"crf": json.dumps(refinement.to_dict())})
     recipe = {"crf": refinement.to_dict(), "prior": origin, "classes": classes.to_dict()}
-    run = Run(display, outputs, recipe, inputs)
+    run = Run(team.Team(), display, outputs, recipe, inputs)
     todo = run.plan(found, verify=False)
     stages = folder.Stages(read, lambda priors: [prior.prediction.to(chosen) for prior in priors], refinement)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings), len(todo), "refining")
-    raise typer.Exit(run.finish(found, todo))
+    raise typer.Exit(run.finish(found))
 
 
 def _check(

@@ -27,7 +27,8 @@ EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli predict photos/\n
 segcli predict photos/ holiday.jpg 'more/**/*.png' -o out --model v3plus-xception\n
-ls *.jpg | segcli predict - --json > result.json
+ls *.jpg | segcli predict - --json > result.json\n
+torchrun --nproc-per-node 4 -m segcli predict huge/
 """
 
 
@@ -97,8 +98,8 @@ def predict(
 
     Writes OUTPUT/masks (palette PNG), OUTPUT/overlays (JPEG), areas.csv, manifest.jsonl and run.toml. A second run
     does only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why.
+    Under torchrun the photos are shared out.
     """
-    display = Display(as_json, quiet)
     kinds = options.choices(save, KINDS, "--save")
     working_size, bounds = options.working_size(size), options.value_range(value_range)
     crf_params = refine.params(crf_set, crf_config)
@@ -109,36 +110,45 @@ def predict(
     source = models.reference(model, weights)
     if isinstance(source, str):
         _class_ids(classes, labels.get(manifest.resolve(source).labels), kinds)
-    segmenter = models.segmenter(
-        source,
-        display,
-        device=device,
-        output_stride=output_stride,
-        size=working_size,
-        scales=options.scale_list(None, multi_scale),
-        flip=flip,
-        tile=tile,
-    )
 
-    from segcli import folder, memory
+    from segcli import folder, memory, team
     from segcli.outputs import Outputs
 
     def read(photo: Source) -> Photo:
         return read_photo(photo.path, bounds, max_pixels, photo.page)
 
-    label_set = segmenter.model.labels
-    kept = _class_ids(classes, label_set, kinds)
-    outputs = Outputs(output, label_set, kinds, models.provenance(segmenter), overlay_size, kept, cutout_colour)
-    refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
-    recipe = {**models.recipe(segmenter), "crf": refinement and refinement.to_dict(), "input": {"range": value_range}}
-    run = Run(display, outputs, recipe, inputs, replay.stated(ctx))
-    stages = folder.Stages(read, folder.network(segmenter), refinement, memory.on_cpu(segmenter))
-    if dry_run:
-        report(display, run.to_do(found, verify), found, segmenter, stages, outputs, max_pixels)
-        return
-    todo = run.plan(found, verify)
-    run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
-    raise typer.Exit(run.finish(found, todo))
+    with team.join() as members:
+        display = Display(as_json and members.leads, quiet or not members.leads)
+        segmenter = models.segmenter(
+            source,
+            display,
+            device=device,
+            output_stride=output_stride,
+            size=working_size,
+            scales=options.scale_list(None, multi_scale),
+            flip=flip,
+            tile=tile,
+        )
+
+        label_set = segmenter.model.labels
+        kept = _class_ids(classes, label_set, kinds)
+        outputs = Outputs(output, label_set, kinds, models.provenance(segmenter), overlay_size, kept, cutout_colour)
+        refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
+        recipe = {
+            **models.recipe(segmenter),
+            "crf": refinement and refinement.to_dict(),
+            "input": {"range": value_range},
+        }
+        run = Run(members, display, outputs, recipe, inputs, replay.stated(ctx))
+        stages = folder.Stages(read, folder.network(segmenter), refinement, memory.on_cpu(segmenter))
+        if dry_run and not members.leads:
+            return
+        if dry_run:
+            report(display, run.to_do(found, verify), found, segmenter, stages, outputs, max_pixels)
+            return
+        todo = run.plan(found, verify)
+        run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
+        raise typer.Exit(run.finish(found))
 
 
 def _class_ids(names: str | None, label_set: LabelSet, kinds: frozenset[str]) -> frozenset[int] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,11 @@ from segcli.errors import DONE as EXIT_DONE
 from segcli.errors import FAILED as EXIT_FAILED
 from segcli.errors import SOME_INPUTS_FAILED, InputError, UsageError
 from segcli.files import Found, Source, write_whole
-from segcli.ledger import DONE, Ledger, Record, fingerprint, open_folder, write_areas, write_review, writing
+from segcli.ledger import DONE, Ledger, Record, fingerprint, merge, open_folder, write_areas, write_review, writing
 
 if TYPE_CHECKING:
     from segcli.outputs import Outputs
+    from segcli.team import Team
 
 
 def find(inputs: list[str], output: Path | None) -> Found:
@@ -36,9 +37,10 @@ def find(inputs: list[str], output: Path | None) -> Found:
 
 
 class Run:
-    """One command's work on an output folder.
+    """One command's work on an output folder, alone or as one of several processes under torchrun.
 
     Args:
+        members: Who shares the work.
         display: How to speak.
         outputs: What is written for each photo, and where.
         recipe: Everything that decides the outputs, as TOML-plain values.
@@ -47,8 +49,15 @@ class Run:
     """
 
     def __init__(
-        self, display: Display, outputs: Outputs, recipe: dict, inputs: list[str], options: dict | None = None
+        self,
+        members: Team,
+        display: Display,
+        outputs: Outputs,
+        recipe: dict,
+        inputs: list[str],
+        options: dict | None = None,
     ):
+        self.members = members
         self.display = display
         self.folder: Path = outputs.folder
         self.outputs = outputs
@@ -62,8 +71,12 @@ class Run:
         self.inputs = inputs
         self.options = options or {}
         self.settings = fingerprint(self.recipe)
+        self.todo: list[Source] = []
+        self._open()
+
+    def _open(self) -> None:
         with writing(self.folder):
-            self.ledger = Ledger(self.folder)
+            self.ledger = Ledger(self.folder, self.members.rank if self.members.size > 1 else None)
 
     def to_do(self, found: Found, verify: bool) -> list[Source]:
         """The photos that the ledger does not prove done; writes nothing.
@@ -80,15 +93,22 @@ class Run:
                 )
         return self.ledger.to_do(found.files, self.settings, verify)
 
-    def plan(self, found: Found, verify: bool) -> list[Source]:
-        """`to_do` in earnest: makes the output folder and writes run.toml."""
-        todo = self.to_do(found, verify)
-        open_folder(self.folder)
+    def plan(self, found: Found, verify: bool) -> Sequence[Source]:
+        """`to_do` in earnest: makes the output folder, writes run.toml, and returns this process's share."""
+        if self.members.leads:
+            open_folder(self.folder)
+            self._write_recipe()
+        self.members.gather(None)  # nobody reads what is still being made
+        self._open()
+        # What one process already writes may look done to another, so that one of them decides for all.
+        self.todo = self.members.gather(self.to_do(found, verify) if self.members.leads else None)[0]
+        return self.members.share(self.todo)
+
+    def _write_recipe(self) -> None:
         started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0), "inputs": self.inputs}
         text = tomli_w.dumps({**started, **self.recipe, "options": self.options})
         with writing(self.folder), write_whole(self.folder / "run.toml") as file:
             file.write(text.encode("utf-8", "backslashreplace"))
-        return todo
 
     def follow(self, records: Iterable[Record], total: int, verb: str = "segmenting") -> None:
         """Draw progress while the records come in."""
@@ -104,15 +124,20 @@ class Run:
             self.display.say("interrupted: what is done is kept, and the same command goes on from there")
             raise
 
-    def finish(self, found: Found, todo: list[Source]) -> int:
-        """Write what sums up the folder, say what was done, and give the exit code."""
+    def finish(self, found: Found) -> int:
+        """When all are through: write what sums up the folder, say what was done, and give the exit code."""
+        self.members.gather(None)
+        if not self.members.leads:
+            return EXIT_DONE
         with writing(self.folder):
+            merge(self.folder)
+            self._open()
             self._sum_up()
         records = [self.ledger.records[source.tree.as_posix()] for source in found.files]
         failed = sum(record.status != DONE for record in records)
         counts = {
-            "segmented": len(todo) - failed,
-            "skipped": len(records) - len(todo),
+            "segmented": len(self.todo) - failed,
+            "skipped": len(records) - len(self.todo),
             "failed": failed,
             "ignored": found.ignored,
         }
@@ -129,9 +154,9 @@ class Run:
         write_areas(self.folder / "areas.csv", done)
         write_review(self.folder / "review.csv", done)
         for kind in self.outputs.kinds & MERGERS.keys():
-            name, merge = MERGERS[kind]
+            name, merge_parts = MERGERS[kind]
             parts = (self.folder / record.outputs[kind]["path"] for record in done if kind in record.outputs)
-            merge(self.folder / name, (part for part in parts if part.is_file()), self.outputs.labels)
+            merge_parts(self.folder / name, (part for part in parts if part.is_file()), self.outputs.labels)
 
 
 def _sentence(counts: dict[str, int], folder: Path) -> str:
