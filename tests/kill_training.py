@@ -66,5 +66,5 @@ def check_whole(folder: Path) -> int:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
-        began = kill_again_and_again(Path(home), kills=20, iterations=200, patience=2.5)
+        began = kill_again_and_again(Path(home), kills=20, iterations=300, patience=2.5)
     sys.stdout.write(f"killed {len(began)} times, at iterations {began}; the end has the same bits\n")

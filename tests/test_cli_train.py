@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import tomli_w
@@ -17,6 +18,8 @@ from typer.testing import CliRunner
 
 from segcli import recipe
 from segcli.cli.app import app
+from segcli.cli.display import Display
+from segcli.cli.train import _Follower
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,14 @@ def test_the_checkpoint_predicts(trained, home, tmp_path):
     ]
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert (result.exit_code, json.loads(result.stdout)["segmented"]) == (0, 8)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.1, "about 0:33:20"), (9.0, "lower schedule.iterations")])
+def test_many_hours_come_with_what_to_lower(home, seconds, said):
+    run = SimpleNamespace(recipe=blob_recipe(home, {"schedule": {"iterations": 20_020}}), iteration=20)
+    text, _ = _Follower(run, Display(), home, seconds=[seconds] * 20)._estimate()
+    assert said in text
+    assert ("lower" in text) == (seconds > 1)
 
 
 def test_json_is_one_object(home, tmp_path):

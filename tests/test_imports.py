@@ -77,6 +77,7 @@ def test_torch_is_imported_below_the_line_only(path):
         (["predict", "nowhere.jpg"], 2),
         (["predict", "--model", "v3plus-xceptoin", "{root}"], 2),
         (["predict", "--size", "big", "{root}"], 2),
+        (["train", "--config", "nowhere.toml"], 2),
         (["no-such-command"], 2),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
