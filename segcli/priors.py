@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,8 @@ import torch
 from segcli import masks
 from segcli.crf import unary_from_labels
 from segcli.errors import InputError
-from segcli.files import shown, write_whole
-from segcli.images import Photo, opened
+from segcli.files import Source, shown, write_whole
+from segcli.images import Photo, opened, read_photo
 from segcli.inference import Prediction, from_probabilities
 from segcli.labels import VOID, LabelSet
 from segcli.preprocess import fit
@@ -88,6 +88,36 @@ def classes_of(files: Iterable[Path]) -> LabelSet:
         except InputError as error:
             reason = reason or error
     raise reason or InputError("there are no files of probabilities", _MAKE_THEM)
+
+
+def reader(
+    files: Iterable[Path], labels: LabelSet | None, gt_prob: float, size: int
+) -> tuple[Callable[[Source], Prior], LabelSet]:
+    """What reads a photo with the file beside it: its label map where `labels` are given, else its probabilities.
+
+    Args:
+        files: All those files; of probabilities the first that can be read says which classes they have.
+        labels: The label maps' classes.
+        gt_prob: As for `from_label_map`.
+        size: Likewise.
+
+    Returns:
+        A function that raises InputError where a photo has no such file or it cannot be used, and the classes.
+
+    Raises:
+        InputError: No file of probabilities can be read.
+    """
+    known = classes_of(files) if labels is None else labels
+
+    def read(source: Source) -> Prior:
+        if source.beside is None:
+            raise InputError("there are no probabilities of this photo" if labels is None else "it has no label map")
+        photo = read_photo(source.path)
+        if labels is None:
+            return from_saved(photo, source.beside, known)
+        return from_label_map(photo, source.beside, known, gt_prob, size)
+
+    return read, known
 
 
 def from_saved(photo: Photo, path: Path, labels: LabelSet) -> Prior:

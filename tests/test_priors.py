@@ -3,6 +3,8 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 from segcli import priors
 from segcli.errors import InputError
+from segcli.files import Source
 from segcli.images import Photo
 from segcli.labels import VOC, LabelSet, from_names
 from segcli.priors import BY_COLOUR, classes_of, from_label_map, from_saved, read_probabilities, write_probabilities
@@ -199,3 +202,18 @@ class TestRoughLabelMaps:
         assert prior.prediction.probabilities().shape == (3, 90, 120)
         small = prior.prediction.probabilities((30, 40)).argmax(0).numpy()
         assert np.array_equal(small, np.repeat([[0, 2]], 20, 1).repeat(30, 0))
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "label map"])
+def test_a_reader_takes_the_file_beside_a_photo(tmp_path, kind):
+    Image.fromarray(photo().rgb).save(tmp_path / "cat.png")
+    saved(tmp_path / "cat.npz")
+    Image.new("L", (6, 4), 2).save(tmp_path / "rough.png")
+    beside, labels = (tmp_path / "cat.npz", None) if kind == "probabilities" else (tmp_path / "rough.png", PETS)
+    read, known = priors.reader([beside], labels, 0.7, 0)
+    source = Source(tmp_path / "cat.png", PurePosixPath("cat"), beside=beside)
+    assert known == PETS
+    expected = from_saved(photo(), beside, PETS) if labels is None else from_label_map(photo(), beside, PETS, 0.7, 0)
+    np.testing.assert_array_equal(read(source).prediction.labels(), expected.prediction.labels())
+    with pytest.raises(InputError, match=kind):
+        read(replace(source, beside=None))

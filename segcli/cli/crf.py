@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Option
@@ -16,13 +16,9 @@ from segcli.cli import dataset as dataset_options
 from segcli.cli import options, refine, tuning
 from segcli.cli.display import Display
 from segcli.cli.run import Run, find
-from segcli.errors import InputError, UsageError
+from segcli.errors import UsageError
 from segcli.files import Found, Source, shown
-from segcli.images import read_photo
 from segcli.labels import LabelSet
-
-if TYPE_CHECKING:
-    from segcli.priors import Prior
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -85,12 +81,12 @@ def crf(
     classes = _classes(files, labels, names)
     refinement = refine.refinement(params, crf_size, crf_backend)
 
-    from segcli import devices, folder, team
+    from segcli import devices, folder, priors, team
     from segcli.outputs import Outputs
 
     chosen = devices.choose(device)
     display.say(f"device {devices.describe(chosen)}", "dim")
-    read, classes = _reader(files.values(), classes, gt_prob, refinement.size)
+    read, classes = priors.reader(files.values(), classes, gt_prob, refinement.size)
     if tune:
         display.say(f"tuning on {len(known)} of {len(found.files)} photos, those with {_what(probs)} and truth")
         samples = [(lambda source=source: read(source), truths[source]) for source in known]
@@ -101,7 +97,7 @@ def crf(
     recipe = {"crf": refinement.to_dict(), "prior": origin, "classes": classes.to_dict()}
     run = Run(team.Team(), display, outputs, recipe, inputs)
     todo = run.plan(found, verify=False)
-    stages = folder.Stages(read, lambda priors: [prior.prediction.to(chosen) for prior in priors], refinement)
+    stages = folder.Stages(read, lambda group: [prior.prediction.to(chosen) for prior in group], refinement)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings), len(todo), "refining")
     raise typer.Exit(run.finish(found))
 
@@ -158,22 +154,3 @@ def _classes(files: Mapping[Source, Path], labels: Path | None, names: str | Non
     if classes is None:
         raise UsageError("the label maps do not say which classes they have", "Name them with --names.")
     return classes
-
-
-def _reader(
-    files: Iterable[Path], classes: LabelSet | None, gt_prob: float, size: int
-) -> tuple[Callable[[Source], Prior], LabelSet]:
-    """What reads a photo with the file beside it: its probabilities, or its label map where the classes are given."""
-    from segcli import priors
-
-    known = classes or priors.classes_of(files)
-
-    def read(source: Source) -> Prior:
-        if source.beside is None:
-            raise InputError("there are no probabilities of this photo" if classes is None else "it has no label map")
-        photo = read_photo(source.path)
-        if classes is None:
-            return priors.from_saved(photo, source.beside, known)
-        return priors.from_label_map(photo, source.beside, known, gt_prob, size)
-
-    return read, known
