@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, BinaryIO
+from zipfile import ZipFile, is_zipfile
 
 import torch
 from safetensors import SafetensorError
@@ -24,9 +25,9 @@ WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
 """Under these names training scripts keep the state dict beside their optimiser."""
 PICKLES = (b"PK", b"\x80")
 """How files of torch.save begin, today's and the legacy ones."""
-LARGEST_MEMBER = 4 << 30
+LARGEST = 4 << 30
 MEMBERS = 1000
-"""An archive with larger or more members is none of TensorFlow's."""
+"""An archive with more bytes or members is none of TensorFlow's."""
 INDEX, DATA = ".index", ".data-00000-of-00001"
 
 
@@ -58,11 +59,26 @@ def read(path: Path) -> dict[str, Tensor]:
     return _checked(_unwrapped(_pickle(path)), path)
 
 
+def _require_uncompressed(path: Path) -> None:
+    """Refuse a zip that unpacks to more than it takes; torch.save compresses nothing."""
+    with ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise WeightsError(
+            f"{shown(path)} unpacks to {unpacked / 1e6:.0f} MB, more than the file takes",
+            "torch.save compresses nothing: if you trust the file, load it and save its state dict again.",
+        )
+
+
 def _pickle(path: Path) -> Any:
     try:
+        if is_zipfile(path):
+            _require_uncompressed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on old pickles; what matters comes back as an error
             return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except UnpicklingError as error:
         raise WeightsError(
             f"{shown(path)} is no torch checkpoint, or it holds more than tensors, which could run code when loaded",
@@ -118,8 +134,10 @@ def _archive(path: Path) -> dict[str, Tensor]:
 
 def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
     """The plain files of an archive; sizes are checked before anything behind them is decompressed."""
+    size = 0
     for count, member in enumerate(tar):
-        if count >= MEMBERS or member.size > LARGEST_MEMBER:
+        size += member.size
+        if count >= MEMBERS or size > LARGEST:
             raise WeightsError(f"{shown(path)} is too large to be a checkpoint")
         if member.isreg() and not member.issparse():
             yield member

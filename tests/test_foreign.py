@@ -1,6 +1,7 @@
 import collections
 import pickle
 import tarfile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -144,9 +145,20 @@ def test_links_and_paths_that_lead_outside_are_never_followed(tmp_path, checkpoi
 
 
 def test_an_archive_bomb_is_refused_by_its_headers(tmp_path, monkeypatch):
-    monkeypatch.setattr(foreign, "LARGEST_MEMBER", 1000)
-    with pytest.raises(WeightsError, match="too large"):
-        foreign.read(tar_gz(tmp_path / "w.tar.gz", {DATA: bytes(1001)}))
+    monkeypatch.setattr(foreign, "LARGEST", 1000)
+    for contents in ({DATA: bytes(1001)}, {"a": bytes(501), "b": bytes(500)}):
+        with pytest.raises(WeightsError, match="too large"):
+            foreign.read(tar_gz(tmp_path / "w.tar.gz", contents))
     monkeypatch.setattr(foreign, "MEMBERS", 2)
     with pytest.raises(WeightsError, match="too large"):
         foreign.read(tar_gz(tmp_path / "w.tar.gz", {str(i): b"" for i in range(3)}))
+
+
+def test_a_pickle_that_was_compressed_to_look_small_is_refused(tmp_path):
+    torch.save({"w": torch.zeros(1_000_000)}, tmp_path / "w.pth")
+    with ZipFile(tmp_path / "w.pth") as sound, ZipFile(tmp_path / "bomb.pth", "w", ZIP_DEFLATED) as bomb:
+        for name in sound.namelist():
+            bomb.writestr(name, sound.read(name))
+    with pytest.raises(WeightsError, match="unpacks to 4 MB, more than the file takes"):
+        foreign.read(tmp_path / "bomb.pth")
+    assert foreign.read(tmp_path / "w.pth").keys() == {"w"}
