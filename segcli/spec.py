@@ -226,7 +226,7 @@ def _decode_fields(kind: Any, value: Any, where: str) -> Any:
             "It was written by another version of segcli, or damaged.",
         )
     decoded = {name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()}
-    for name in RANGES.keys() & decoded:
+    for name in (name for name in hints if name in RANGES):
         low, high = RANGES[name]
         if not all(low <= number <= high for number in _numbers(decoded[name])):
             raise _misfit(value[name], f"{where}.{name}")
