@@ -3,10 +3,9 @@
 import math
 import tomllib
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 
-from segcli.errors import UsageError
+from segcli.errors import UsageError, nearest
 
 _LIMITS = {
     "w1": (0.0, 1000.0),
@@ -61,9 +60,7 @@ class CRFParams:
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
-                raise UsageError(f"the CRF has no setting called {name!r}", hint)
+                raise UsageError(f"the CRF has no setting called {name!r}", nearest(name, known))
         return cls(**values)
 
     @classmethod

@@ -6,14 +6,13 @@ well as the dataset's own folder, and where it finds neither it says what to put
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from segcli import coco, labels
-from segcli.errors import DatasetError, UsageError
+from segcli.errors import DatasetError, UsageError, nearest
 from segcli.files import shown
 from segcli.labels import VOID, LabelSet
 from segcli.samples import Dataset, Sample, ids_of, read_mask
@@ -243,8 +242,7 @@ def get(name: str) -> Layout:
     """The layout of that name; UsageError with the nearest one otherwise."""
     if name in DATASETS:
         return DATASETS[name]
-    near = get_close_matches(name, DATASETS, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(DATASETS)}, and folder for photos of your own."
+    hint = nearest(name, DATASETS, f"Known: {', '.join(DATASETS)}, and folder for photos of your own.")
     raise UsageError(f"no dataset is called {name!r}", hint)
 
 

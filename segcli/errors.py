@@ -11,6 +11,9 @@ A message says in one line what is wrong; its hint says what to do next. Anythin
 is raised is a bug and says so.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 DONE = 0
 FAILED = 1
 WRONG_USAGE = 2
@@ -57,3 +60,18 @@ class DatasetError(SegcliError):
 
 class DeviceError(SegcliError):
     """The device that was asked for is not there or cannot do the work."""
+
+
+def nearest(word: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
+    """The hint for a word that is not among the known ones.
+
+    Args:
+        word: As the user wrote it.
+        known: What there is.
+        otherwise: The hint where nothing is near; a list of all that is known if empty.
+        most: How many near words to offer.
+    """
+    known = list(known)
+    if near := get_close_matches(word, known, n=most):
+        return f"Did you mean {' or '.join(near)}?"
+    return otherwise or f"Known: {', '.join(known)}."

@@ -3,12 +3,11 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
-from segcli.errors import UsageError
+from segcli.errors import UsageError, nearest
 
 VOID = 255
 """The id that training, evaluation and saved masks use for "no label"."""
@@ -191,9 +190,7 @@ def get(name: str) -> LabelSet:
     """The label set of that name; UsageError with the nearest names otherwise."""
     if name in LABEL_SETS:
         return LABEL_SETS[name]
-    near = get_close_matches(name, LABEL_SETS, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(LABEL_SETS)}."
-    raise UsageError(f"no label set is called {name!r}", hint)
+    raise UsageError(f"no label set is called {name!r}", nearest(name, LABEL_SETS))
 
 
 def from_names(names: Sequence[str], name: str = "folder", ignore: int | None = VOID) -> LabelSet:

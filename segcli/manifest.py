@@ -3,13 +3,12 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from segcli import variants
-from segcli.errors import UsageError, WeightsError
+from segcli.errors import UsageError, WeightsError, nearest
 from segcli.labels import LABEL_SETS
 from segcli.spec import ModelSpec
 
@@ -214,7 +213,7 @@ def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> Weig
     plain = {key: value for key, value in values.items() if key not in ("hub", "url")}
     for key, value in plain.items():
         if key in choices and value not in choices[key]:
-            raise UsageError(f"{where}: {key} is {value!r}", _did_you_mean(str(value), choices[key]))
+            raise UsageError(f"{where}: {key} is {value!r}", nearest(str(value), sorted(choices[key])))
         if not isinstance(value, KINDS.get(key, str)):
             raise UsageError(f"{where}: {key} cannot be {value!r}")
     return WeightsEntry(source=_source(values, where), **plain | {"preprocessing": presets[values["preprocessing"]]})
@@ -231,16 +230,10 @@ def _source(values: dict[str, Any], where: str) -> HubFile | WebFile:
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    known = list(known)
+    known = sorted(known)
     for key in table:
         if key not in known:
-            raise UsageError(f"{where} has an unknown key {key!r}", _did_you_mean(key, known))
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    near = get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+            raise UsageError(f"{where} has an unknown key {key!r}", nearest(key, known))
 
 
 def resolve(reference: str) -> WeightsEntry:
@@ -276,11 +269,16 @@ def _chosen(of_variant: list[WeightsEntry], choice: str, variant: str) -> Weight
     for entry in of_variant:
         if entry.name == f"{variant}@{choice}" or (not choice and entry.default):
             return entry
-    names = [entry.name for entry in of_variant]
     if not choice:
-        raise UsageError(f"{variant} has several weights", f"Choose {' or '.join(names)}.")
-    near = [f"{variant}@{name}" for name in get_close_matches(choice, [name.partition("@")[2] for name in names], n=1)]
-    raise UsageError(f"{variant} has no weights {choice!r}", f"Did you mean {' or '.join(near or names)}?")
+        raise UsageError(f"{variant} has several weights", f"Choose {' or '.join(e.name for e in of_variant)}.")
+    raise no_such_choice(variant, choice, of_variant)
+
+
+def no_such_choice(variant: str, choice: str, of_variant: Iterable[WeightsEntry]) -> UsageError:
+    """What to tell who asks for VARIANT@CHOICE where there are only those entries, perhaps none."""
+    names = [entry.name for entry in of_variant]
+    hint = nearest(f"{variant}@{choice}", names, f"Leave out @{choice}.", most=3)
+    return UsageError(f"{variant} has no weights {choice!r}", hint)
 
 
 def _no_weights(variant: str) -> WeightsError:

@@ -1,13 +1,12 @@
 """From a recipe's [data] to the photos to learn from and those to choose by."""
 
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from segcli import datasets, labels
-from segcli.errors import DatasetError, UsageError
+from segcli.errors import DatasetError, UsageError, nearest
 from segcli.labels import LabelSet
 from segcli.recipe import Data
 from segcli.samples import Dataset
@@ -95,7 +94,6 @@ def repeated(dataset: Dataset, rare: tuple[str, ...], times: int) -> Dataset:
 
 def _class_id(name: str, classes: LabelSet) -> int:
     if name not in classes.names:
-        near = get_close_matches(name, classes.names, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"The classes are {', '.join(classes.names)}."
+        hint = nearest(name, classes.names, f"The classes are {', '.join(classes.names)}.")
         raise UsageError(f"data.repeat: no class is called {name!r}", hint)
     return classes.names.index(name)

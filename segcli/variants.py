@@ -1,10 +1,9 @@
 """The published variants: one entry each, with only what differs from the one it builds on."""
 
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
-from segcli.errors import UsageError
+from segcli.errors import UsageError, nearest
 from segcli.spec import ASPPSpec, BackboneSpec, BranchesSpec, DecoderSpec, ModelSpec, Tap
 
 PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
@@ -168,6 +167,5 @@ def get(name: str) -> ModelSpec:
     name = ALIASES.get(name, name)
     if name in VARIANTS:
         return VARIANTS[name]
-    near = get_close_matches(name, [*VARIANTS, *ALIASES], n=3)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "`segcli models` lists them all."
+    hint = nearest(name, [*VARIANTS, *ALIASES], "`segcli models` lists them all.", most=3)
     raise UsageError(f"no model is called {name!r}", hint)

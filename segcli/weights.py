@@ -174,9 +174,14 @@ def _target(layout: str, model: str, label_set: LabelSet | None) -> tuple[ModelS
     spec = variants.get(name)
     if layout == "timm":
         backbone = manifest.backbone(spec.backbone.kind)
+        if choice not in ("", backbone.name.partition("@")[2]):
+            raise manifest.no_such_choice(backbone.variant, choice, [backbone])
         return manifest.adapted(spec, backbone.spec), BACKBONE_LABELS, backbone.preprocessing
     alike = [e for e in manifest.entries() if e.format == layout and e.role == "segmentation"]
-    same = [e for e in alike if e.variant == spec.name and choice in ("", e.labels, e.name.partition("@")[2])]
+    of_variant = [e for e in alike if e.variant == spec.name]
+    same = [e for e in of_variant if choice in ("", e.labels, e.name.partition("@")[2])]
+    if choice and not same:
+        raise manifest.no_such_choice(spec.name, choice, of_variant)
     if same:
         return same[0].model_spec(), label_set or labels.get(same[0].labels), same[0].preprocessing
     if label_set is None:
