@@ -26,6 +26,8 @@ from torch.nn.functional import interpolate
 from segcli import crf
 from segcli.crf_params import CRFParams
 from segcli.images import read_rgb
+from segcli.inference import from_probabilities
+from segcli.refinement import Refinement
 
 LARGE = 3000, 4000
 CLASSES = 21
@@ -115,17 +117,15 @@ def peak(mode: str, options: argparse.Namespace) -> None:
         : LARGE[0], : LARGE[1]
     ].copy()
     probabilities = interpolate(probabilities[None], size=(768, 1024), mode="bilinear", antialias=True)[0]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     start = time.perf_counter()
-    refined = crf.refine_photo(
-        probabilities, rgb, CRFParams(iterations=2), size=options.size, **({"eps": 0} if mode == "exact" else {})
-    )
+    refinement = Refinement(CRFParams(iterations=2), options.size, **({"eps": 0} if mode == "exact" else {}))
+    refined = refinement(rgb, from_probabilities(probabilities, rgb.shape[:2]))
+    refined.labels()
     took = time.perf_counter() - start
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    classes = sum(int(plane.max() > 0) for plane in refined)
-    print(
-        f"{mode}: {classes} of {CLASSES} classes, {took:.0f} s, peak {most:.2f} GiB ({before:.2f} GiB with the inputs)"
-    )
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    classes = len(refined.kept)
+    print(f"{mode}: {classes} of {CLASSES} classes, {took:.0f} s, peak {most:.2f} GB ({before:.2f} GB before)")
 
 
 def main() -> None:

@@ -12,18 +12,16 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
 from segcli.lattice import BLOCK, Lattice, Workspace, largest_coordinate
-from segcli.preprocess import fit
 
 Backend = Literal["torch", "pydensecrf"]
 
 WORKING_SIZE = 1024
-"""The longest side, in pixels, that `refine_photo` works at unless told otherwise."""
+"""The longest side, in pixels, that photos are shrunk to unless told otherwise."""
 
 EPS = 0.05
 """Classes whose probability stays below this everywhere are left out unless somewhere they are the likeliest."""
@@ -73,46 +71,11 @@ def refine(
         raise UsageError(f"the CRF's eps must be at least 0 and less than 1, not {eps:g}")
     if backend == "pydensecrf":
         return _refine_with_pydensecrf(probabilities, photo, params)
+    if len(kept_classes(probabilities, eps)) == 1:
+        return mean_field(probabilities, [], 0, eps=eps)
     bilateral = bilateral_kernel(photo, params.sigma_alpha, params.sigma_beta)
     spatial = spatial_kernel(*photo.shape[:2], params.sigma_gamma, photo.device)
     return mean_field(probabilities, [(params.w1, bilateral), (params.w2, spatial)], params.iterations, eps=eps)
-
-
-def refine_photo(
-    probabilities: Tensor,
-    rgb: np.ndarray | Tensor,
-    params: CRFParams,
-    *,
-    size: int = WORKING_SIZE,
-    eps: float = EPS,
-    backend: Backend = "torch",
-) -> Tensor:
-    """As `refine`, on the photo shrunk to a working size and from probabilities of any size.
-
-    Args:
-        probabilities: (K, h, w) in 0..1, of the whole photo; resized to the working size where they differ.
-        rgb: The photo, uint8 (H, W, 3).
-        params: As in `refine`; the sigmas count pixels of the working size.
-        size: The longest side to work at; 0 for the photo's own.
-        eps: As in `refine`.
-        backend: As in `refine`.
-
-    Returns:
-        float32 (K, H', W') at the working size.
-    """
-    probabilities, photo = _checked(probabilities, rgb)
-    height, width = fit(tuple(photo.shape[:2]), size)
-    photo = _resized(photo.permute(2, 0, 1), height, width).permute(1, 2, 0)
-    # Interpolation raises no class above its own maximum: what does not matter need not be enlarged either.
-    kept = _kept(probabilities.flatten(1), eps if backend == "torch" else 0)
-    few = _resized(probabilities[kept].float(), height, width)
-    return _among_all(refine(few, photo, params, eps=eps, backend=backend), kept, len(probabilities))
-
-
-def _resized(picture: Tensor, height: int, width: int) -> Tensor:
-    if picture.shape[1:] == (height, width):
-        return picture
-    return interpolate(picture[None], size=(height, width), mode="bilinear", antialias=True)[0]
 
 
 def unary_from_labels(label_map: np.ndarray | Tensor, classes: int, gt_prob: float, void: int = VOID) -> Tensor:
@@ -182,7 +145,7 @@ class _Strips:
     def __init__(self, height: int, width: int, sigma: float, device: torch.device):
         self._height, self._width, self._sigma, self._device = height, width, sigma, device
         self._halo = math.ceil(8 * sigma) + 1
-        self._rows = max(BLOCK // width - 2 * self._halo, self._halo)
+        self._rows = max(BLOCK // 2 // width - 2 * self._halo, self._halo)
 
     def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
         for top in range(0, self._height, self._rows):
@@ -211,7 +174,7 @@ def mean_field(
         float32 (K, H, W).
     """
     flat = probabilities.flatten(1)
-    kept = _kept(flat, eps)
+    kept = kept_classes(probabilities, eps)
     unary = flat if len(kept) == len(flat) else flat[kept]
     beliefs = torch.zeros_like(unary)
     _update(beliefs, unary)
@@ -222,11 +185,11 @@ def mean_field(
     return _among_all(beliefs.view(-1, *probabilities.shape[1:]), kept, len(flat))
 
 
-def _kept(probabilities: Tensor, eps: float) -> Tensor:
-    """Indices of the classes (K, N) that exceed eps somewhere, or somewhere are the likeliest."""
-    kept = probabilities.amax(1) > eps
+def kept_classes(probabilities: Tensor, eps: float) -> Tensor:
+    """The classes of (K, H, W) that exceed eps or are the likeliest somewhere, int64, ascending; all for eps 0."""
     if eps == 0:
-        kept[:] = True
+        return torch.arange(len(probabilities), device=probabilities.device)
+    kept = ~(probabilities.amax((1, 2)) <= eps)  # NaN counts
     best = probabilities.amax(0)
     for label in (~kept).nonzero().flatten().tolist():
         kept[label] = (probabilities[label] >= best).any()
@@ -238,10 +201,8 @@ def _among_all(beliefs: Tensor, kept: Tensor, classes: int) -> Tensor:
     if len(kept) == classes:
         return beliefs
     shape = classes, *beliefs.shape[1:]
-    # NumPy's zeros take no memory until they are written to: at 12 megapixels the unwritten classes are most of 1 GB.
-    result = torch.from_numpy(np.zeros(shape, np.float32)) if beliefs.is_cpu else beliefs.new_zeros(shape)
-    for belief, label in zip(beliefs, kept.tolist(), strict=True):
-        result[label] = belief
+    result = beliefs.new_zeros(shape)
+    result[kept] = beliefs
     return result
 
 
@@ -303,7 +264,7 @@ def _refine_with_pydensecrf(probabilities: Tensor, photo: Tensor, params: CRFPar
         from pydensecrf.densecrf import DenseCRF2D
     except ImportError as error:
         raise UsageError(
-            "the CRF backend pydensecrf is not installed", "Install it: pip install 'segcli[densecrf]'"
+            "the CRF backend pydensecrf is not installed", 'Install segcli\'s extra "densecrf": pip install pydensecrf2'
         ) from error
     classes, height, width = probabilities.shape
     place = [(width - 1) / params.sigma_alpha, (height - 1) / params.sigma_alpha]

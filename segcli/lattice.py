@@ -24,7 +24,10 @@ from torch.nn.functional import embedding_bag
 from segcli.errors import UsageError
 
 BLOCK = 1 << 20
-"""Points that are embedded and sorted together. A lattice of more keeps only what it cannot work out again."""
+"""A lattice of more points keeps only what it cannot work out again."""
+
+_PART = 1 << 18
+"""Points of such a large lattice that are embedded and sorted together, which takes some 400 bytes for each."""
 
 _PIECE = 1 << 16
 """Rows that are gathered at once: results this small stay in the cache and in memory that is handed out again."""
@@ -71,23 +74,22 @@ class Lattice:
             features = torch.cat([features, torch.zeros_like(features[:, :1])], 1)
         self._alone = points <= BLOCK
         axes, offset = _packing(features)
-        parts = [_sorted_corners(part, axes, offset) for part in features.split(BLOCK, dim=1)]
-        parts[-1].drop_points_from(points - (len(parts) - 1) * BLOCK)
+        self._part = features.shape[1] if self._alone else _PART
+        parts = [_sorted_corners(part, axes, offset) for part in features.split(self._part, dim=1)]
+        parts[-1].drop_points_from(points - (len(parts) - 1) * self._part)
         ones = features.new_ones(points, 1)
-        keys = parts[0].keys if self._alone else torch.cat([part.keys for part in parts]).sort()[0].unique_consecutive()
+        keys = parts[0].keys if self._alone else _merged([part.keys for part in parts])
         self._corners = len(keys)
-        self._blocks = [_Block(part, None if self._alone else keys) for part in parts]
-        del parts
-        # Per axis the next corner, int32 (M + 1,), of each corner and of none; with the previous one, (M + 1, 2), if
-        # this lattice is small.
-        self._links = [_ahead(keys, axis) for axis in axes]
-        if self._alone:
-            self._links = [torch.stack([ahead, _behind(ahead)], 1) for ahead in self._links]
+        self._blocks = []
+        while parts:
+            self._blocks.append(_Block(parts.pop(0), None if self._alone else keys))
+        self._links = [_neighbours(keys, axis) if self._alone else _marks(keys, axis) for axis in axes]
+        del keys
         self._normalise(ones)
 
     def _normalise(self, ones: Tensor) -> None:
         sums = torch.cat([row_sums.squeeze(1) for _, row_sums in self.filter(ones, Workspace())])
-        for block, part in zip(self._blocks, sums.split(BLOCK), strict=True):
+        for block, part in zip(self._blocks, sums.split(self._part), strict=True):
             block.scale((part + 1e-20).rsqrt_())
 
     def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
@@ -106,24 +108,20 @@ class Lattice:
         corners = self._blur(corners, spare)
         for number, block in enumerate(self._blocks):
             for points, result in block.slice(corners):
-                first = number * BLOCK
+                first = number * self._part
                 yield slice(first + points.start, first + points.stop), result
 
     def _splat(self, values: Tensor, corners: Tensor) -> None:
         """Sums values (N, C) at the corners, (M + 1, C); the last row is zero and stands for no corner."""
         corners[-1 if self._alone else slice(None)] = 0
-        for block, part in zip(self._blocks, values.split(BLOCK), strict=True):
+        for block, part in zip(self._blocks, values.split(self._part), strict=True):
             for rows, sums in block.splat(part):
                 corners[rows] = sums if self._alone else corners[rows] + sums
 
     def _blur(self, corners: Tensor, spare: Tensor) -> Tensor:
+        blur = _blur_each if self._alone else _blur_pairs
         for links in self._links:
-            behind = None if self._alone else _behind(links)
-            for start in range(0, len(corners), _PIECE):
-                rows = slice(start, start + _PIECE)
-                pairs = links[rows] if self._alone else torch.stack([links[rows], behind[rows]], 1)
-                around = embedding_bag(pairs, corners, mode="sum")
-                torch.add(corners[rows], around, alpha=0.5, out=spare[rows])
+            blur(links, corners, spare)
             corners, spare = spare, corners
         return corners
 
@@ -216,25 +214,72 @@ class _Block:
         return table
 
 
-def _ahead(keys: Tensor, axis: int) -> Tensor:
-    """The next corner along an axis, int32 (M + 1,), of each corner and of none; M where there is none."""
-    ahead = torch.full((len(keys) + 1,), len(keys), dtype=torch.int32, device=keys.device)
-    for part, result in zip(keys.split(BLOCK), ahead[:-1].split(BLOCK), strict=True):
-        wanted = part + axis
+def _blur_each(neighbours: Tensor, corners: Tensor, result: Tensor) -> None:
+    """Adds half of both neighbours along an axis, from `_neighbours`, to each corner."""
+    for start in range(0, len(corners), _PIECE):
+        rows = slice(start, start + _PIECE)
+        around = embedding_bag(neighbours[rows], corners, mode="sum")
+        torch.add(corners[rows], around, alpha=0.5, out=result[rows])
+
+
+def _blur_pairs(marks: tuple[Tensor, Tensor, list[int]], corners: Tensor, result: Tensor) -> None:
+    """The same from `_marks`."""
+    has_next, has_previous, cuts = marks
+    result.copy_(corners)
+    for start, (first, last) in zip(range(0, len(has_next), _PIECE), pairwise(cuts), strict=True):
+        behind = has_next[start : start + _PIECE].nonzero().squeeze(1) + start
+        ahead = has_previous[first:last].nonzero().squeeze(1) + first
+        # No corner stands twice in either list: nothing that is added gets lost.
+        result[behind] = result[behind].add_(corners[ahead], alpha=0.5)
+        result[ahead] = result[ahead].add_(corners[behind], alpha=0.5)
+
+
+def _neighbours(keys: Tensor, axis: int) -> Tensor:
+    """The next and the previous corner along an axis, int32 (M + 1, 2), of each corner and of none; M where none is."""
+    table = torch.full((len(keys) + 1, 2), len(keys), dtype=torch.int32, device=keys.device)
+    for behind, ahead in _pairs(keys, axis):
+        table[behind, 0], table[ahead, 1] = ahead, behind
+    return table
+
+
+def _marks(keys: Tensor, axis: int) -> tuple[Tensor, Tensor, list[int]]:
+    """Neighbours along an axis in a quarter of the memory of a table, since their order is that of the keys.
+
+    Returns:
+        Which corners have a next one, bool (M,), and which have a previous one, bool (M,): the k-th of the latter is
+        the next corner of the k-th of the former. And where, for each `_PIECE` of corners, their next ones begin.
+    """
+    has_next, has_previous = (torch.zeros_like(keys, dtype=torch.bool) for _ in range(2))
+    for behind, ahead in _pairs(keys, axis):
+        has_next[behind], has_previous[ahead] = True, True
+    return has_next, has_previous, [*torch.searchsorted(keys, keys[::_PIECE] + axis).tolist(), len(keys)]
+
+
+def _pairs(keys: Tensor, axis: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """All neighbours along an axis, the corner and the next one, int32 (n,) each, some at a time."""
+    for start in range(0, len(keys), BLOCK):
+        wanted = keys[start : start + BLOCK] + axis
         found = torch.searchsorted(keys, wanted, out_int32=True).clamp_(max=len(keys) - 1)
-        result.copy_(found.where(keys[found] == wanted, len(keys)))
-    return ahead
+        behind = (keys[found] == wanted).nonzero().squeeze(1)
+        yield (behind + start).int(), found[behind]
 
 
-def _behind(ahead: Tensor) -> Tensor:
-    """The previous corner, from the next one of each."""
-    none = len(ahead) - 1
-    behind = torch.full_like(ahead, none)
-    for start in range(0, none, BLOCK):
-        part = ahead[start : min(start + BLOCK, none)]
-        behind[part] = torch.arange(start, start + len(part), dtype=torch.int32, device=ahead.device)
-    behind[none] = none
-    return behind
+def _merged(parts: list[Tensor]) -> Tensor:
+    """The distinct keys of several ascending lists, ascending.
+
+    Sorting all at once would take several times the memory of the keys: they are taken range by range.
+    """
+    samples = torch.cat([part[::_PIECE] for part in parts]).sort()[0]
+    limits = samples[:: max(1, BLOCK // _PIECE)].contiguous()
+    cuts = [[0, *torch.searchsorted(part, limits).tolist(), len(part)] for part in parts]
+    merged = parts[0].new_empty(sum(map(len, parts)))
+    size = 0
+    for bounds in zip(*(pairwise(cut) for cut in cuts), strict=True):
+        near = torch.cat([part[first:last] for part, (first, last) in zip(parts, bounds, strict=True)])
+        near = near.sort()[0].unique_consecutive()
+        merged[size : size + len(near)] = near
+        size += len(near)
+    return merged[:size]
 
 
 def _scales(dimensions: int) -> list[float]:

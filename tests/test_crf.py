@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from segcli import crf, lattice
-from segcli.crf import mean_field, refine, refine_photo, unary_from_labels
+from segcli.crf import mean_field, refine, unary_from_labels
 from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
 
@@ -131,9 +131,10 @@ def test_a_faint_class_stays_where_it_is_the_likeliest():
     assert refine(probabilities, a_photo(6, 6), CRFParams(), eps=0.1).argmax(0).eq(7).all()
 
 
-def test_certainty_needs_no_work():
+def test_certainty_needs_no_lattice(monkeypatch):
     probabilities = torch.zeros(5, 8, 9)
     probabilities[2] = 1
+    monkeypatch.setattr(crf, "Lattice", None)
     assert torch.equal(refine(probabilities, a_photo(8, 9), CRFParams()), probabilities)
 
 
@@ -221,9 +222,6 @@ class TestGuards:
     def test_probabilities_that_are_none(self, probabilities, said):
         with pytest.raises(InputError, match=said):
             refine(probabilities, a_photo(4, 4), CRFParams())
-        if probabilities.shape[1:] != (4, 5):  # which `refine_photo` resizes
-            with pytest.raises(InputError, match=said):
-                refine_photo(probabilities, a_photo(4, 4), CRFParams())
 
     @pytest.mark.parametrize("photo", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)])
     def test_photos_that_are_none(self, photo):
@@ -258,26 +256,6 @@ class TestGuards:
         monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
         with pytest.raises(UsageError, match="densecrf"):
             refine(torch.rand(2, 4, 4), a_photo(4, 4), CRFParams(), backend="pydensecrf")
-
-
-class TestWorkingSize:
-    def test_a_large_photo_is_shrunk_and_its_probabilities_with_it(self):
-        probabilities, photo = opinions(3, 15, 20), a_photo(60, 80)
-        assert refine_photo(probabilities, photo, CRFParams(), size=40).shape == (3, 30, 40)
-
-    def test_no_limit_means_the_photos_own_size(self):
-        refined = refine_photo(opinions(3, 15, 20).half(), a_photo(60, 80), CRFParams(), size=0)
-        assert refined.shape == (3, 60, 80)
-        assert torch.allclose(refined.sum(0), torch.ones(60, 80), atol=1e-5)
-
-    def test_a_small_photo_is_not_touched(self):
-        probabilities, photo = opinions(3, 15, 20), a_photo(15, 20)
-        assert torch.equal(refine_photo(probabilities, photo, CRFParams()), refine(probabilities, photo, CRFParams()))
-
-    def test_classes_left_out_before_enlarging_come_back_as_zeros(self):
-        probabilities = torch.cat([opinions(3, 15, 20) * 0.999, torch.full((2, 15, 20), 5e-4)])[[3, 0, 1, 4, 2]]
-        refined = refine_photo(probabilities, a_photo(30, 40), CRFParams(), size=0)
-        assert refined.flatten(1).amax(1).gt(0).tolist() == [False, True, True, False, True]
 
 
 class TestRoughLabels:

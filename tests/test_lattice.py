@@ -56,7 +56,8 @@ def test_blocks_and_pieces_change_nothing_but_the_order_of_sums(monkeypatch):
     whole = filtered(Lattice(features), values)
     monkeypatch.setattr(lattice, "_PIECE", 100)
     assert torch.equal(filtered(Lattice(features), values), whole)
-    monkeypatch.setattr(lattice, "BLOCK", 300)
+    monkeypatch.setattr(lattice, "BLOCK", 1000)
+    monkeypatch.setattr(lattice, "_PART", 300)
     blocks = Lattice(features)
     assert [part.start for part, _ in blocks.filter(values, Workspace())][:4] == [0, 100, 200, 300]
     assert (filtered(blocks, values) - whole).abs().max() < 1e-6

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from segcli import crf
+from segcli import crf, refinement
 from segcli.crf_params import CRFParams
-from segcli.inference import from_probabilities
+from segcli.errors import InputError
+from segcli.inference import Prediction, from_probabilities
+from segcli.preprocess import Geometry
 from segcli.refinement import Refinement
 
 PARAMS = CRFParams(iterations=3)
@@ -43,6 +45,34 @@ def test_a_small_photo_is_not_enlarged():
     assert torch.equal(
         Refinement(PARAMS, 1024)(photo, prediction).scores, Refinement(PARAMS, 0)(photo, prediction).scores
     )
+
+
+def test_classes_that_matter_nowhere_take_no_memory():
+    photo, _ = example()
+    scores = torch.randn(1, 300, 10, 15).index_add_(1, torch.tensor([40, 260]), torch.full((1, 2, 10, 15), 30.0))
+    prediction = Prediction(scores, Geometry((40, 60), (40, 60), (40, 60)), align_corners=True)
+    refined = Refinement(PARAMS, size=0)(photo, prediction)
+    assert refined.kept == (40, 260)
+    assert refined.scores.shape == (1, 2, 40, 60)
+    expected = crf.refine(prediction.probabilities(), photo, PARAMS)
+    assert torch.equal(refined.probabilities(), expected)
+    assert np.array_equal(refined.labels(), expected.argmax(0).numpy())
+    assert refined.labels().dtype == np.uint16
+
+
+def test_bands_change_nothing(monkeypatch):
+    photo, prediction = example()
+    whole = Refinement(PARAMS)(photo, prediction)
+    monkeypatch.setattr(refinement, "STRIP_BYTES", 7 * 60 * 3 * 4)
+    assert torch.equal(Refinement(PARAMS)(photo, prediction).scores, whole.scores)
+
+
+@pytest.mark.parametrize("size", [0, 30])
+def test_what_is_no_probability_is_refused(size):
+    photo, prediction = example()
+    prediction.scores[0, 1] = float("nan")
+    with pytest.raises(InputError, match="nan"):
+        Refinement(PARAMS, size)(photo, prediction)
 
 
 def test_backends_agree():
