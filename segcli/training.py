@@ -159,7 +159,10 @@ class Training:
         iteration, settings = self.iteration, self.recipe.schedule
         rate = schedule.rate(iteration, settings)
         wrapped = self._prepared(iteration)
-        batch = [next(parts) for _ in range(settings.accumulate)]
+        try:
+            batch = [next(parts) for _ in range(settings.accumulate)]
+        except SegcliError as error:
+            raise _one_line(error) from None
         # Dropout follows from the iteration alone, so that a resumed run draws the same.
         torch.manual_seed(_mixed(self.recipe.run.seed, iteration, self.team.rank))
         optimizer.set_rate(self.optimizer, rate)
@@ -261,18 +264,12 @@ class Training:
         """Write the state to resume from and the last checkpoint; the team's leader does."""
         if not self.team.leads:
             return
-        model = self.model
-        facts = {
-            "spec": model.spec.to_dict(),
-            "labels": model.labels.to_dict(),
-            "preprocessing": model.preprocessing.to_dict(),
-        }
         state = State(
             iteration=self.iteration,
             recipe=self.shown,
             samples=training_state.fingerprint(self.train),
-            model=_plain(facts),
-            network=model.network.state_dict(),
+            model=training_state.facts(self.model),
+            network=self.model.network.state_dict(),
             optimizer=self.optimizer.state_dict(),
             scaler=self.scaler.state_dict(),
             best=self.best,
@@ -325,16 +322,15 @@ def resume(
     return run
 
 
+def _one_line(error: SegcliError) -> SegcliError:
+    """An error of a process that reads photos comes with its traceback, of which only the last line is for people."""
+    *traceback, last = error.message.strip().splitlines()
+    return type(error)(last.partition(": ")[2]) if traceback else error
+
+
 def _mixed(seed: int, iteration: int, rank: int) -> int:
     """A seed of 63 bits that follows from all three."""
     return int(np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _plain(values: Any) -> Any:
-    """Tuples as lists, all the way down: what loading without code accepts on every version of torch."""
-    if isinstance(values, dict):
-        return {key: _plain(value) for key, value in values.items()}
-    return [_plain(value) for value in values] if isinstance(values, list | tuple) else values
 
 
 def _out_of_memory(recipe: Recipe) -> SegcliError:

@@ -1,6 +1,7 @@
 """What a run needs to go on as if it had never stopped: one file, whole or absent, that holds no code."""
 
 import io
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -14,6 +15,7 @@ from segcli import files, recipe
 from segcli.errors import UsageError, WeightsError
 from segcli.recipe import Recipe
 from segcli.samples import Dataset
+from segcli.weights import LoadedModel
 
 FILE = "state.pt"
 VERSION = 1
@@ -79,6 +81,12 @@ def read(folder: Path) -> State:
     if not isinstance(values, dict) or values.keys() != {f.name for f in fields(State)} or values["version"] != VERSION:
         raise WeightsError(f"{name} was written by another version of segcli", "Resume with that version.")
     return State(**values)
+
+
+def facts(model: LoadedModel) -> dict[str, Any]:
+    """What a model is, as plain values: `State.model`."""
+    parts = {"spec": model.spec, "labels": model.labels, "preprocessing": model.preprocessing}
+    return json.loads(json.dumps({name: part.to_dict() for name, part in parts.items()}))
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -8,7 +8,7 @@ from blobs import begin, blob_recipe, write_blobs
 from torch.nn.parallel import DistributedDataParallel
 
 from segcli import checkpoint, splits, training, training_state, weights
-from segcli.errors import SegcliError, UsageError, WeightsError
+from segcli.errors import InputError, SegcliError, UsageError, WeightsError
 from segcli.training import BEST, LAST, Step, Validation
 
 CPU = torch.device("cpu")
@@ -127,6 +127,17 @@ def test_a_loss_that_is_no_number_stops_with_the_photos_named(blobs, tmp_path):
     assert caught.value.message.count(".png") == 4
     assert "schedule.rate" in caught.value.hint
     assert torch.equal(run.model.network.classifier.weight, weight)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_photo_that_vanishes_is_named_in_one_line(tmp_path, workers):
+    folder = write_blobs(tmp_path / "blobs")
+    run = begin(blob_recipe(folder, {"run": {"workers": workers}}), tmp_path)
+    for photo in (folder / "images").iterdir():
+        photo.unlink()
+    with pytest.raises(InputError, match=r"images.\d\.png") as caught:
+        next(run.run())
+    assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize("words", ["CUDA out of memory. Tried", "DefaultCPUAllocator: can't allocate memory"])
