@@ -72,6 +72,6 @@ def _starts(side: int, tile: int) -> Iterator[int]:
 
 
 def _window(cells: int, like: Tensor) -> Tensor:
-    """Weights along one axis of a window: a raised cosine, positive everywhere."""
+    """Weights along one axis of a window: a squared cosine bell, next to nothing at its ends, where zeros pad it."""
     phase = (torch.arange(cells, device=like.device, dtype=like.dtype) + 0.5) / cells
-    return 0.5 - 0.5 * torch.cos(2 * torch.pi * phase) + 1e-3
+    return (0.5 - 0.5 * torch.cos(2 * torch.pi * phase)) ** 2 + 1e-6
