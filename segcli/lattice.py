@@ -75,17 +75,27 @@ class Lattice:
         self._alone = points <= BLOCK
         axes, offset = _packing(features)
         self._part = features.shape[1] if self._alone else _PART
-        parts = [_sorted_corners(part, axes, offset) for part in features.split(self._part, dim=1)]
-        parts[-1].drop_points_from(points - (len(parts) - 1) * self._part)
-        ones = features.new_ones(points, 1)
+        order = torch.empty(points * len(axes), dtype=torch.int32, device=features.device)
+        weights = features.new_empty(points, len(axes))
+        parts = []
+        for number, part in enumerate(features.split(self._part, dim=1)):
+            first = number * self._part
+            corners = _sorted_corners(part, axes, offset)
+            corners.drop_points_from(points - first)
+            corners.move_to(order[first * len(axes) :], weights[first:])
+            parts.append(corners)
         keys = parts[0].keys if self._alone else _merged([part.keys for part in parts])
         self._corners = len(keys)
         self._blocks = []
         while parts:
             self._blocks.append(_Block(parts.pop(0), None if self._alone else keys))
-        self._links = [_neighbours(keys, axis) if self._alone else _marks(keys, axis) for axis in axes]
+        if self._alone:
+            self._links = [_neighbours(keys, axis) for axis in axes]
+        else:
+            flags = torch.zeros_like(keys, dtype=torch.int16)
+            self._links = [_marks(keys, axis, flags, 1 << 2 * number) for number, axis in enumerate(axes)]
         del keys
-        self._normalise(ones)
+        self._normalise(features.new_ones(points, 1))
 
     def _normalise(self, ones: Tensor) -> None:
         sums = torch.cat([row_sums.squeeze(1) for _, row_sums in self.filter(ones, Workspace())])
@@ -147,7 +157,12 @@ class _SortedCorners:
         if count < len(self.weights):
             real = self.order < count * self.weights.shape[1]
             self.starts = torch.nn.functional.pad(real.cumsum(0, dtype=torch.int32), (1, 0))[self.starts]
-            self.order, self.weights = self.order[real], self.weights[:count].contiguous()
+            self.order, self.weights = self.order[real], self.weights[:count]
+
+    def move_to(self, order: Tensor, weights: Tensor) -> None:
+        """Keeps its lasting tables at the start of these, since many tensors of middling size would split up memory."""
+        self.order = order[: len(self.order)].copy_(self.order)
+        self.weights = weights[: len(self.weights)].copy_(self.weights)
 
 
 class _Block:
@@ -222,13 +237,12 @@ def _blur_each(neighbours: Tensor, corners: Tensor, result: Tensor) -> None:
         torch.add(corners[rows], around, alpha=0.5, out=result[rows])
 
 
-def _blur_pairs(marks: tuple[Tensor, Tensor, list[int]], corners: Tensor, result: Tensor) -> None:
-    """The same from `_marks`."""
-    has_next, has_previous, cuts = marks
+def _blur_pairs(marks: "_Marks", corners: Tensor, result: Tensor) -> None:
+    """The same from `_Marks`."""
     result.copy_(corners)
-    for start, (first, last) in zip(range(0, len(has_next), _PIECE), pairwise(cuts), strict=True):
-        behind = has_next[start : start + _PIECE].nonzero().squeeze(1) + start
-        ahead = has_previous[first:last].nonzero().squeeze(1) + first
+    for start, (first, last) in zip(range(0, len(marks.flags), _PIECE), pairwise(marks.cuts), strict=True):
+        behind = (marks.flags[start : start + _PIECE] & marks.has_next).nonzero().squeeze(1) + start
+        ahead = (marks.flags[first:last] & marks.has_previous).nonzero().squeeze(1) + first
         # No corner stands twice in either list: nothing that is added gets lost.
         result[behind] = result[behind].add_(corners[ahead], alpha=0.5)
         result[ahead] = result[ahead].add_(corners[behind], alpha=0.5)
@@ -242,17 +256,30 @@ def _neighbours(keys: Tensor, axis: int) -> Tensor:
     return table
 
 
-def _marks(keys: Tensor, axis: int) -> tuple[Tensor, Tensor, list[int]]:
-    """Neighbours along an axis in a quarter of the memory of a table, since their order is that of the keys.
+@dataclass(frozen=True)
+class _Marks:
+    """Neighbours along an axis in a small part of the memory of a table, since their order is that of the keys.
 
-    Returns:
-        Which corners have a next one, bool (M,), and which have a previous one, bool (M,): the k-th of the latter is
-        the next corner of the k-th of the former. And where, for each `_PIECE` of corners, their next ones begin.
+    Attributes:
+        flags: int16 (M,), shared by all axes.
+        has_next, has_previous: The bits that say which corners have a next and which a previous one: the k-th of the
+            latter is the next corner of the k-th of the former.
+        cuts: Where, for each `_PIECE` of corners, their next ones begin.
     """
-    has_next, has_previous = (torch.zeros_like(keys, dtype=torch.bool) for _ in range(2))
+
+    flags: Tensor
+    has_next: int
+    has_previous: int
+    cuts: list[int]
+
+
+def _marks(keys: Tensor, axis: int, flags: Tensor, bit: int) -> _Marks:
+    """Sets two bits of the flags, `bit` and the one above."""
     for behind, ahead in _pairs(keys, axis):
-        has_next[behind], has_previous[ahead] = True, True
-    return has_next, has_previous, [*torch.searchsorted(keys, keys[::_PIECE] + axis).tolist(), len(keys)]
+        flags[behind] |= bit
+        flags[ahead] |= 2 * bit
+    cuts = [*torch.searchsorted(keys, keys[::_PIECE] + axis).tolist(), len(keys)]
+    return _Marks(flags, bit, 2 * bit, cuts)
 
 
 def _pairs(keys: Tensor, axis: int) -> Iterator[tuple[Tensor, Tensor]]:
