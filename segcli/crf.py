@@ -16,7 +16,8 @@ from torch import Tensor
 from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
-from segcli.lattice import BLOCK, Lattice, Workspace, largest_coordinate
+from segcli.lattice import BLOCK, Lattice, Workspace
+from segcli.simplex import largest_coordinate
 
 Backend = Literal["torch", "pydensecrf"]
 

@@ -75,6 +75,8 @@ def shown(path: str | Path) -> str:
 def list_from(stream: BinaryIO) -> list[str]:
     """The paths that a list holds, one a line, or ended by NUL as `find -print0` writes them; empty ones left out."""
     data = stream.read()
+    if formats.sniff(data[: formats.HEAD]):
+        raise UsageError("stdin holds a picture, not a list of paths", "Save the picture to a file and name that.")
     separator = b"\0" if b"\0" in data else b"\n"
     return [os.fsdecode(line) for line in (part.rstrip(b"\r") for part in data.split(separator)) if line]
 

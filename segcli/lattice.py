@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from segcli.errors import UsageError
+from segcli.simplex import embed, packing
 
 BLOCK = 1 << 20
 """A lattice of more points keeps only what it cannot work out again."""
@@ -31,9 +31,6 @@ _PART = 1 << 18
 
 _PIECE = 1 << 16
 """Rows that are gathered at once: results this small stay in the cache and in memory that is handed out again."""
-
-_MARGIN = 3
-"""How far, in packed coordinates, a corner or its neighbour can lie from its point."""
 
 
 class Workspace:
@@ -73,18 +70,15 @@ class Lattice:
             # corners that blurring passes through.
             features = torch.cat([features, torch.zeros_like(features[:, :1])], 1)
         self._alone = points <= BLOCK
-        axes, offset = _packing(features)
+        axes, offset = packing(features)
         self._part = features.shape[1] if self._alone else _PART
-        order = torch.empty(points * len(axes), dtype=torch.int32, device=features.device)
-        weights = features.new_empty(points, len(axes))
-        parts = []
+        store, parts = _Store(features, len(axes)), []
         for number, part in enumerate(features.split(self._part, dim=1)):
-            first = number * self._part
             corners = _sorted_corners(part, axes, offset)
-            corners.drop_points_from(points - first)
-            corners.move_to(order[first * len(axes) :], weights[first:])
-            parts.append(corners)
+            corners.drop_points_from(points - number * self._part)
+            parts.append(corners if self._alone else store.keep(corners))
         keys = parts[0].keys if self._alone else _merged([part.keys for part in parts])
+        del store, corners
         self._corners = len(keys)
         self._blocks = []
         while parts:
@@ -159,10 +153,30 @@ class _SortedCorners:
             self.starts = torch.nn.functional.pad(real.cumsum(0, dtype=torch.int32), (1, 0))[self.starts]
             self.order, self.weights = self.order[real], self.weights[:count]
 
-    def move_to(self, order: Tensor, weights: Tensor) -> None:
-        """Keeps its lasting tables at the start of these, since many tensors of middling size would split up memory."""
-        self.order = order[: len(self.order)].copy_(self.order)
-        self.weights = weights[: len(self.weights)].copy_(self.weights)
+
+class _Store:
+    """One piece of memory for each table of all parts: many lasting tensors of middling size would leave gaps.
+
+    Each is as large as it can ever be; what is not written takes no memory, as systems give out pages at first use.
+    """
+
+    def __init__(self, features: Tensor, corners: int):
+        most = (features.shape[1] + 1) * corners
+        self._tables = {
+            "keys": torch.empty(most, dtype=torch.int64, device=features.device),
+            "starts": torch.empty(most, dtype=torch.int32, device=features.device),
+            "order": torch.empty(most, dtype=torch.int32, device=features.device),
+            "weights": features.new_empty(features.shape[1], corners),
+        }
+
+    def keep(self, part: _SortedCorners) -> _SortedCorners:
+        """The same part in this memory."""
+        kept = {}
+        for name, room in self._tables.items():
+            table = getattr(part, name)
+            kept[name] = room[: len(table)].copy_(table)
+            self._tables[name] = room[len(table) :]
+        return _SortedCorners(**kept)
 
 
 class _Block:
@@ -309,44 +323,8 @@ def _merged(parts: list[Tensor]) -> Tensor:
     return merged[:size]
 
 
-def _scales(dimensions: int) -> list[float]:
-    """The diagonal of Adams's matrix E times the blur's standard deviation, rounded as densecrf rounds it."""
-    deviation = _float32(math.sqrt(2 / 3) * (dimensions + 1))
-    return [_float32(1 / math.sqrt((i + 1) * (i + 2)) * deviation) for i in range(dimensions)]
-
-
-def largest_coordinate(extents: list[float]) -> float:
-    """The largest lattice coordinate, in size, of points with features in 0..extents (in standard deviations)."""
-    scaled = [extent * scale for extent, scale in zip(extents, _scales(len(extents)), strict=True)]
-    return max(sum(scaled), *(i * value for i, value in enumerate(scaled, 1)))
-
-
-def _float32(value: float) -> float:
-    return torch.tensor(value, dtype=torch.float32).item()
-
-
-def _packing(features: Tensor) -> tuple[list[int], int]:
-    """What each axis adds to a key, and what makes every key and every neighbour's key positive and unique."""
-    dimensions = len(features)
-    low, high = (bound.tolist() for bound in features.aminmax(dim=1))
-    scales = _scales(dimensions)
-    lows, sizes = [], []
-    for i in range(dimensions):
-        # The i-th coordinate of a point: ((i + 2) scaled feature i - i scaled feature i - 1) / (d + 1).
-        ahead, behind = (i + 2) * scales[i] / (dimensions + 1), i * scales[i - 1] / (dimensions + 1)
-        least = math.floor(ahead * low[i] - behind * high[i - 1]) - _MARGIN
-        most = math.ceil(ahead * high[i] - behind * low[i - 1]) + _MARGIN
-        lows.append(least)
-        sizes.append(most - least + 1)
-    if math.prod(sizes) >= 1 << 62 or max(sizes) > 1 << 20:
-        raise UsageError("the CRF's sigmas are too small for a photo of this size", "Raise the smallest sigma.")
-    strides = [math.prod(sizes[i + 1 :]) for i in range(dimensions)]
-    axes = [after - before for after, before in zip([*strides, 0], [0, *strides], strict=True)]
-    return axes, -sum(least * stride for least, stride in zip(lows, strides, strict=True))
-
-
 def _sorted_corners(features: Tensor, axes: list[int], offset: int) -> _SortedCorners:
-    cells, ranks, weights = _embed(features)
+    cells, ranks, weights = embed(features)
     dimensions, points = features.shape
     steps = torch.tensor(axes, device=features.device)[:, None]
     key = (cells.long() * steps).sum(0) + offset
@@ -361,54 +339,3 @@ def _sorted_corners(features: Tensor, axes: list[int], offset: int) -> _SortedCo
     starts = torch.zeros(len(keys) + 1, dtype=torch.int32, device=features.device)
     torch.cumsum(counts, 0, dtype=torch.int32, out=starts[1:])
     return _SortedCorners(keys, starts, order.int(), weights)
-
-
-def _embed(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Each point's simplex.
-
-    Args:
-        features: float32 (d, n).
-
-    Returns:
-        The simplex's first corner in units of d + 1, float32 whole numbers (d + 1, n); the rank of each coordinate's
-        remainder, 0 for the largest, int64 (d + 1, n); the barycentric weights of its corners, float32 (n, d + 1).
-    """
-    elevated = _elevate(features)
-    width = len(elevated)
-    inverse = _float32(1 / width)
-    cells = (elevated * inverse).round_()
-    ranks = _ranks(elevated - cells * width)
-    # Rounding can leave the lattice's plane: bring the point back as many steps as the cells do not sum to zero.
-    ranks += cells.sum(0).to(ranks.dtype)
-    wrap = (ranks < 0).to(ranks.dtype) - (ranks >= width).to(ranks.dtype)
-    ranks = (ranks + wrap * width).long()
-    cells += wrap
-    remainders = (elevated - cells * width) * inverse
-    ordered = torch.empty_like(remainders).scatter_(0, ranks, remainders)
-    weights = ordered.flip(0)
-    weights[1:] -= ordered.flip(0)[:-1]
-    weights[0] += 1 - ordered[0]
-    return cells, ranks, weights.t().contiguous()
-
-
-def _elevate(features: Tensor) -> Tensor:
-    """Points (d, n) in the hyperplane of d + 1 coordinates that sum to zero (Adams et al., page 5)."""
-    elevated = features.new_empty(len(features) + 1, features.shape[1])
-    tail = torch.zeros_like(features[0])
-    for i, scale in reversed(list(enumerate(_scales(len(features)), 1))):
-        scaled = features[i - 1] * scale
-        elevated[i] = tail - scaled * i
-        tail = tail + scaled
-    elevated[0] = tail
-    return elevated
-
-
-def _ranks(remainders: Tensor) -> Tensor:
-    """How many other coordinates of a point have a larger remainder, int8 (d + 1, n); of equals the later wins."""
-    ranks = torch.zeros_like(remainders, dtype=torch.int8)
-    for i in range(len(remainders)):
-        for j in range(i + 1, len(remainders)):
-            smaller = remainders[i] < remainders[j]
-            ranks[i] += smaller
-            ranks[j] += ~smaller
-    return ranks

@@ -151,7 +151,8 @@ def _ends_whole(file: io.BufferedRandom) -> bool:
 def _parse(line: bytes) -> Record | None:
     try:
         data = json.loads(line)
-        return Record(**{**data, "notes": tuple(data.get("notes", ()))})
+        record = Record(**{**data, "notes": tuple(data.get("notes", ()))})
+        return record if isinstance(record.name, str) else None
     except (ValueError, TypeError, AttributeError):
         return None
 

@@ -75,7 +75,7 @@ class TestProbabilities:
     def test_are_refined_to_the_photos_outline(self, work):
         result = run("--probs", "plain")
         assert result.exit_code == 0, result.output
-        assert "3 segmented: refined" in result.stdout
+        assert "3 refined: refined" in result.stdout
         for name in ("a", "b", "trip/c"):
             assert found_edge(mask(work / f"refined/masks/{name}.png")) == EDGE
             assert (work / f"refined/overlays/{name}.jpg").is_file()

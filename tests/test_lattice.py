@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segcli import lattice
+from segcli import lattice, simplex
 from segcli.crf import mean_field
 from segcli.errors import UsageError
 from segcli.lattice import Lattice, Workspace
@@ -76,7 +76,7 @@ def test_one_point_keeps_its_value():
 
 def test_the_barycentric_weights_give_the_point_back():
     features = torch.randn(5, 1000) * 4
-    cells, ranks, weights = lattice._embed(features)
+    cells, ranks, weights = simplex.embed(features)
     assert torch.allclose(weights.sum(1), torch.ones(1000))
     assert weights.min() > -1e-5
     assert torch.equal(cells.sum(0), torch.zeros(1000))
@@ -85,7 +85,7 @@ def test_the_barycentric_weights_give_the_point_back():
         point += weights[:, number] * corner
         axis = torch.where(ranks == 5 - number, 6.0, 0.0)
         corner = corner - (axis - 1)
-    assert torch.allclose(point, lattice._elevate(features), atol=1e-3)
+    assert torch.allclose(point, simplex.elevate(features), atol=1e-3)
 
 
 @pytest.mark.parametrize("spread", [1e7, 1e5])

@@ -69,6 +69,7 @@ def crf(
     """
     display = Display(as_json, quiet)
     params = refine.params(crf_set, crf_config)
+    refine.check(crf_size, crf_backend)
     _check(probs, labels, names, gt_prob, tune, truth)
     kinds = options.choices(save, KINDS, "--save")
     found = find(inputs, None if tune else output)
@@ -99,7 +100,7 @@ def crf(
     todo = run.plan(found, verify=False)
     stages = folder.Stages(read, lambda group: [prior.prediction.to(chosen) for prior in group], refinement)
     run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings), len(todo), "refining")
-    raise typer.Exit(run.finish(found))
+    raise typer.Exit(run.finish(found, "refined"))
 
 
 def _check(

@@ -61,6 +61,10 @@ class Display:
         if not self.quiet:
             self.err.print(Text.assemble(("warning: ", "yellow"), shown(text)))
 
+    def failure(self, text: str) -> None:
+        """One input that failed while the others go on, on stderr; quiet commands say it too."""
+        self.err.print(Text(shown(text), "red"))
+
     def error(self, error: SegcliError) -> None:
         """What went wrong and what to do next, on stderr; with --json on stdout too."""
         self.err.print(Text.assemble(("error: ", "bold red"), shown(error.message)))

@@ -78,9 +78,11 @@ def evaluate_model(
     Under torchrun the images are shared out; the sums are exact.
     """
     data = dataset_options.choose(dataset, data_dir, split, images, labels, names)
-    source = models.for_dataset(model, weights, data.labels, DEFAULT_VARIANT)
+    source = models.for_dataset(model, weights, output_stride, data.labels, DEFAULT_VARIANT)
     scale_list, working_size = options.scale_list(scales, multi_scale), options.working_size(size)
     crf_params = refine.params(crf_set, crf_config)
+    refine.check(crf_size, crf_backend)
+    crf = crf or crf_set is not None or crf_config is not None
 
     from segcli import team
 

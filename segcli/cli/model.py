@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "v3-mobilenetv2"
 
 
-def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MODEL) -> str | Path:
+def reference(
+    model: str | None, weights: Path | None, output_stride: int | None = None, default: str = DEFAULT_MODEL
+) -> str | Path:
     """What `weights.load` shall load; fails before torch is imported where the manifest has no such weights."""
     if weights is not None:
         if model is not None:
@@ -27,10 +29,17 @@ def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MO
         if not weights.is_file():
             raise UsageError(f"--weights {weights}: no such file", "Give the path of a .safetensors checkpoint.")
         return weights
-    return manifest.resolve(model or default).name
+    entry = manifest.resolve(model or default)
+    strides = entry.model_spec().output_strides
+    if output_stride is not None and output_stride not in strides:
+        known = ", ".join(map(str, strides))
+        raise UsageError(f"{entry.variant} cannot have output stride {output_stride}", f"It can have {known}.")
+    return entry.name
 
 
-def for_dataset(model: str | None, weights: Path | None, wanted: LabelSet, default: str) -> str | Path:
+def for_dataset(
+    model: str | None, weights: Path | None, output_stride: int | None, wanted: LabelSet, default: str
+) -> str | Path:
     """Likewise for a dataset: without either, the weights of the variant `default` that have its labels.
 
     Raises:
@@ -40,8 +49,8 @@ def for_dataset(model: str | None, weights: Path | None, wanted: LabelSet, defau
         fitting = [name for name in _fitting(wanted) if name.startswith(f"{default}@")]
         if not fitting:
             raise UsageError(f"no default model has the labels of {wanted.name}", _what_fits(wanted))
-        return fitting[0]
-    source = reference(model, weights)
+        return reference(fitting[0], None, output_stride)
+    source = reference(model, weights, output_stride)
     if isinstance(source, str) and (labels := manifest.resolve(source).labels) != wanted.name:
         raise UsageError(f"{source} has the labels of {labels}, the dataset those of {wanted.name}", _what_fits(wanted))
     return source

@@ -131,6 +131,8 @@ def value_range(text: str | None) -> Literal["auto"] | tuple[float, float] | Non
 def choices(text: str, known: tuple[str, ...], option: str) -> frozenset[str]:
     """A comma-separated option whose every word must be known."""
     words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError(f"{option} names nothing", f"Choose among {', '.join(known)}.")
     for word in words:
         if word not in known:
             raise UsageError(f"{option} {word}: not known", f"Choose among {', '.join(known)}.")

@@ -103,11 +103,13 @@ def predict(
     kinds = options.choices(save, KINDS, "--save")
     working_size, bounds = options.working_size(size), options.value_range(value_range)
     crf_params = refine.params(crf_set, crf_config)
+    refine.check(crf_size, crf_backend)
+    crf = crf or crf_set is not None or crf_config is not None
     cutout_colour = options.colour(cutout_background, "--cutout-background")
     found = find(inputs, output)
     if pages:
         found = replace(found, files=expand(found.files, max_pixels))
-    source = models.reference(model, weights)
+    source = models.reference(model, weights, output_stride)
     if isinstance(source, str):
         _class_ids(classes, labels.get(manifest.resolve(source).labels), kinds)
 
@@ -147,7 +149,8 @@ def predict(
             report(display, run.to_do(found, verify), found, segmenter, stages, outputs, max_pixels)
             return
         todo = run.plan(found, verify)
-        run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch=batch), len(todo))
+        batch = 1 if segmenter.device.type == "cpu" else batch  # more would only hold more photos in memory
+        run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch), len(todo))
         raise typer.Exit(run.finish(found))
 
 

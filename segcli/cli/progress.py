@@ -82,8 +82,9 @@ class LineCounter(Counter):
         self.last = now
         rate = self.done / max(now - self.start, 1e-6)
         left = clock((self.total - self.done) / rate)
+        speed = f", {rate:.2f} {self.unit}/s, {left} left" if now - self.start > 1 else ""  # else it says nothing
         text = f", {self.text}" if self.text else ""
-        self.say(f"{self.verb} {self.done}/{self.total}, {rate:.2f} {self.unit}/s, {left} left{text}", "")
+        self.say(f"{self.verb} {self.done}/{self.total}{speed}{text}", "")
 
     def describe(self, text: str) -> None:
         """Say it in the next line."""

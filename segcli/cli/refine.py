@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PANEL = "Fully connected CRF"
 BACKENDS = ("torch", "pydensecrf")
-SIZE = 1024
+SIZE, SMALLEST = 1024, 33
 
 Crf = Annotated[bool, Option("--crf", help="Sharpen the outlines with the photo itself.", rich_help_panel=PANEL)]
 CrfSet = Annotated[
@@ -58,12 +58,17 @@ def _setting(text: str) -> tuple[str, float | int]:
         raise UsageError(f"--crf-set {text}: not a setting with {kind}", hint) from None
 
 
-def refinement(settings: CRFParams, size: str, backend: str) -> Refinement:
-    """The CRF stage; torch is imported here."""
+def check(size: str, backend: str) -> None:
+    """Refuse what `refinement` cannot take, before torch is imported."""
     if backend not in BACKENDS:
         raise UsageError(f"--crf-backend {backend}: not known", f"Choose {' or '.join(BACKENDS)}.")
-    if size != "full" and not (size.isdecimal() and int(size) > 0):
-        raise UsageError(f"--crf-size {size}: not a size", "Give a number of pixels, or `full`.")
+    if size != "full" and not (size.isdecimal() and int(size) >= SMALLEST):
+        raise UsageError(f"--crf-size {size}: not a size", f"Give a number of pixels from {SMALLEST} on, or `full`.")
+
+
+def refinement(settings: CRFParams, size: str, backend: str) -> Refinement:
+    """The CRF stage; torch is imported here."""
+    check(size, backend)
     from segcli.refinement import Refinement
 
     return Refinement(settings, 0 if size == "full" else int(size), backend)

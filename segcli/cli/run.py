@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
@@ -106,9 +106,9 @@ class Run:
 
     def _write_recipe(self) -> None:
         started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0), "inputs": self.inputs}
-        text = tomli_w.dumps({**started, **self.recipe, "options": self.options})
+        text = tomli_w.dumps(_stated({**started, **self.recipe, "options": self.options}))
         with writing(self.folder), write_whole(self.folder / "run.toml") as file:
-            file.write(text.encode("utf-8", "backslashreplace"))
+            file.write(text.encode())
 
     def follow(self, records: Iterable[Record], total: int, verb: str = "segmenting") -> None:
         """Draw progress while the records come in."""
@@ -119,12 +119,13 @@ class Run:
                     for note in record.notes:
                         counter.remark(f"{record.input}: {note}")
                     if record.error:
-                        counter.remark(f"failed: {record.input}: {record.error}", "red")
+                        told = record.error if record.input in record.error else f"{record.input}: {record.error}"
+                        self.display.failure(f"failed: {told}")
         except KeyboardInterrupt:
             self.display.say("interrupted: what is done is kept, and the same command goes on from there")
             raise
 
-    def finish(self, found: Found) -> int:
+    def finish(self, found: Found, verb: str = "segmented") -> int:
         """When all are through: write what sums up the folder, say what was done, and give the exit code."""
         self.members.gather(None)
         if not self.members.leads:
@@ -132,7 +133,7 @@ class Run:
         with writing(self.folder):
             merge(self.folder)
             self._open()
-            self._sum_up()
+            self._sum_up(found)
         records = [self.ledger.records[source.tree.as_posix()] for source in found.files]
         failed = sum(record.status != DONE for record in records)
         counts = {
@@ -141,16 +142,17 @@ class Run:
             "failed": failed,
             "ignored": found.ignored,
         }
-        self.display.data(_sentence(counts, self.folder))
+        if not self.display.quiet:
+            self.display.data(_sentence(counts, verb, self.folder))
         code = EXIT_DONE if not failed else EXIT_FAILED if failed == len(records) else SOME_INPUTS_FAILED
         images = [asdict(record) for record in records]
         self.display.json({"output": str(self.folder), **counts, "exit_code": code, "images": images})
         return code
 
-    def _sum_up(self) -> None:
+    def _sum_up(self, found: Found) -> None:
         from segcli.outputs import MERGERS
 
-        done = [record for record in self.ledger.records.values() if record.status == DONE]
+        done = self._counted(found)
         write_areas(self.folder / "areas.csv", done)
         write_review(self.folder / "review.csv", done)
         for kind in self.outputs.kinds & MERGERS.keys():
@@ -158,9 +160,21 @@ class Run:
             parts = (self.folder / record.outputs[kind]["path"] for record in done if kind in record.outputs)
             merge_parts(self.folder / name, (part for part in parts if part.is_file()), self.outputs.labels)
 
+    def _counted(self, found: Found) -> list[Record]:
+        """What areas.csv and its kin tell of: this recipe's results, each photo once, by its present name."""
+        names = {source.tree.as_posix() for source in found.files}
+        paths = {source.path.resolve() for source in found.files}
+        return [
+            record
+            for record in self.ledger.records.values()
+            if record.status == DONE
+            and record.settings == self.settings
+            and (record.name in names or Path(record.input).resolve() not in paths)
+        ]
 
-def _sentence(counts: dict[str, int], folder: Path) -> str:
-    parts = [f"{counts['segmented']} segmented"]
+
+def _sentence(counts: dict[str, int], verb: str, folder: Path) -> str:
+    parts = [f"{counts['segmented']} {verb}"]
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} done before")
     if counts["failed"]:
@@ -172,6 +186,13 @@ def _sentence(counts: dict[str, int], folder: Path) -> str:
 
 def _stated(values: dict) -> dict:
     """TOML has no null: what is not stated is left out."""
-    return {
-        key: _stated(value) if isinstance(value, dict) else value for key, value in values.items() if value is not None
-    }
+    return {key: _plain(value) for key, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A value as TOML has it; names of files may hold bytes that are no text."""
+    if isinstance(value, dict):
+        return _stated(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
