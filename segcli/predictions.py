@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from segcli import masks
 from segcli.datasets import cityscapes_ids
 from segcli.errors import InputError
-from segcli.files import Source, shown, write_whole
+from segcli.files import RESULT_FILES, Source, shown, write_whole
 from segcli.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, VOID, LabelSet
 from segcli.samples import Dataset, Sample, count_ids, ids_of, map_ids
 
@@ -95,10 +95,11 @@ def _write_label_ids(path: Path, label_map: np.ndarray, run: str) -> None:
 def find(folder: Path) -> dict[str, Path]:
     """The label maps in a folder of predictions, by name.
 
-    Of an output folder of `segcli predict` its `masks` are taken. A map's name is its file's, without the suffix and
+    Of an output folder of segcli its `masks` are taken. A map's name is its file's, without the suffix and
     without `_labelIds`, or its path below the folder where two files share a name.
     """
-    root = folder / "masks" if (folder / "masks").is_dir() else folder
+    is_output = all((folder / name).exists() for name in ("masks", *RESULT_FILES))
+    root = folder / "masks" if is_output else folder
     paths = [path for path in sorted(root.rglob("*.png")) if path.is_file() and not path.name.startswith(".")]
     plain = {path.stem.removesuffix(LABEL_IDS): path for path in paths}
     if len(plain) == len(paths):

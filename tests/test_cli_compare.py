@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
+from segcli.files import RESULT_FILES
 from segcli.labels import from_names
 from segcli.masks import write_label_map
 
@@ -74,6 +75,8 @@ def test_pictures_never_replace_label_maps(folders, output):
 def test_maps_of_segcli_know_their_classes(folders):
     for side in ("a", "b"):
         write_label_map(folders / side / "masks/one.png", np.array([[0, 1]], np.uint8), PETS)
+        for name in RESULT_FILES:
+            (folders / side / name).touch()
     data = json.loads(run("a", "b", "--json").stdout)
     assert [image["name"] for image in data["images"]] == ["one"], "the masks of an output folder of predict"
     assert list(data["agreement"]["per_class"]) == list(PETS.names)
@@ -82,6 +85,8 @@ def test_maps_of_segcli_know_their_classes(folders):
 def test_other_classes_are_not_compared(folders):
     for side, labels in (("a", PETS), ("b", from_names(["road", "sky"], "street"))):
         write_label_map(folders / side / "masks/one.png", np.array([[0, 1]], np.uint8), labels)
+        for name in RESULT_FILES:
+            (folders / side / name).touch()
     result = run("a", "b")
     assert result.exit_code == 2
     assert "A has the classes of pets, B those of street" in result.stderr

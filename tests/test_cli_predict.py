@@ -112,6 +112,37 @@ def test_errors_are_json_too(segcli):
     assert "nowhere is not there" in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [["--nosuch"], ["--batch", "0"]])
+def test_what_the_parser_refuses_is_json_too(segcli, photos, arguments):
+    result = segcli(photos, *arguments, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["exit_code"] == 2
+
+
+def test_nothing_to_save_is_refused(segcli, photos):
+    result = segcli(photos, "--save", "")
+    assert result.exit_code == 2
+    assert "--save names nothing" in result.stderr
+
+
+def test_settings_of_the_crf_ask_for_it(segcli, photos, tmp_path):
+    segcli(photos / "b.png", "-o", "out", "--crf-set", "iterations=1")
+    assert tomllib.loads((tmp_path / "out/run.toml").read_text())["crf"]["iterations"] == 1
+
+
+def test_a_photo_under_a_new_name_is_counted_once(segcli, photos, tmp_path):
+    segcli(photos, "-o", "out")
+    segcli(photos / "trip/c.webp", "-o", "out")
+    rows = (tmp_path / "out/areas.csv").read_text().splitlines()
+    assert len(rows) == len(set(rows))
+
+
+def test_a_picture_on_stdin_is_no_list(segcli, photos):
+    result = segcli("-", input=(photos / "a.jpg").read_bytes())
+    assert result.exit_code == 2
+    assert "stdin holds a picture" in result.stderr
+
+
 def test_a_list_comes_from_stdin(segcli, photos):
     names = "".join(f"{path}\n" for path in (photos / "a.jpg", photos / "trip/a.jpg"))
     assert "2 segmented" in segcli("-", "-o", "out", input=names).stdout

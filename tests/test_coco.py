@@ -122,7 +122,7 @@ def test_a_missing_package_is_told_with_the_line_that_installs_it(tmp_path, monk
     monkeypatch.setitem(sys.modules, "pycocotools", None)
     with pytest.raises(UsageError, match="pycocotools") as caught:
         datasets.load("coco-voc", tmp_path, "val")
-    assert caught.value.hint.endswith('pip install pycocotools')
+    assert caught.value.hint.endswith("pip install pycocotools")
 
 
 def test_labels_agree_with_torchvisions_own_rule(tmp_path):

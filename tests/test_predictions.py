@@ -8,7 +8,7 @@ from PIL import Image
 
 from segcli import labels, predictions, samples
 from segcli.errors import InputError
-from segcli.files import Source
+from segcli.files import RESULT_FILES, Source
 from segcli.labels import VOID
 from segcli.predictions import Predictions
 from segcli.samples import Dataset, Sample
@@ -95,10 +95,18 @@ def test_maps_are_found_by_name_in_any_layout(tmp_path):
     write_mask(tmp_path / "a/results/VOC2012/Segmentation/comp6_val_cls/2007_000033.png", [[0]])
     write_mask(tmp_path / "b/masks/2007_000033.png", [[0]])
     write_photo(tmp_path / "b/cutouts/2007_000033.png")
+    for name in RESULT_FILES:
+        (tmp_path / "b" / name).touch()
     write_mask(tmp_path / "c/ulm_000000_000019_labelIds.png", [[0]])
     for folder in "ab":
         assert list(predictions.find(tmp_path / folder)) == ["2007_000033"]
     assert list(predictions.find(tmp_path / "c")) == ["ulm_000000_000019"]
+
+
+def test_a_folder_that_is_called_masks_hides_no_others(tmp_path):
+    for name in ("one", "masks/two"):
+        write_mask(tmp_path / f"{name}.png", [[0]])
+    assert set(predictions.find(tmp_path)) == {"one", "two"}
 
 
 def test_maps_of_one_file_name_are_told_apart_by_their_folders(tmp_path):

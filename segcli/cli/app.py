@@ -26,6 +26,9 @@ class ErrorsAsLines(TyperGroup):
             return super().invoke(ctx)
         except Exception as error:
             is_typers_own = hasattr(error, "exit_code") and not isinstance(error, SegcliError)
+            if hasattr(error, "format_message"):  # a usage error, which Typer shows on stderr itself
+                hint = "`--help` after the command lists its options."
+                display.json({"error": error.format_message(), "hint": hint, "exit_code": error.exit_code})
             if is_typers_own or isinstance(error, typer.Abort) or os.environ.get("SEGCLI_DEBUG") == "1":
                 raise
             known = error if isinstance(error, SegcliError) else _unforeseen(error)

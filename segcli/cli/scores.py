@@ -35,6 +35,7 @@ def _result(labels: LabelSet, tally: Tally, facts: dict, worst_count: int) -> di
     if tally.before is not None:
         before = tally.before.matrix.scores(labels).to_dict()
         result["without_crf"] = before | ({"trimap": _trimap(tally.before, labels)} if tally.trimap else {})
+    result["confusion"] = tally.matrix.counts.tolist()  # true class by predicted class; last column: predicted as void
     result["worst"] = [_image(image) for image in worst(tally.images, worst_count)]
     return result
 
