@@ -171,7 +171,7 @@ def test_other_labels_are_refused_with_what_fits(camvid, small_checkpoint, tmp_p
 
 
 def test_without_a_model_one_with_the_datasets_labels_is_taken(camvid):
-    assert model.for_dataset(None, None, CITYSCAPES, "v3plus-xception") == "v3plus-xception@cityscapes"
+    assert model.for_dataset(None, None, None, CITYSCAPES, "v3plus-xception") == "v3plus-xception@cityscapes"
     result = evaluate("-d", "camvid", "--data-dir", camvid)
     assert result.exit_code == 2
     assert "no default model has the labels of camvid" in result.stderr

@@ -228,7 +228,11 @@ def test_the_crf_keeps_to_the_photo(segcli, photos, tmp_path):
 def test_ctrl_c_keeps_what_is_done(photos, checkpoint, tmp_path):
     for index in range(400):
         shutil.copy(photos / "a.jpg", photos / f"copy{index}.jpg")
-    command = [*SEGCLI, "predict", str(photos), "-o", str(tmp_path / "out"), "--weights", str(checkpoint)]
+    hearing = (  # a shell's background jobs, and their children, ignore Ctrl-C
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from segcli.cli.app import main; main()"
+    )
+    command = [sys.executable, "-c", hearing, "predict", photos, "-o", tmp_path / "out", "--weights", checkpoint]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     manifest = tmp_path / "out/manifest.jsonl"
     deadline = time.monotonic() + 60

@@ -284,7 +284,7 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
         monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
         (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-        self.check(tmp_path / "x.heic", r'pip install "segcli\[heic\]"')
+        self.check(tmp_path / "x.heic", r'"heic": pip install pillow-heif')
 
     def test_of_too_many_pixels_before_they_are_decoded(self, tmp_path):
         header = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 0, 0, 0, 54, 40, 100_000, 50_000, 1, 24, 0, 0, 0, 0, 0, 0)

@@ -149,7 +149,6 @@ def predict(
             report(display, run.to_do(found, verify), found, segmenter, stages, outputs, max_pixels)
             return
         todo = run.plan(found, verify)
-        batch = 1 if segmenter.device.type == "cpu" else batch  # more would only hold more photos in memory
         run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch), len(todo))
         raise typer.Exit(run.finish(found))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PANEL = "Fully connected CRF"
 BACKENDS = ("torch", "pydensecrf")
-SIZE, SMALLEST = 1024, 33
+SIZE, SMALLEST = 1024, 16
 
 Crf = Annotated[bool, Option("--crf", help="Sharpen the outlines with the photo itself.", rich_help_panel=PANEL)]
 CrfSet = Annotated[
