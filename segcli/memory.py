@@ -22,7 +22,7 @@ class Outcome:
     """What became of one photo.
 
     Attributes:
-        prediction: None where even the CPU's memory did not suffice.
+        prediction: None where the photo cannot be predicted, or even the CPU's memory did not suffice.
         note: How the shortage was met, or why it could not be; empty where there was none.
     """
 
@@ -45,7 +45,13 @@ def predict(photos: Sequence[Any], first: Predict, fallback: Predict | None = No
         first: The network; tried with ever smaller parts of the batch.
         fallback: The same on the CPU, for a photo that alone is too much; None where `first` is that already.
     """
-    if (predictions := _attempt(first, photos)) is not None:
+    try:
+        predictions = _attempt(first, photos)
+    except InputError as error:  # one photo is at fault: the others are done without it
+        if len(photos) == 1:
+            return [Outcome(None, str(error))]
+        return [outcome for photo in photos for outcome in predict([photo], first, fallback)]
+    if predictions is not None:
         return [Outcome(prediction) for prediction in predictions]
     if len(photos) > 1:
         half = len(photos) // 2

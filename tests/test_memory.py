@@ -137,3 +137,13 @@ def test_a_run_with_too_little_memory_has_the_same_masks_and_says_so(segcli, tmp
         path = f"masks/{name}.png"
         assert (tmp_path / "tight" / path).read_bytes() == (tmp_path / "roomy" / path).read_bytes()
     assert "masks/3.png" not in tree(tmp_path / "tight")
+
+
+def test_a_photo_that_cannot_be_predicted_does_not_stop_its_batch():
+    def network(photos):
+        if "thin" in photos:
+            raise InputError("too thin")
+        return [photo.upper() for photo in photos]
+
+    outcomes = memory.predict(["a", "thin", "b"], network)
+    assert [(outcome.prediction, outcome.note) for outcome in outcomes] == [("A", ""), (None, "too thin"), ("B", "")]
