@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from segcli import masks, predictions
 from segcli.cli import dataset as dataset_options
 from segcli.cli import options, refine, tuning
 from segcli.cli.display import Display
+from segcli.cli.groups import grouped
 from segcli.cli.run import Run, find
 from segcli.errors import UsageError
 from segcli.files import Found, Source, shown
@@ -27,35 +28,90 @@ segcli crf photos/ --probs plain -o refined\n
 segcli crf photos/ --labels scribbles/ --names background,cat --gt-prob 0.7\n
 segcli crf photos/ --probs plain --tune --truth labels/ -o best.toml
 """
-
-
 KINDS = ("mask", "overlay", "probs")
 
 
-def crf(
-    inputs: options.Inputs,
-    output: options.Output = Path("refined"),
-    probs: Annotated[
-        Path | None, Option("--probs", metavar="DIR", help="Output folder of `predict --save probs`.")
-    ] = None,
+@dataclass(frozen=True)
+class Unrefined:
+    """What a network or a person said about the photos."""
+
+    probs: Annotated[Path | None, Option("--probs", metavar="DIR", help="Output folder of `predict --save probs`.")] = (
+        None
+    )
     labels: Annotated[
         Path | None,
         Option("--labels", metavar="DIR", help="Rough label maps (PNG: ids, or colours of --names) instead."),
-    ] = None,
-    names: dataset_options.ClassNames = None,
-    gt_prob: Annotated[float, Option("--gt-prob", help="How far rough labels are trusted, between 0 and 1.")] = 0.7,
-    crf_set: refine.CrfSet = None,
-    crf_config: refine.CrfConfig = None,
-    crf_size: refine.CrfSize = str(refine.SIZE),
-    crf_backend: refine.CrfBackend = "torch",
+    ] = None
+    names: dataset_options.ClassNames = None
+    gt_prob: Annotated[float, Option("--gt-prob", help="How far rough labels are trusted, between 0 and 1.")] = 0.7
+
+    def __post_init__(self):
+        if (self.probs is None) == (self.labels is None):
+            raise UsageError("give either --probs or --labels", "--probs takes what `predict --save probs` wrote.")
+        if self.names and self.probs:
+            raise UsageError("--names goes with --labels", "Files of probabilities say which classes they have.")
+        if not 0 < self.gt_prob < 1:
+            raise UsageError(f"--gt-prob must lie between 0 and 1, not {self.gt_prob:g}", "0.7 is usual.")
+        _check_folder("--probs", self.probs)
+        _check_folder("--labels", self.labels)
+
+    def files(self, found: Found) -> dict[Source, Path]:
+        """The file of each photo that has one."""
+        return _saved(self.probs, found) if self.probs else _drawn(self.labels, found)
+
+    def classes(self, files: Mapping[Source, Path]) -> LabelSet | None:
+        """The label maps' classes; None for probabilities, which torch is needed to read."""
+        if self.labels is None:
+            return None
+        known = dataset_options.label_set(self.names) if self.names else masks.labels_of(next(iter(files.values())))
+        if known is None:
+            raise UsageError("the label maps do not say which classes they have", "Name them with --names.")
+        return known
+
+    def recipe(self) -> dict:
+        """Their origin, for run.toml."""
+        return {"probs": str(self.probs)} if self.probs else {"labels": str(self.labels), "gt_prob": self.gt_prob}
+
+
+@dataclass(frozen=True)
+class Search:
+    """Whether settings are searched for instead."""
+
+    tune: Annotated[
+        bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta instead; --output is a TOML.")
+    ] = False
+    truth: Annotated[Path | None, Option("--truth", metavar="DIR", help="With --tune: true label maps.")] = None
+
+    def __post_init__(self):
+        if self.tune and self.truth is None:
+            raise UsageError("--tune needs --truth", "Give the folder of the true label maps.")
+        if self.truth and not self.tune:
+            raise UsageError("--truth goes with --tune", "`segcli compare A B --truth DIR` scores what was refined.")
+        _check_folder("--truth", self.truth)
+
+    def truths(self, found: Found) -> dict[Source, Path]:
+        """The true label map of each photo that has one, and something to refine."""
+        truths = predictions.match(found.files, predictions.find(self.truth))
+        truths = {source: truths[source] for source in found.files if source.beside is not None and source in truths}
+        if not truths:
+            raise UsageError(
+                f"{shown(self.truth)} has no true label maps (PNG) of these photos", "They are matched by name."
+            )
+        return truths
+
+
+@grouped
+def crf(
+    inputs: options.Inputs,
+    *,
+    output: options.Output = Path("refined"),
+    unrefined: Unrefined,
+    settings: refine.Settings,
     device: options.Device = "auto",
     save: Annotated[str, Option("--save", help="Any of mask, overlay, probs.", rich_help_panel=options.OUTPUT)] = (
         "mask,overlay"
     ),
-    tune: Annotated[
-        bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta instead; --output is a TOML.")
-    ] = False,
-    truth: Annotated[Path | None, Option("--truth", metavar="DIR", help="With --tune: true label maps.")] = None,
+    search: Search,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,62 +124,36 @@ def crf(
     allow a second or two for each photo times 40, and use the same --crf-size afterwards.
     """
     display = Display(as_json, quiet)
-    params = refine.params(crf_set, crf_config)
-    refine.check(crf_size, crf_backend)
-    _check(probs, labels, names, gt_prob, tune, truth)
     kinds = options.choices(save, KINDS, "--save")
-    found = find(inputs, None if tune else output)
-    files = _saved(probs, found) if probs else _drawn(labels, found)
+    found = find(inputs, None if search.tune else output)
+    files = unrefined.files(found)
     found = replace(found, files=tuple(replace(source, beside=files.get(source)) for source in found.files))
-    truths = predictions.match(found.files, predictions.find(truth)) if tune else {}
-    known = [source for source in found.files if source.beside is not None and source in truths]
-    if tune and not known:
-        raise UsageError(f"{shown(truth)} has no true label maps (PNG) of these photos", "They are matched by name.")
-    classes = _classes(files, labels, names)
-    refinement = refine.refinement(params, crf_size, crf_backend)
+    truths = search.truths(found) if search.tune else {}
+    classes = unrefined.classes(files)
+    refinement = settings.refinement()
 
     from segcli import devices, folder, priors, team
     from segcli.outputs import Outputs
 
-    chosen = devices.choose(device)
-    display.say(f"device {devices.describe(chosen)}", "dim")
-    read, classes = priors.reader(files.values(), classes, gt_prob, refinement.size)
-    if tune:
-        display.say(f"tuning on {len(known)} of {len(found.files)} photos, those with {_what(probs)} and truth")
-        samples = [(lambda source=source: read(source), truths[source]) for source in known]
-        tuning.search(display, samples, classes, refinement, chosen, output)
+    place = devices.choose(device)
+    display.say(f"device {devices.describe(place)}", "dim")
+    read, classes = priors.reader(files.values(), classes, unrefined.gt_prob, refinement.size)
+    if search.tune:
+        kind = "probabilities" if unrefined.probs else "label maps"
+        display.say(f"tuning on {len(truths)} of {len(found.files)} photos, those with {kind} and truth")
+        samples = [(lambda source=source: read(source), truth) for source, truth in truths.items()]
+        tuning.search(display, samples, classes, refinement, place, output)
         return
-    origin = {"probs": str(probs)} if probs else {"labels": str(labels), "gt_prob": gt_prob}
     outputs = Outputs(output, classes, kinds, {"crf": json.dumps(refinement.to_dict())})
-    recipe = {"crf": refinement.to_dict(), "prior": origin, "classes": classes.to_dict()}
+    recipe = {"crf": refinement.to_dict(), "prior": unrefined.recipe(), "classes": classes.to_dict()}
+    stages = folder.Stages(read, lambda group: [prior.prediction.to(place) for prior in group], refinement)
     run = Run(team.Team(), display, outputs, recipe, inputs)
-    todo = run.plan(found, verify=False)
-    stages = folder.Stages(read, lambda group: [prior.prediction.to(chosen) for prior in group], refinement)
-    run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings), len(todo), "refining")
-    raise typer.Exit(run.finish(found, "refined"))
+    raise typer.Exit(run.complete(found, stages, verbs=("refining", "refined")))
 
 
-def _check(
-    probs: Path | None, labels: Path | None, names: str | None, gt_prob: float, tune: bool, truth: Path | None
-) -> None:
-    """Refuse options that contradict each other, and folders that are not there."""
-    if (probs is None) == (labels is None):
-        raise UsageError("give either --probs or --labels", "--probs takes what `predict --save probs` wrote.")
-    if names and probs:
-        raise UsageError("--names goes with --labels", "Files of probabilities say which classes they have.")
-    if not 0 < gt_prob < 1:
-        raise UsageError(f"--gt-prob must lie between 0 and 1, not {gt_prob:g}", "0.7 is usual.")
-    if tune and truth is None:
-        raise UsageError("--tune needs --truth", "Give the folder of the true label maps.")
-    if truth and not tune:
-        raise UsageError("--truth goes with --tune", "`segcli compare A B --truth DIR` scores what was refined.")
-    for option, path in (("--probs", probs), ("--labels", labels), ("--truth", truth)):
-        if path is not None and not path.is_dir():
-            raise UsageError(f"{option} {shown(path)} is no folder", "Files are matched with the photos by name.")
-
-
-def _what(probs: Path | None) -> str:
-    return "probabilities" if probs else "label maps"
+def _check_folder(option: str, path: Path | None) -> None:
+    if path is not None and not path.is_dir():
+        raise UsageError(f"{option} {shown(path)} is no folder", "Files are matched with the photos by name.")
 
 
 def _saved(folder: Path, found: Found) -> dict[Source, Path]:
@@ -145,13 +175,3 @@ def _drawn(folder: Path, found: Found) -> dict[Source, Path]:
     if not paths:
         raise UsageError(f"{shown(folder)} has no label maps (PNG) of these photos", "They are matched by name.")
     return paths
-
-
-def _classes(files: Mapping[Source, Path], labels: Path | None, names: str | None) -> LabelSet | None:
-    """The label maps' classes; None for probabilities, which torch is needed to read."""
-    if labels is None:
-        return None
-    classes = dataset_options.label_set(names) if names else masks.labels_of(next(iter(files.values())))
-    if classes is None:
-        raise UsageError("the label maps do not say which classes they have", "Name them with --names.")
-    return classes

@@ -11,6 +11,7 @@ from segcli import datasets
 from segcli.cli import dataset as dataset_options
 from segcli.cli import options
 from segcli.cli.display import Display, columns
+from segcli.cli.groups import grouped
 from segcli.cli.scores import swatch
 from segcli.dataset_check import Census, Problem, check
 from segcli.errors import FAILED
@@ -27,13 +28,11 @@ SHOWN = 50
 
 
 @app.command("check", epilog=EXAMPLES)
+@grouped
 def check_data(
-    dataset: dataset_options.Name,
+    *,
+    dataset: dataset_options.Choice,
     split: Annotated[str, Option("--split", help="Which parts of it; duplicates between them are found.")] = "val",
-    data_dir: options.DataDir = None,
-    images: dataset_options.Images = None,
-    labels: dataset_options.Labels = None,
-    names: dataset_options.Names = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -42,8 +41,8 @@ def check_data(
     Exit code 1 means that there are problems.
     """
     display = Display(as_json, quiet)
-    splits = ["all"] if dataset == "folder" else list(dict.fromkeys(word.strip() for word in split.split(",")))
-    parts = [dataset_options.choose(dataset, data_dir, part, images, labels, names) for part in splits]
+    splits = ["all"] if dataset.dataset == "folder" else list(dict.fromkeys(word.strip() for word in split.split(",")))
+    parts = [dataset.load(part) for part in splits]
     census = Census(len(parts[0].labels))
     seen: dict[str, str] = {}
     problems = [problem for part in parts for problem in _check(part, census, seen, display)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,20 +53,30 @@ ClassNames = Annotated[
 SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out files with problems instead of stopping.")]
 
 
-def choose(
-    name: str, data_dir: Path | None, split: str, images: Path | None, masks: Path | None, names: str | None
-) -> Dataset:
-    """The dataset that the options name; it is listed, not read."""
-    if name != "folder":
-        if images or masks or names:
+@dataclass(frozen=True)
+class Choice:
+    """Which dataset, of a known layout or a folder of one's own."""
+
+    dataset: Name
+    data_dir: options.DataDir = None
+    images: Images = None
+    labels: Labels = None
+    names: Names = None
+
+    def __post_init__(self):
+        if self.dataset != "folder" and (self.images or self.labels or self.names):
             raise UsageError("--images, --labels and --names go with --dataset folder")
-        return datasets.load(name, data_dir or Path("data"), split)
-    if images is None or masks is None or names is None:
-        raise UsageError(
-            "--dataset folder needs --images, --labels and --names",
-            "For example: --images photos --labels masks --names background,cat",
-        )
-    return datasets.folder(images, masks, label_set(names))
+        if self.dataset == "folder" and (self.images is None or self.labels is None or self.names is None):
+            raise UsageError(
+                "--dataset folder needs --images, --labels and --names",
+                "For example: --images photos --labels masks --names background,cat",
+            )
+
+    def load(self, split: str) -> Dataset:
+        """One part of it, a folder whole; it is listed, not read."""
+        if self.dataset == "folder":
+            return datasets.folder(self.images, self.labels, label_set(self.names))
+        return datasets.load(self.dataset, self.data_dir or Path("data"), split)
 
 
 def label_set(text: str) -> LabelSet:

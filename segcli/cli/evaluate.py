@@ -12,6 +12,7 @@ from segcli.cli import dataset as dataset_options
 from segcli.cli import model as models
 from segcli.cli import options, refine, scores
 from segcli.cli.display import Display
+from segcli.cli.groups import grouped
 from segcli.images import read_rgb
 from segcli.samples import Dataset
 
@@ -30,28 +31,14 @@ torchrun --nproc-per-node 2 -m segcli eval --dataset cityscapes --data-dir ~/dat
 DEFAULT_VARIANT = "v3plus-xception"
 
 
+@grouped
 def evaluate_model(
-    dataset: dataset_options.Name,
+    *,
+    dataset: dataset_options.Choice,
     split: dataset_options.Split = "val",
-    data_dir: options.DataDir = None,
-    images: dataset_options.Images = None,
-    labels: dataset_options.Labels = None,
-    names: dataset_options.Names = None,
-    model: options.Model = None,
-    weights: options.Weights = None,
-    device: options.Device = "auto",
-    batch: options.Batch = 1,
-    output_stride: options.OutputStride = None,
-    size: options.Size = None,
-    multi_scale: options.MultiScale = False,
-    scales: options.Scales = None,
-    flip: options.Flip = False,
-    tile: options.Tile = None,
+    network: models.Network,
     crf: refine.Crf = False,
-    crf_set: refine.CrfSet = None,
-    crf_config: refine.CrfConfig = None,
-    crf_size: refine.CrfSize = str(refine.SIZE),
-    crf_backend: refine.CrfBackend = "torch",
+    crf_settings: refine.Settings,
     trimap: Annotated[
         bool, Option("--trimap", help="Scores in bands around void too.", rich_help_panel=options.OUTPUT)
     ] = False,
@@ -77,38 +64,21 @@ def evaluate_model(
     With --output, scores.json, the confusion matrix, the trimap's curve and overlays of the worst images go there.
     Under torchrun the images are shared out; the sums are exact.
     """
-    data = dataset_options.choose(dataset, data_dir, split, images, labels, names)
-    source = models.for_dataset(model, weights, output_stride, data.labels, DEFAULT_VARIANT)
-    scale_list, working_size = options.scale_list(scales, multi_scale), options.working_size(size)
-    crf_params = refine.params(crf_set, crf_config)
-    refine.check(crf_size, crf_backend)
-    crf = crf or crf_set is not None or crf_config is not None
+    data = dataset.load(split)
+    source = network.source_for(data.labels, DEFAULT_VARIANT)
 
     from segcli import team
 
     with team.join() as members:
         display = Display(as_json and members.leads, quiet or not members.leads)
         data = dataset_options.usable(data, members, display, skip_bad)
-        segmenter = models.segmenter(
-            source,
-            display,
-            device=device,
-            output_stride=output_stride,
-            size=working_size,
-            scales=scale_list,
-            flip=flip,
-            tile=tile,
-        )
+        segmenter = network.segmenter(source, display)
         models.check_labels(segmenter.model.labels, data.labels)
-        refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
+        refinement = crf_settings.if_wanted(crf)
         job = _Job(data, segmenter, refinement, members, display)
-        tally = job.score(trimap, save_predictions, batch)
+        tally = job.score(trimap, save_predictions, network.batch)
         if members.leads:
-            result = scores.report(display, data.labels, tally, job.facts(tally), worst)
-            if output is not None:
-                scores.write(output, data.labels, tally, result)
-                job.write_overlays(output / "worst", [image["name"] for image in result["worst"]])
-                display.say(f"scores.json and pictures: {output}", "dim")
+            job.report(tally, worst, output)
 
 
 @dataclass(frozen=True)
@@ -168,6 +138,14 @@ class _Job:
             "multiply_adds": spent.multiply_adds,
             "multiply_adds_as_paper": spent.as_paper,
         }
+
+    def report(self, tally: Tally, worst: int, output: Path | None) -> None:
+        """The scores for people or programs, and as files where they are wanted."""
+        result = scores.report(self.display, self.data.labels, tally, self.facts(tally), worst)
+        if output is not None:
+            scores.write(output, self.data.labels, tally, result)
+            self.write_overlays(output / "worst", [image["name"] for image in result["worst"]])
+            self.display.say(f"scores.json and pictures: {output}", "dim")
 
     def write_overlays(self, folder: Path, names: list[str]) -> None:
         """Overlays of the named samples, computed once more."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcli import manifest
+from segcli.cli import options
 from segcli.cli.display import Display
 from segcli.errors import UsageError
 from segcli.labels import LabelSet
@@ -86,27 +87,44 @@ def load(source: str | Path, output_stride: int | None, display: Display) -> Loa
     return model
 
 
-def segmenter(
-    source: str | Path,
-    display: Display,
-    *,
-    device: str,
-    output_stride: int | None,
-    size: int | None,
-    scales: tuple[float, ...] = (1.0,),
-    flip: bool = False,
-    tile: int | None = None,
-) -> Segmenter:
-    """A Segmenter by the options that commands share; the device is announced first."""
-    from segcli import devices
-    from segcli.inference import Segmenter
+@dataclass(frozen=True)
+class Network:
+    """Which model, where it runs, and the protocol to apply it by: the options that predict and eval share."""
 
-    chosen = devices.of_process(device)
-    display.say(f"device {devices.describe(chosen)}", "dim")
-    model = load(source, output_stride, display)
-    result = Segmenter(model, chosen, scales=scales, flip=flip, size=size, tile=tile)
-    display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}", "dim")
-    return result
+    model: options.Model = None
+    weights: options.Weights = None
+    device: options.Device = "auto"
+    batch: options.Batch = 1
+    output_stride: options.OutputStride = None
+    size: options.Size = None
+    multi_scale: options.MultiScale = False
+    scales: options.Scales = None
+    flip: options.Flip = False
+    tile: options.Tile = None
+
+    def __post_init__(self):
+        options.working_size(self.size)
+        options.scale_list(self.scales, self.multi_scale)
+
+    def source(self) -> str | Path:
+        """What to load; see `reference`."""
+        return reference(self.model, self.weights, self.output_stride)
+
+    def source_for(self, labels: LabelSet, default: str) -> str | Path:
+        """What to load for a dataset; see `for_dataset`."""
+        return for_dataset(self.model, self.weights, self.output_stride, labels, default)
+
+    def segmenter(self, source: str | Path, display: Display) -> Segmenter:
+        """A Segmenter of what `source` gave; the device is announced before anything is downloaded."""
+        from segcli import devices
+        from segcli.inference import Segmenter
+
+        device = devices.of_process(self.device)
+        display.say(f"device {devices.describe(device)}", "dim")
+        model = load(source, self.output_stride, display)
+        display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}", "dim")
+        scales, size = options.scale_list(self.scales, self.multi_scale), options.working_size(self.size)
+        return Segmenter(model, device, scales=scales, flip=self.flip, size=size, tile=self.tile)
 
 
 def recipe(segmenter: Segmenter) -> dict:

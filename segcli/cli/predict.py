@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -14,12 +15,17 @@ from segcli.cli import model as models
 from segcli.cli import options, refine, replay
 from segcli.cli.display import Display
 from segcli.cli.dry_run import report
+from segcli.cli.groups import grouped
 from segcli.cli.run import Run, find
 from segcli.errors import UsageError
-from segcli.files import Source
+from segcli.files import Found, Source
 from segcli.images import MAX_PIXELS, Photo, read_photo
 from segcli.labels import BACKGROUND, LabelSet
 from segcli.pages import expand
+
+if TYPE_CHECKING:
+    from segcli.inference import Segmenter
+    from segcli.outputs import Outputs
 
 KINDS = ("mask", "overlay", "cutout", "classes", "polygons", "gallery", "probs")
 
@@ -32,35 +38,40 @@ torchrun --nproc-per-node 4 -m segcli predict huge/
 """
 
 
-def predict(
-    ctx: typer.Context,
-    inputs: options.Inputs,
-    output: options.Output = Path("segmented"),
-    model: options.Model = None,
-    weights: options.Weights = None,
-    device: options.Device = "auto",
-    batch: options.Batch = 1,
-    output_stride: options.OutputStride = None,
-    size: options.Size = None,
-    multi_scale: options.MultiScale = False,
-    flip: options.Flip = False,
-    tile: options.Tile = None,
-    crf: refine.Crf = False,
-    crf_set: refine.CrfSet = None,
-    crf_config: refine.CrfConfig = None,
-    crf_size: refine.CrfSize = str(refine.SIZE),
-    crf_backend: refine.CrfBackend = "torch",
+@dataclass(frozen=True)
+class Reading:
+    """How photos are read."""
+
     value_range: Annotated[
         str | None,
         Option("--range", metavar="auto|LO:HI", help="Values of 16-bit photos that become black and white."),
-    ] = None,
-    max_pixels: Annotated[
-        int, Option("--max-pixels", min=1, help="Refuse photos with more pixels than this.")
-    ] = MAX_PIXELS,
-    pages: Annotated[bool, Option("--pages", help="Every page of TIFF and GIF files, not only the first.")] = False,
-    save: Annotated[
-        str, Option("--save", help=f"Any of {', '.join(KINDS)}.", rich_help_panel=options.OUTPUT)
-    ] = "mask,overlay",
+    ] = None
+    max_pixels: Annotated[int, Option("--max-pixels", min=1, help="Refuse photos with more pixels than this.")] = (
+        MAX_PIXELS
+    )
+    pages: Annotated[bool, Option("--pages", help="Every page of TIFF and GIF files, not only the first.")] = False
+
+    def __post_init__(self):
+        options.value_range(self.value_range)
+
+    def found(self, inputs: list[str], output: Path) -> Found:
+        """The photos, or pages, to work on."""
+        found = find(inputs, output)
+        return replace(found, files=expand(found.files, self.max_pixels)) if self.pages else found
+
+    def reader(self) -> Callable[[Source], Photo]:
+        """Decodes one of them."""
+        bounds = options.value_range(self.value_range)
+        return lambda source: read_photo(source.path, bounds, self.max_pixels, source.page)
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What is written of each photo."""
+
+    save: Annotated[str, Option("--save", help=f"Any of {', '.join(KINDS)}.", rich_help_panel=options.OUTPUT)] = (
+        "mask,overlay"
+    )
     classes: Annotated[
         str | None,
         Option(
@@ -69,7 +80,7 @@ def predict(
             help="Keep these; the others become background, or void.",
             rich_help_panel=options.OUTPUT,
         ),
-    ] = None,
+    ] = None
     cutout_background: Annotated[
         str | None,
         Option(
@@ -78,18 +89,63 @@ def predict(
             help="Instead of transparency in cutouts: white, '#3366ff', ...",
             rich_help_panel=options.OUTPUT,
         ),
-    ] = None,
+    ] = None
     overlay_size: Annotated[
         int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=options.OUTPUT)
-    ] = 1920,
-    verify: Annotated[
-        bool,
-        Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=options.OUTPUT),
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        Option("--dry-run", help="Say what the run would take, and write nothing.", rich_help_panel=options.OUTPUT),
-    ] = False,
+    ] = 1920
+
+    def __post_init__(self):
+        self.kinds()
+        options.colour(self.cutout_background, "--cutout-background")
+
+    def kinds(self) -> frozenset[str]:
+        """The kinds of files."""
+        return options.choices(self.save, KINDS, "--save")
+
+    def kept(self, label_set: LabelSet) -> frozenset[int] | None:
+        """The ids of --classes; None for all of them."""
+        if self.classes is not None:
+            chosen = options.choices(self.classes, label_set.names, "--classes")
+            return frozenset(label_set.names.index(name) for name in chosen)
+        if "cutout" in self.kinds() and BACKGROUND not in label_set.names:
+            raise UsageError(
+                f"--save cutout: {label_set.name} has no background to cut away", "Name what to keep with --classes."
+            )
+        return None
+
+    def outputs(self, folder: Path, segmenter: Segmenter) -> Outputs:
+        """What writes them."""
+        from segcli.outputs import Outputs
+
+        label_set = segmenter.model.labels
+        colour = options.colour(self.cutout_background, "--cutout-background")
+        made_by = models.provenance(segmenter)
+        return Outputs(folder, label_set, self.kinds(), made_by, self.overlay_size, self.kept(label_set), colour)
+
+
+Verify = Annotated[
+    bool,
+    Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=options.OUTPUT),
+]
+DryRun = Annotated[
+    bool,
+    Option("--dry-run", help="Say what the run would take, and write nothing.", rich_help_panel=options.OUTPUT),
+]
+
+
+@grouped
+def predict(
+    ctx: typer.Context,
+    inputs: options.Inputs,
+    *,
+    output: options.Output = Path("segmented"),
+    network: models.Network,
+    crf: refine.Crf = False,
+    crf_settings: refine.Settings,
+    reading: Reading,
+    saving: Saving,
+    verify: Verify = False,
+    dry_run: DryRun = False,
     from_run: replay.From = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -100,66 +156,26 @@ def predict(
     does only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why.
     Under torchrun the photos are shared out.
     """
-    kinds = options.choices(save, KINDS, "--save")
-    working_size, bounds = options.working_size(size), options.value_range(value_range)
-    crf_params = refine.params(crf_set, crf_config)
-    refine.check(crf_size, crf_backend)
-    crf = crf or crf_set is not None or crf_config is not None
-    cutout_colour = options.colour(cutout_background, "--cutout-background")
-    found = find(inputs, output)
-    if pages:
-        found = replace(found, files=expand(found.files, max_pixels))
-    source = models.reference(model, weights, output_stride)
+    found = reading.found(inputs, output)
+    source = network.source()
     if isinstance(source, str):
-        _class_ids(classes, labels.get(manifest.resolve(source).labels), kinds)
+        saving.kept(labels.get(manifest.resolve(source).labels))
 
     from segcli import folder, memory, team
-    from segcli.outputs import Outputs
-
-    def read(photo: Source) -> Photo:
-        return read_photo(photo.path, bounds, max_pixels, photo.page)
 
     with team.join() as members:
         display = Display(as_json and members.leads, quiet or not members.leads)
-        segmenter = models.segmenter(
-            source,
-            display,
-            device=device,
-            output_stride=output_stride,
-            size=working_size,
-            scales=options.scale_list(None, multi_scale),
-            flip=flip,
-            tile=tile,
-        )
-
-        label_set = segmenter.model.labels
-        kept = _class_ids(classes, label_set, kinds)
-        outputs = Outputs(output, label_set, kinds, models.provenance(segmenter), overlay_size, kept, cutout_colour)
-        refinement = refine.refinement(crf_params, crf_size, crf_backend) if crf else None
+        segmenter = network.segmenter(source, display)
+        refinement = crf_settings.if_wanted(crf)
+        stages = folder.Stages(reading.reader(), folder.network(segmenter), refinement, memory.on_cpu(segmenter))
+        outputs = saving.outputs(output, segmenter)
         recipe = {
             **models.recipe(segmenter),
             "crf": refinement and refinement.to_dict(),
-            "input": {"range": value_range},
+            "input": {"range": reading.value_range},
         }
         run = Run(members, display, outputs, recipe, inputs, replay.stated(ctx))
-        stages = folder.Stages(read, folder.network(segmenter), refinement, memory.on_cpu(segmenter))
-        if dry_run and not members.leads:
-            return
-        if dry_run:
-            report(display, run.to_do(found, verify), found, segmenter, stages, outputs, max_pixels)
-            return
-        todo = run.plan(found, verify)
-        run.follow(folder.segment(todo, stages, outputs, run.ledger, run.settings, batch), len(todo))
-        raise typer.Exit(run.finish(found))
-
-
-def _class_ids(names: str | None, label_set: LabelSet, kinds: frozenset[str]) -> frozenset[int] | None:
-    """The ids of --classes; None for all of them."""
-    if names is None:
-        if "cutout" in kinds and BACKGROUND not in label_set.names:
-            raise UsageError(
-                f"--save cutout: {label_set.name} has no background to cut away", "Name what to keep with --classes."
-            )
-        return None
-    chosen = options.choices(names, label_set.names, "--classes")
-    return frozenset(label_set.names.index(name) for name in chosen)
+        if not dry_run:
+            raise typer.Exit(run.complete(found, stages, network.batch, verify))
+        if members.leads:
+            report(display, run.to_do(found, verify), found, segmenter, stages, outputs, reading.max_pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,10 +42,40 @@ CrfBackend = Annotated[
 ]
 
 
-def params(changes: str | None, config: Path | None) -> CRFParams:
-    """The settings that --crf-config and --crf-set give; the latter win."""
-    base = CRFParams.from_toml(config) if config else CRFParams()
-    return CRFParams.from_dict(base.to_dict() | dict(map(_setting, changes.split(",")))) if changes else base
+@dataclass(frozen=True)
+class Settings:
+    """How the CRF is to work, whether or not it is wanted."""
+
+    crf_set: CrfSet = None
+    crf_config: CrfConfig = None
+    crf_size: CrfSize = str(SIZE)
+    crf_backend: CrfBackend = "torch"
+
+    def __post_init__(self):
+        size, backend = self.crf_size, self.crf_backend
+        if backend not in BACKENDS:
+            raise UsageError(f"--crf-backend {backend}: not known", f"Choose {' or '.join(BACKENDS)}.")
+        if size != "full" and not (size.isdecimal() and int(size) >= SMALLEST):
+            raise UsageError(
+                f"--crf-size {size}: not a size", f"Give a number of pixels from {SMALLEST} on, or `full`."
+            )
+        self.params()
+
+    def params(self) -> CRFParams:
+        """What --crf-config and --crf-set give; the latter win."""
+        base = CRFParams.from_toml(self.crf_config) if self.crf_config else CRFParams()
+        changes = map(_setting, self.crf_set.split(",")) if self.crf_set else ()
+        return CRFParams.from_dict(base.to_dict() | dict(changes))
+
+    def if_wanted(self, crf: bool) -> Refinement | None:
+        """The CRF stage where --crf asks for it, or parameters do."""
+        return self.refinement() if crf or self.crf_set is not None or self.crf_config is not None else None
+
+    def refinement(self) -> Refinement:
+        """The CRF stage; torch is imported here."""
+        from segcli.refinement import Refinement
+
+        return Refinement(self.params(), 0 if self.crf_size == "full" else int(self.crf_size), self.crf_backend)
 
 
 def _setting(text: str) -> tuple[str, float | int]:
@@ -56,19 +87,3 @@ def _setting(text: str) -> tuple[str, float | int]:
         kind = "a whole number" if number is int else "a number"
         hint = "For example: --crf-set w1=5,sigma_beta=4,iterations=10"
         raise UsageError(f"--crf-set {text}: not a setting with {kind}", hint) from None
-
-
-def check(size: str, backend: str) -> None:
-    """Refuse what `refinement` cannot take, before torch is imported."""
-    if backend not in BACKENDS:
-        raise UsageError(f"--crf-backend {backend}: not known", f"Choose {' or '.join(BACKENDS)}.")
-    if size != "full" and not (size.isdecimal() and int(size) >= SMALLEST):
-        raise UsageError(f"--crf-size {size}: not a size", f"Give a number of pixels from {SMALLEST} on, or `full`.")
-
-
-def refinement(settings: CRFParams, size: str, backend: str) -> Refinement:
-    """The CRF stage; torch is imported here."""
-    check(size, backend)
-    from segcli.refinement import Refinement
-
-    return Refinement(settings, 0 if size == "full" else int(size), backend)

@@ -20,6 +20,7 @@ from segcli.files import Found, Source, write_whole
 from segcli.ledger import DONE, Ledger, Record, fingerprint, merge, open_folder, write_areas, write_review, writing
 
 if TYPE_CHECKING:
+    from segcli.folder import Stages
     from segcli.outputs import Outputs
     from segcli.team import Team
 
@@ -78,6 +79,21 @@ class Run:
         with writing(self.folder):
             self.ledger = Ledger(self.folder, self.members.rank if self.members.size > 1 else None)
 
+    def complete(
+        self,
+        found: Found,
+        stages: Stages,
+        batch: int = 1,
+        verify: bool = False,
+        verbs: tuple[str, str] = ("segmenting", "segmented"),
+    ) -> int:
+        """Do what is to do of these photos, from the plan to the last line, and give the exit code."""
+        from segcli.folder import segment
+
+        todo = self.plan(found, verify)
+        self.follow(segment(todo, stages, self.outputs, self.ledger, self.settings, batch), len(todo), verbs[0])
+        return self.finish(found, verbs[1])
+
     def to_do(self, found: Found, verify: bool) -> list[Source]:
         """The photos that the ledger does not prove done; writes nothing.
 
@@ -110,7 +126,7 @@ class Run:
         with writing(self.folder), write_whole(self.folder / "run.toml") as file:
             file.write(text.encode())
 
-    def follow(self, records: Iterable[Record], total: int, verb: str = "segmenting") -> None:
+    def follow(self, records: Iterable[Record], total: int, verb: str) -> None:
         """Draw progress while the records come in."""
         try:
             with self.display.counting(total, verb) as counter:
@@ -125,7 +141,7 @@ class Run:
             self.display.say("interrupted: what is done is kept, and the same command goes on from there")
             raise
 
-    def finish(self, found: Found, verb: str = "segmented") -> int:
+    def finish(self, found: Found, verb: str) -> int:
         """When all are through: write what sums up the folder, say what was done, and give the exit code."""
         self.members.gather(None)
         if not self.members.leads:
