@@ -1,6 +1,6 @@
 """Segmenter: a photo in, its class scores at any size and its label map out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,13 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segcli import tiling
-from segcli.labels import VOID
+from segcli.decision import label_map
 from segcli.models.cost import scaled
-from segcli.preprocess import Enlargement, Geometry, at_size, enlargement, to_input, undo
+from segcli.preprocess import Geometry, at_size, to_input, undo
 from segcli.weights import LoadedModel
-
-STRIP_BYTES = 64 * 2**20
-"""Scores of a photo exist in bands of rows of at most about this size."""
 
 
 @dataclass(frozen=True)
@@ -40,29 +37,12 @@ class Prediction:
 
     def probabilities(self, size: tuple[int, int] | None = None) -> Tensor:
         """float32 (K, H, W), summing to 1 over K, at the photo's size or the (height, width) asked for."""
-        height, width = size or self.place.photo
-        scores = self._enlargement((height, width)).rows(0, height)[0]
+        scores = undo(self.scores, self.place, self.align_corners, size)[0]
         return scores if self.is_probability else scores.softmax(0)
 
     def labels(self) -> np.ndarray:
         """The class of every pixel of the photo: (H, W), uint8, or uint16 from 256 classes on (255 is void)."""
-        dtype = np.uint8 if self.scores.shape[1] <= VOID else np.uint16
-        height, width = self.place.photo
-        result = np.empty((height, width), dtype)
-        for start, scores in self._strips():
-            result[start : start + scores.shape[1]] = scores.argmax(0).cpu().numpy().astype(dtype)
-        return result
-
-    def _enlargement(self, size: tuple[int, int]) -> Enlargement:
-        return enlargement(self.scores, self.place, self.align_corners, size)
-
-    def _strips(self) -> Iterator[tuple[int, Tensor]]:
-        """Bands of full-size scores: the first row's index and (K, rows, W)."""
-        height, width = self.place.photo
-        enlarged = self._enlargement(self.place.photo)
-        rows = max(1, STRIP_BYTES // (4 * self.scores.shape[1] * width))
-        for start in range(0, height, rows):
-            yield start, enlarged.rows(start, min(start + rows, height))[0]
+        return label_map(self.scores, self.place, self.align_corners)
 
 
 def from_probabilities(probabilities: Tensor, photo: tuple[int, int]) -> Prediction:

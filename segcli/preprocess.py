@@ -1,5 +1,6 @@
 """The one pair that stands between photos and networks: `to_input` before, `undo` after."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,10 @@ from segcli.manifest import Preprocessing
 
 STRIDE = 32
 """The largest output stride: sides of 32 n + 1 pixels give every stride whole, corner-aligned feature maps."""
+
+CACHED, LAUNCHED = 2**20, 2**26
+"""Bytes of full-size scores that exist at a time: on the CPU as much as its caches hold (64 MB took twice as long), on
+a GPU enough to keep it busy."""
 
 LONGEST_SHAPE = 40
 """Where the short side is set to a size, a photo longer than this many short sides would fill the memory."""
@@ -98,7 +103,7 @@ def normalise(photo: Tensor, preprocessing: Preprocessing) -> Tensor:
     """A uint8 (3, h, w) RGB picture as float32 (1, 3, h, w) in the weights' channel order, mean and scale."""
     mean = torch.tensor(preprocessing.mean).view(3, 1, 1)
     std = torch.tensor(preprocessing.std).view(3, 1, 1)
-    normal = (photo.float() - mean) / std
+    normal = (photo - mean).div_(std)  # uint8 - float32 is float32
     return (normal.flip(0) if preprocessing.channels == "BGR" else normal).unsqueeze(0)
 
 
@@ -113,6 +118,30 @@ def place_on_grey(normal: Tensor, place: Geometry, preprocessing: Preprocessing)
 
 
 @dataclass(frozen=True)
+class Axis:
+    """Bilinear interpolation along one axis.
+
+    Attributes:
+        first, second: int64, the two neighbouring samples of each pixel.
+        weight: float32, of the second.
+        shift: Where the pixels are samples themselves, the first one's index: nothing is to be computed; else None.
+    """
+
+    first: Tensor
+    second: Tensor
+    weight: Tensor
+    shift: int | None
+
+    def interpolate(self, values: Tensor, dim: int, start: int, stop: int) -> Tensor:
+        """Pixels start..stop of an axis of `values`; a view of them where nothing is to be computed."""
+        if self.shift is not None:
+            return values.narrow(dim, self.shift + start, stop - start)
+        first, second = (values.index_select(dim, index[start:stop]) for index in (self.first, self.second))
+        weight = self.weight[start:stop]
+        return torch.lerp(first, second, weight if dim == -1 else weight[:, None])
+
+
+@dataclass(frozen=True)
 class Enlargement:
     """Bilinear interpolation from a score map to photo pixels, ready to yield any band of rows.
 
@@ -121,25 +150,20 @@ class Enlargement:
     """
 
     wide: Tensor
-    above: Tensor
-    below: Tensor
-    weight: Tensor
+    vertical: Axis
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """Scores (N, K, stop - start, W) of the photo's rows start..stop."""
-        above = self.wide.index_select(-2, self.above[start:stop])
-        below = self.wide.index_select(-2, self.below[start:stop])
-        return torch.lerp(above, below, self.weight[start:stop, None])
+        """Scores (N, K, stop - start, W) of the photo's rows start..stop; perhaps a view: copy before changing it."""
+        return self.vertical.interpolate(self.wide, -2, start, stop)
 
 
 def enlargement(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int]) -> Enlargement:
     """Prepare `undo` for a picture of size (height, width) that shows the whole photo; scores are (N, K, h, w)."""
-    rows = _axis(size[0], place.resized[0], place.padded[0], scores.shape[-2], align_corners, scores.device)
-    left, right, weight = _axis(
-        size[1], place.resized[1], place.padded[1], scores.shape[-1], align_corners, scores.device
+    vertical, horizontal = (
+        _axis(size[axis], place.resized[axis], place.padded[axis], scores.shape[2 + axis], align_corners, scores.device)
+        for axis in (0, 1)
     )
-    wide = torch.lerp(scores.index_select(-1, left), scores.index_select(-1, right), weight)
-    return Enlargement(wide, *rows)
+    return Enlargement(horizontal.interpolate(scores, -1, 0, size[1]), vertical)
 
 
 def undo(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int] | None = None) -> Tensor:
@@ -154,16 +178,30 @@ def undo(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, 
         size: (height, width) of the result where it is not the photo's own.
 
     Returns:
-        (N, K, H, W), of the scores' dtype.
+        (N, K, H, W), of the scores' dtype; a view of them where nothing is to be enlarged.
     """
     height, width = size or place.photo
     return enlargement(scores, place, align_corners, (height, width)).rows(0, height)
 
 
-def _axis(
-    pixels: int, resized: int, padded: int, scores: int, align_corners: bool, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """For one axis: the two neighbouring scores of each photo pixel and the weight of the second, float32."""
+def bands(
+    scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int]
+) -> Iterator[tuple[slice, Tensor]]:
+    """`undo` of one photo in bands of rows, so that a large one never holds a full score volume.
+
+    Yields:
+        The rows, and their scores (K, rows, W); perhaps a view, as those of `undo`.
+    """
+    height, width = size
+    enlarged = enlargement(scores, place, align_corners, size)
+    step = max(1, (CACHED if scores.device.type == "cpu" else LAUNCHED) // (4 * scores.shape[1] * width))
+    for start in range(0, height, step):
+        rows = slice(start, min(start + step, height))
+        yield rows, enlarged.rows(rows.start, rows.stop)[0]
+
+
+def _axis(pixels: int, resized: int, padded: int, scores: int, align_corners: bool, device: torch.device) -> Axis:
+    """How `pixels` of the photo lie among the `scores` of its padded input, along one axis."""
     pixel = torch.arange(pixels, dtype=torch.float64)
     inside = ((pixel + 0.5) * (resized / pixels) - 0.5).clamp(0, resized - 1)
     if align_corners:
@@ -172,4 +210,5 @@ def _axis(
         position = ((inside + 0.5) * (scores / padded) - 0.5).clamp(0, scores - 1)
     first = position.floor().long()
     second = (first + 1).clamp(max=scores - 1)
-    return first.to(device), second.to(device), (position - first).float().to(device)
+    shift = int(first[0]) if torch.equal(position, position[0].floor() + pixel) else None
+    return Axis(first.to(device), second.to(device), (position - first).float().to(device), shift)

@@ -11,9 +11,10 @@ from torchvision.transforms.v2 import functional as transforms
 from segcli import crf
 from segcli.crf import Backend
 from segcli.crf_params import CRFParams
-from segcli.inference import STRIP_BYTES, Prediction
+from segcli.inference import Prediction
 from segcli.labels import VOID
-from segcli.preprocess import Geometry, enlargement, fit
+from segcli.mean_field import EPS, kept_classes
+from segcli.preprocess import Geometry, bands, fit
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Refinement:
     params: CRFParams
     size: int = crf.WORKING_SIZE
     backend: Backend = "torch"
-    eps: float = crf.EPS
+    eps: float = EPS
 
     def __call__(self, photo: np.ndarray, prediction: Prediction) -> Prediction:
         """Refine the prediction of a uint8 (H, W, 3) photo, on the device where its scores are."""
@@ -87,7 +88,7 @@ def _shrunk(photo: np.ndarray, size: tuple[int, int]) -> Tensor:
 
 def _that_matter(prediction: Prediction, size: tuple[int, int], eps: float) -> tuple[tuple[int, ...], Tensor]:
     """The ids of the classes that the CRF keeps at that size, and their probabilities (k, H, W)."""
-    kept = {label for _, band in _bands(prediction, size) for label in crf.kept_classes(band, eps).tolist()}
+    kept = {label for _, band in _bands(prediction, size) for label in kept_classes(band, eps).tolist()}
     ids = sorted(kept)
     probabilities = prediction.scores.new_empty(len(ids), *size)
     for rows, band in _bands(prediction, size):
@@ -97,10 +98,5 @@ def _that_matter(prediction: Prediction, size: tuple[int, int], eps: float) -> t
 
 def _bands(prediction: Prediction, size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
     """Probabilities of all classes in bands of rows, (K, rows, W)."""
-    enlarged = enlargement(prediction.scores, prediction.place, prediction.align_corners, size)
-    height, width = size
-    step = max(1, STRIP_BYTES // (4 * prediction.scores.shape[1] * width))
-    for start in range(0, height, step):
-        rows = slice(start, min(start + step, height))
-        scores = enlarged.rows(rows.start, rows.stop)[0]
+    for rows, scores in bands(prediction.scores, prediction.place, prediction.align_corners, size):
         yield rows, scores if prediction.is_probability else scores.softmax(0)

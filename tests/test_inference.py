@@ -44,7 +44,7 @@ def test_probabilities_are_the_softmax_of_torchs_enlargement():
 def test_bands_do_not_show(monkeypatch):
     prediction = Segmenter(tiny_model()).predict([photo(200, 150)])[0]
     whole = prediction.labels()
-    monkeypatch.setattr("segcli.inference.STRIP_BYTES", 4 * 21 * 150 * 7)  # seven rows a band
+    monkeypatch.setattr("segcli.preprocess.CACHED", 4 * 21 * 150 * 7)  # seven rows a band, or a few more
     assert np.array_equal(prediction.labels(), whole)
 
 

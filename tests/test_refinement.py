@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segcli import crf, refinement
+from segcli import crf
 from segcli.crf_params import CRFParams
 from segcli.errors import InputError
 from segcli.inference import Prediction, from_probabilities
@@ -63,7 +63,7 @@ def test_classes_that_matter_nowhere_take_no_memory():
 def test_bands_change_nothing(monkeypatch):
     photo, prediction = example()
     whole = Refinement(PARAMS)(photo, prediction)
-    monkeypatch.setattr(refinement, "STRIP_BYTES", 7 * 60 * 3 * 4)
+    monkeypatch.setattr("segcli.preprocess.CACHED", 7 * 60 * 3 * 4)
     assert torch.equal(Refinement(PARAMS)(photo, prediction).scores, whole.scores)
 
 
