@@ -1,6 +1,7 @@
 """Overlays: the photo tinted by class, with borders and a legend, for people to look at; and class areas."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,10 @@ def areas(label_map: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
         int64 (K,) pixels, and float64 (K,) per cent of all pixels of the picture, void included.
     """
     pixels = np.zeros(classes, np.int64)
+    if label_map.dtype == np.uint8:
+        counts = np.array(Image.fromarray(label_map).histogram())[:classes]  # a quarter of bincount's time
+        pixels[: len(counts)] = counts
+        return pixels, 100 * pixels / max(1, label_map.size)
     for strip in np.array_split(label_map, max(1, label_map.size // 4_000_000)):  # bincount takes 8 bytes a pixel
         pixels += np.bincount(strip.ravel(), minlength=classes)[:classes]
     return pixels, 100 * pixels / max(1, label_map.size)
@@ -62,14 +67,11 @@ def overlay(
     """
     percent = areas(label_map, len(labels))[1]
     rows = [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True) if row[2] > 0]
-    rgb, label_map = _shrunk(rgb, label_map, size)
-    drawn = _by_id([name != BACKGROUND for name in labels.names])[label_map]
+    picture, label_map = _shrunk(rgb, label_map, size)
+    drawn = _by_id(np.array([name != BACKGROUND for name in labels.names]), label_map)
     borders = drawn & _borders(label_map)
-    picture = Image.composite(
-        Image.fromarray(_colours(label_map, borders, labels)),
-        Image.fromarray(rgb),
-        Image.fromarray(np.where(borders, np.uint8(255), np.where(drawn, np.uint8(round(255 * opacity)), np.uint8(0)))),
-    )
+    tint = Image.fromarray(_tint(label_map, borders, labels, opacity))
+    picture.paste(tint, mask=tint)
     classes = [row for row in rows if row.name != BACKGROUND] or [replace(row, colour=None) for row in rows]
     _add_legend(picture, sorted(classes, key=lambda row: -row.percent), drawn + _BUSY * borders)
     return picture
@@ -81,31 +83,41 @@ def write_overlay(path: Path, picture: Image.Image) -> None:
         picture.save(file, "JPEG", **JPEG)
 
 
-def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[Image.Image, np.ndarray]:
     height, width = label_map.shape
     scale = size / max(height, width)
     if scale >= 1:
-        return rgb, label_map
+        return Image.fromarray(rgb), label_map
     small = max(1, round(width * scale)), max(1, round(height * scale))
     photo = Image.fromarray(rgb).resize(small, Image.Resampling.HAMMING, reducing_gap=2.0)
     rows = ((np.arange(small[1]) + 0.5) * height / small[1]).astype(int)
     columns = ((np.arange(small[0]) + 0.5) * width / small[0]).astype(int)
-    return np.asarray(photo), label_map[np.ix_(rows, columns)]
+    return photo, label_map.take(rows, 0).take(columns, 1)
 
 
-def _by_id(values: ArrayLike) -> np.ndarray:
-    """A table for label maps to index: the classes' values, and zeros for void and ids that are no class."""
-    values = np.asarray(values)
-    table = np.zeros((65536, *values.shape[1:]), values.dtype)
+def _by_id(values: np.ndarray, label_map: np.ndarray) -> np.ndarray:
+    """The values (K,) of a label map's ids, (H, W); zero for void and ids that are no class."""
+    table = np.zeros(65536, values.dtype)
     table[: len(values)] = values
-    return table
+    return table.take(label_map)
 
 
-def _colours(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet) -> np.ndarray:
-    """uint8 (H, W, 3): each pixel's class colour, paler at borders, so that dark classes have bright outlines too."""
-    colours = _by_id(np.array(labels.palette, np.uint8))[label_map]
-    colours[borders] = 255 - (255 - colours[borders]) // 3
-    return colours
+def _tint(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet, opacity: float) -> np.ndarray:
+    """uint8 (H, W, 4) red, green, blue, opacity: each pixel's class colour, paler and opaque at borders.
+
+    Dark classes have bright outlines so, too.
+    """
+    colours = np.array(labels.palette, np.uint8)
+    opacities = [0 if name == BACKGROUND else round(255 * opacity) for name in labels.names]
+    tint = _by_id(_packed(colours, opacities), label_map)
+    tint[borders] = _by_id(_packed(255 - (255 - colours) // 3, 255), label_map[borders])
+    return tint.view(np.uint8).reshape(*label_map.shape, 4)
+
+
+def _packed(colours: np.ndarray, opacities: ArrayLike) -> np.ndarray:
+    """uint8 (K, 3) colours and their (K,) opacities as one uint32 (K,) each, which is looked up faster."""
+    columns = [*colours.T, np.broadcast_to(np.asarray(opacities, np.uint8), len(colours))]
+    return np.stack(columns, 1).view(np.uint32)[:, 0]
 
 
 def _borders(label_map: np.ndarray) -> np.ndarray:
@@ -159,9 +171,14 @@ def _type_size(rows: list[_Row], picture: tuple[int, int]) -> int:
 
 
 def _panel_size(rows: list[_Row], size: int) -> tuple[int, int]:
-    font = ImageFont.load_default(size)
-    name = max(font.getlength(row.text) for row in rows)
-    return round(name + font.getlength("100 %") + 3.2 * size), round((1.45 * len(rows) + 0.7) * size)
+    name = max(_length(row.text, size) for row in rows)
+    return round(name + _length("100 %", size) + 3.2 * size), round((1.45 * len(rows) + 0.7) * size)
+
+
+@lru_cache(10_000)
+def _length(text: str, size: int) -> float:
+    """The width of a text in pixels; a folder's legends ask for the same ones again and again."""
+    return ImageFont.load_default(size).getlength(text)
 
 
 def _panel(rows: list[_Row], size: int) -> Image.Image:
