@@ -7,7 +7,7 @@ compatibility, symmetric normalisation, a fixed number of parallel updates (Krä
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
 from segcli.lattice import BLOCK, Lattice, Workspace
+from segcli.mean_field import EPS, LEAST_PROBABILITY, Kernel, kept_classes, mean_field
 from segcli.simplex import largest_coordinate
 
 Backend = Literal["torch", "pydensecrf"]
@@ -24,20 +25,7 @@ Backend = Literal["torch", "pydensecrf"]
 WORKING_SIZE = 1024
 """The longest side, in pixels, that photos are shrunk to unless told otherwise."""
 
-EPS = 0.05
-"""Classes whose probability stays below this everywhere are left out unless somewhere they are the likeliest."""
-
-_LEAST_PROBABILITY = 1e-5
 _PYDENSECRF_LIMIT = 32767 - 12  # two simplices short of where int16 ends
-_CHUNK = 1 << 24
-"""Values that are filtered together: large photos go through the kernels a few classes at a time."""
-
-
-class Kernel(Protocol):
-    """A normalised Gaussian filter over the pixels of one photo."""
-
-    def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
-        """Takes float32 (N, C); yields pieces of N with their filtered values (n, C)."""
 
 
 @torch.no_grad()
@@ -159,71 +147,6 @@ class _Strips:
             yield slice(top * self._width, bottom * self._width), filtered[inner]
 
 
-@torch.no_grad()
-def mean_field(
-    probabilities: Tensor, kernels: list[tuple[float, Kernel]], iterations: int, *, eps: float = EPS
-) -> Tensor:
-    """Mean-field inference with kernels that are built already.
-
-    Args:
-        probabilities: float32 (K, H, W) in 0..1.
-        kernels: Each kernel with its weight.
-        iterations: Parallel updates of all pixels.
-        eps: As in `refine`.
-
-    Returns:
-        float32 (K, H, W).
-    """
-    flat = probabilities.flatten(1)
-    kept = kept_classes(probabilities, eps)
-    unary = flat if len(kept) == len(flat) else flat[kept]
-    beliefs = torch.zeros_like(unary)
-    _update(beliefs, unary)
-    workspace = Workspace()
-    for _ in range(iterations if len(kept) > 1 else 0):
-        _exchange(beliefs, kernels, workspace)
-        _update(beliefs, unary)
-    return _among_all(beliefs.view(-1, *probabilities.shape[1:]), kept, len(flat))
-
-
-def kept_classes(probabilities: Tensor, eps: float) -> Tensor:
-    """The classes of (K, H, W) that exceed eps or are the likeliest somewhere, int64, ascending; all for eps 0."""
-    if eps == 0:
-        return torch.arange(len(probabilities), device=probabilities.device)
-    kept = ~(probabilities.amax((1, 2)) <= eps)  # NaN counts
-    best = probabilities.amax(0)
-    for label in (~kept).nonzero().flatten().tolist():
-        kept[label] = (probabilities[label] >= best).any()
-    return kept.nonzero().flatten()
-
-
-def _among_all(beliefs: Tensor, kept: Tensor, classes: int) -> Tensor:
-    """The kept classes' beliefs (k, H, W) among zeros for the others, (K, H, W)."""
-    if len(kept) == classes:
-        return beliefs
-    shape = classes, *beliefs.shape[1:]
-    result = beliefs.new_zeros(shape)
-    result[kept] = beliefs
-    return result
-
-
-def _update(beliefs: Tensor, probabilities: Tensor) -> None:
-    """Turns messages (K, N) into beliefs in place, some pixels at a time: the softmax of messages minus energy."""
-    columns = max(1, (1 << 20) // len(beliefs))
-    for messages, unary in zip(beliefs.split(columns, 1), probabilities.split(columns, 1), strict=True):
-        messages.copy_(unary.clamp(_LEAST_PROBABILITY, 1).log_().add_(messages).softmax(0))
-
-
-def _exchange(beliefs: Tensor, kernels: list[tuple[float, Kernel]], workspace: Workspace) -> None:
-    """Turns beliefs (K, N) into messages in place; under the Potts model a class only hears from itself."""
-    for classes in beliefs.split(max(1, _CHUNK // beliefs.shape[1])):
-        values = workspace.take(2, classes, classes.shape[1], len(classes)).copy_(classes.t())
-        classes.zero_()
-        for weight, kernel in kernels:
-            for pixels, message in kernel.filter(values, workspace):
-                classes[:, pixels].add_(message.t(), alpha=weight)
-
-
 def _grid(rows: range, width: int, sigma: float, device: torch.device) -> Tensor:
     """Pixel positions in units of sigma, x before y, float32 (2, N)."""
     unit = _on(device, sigma)
@@ -279,7 +202,7 @@ def _refine_with_pydensecrf(probabilities: Tensor, photo: Tensor, params: CRFPar
     if classes == 1:
         return torch.ones_like(probabilities)
     crf = DenseCRF2D(width, height, classes)
-    energy = -probabilities.clamp(_LEAST_PROBABILITY, 1).log_().flatten(1)
+    energy = -probabilities.clamp(min=LEAST_PROBABILITY).log_().flatten(1)
     crf.setUnaryEnergy(energy.cpu().numpy())
     crf.addPairwiseGaussian(sxy=params.sigma_gamma, compat=params.w2)
     image = np.ascontiguousarray(photo.cpu().numpy())

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segcli.crf import EPS, bilateral_kernel, mean_field, spatial_kernel
+from segcli.crf import bilateral_kernel, spatial_kernel
 from segcli.crf_params import CRFParams
 from segcli.errors import UsageError
 from segcli.evaluation import ConfusionMatrix
 from segcli.labels import LabelSet
+from segcli.mean_field import EPS, mean_field
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from segcli import crf, lattice
-from segcli.crf import mean_field, refine, unary_from_labels
+from segcli import crf, lattice, mean_field
+from segcli.crf import refine, unary_from_labels
 from segcli.crf_params import CRFParams
 from segcli.errors import InputError, UsageError
 
@@ -193,17 +193,8 @@ def test_a_large_photo_is_worked_in_parts_with_the_same_result(monkeypatch):
     whole = refine(probabilities, photo, CRFParams(), eps=0)
     monkeypatch.setattr(crf, "BLOCK", 1000)
     monkeypatch.setattr(lattice, "BLOCK", 1000)
-    monkeypatch.setattr(crf, "_CHUNK", 2 * 3000)
+    monkeypatch.setattr(mean_field, "_CHUNK", 2 * 3000)
     assert (refine(probabilities, photo, CRFParams(), eps=0) - whole).abs().max() < 1e-5
-
-
-def test_many_sets_can_share_a_kernel():
-    probabilities, photo = opinions(3, 20, 30), a_photo(20, 30) // 4
-    bilateral = crf.bilateral_kernel(torch.from_numpy(photo), 67, 3)
-    spatial = crf.spatial_kernel(20, 30, 1, probabilities.device)
-    for w1 in (2.0, 9.0):
-        shared = mean_field(probabilities, [(w1, bilateral), (3, spatial)], 10)
-        assert torch.equal(shared, refine(probabilities, photo, CRFParams(w1=w1)))
 
 
 class TestGuards:

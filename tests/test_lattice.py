@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from segcli import lattice, simplex
-from segcli.crf import mean_field
 from segcli.errors import UsageError
 from segcli.lattice import Lattice, Workspace
+from segcli.mean_field import mean_field
 
 
 def filtered(kernel, values):
