@@ -46,8 +46,8 @@ def refine(
         float32 (K, H, W) on the device of `probabilities`, summing to one over K.
 
     Raises:
-        InputError: Shapes do not fit, or the values are no probabilities.
-        UsageError: eps is outside 0..1, a sigma too small for this photo, or the backend is not installed.
+        InputError: Shapes do not fit, the values are no probabilities, or a sigma is too small for this photo.
+        UsageError: eps is outside 0..1, or the backend is not installed.
     """
     probabilities, photo = _checked(probabilities, rgb)
     if probabilities.shape[1:] != photo.shape[:2]:
@@ -195,7 +195,7 @@ def _refine_with_pydensecrf(probabilities: Tensor, photo: Tensor, params: CRFPar
     bilateral = largest_coordinate([*place, *[255 / params.sigma_beta] * 3])
     spatial = largest_coordinate([(width - 1) / params.sigma_gamma, (height - 1) / params.sigma_gamma])
     if max(bilateral, spatial) > _PYDENSECRF_LIMIT:
-        raise UsageError(
+        raise InputError(
             "pydensecrf counts in 16-bit numbers, and these sigmas are too small for a photo of this size",
             "Raise the smallest sigma, or take the backend torch.",
         )

@@ -72,6 +72,11 @@ class CRFParams:
             raise UsageError(f"cannot read the CRF settings {path}: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"the CRF settings {path} are no valid TOML: {error}") from error
+        if "segcli" in values:
+            raise UsageError(
+                f"{path} is the record of a run, not CRF settings",
+                "Give what `segcli crf --tune` wrote: lines from `w1 = ...` to `iterations = ...` and nothing else.",
+            )
         return cls.from_dict(values)
 
     def to_dict(self) -> dict:

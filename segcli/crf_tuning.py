@@ -9,10 +9,10 @@ from torch import Tensor
 
 from segcli.crf import bilateral_kernel, spatial_kernel
 from segcli.crf_params import CRFParams
-from segcli.errors import UsageError
+from segcli.errors import InputError, UsageError
 from segcli.evaluation import ConfusionMatrix
 from segcli.labels import LabelSet
-from segcli.mean_field import EPS, mean_field
+from segcli.mean_field import EPS, Kernel, mean_field
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,15 @@ class Trial:
 
     Attributes:
         params: The set.
-        miou: In 0..1, over all samples.
+        miou: In 0..1, over all samples; None if the set does not fit one of them.
         round: 0 for the coarse grid, then one more for every refinement.
+        refusal: Why the set does not fit.
     """
 
     params: CRFParams
-    miou: float
+    miou: float | None
     round: int
+    refusal: str = ""
 
 
 def tune(
@@ -90,7 +92,7 @@ def tune(
         Every set tried, once, with its mIOU; ties go to the one that came first (`best`).
 
     Raises:
-        UsageError: There are no samples, or the truth is void everywhere.
+        UsageError: There are no samples, the truth is void everywhere, or no set fits all samples.
     """
     if not samples:
         raise UsageError("tuning the CRF needs at least one photo with probabilities and truth")
@@ -101,27 +103,31 @@ def tune(
             for beta in grid.sigma_beta:
                 sets = [replace(start, w1=w1, sigma_alpha=alpha, sigma_beta=beta) for w1 in grid.w1]
                 sets = [params for params in sets if params not in trials]
-                for params, miou in zip(sets, _scores(samples, sets, labels, eps), strict=True):
-                    trials[params] = Trial(params, miou, number)
-                    yield trials[params]
+                for trial in _tried(samples, sets, labels, number, eps):
+                    trials[trial.params] = trial
+                    yield trial
         grid = grid.around(best(trials.values()).params)
 
 
 def best(trials: Iterable[Trial]) -> Trial:
-    """The trial with the highest mIOU, the first of equals."""
-    return max(trials, key=lambda trial: trial.miou)
+    """The trial with the highest mIOU, the first of equals; UsageError if no set fits."""
+    trials = list(trials)
+    if fitting := [trial for trial in trials if trial.miou is not None]:
+        return max(fitting, key=lambda trial: trial.miou)
+    raise UsageError(f"no set of CRF settings fits all photos: {trials[0].refusal}")
 
 
-def _scores(
-    samples: Sequence[Callable[[], TuningSample]], sets: list[CRFParams], labels: LabelSet, eps: float
-) -> list[float]:
-    """The mIOU of parameter sets that differ in w1 alone."""
+def _tried(
+    samples: Sequence[Callable[[], TuningSample]], sets: list[CRFParams], labels: LabelSet, number: int, eps: float
+) -> list[Trial]:
+    """Tries parameter sets that differ in w1 alone."""
     matrices = [ConfusionMatrix(len(labels)) for _ in sets]
     for read in samples if sets else ():
         sample = read()
-        photo = torch.as_tensor(sample.rgb, device=sample.probabilities.device)
-        bilateral = bilateral_kernel(photo, sets[0].sigma_alpha, sets[0].sigma_beta)
-        spatial = spatial_kernel(*photo.shape[:2], sets[0].sigma_gamma, photo.device)
+        try:
+            bilateral, spatial = _kernels(sample, sets[0])
+        except InputError as error:
+            return [Trial(params, None, number, str(error)) for params in sets]
         for params, matrix in zip(sets, matrices, strict=True):
             kernels = [(params.w1, bilateral), (params.w2, spatial)]
             refined = mean_field(sample.probabilities, kernels, params.iterations, eps=eps)
@@ -129,7 +135,13 @@ def _scores(
     mious = [matrix.scores(labels).miou for matrix in matrices]
     if None in mious:
         raise UsageError("the truth is void everywhere: there is nothing to tune the CRF for")
-    return mious
+    return [Trial(params, miou, number) for params, miou in zip(sets, mious, strict=True)]
+
+
+def _kernels(sample: TuningSample, params: CRFParams) -> tuple[Kernel, Kernel]:
+    photo = torch.as_tensor(sample.rgb, device=sample.probabilities.device)
+    bilateral = bilateral_kernel(photo, params.sigma_alpha, params.sigma_beta)
+    return bilateral, spatial_kernel(*photo.shape[:2], params.sigma_gamma, photo.device)
 
 
 def _around(best_value: float, values: tuple[float, ...]) -> tuple[float, ...]:

@@ -38,11 +38,13 @@ def read(path: Path) -> dict[str, Tensor]:
         WeightsError: The file is missing, damaged, of another kind, or holds more than tensors.
     """
     try:
+        _require_file(path)
         with path.open("rb") as file:
             start = file.read(9)
         if start[:2] == b"\x1f\x8b":
             return _archive(path)
         if path.suffix == INDEX:
+            _require_file(path.with_suffix(DATA))
             with path.with_suffix(DATA).open("rb") as data:
                 return _bundle(path.read_bytes(), data)
         if start[8:] == b"{":
@@ -57,6 +59,12 @@ def read(path: Path) -> dict[str, Tensor]:
     except (OSError, EOFError, tarfile.TarError) as error:
         raise WeightsError(f"{shown(path)} cannot be read ({error})") from error
     return _checked(_unwrapped(_pickle(path)), path)
+
+
+def _require_file(path: Path) -> None:
+    """Refuse what is there but no file: opening a pipe would wait for ever."""
+    if path.exists() and not path.is_file():
+        raise WeightsError(f"{shown(path)} is a folder, a pipe or a device, not a file", "Give the file itself.")
 
 
 def _require_uncompressed(path: Path) -> None:

@@ -60,7 +60,7 @@ class Lattice:
         features: Points as float32 (d, N), in standard deviations.
 
     Raises:
-        UsageError: The points spread over more of the lattice than keys can tell apart.
+        InputError: The points spread over more of the lattice than keys can tell apart.
     """
 
     def __init__(self, features: Tensor):

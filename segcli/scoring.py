@@ -78,7 +78,7 @@ def score(
         batch: Photos a call of the network.
 
     Raises:
-        InputError: A photo cannot be read.
+        InputError: A photo cannot be read or refined.
         DatasetError: A label cannot be used.
     """
     start = time.perf_counter()
@@ -114,7 +114,10 @@ def _predictions(
             raise InputError(f"{sample.image}: {segmented.error}", "`--skip-bad` leaves such files out.")
         if refine is not None and tally.before is not None:
             _count_before(dataset, sample, prediction, tally.before)
-            prediction = refine(segmented.photo.rgb, prediction)
+            try:
+                prediction = refine(segmented.photo.rgb, prediction)
+            except InputError as error:
+                raise InputError(f"{sample.image}: {error.message}", error.hint) from error
         label_map = prediction.labels()
         if store is not None:
             store.write(sample, label_map)

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from segcli.errors import UsageError
+from segcli.errors import InputError
 
 _MARGIN = 3
 """How far, in packed coordinates, a corner or its neighbour can lie from its point."""
@@ -31,7 +31,10 @@ def _float32(value: float) -> float:
 
 
 def packing(features: Tensor) -> tuple[list[int], int]:
-    """What each axis adds to a key, and what makes every key and every neighbour's key positive and unique."""
+    """What each axis adds to a key, and what makes every key and every neighbour's key positive and unique.
+
+    InputError where 62 bits cannot hold the keys of these features.
+    """
     dimensions = len(features)
     low, high = (bound.tolist() for bound in features.aminmax(dim=1))
     scales = _scales(dimensions)
@@ -44,7 +47,7 @@ def packing(features: Tensor) -> tuple[list[int], int]:
         lows.append(least)
         sizes.append(most - least + 1)
     if math.prod(sizes) >= 1 << 62 or max(sizes) > 1 << 20:
-        raise UsageError("the CRF's sigmas are too small for a photo of this size", "Raise the smallest sigma.")
+        raise InputError("the CRF's sigmas are too small for a photo of this size", "Raise the smallest sigma.")
     strides = [math.prod(sizes[i + 1 :]) for i in range(dimensions)]
     axes = [after - before for after, before in zip([*strides, 0], [0, *strides], strict=True)]
     return axes, -sum(least * stride for least, stride in zip(lows, strides, strict=True))

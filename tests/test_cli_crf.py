@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from segcli import crf, crf_tuning
 from segcli.cli.app import app
 from segcli.crf_params import CRFParams
+from segcli.errors import InputError
 from segcli.labels import from_names
 from segcli.masks import labels_of, write_label_map
 from segcli.priors import BY_COLOUR, read_probabilities, write_probabilities
@@ -101,6 +102,15 @@ class TestProbabilities:
         assert "1 refined, 2 failed" in result.stdout
         assert "a.npz holds no probabilities" in result.stderr
         assert "photos/b.png: there are no probabilities of this photo" in result.stderr
+
+    def test_sigmas_too_small_for_one_photo_do_not_stop_the_rest(self, work):
+        colours = np.random.randint(0, 256, (1, 5000, 3), np.uint8)
+        Image.fromarray(colours).save(work / "photos/b.png")
+        write_probabilities(work / "plain/probs/b.npz", guess(1, 5000), LABELS)
+        result = run("--probs", "plain", "--crf-size", "full", "--crf-set", "sigma_alpha=0.1,sigma_beta=0.1")
+        assert result.exit_code == 3
+        assert "2 refined, 1 failed" in result.stdout
+        assert "photos/b.png: the CRF's sigmas are too small for a photo of this size" in result.stderr
 
     def test_other_classes_are_a_failure_of_that_photo(self, work):
         write_probabilities(work / "plain/probs/b.npz", guess(), from_names(["up", "down"]))
@@ -267,6 +277,20 @@ class TestTuning:
         assert json.loads(result.stdout)["size"] == 20
         assert (work / "out/crf.toml").is_file()
         assert not (work / "out/masks").exists()
+
+    def test_settings_that_do_not_fit_are_said(self, work, tiny_grid, monkeypatch):
+        kernel = crf_tuning.bilateral_kernel
+
+        def refuse(photo, sigma_alpha, sigma_beta):
+            if sigma_alpha < 30:
+                raise InputError("the sigmas are too small")
+            return kernel(photo, sigma_alpha, sigma_beta)
+
+        monkeypatch.setattr(crf_tuning, "bilateral_kernel", refuse)
+        result = run("--probs", "plain", "--tune", "--truth", "truth", "-o", "best.toml", "--crf-set", "iterations=1")
+        assert result.exit_code == 0, result.output
+        assert "settings do not fit all photos: the sigmas are too small" in result.stderr
+        assert CRFParams.from_toml(work / "best.toml").sigma_alpha >= 30
 
     def test_truth_of_another_size_is_named(self, work, tiny_grid):
         write_label_map(work / "truth/b.png", np.zeros((9, 9), np.uint8), LABELS)

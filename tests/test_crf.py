@@ -239,7 +239,7 @@ class TestGuards:
     def test_pydensecrf_is_kept_from_garbling(self):
         pytest.importorskip("pydensecrf")
         probabilities, photo, narrow = opinions(2, 2, 2400), a_photo(2, 2400), CRFParams(sigma_gamma=0.1)
-        with pytest.raises(UsageError, match="16-bit"):
+        with pytest.raises(InputError, match="16-bit"):
             refine(probabilities, photo, narrow, backend="pydensecrf")
         assert torch.isfinite(refine(probabilities, photo, narrow)).all()
 

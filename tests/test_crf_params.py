@@ -44,6 +44,13 @@ def test_a_broken_or_missing_file_is_a_usage_error(tmp_path):
             CRFParams.from_toml(path)
 
 
+def test_a_runs_record_is_no_settings(tmp_path):
+    (tmp_path / "run.toml").write_text('segcli = "0.1.0"\n[crf]\nw1 = 4\n')
+    with pytest.raises(UsageError, match=r"run\.toml is the record of a run") as caught:
+        CRFParams.from_toml(tmp_path / "run.toml")
+    assert "crf --tune" in caught.value.hint
+
+
 def test_reading_settings_takes_no_torch():
     code = "import sys, segcli.crf_params; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

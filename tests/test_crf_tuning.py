@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,7 @@ def samples():
     return [sample(), sample()]
 
 
+TRUTH = np.arange(5000, dtype=np.uint8)[None] % 3
 GRID = Grid(w1=(3, 5), sigma_alpha=(30, 60), sigma_beta=(3,))
 
 
@@ -68,6 +71,17 @@ def test_a_sample_is_read_once_for_each_pair_of_sigmas(samples):
 def test_the_papers_grid():
     assert len(Grid()) == 4 * 8 * 4
     assert Grid().sigma_alpha == tuple(range(30, 101, 10))
+
+
+def test_a_set_that_does_not_fit_a_photo_is_never_the_best(samples):
+    wide = TuningSample(torch.rand(3, 1, 5000).softmax(0), np.random.randint(0, 256, (1, 5000, 3), np.uint8), TRUTH)
+    grid = Grid(w1=(3, 5), sigma_alpha=(0.1, 60), sigma_beta=(0.1,))
+    trials = list(tune([lambda s=s: s for s in (samples[0], wide)], LABELS, CRFParams(), grid=grid, refinements=0))
+    assert [trial.miou is None for trial in trials] == [True, True, False, False]
+    assert all("too small" in trial.refusal for trial in trials[:2])
+    assert best(trials).params.sigma_alpha == 60
+    with pytest.raises(UsageError, match="no set of CRF settings fits all photos: the CRF's sigmas are too small"):
+        list(tune([lambda: wide], LABELS, grid=replace(grid, sigma_alpha=(0.1,))))
 
 
 def test_nothing_to_learn_from_is_a_usage_error(samples):

@@ -1,4 +1,5 @@
 import collections
+import os
 import pickle
 import tarfile
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -126,6 +127,15 @@ def test_loose_checkpoint_files_are_read_by_their_index(tmp_path, checkpoint):
     (tmp_path / DATA).unlink()
     with pytest.raises(WeightsError, match="cannot be read"):
         foreign.read(tmp_path / INDEX)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize(("given", "pipe"), [("weights.pth", "weights.pth"), (INDEX, DATA)])
+def test_a_pipe_is_refused_before_it_is_read(tmp_path, given, pipe):
+    (tmp_path / INDEX).write_bytes(b"")
+    os.mkfifo(tmp_path / pipe)
+    with pytest.raises(WeightsError, match=f"{pipe} is a folder, a pipe"):
+        foreign.read(tmp_path / given)
 
 
 def test_links_and_paths_that_lead_outside_are_never_followed(tmp_path, checkpoint):

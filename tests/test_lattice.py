@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from segcli import lattice, simplex
-from segcli.errors import UsageError
+from segcli.errors import InputError
 from segcli.lattice import Lattice, Workspace
 from segcli.mean_field import mean_field
 
@@ -90,7 +90,7 @@ def test_the_barycentric_weights_give_the_point_back():
 
 @pytest.mark.parametrize("spread", [1e7, 1e5])
 def test_points_too_far_apart_are_refused(spread):
-    with pytest.raises(UsageError, match="too small"):
+    with pytest.raises(InputError, match="too small"):
         Lattice(torch.tensor([[0.0, spread]] * 5))
 
 

@@ -130,6 +130,14 @@ def test_with_a_refinement_both_are_counted_and_the_refined_one_is_stored(data, 
     np.testing.assert_array_equal(store.read(data.samples[0]), segmenter.labels(smooth(0, 50, 40))[::-1])
 
 
+def test_a_photo_that_cannot_be_refined_stops_with_its_name(data, segmenter):
+    def refine(photo, prediction):
+        raise InputError("too wide", "Shrink it.")
+
+    with pytest.raises(InputError, match=r"0\.png: too wide. Shrink it."):
+        scored(data, segmenter, refined=True, refine=refine)
+
+
 def test_a_photo_that_cannot_be_read_stops_with_its_name(data, segmenter):
     data.samples[1].image.write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"1\.png.*no picture of a format") as caught:

@@ -60,6 +60,9 @@ def search(
             with write_whole(path) as file:
                 file.write(winner.params.to_toml().encode())
     winner = best(trials)
+    misfits = [trial.refusal for trial in trials if trial.miou is None]
+    if misfits:
+        display.warn(f"{len(misfits)} of {len(trials)} settings do not fit all photos: {misfits[0]}")
     display.table(_table(trials))
     display.data(f"mIOU without CRF {percent(without)}, with the best settings {percent(winner.miou)}")
     if without is not None and winner.miou <= without:
@@ -89,7 +92,7 @@ def _improvements(tried: Iterator[Trial], trials: list[Trial]) -> Iterator[Trial
     highest = -1.0
     for trial in tried:
         trials.append(trial)
-        if trial.miou > highest:
+        if trial.miou is not None and trial.miou > highest:
             highest = trial.miou
             yield trial
 
@@ -119,6 +122,7 @@ def _words(params: CRFParams) -> str:
 
 def _table(trials: list[Trial]) -> Table:
     table = columns(*SEARCHED, "mIOU", right=(*SEARCHED, "mIOU"))
-    for trial in sorted(trials, key=lambda trial: -trial.miou)[:SHOWN]:
+    scored = [trial for trial in trials if trial.miou is not None]
+    for trial in sorted(scored, key=lambda trial: -trial.miou)[:SHOWN]:
         table.add_row(*(f"{getattr(trial.params, name):g}" for name in SEARCHED), percent(trial.miou))
     return table
