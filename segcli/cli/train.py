@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import tomli_w
 from typer import Option
 
+from segcli import allocator, splits
 from segcli import recipe as recipes
-from segcli import splits
 from segcli.cli import dataset as dataset_options
 from segcli.cli import options
 from segcli.cli.display import Display
@@ -72,6 +72,7 @@ def train(
     resume = resume or _restarted(output)
     _refuse(recipe, data, output, resume)
 
+    allocator.keep_freed_memory()
     from segcli import team
 
     with team.join() as members:
