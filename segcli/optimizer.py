@@ -1,4 +1,4 @@
-"""Stochastic gradient descent by the papers' protocol: which parameters learn at which rate and decay."""
+"""The optimizer: which parameters learn at which rate and decay, by the papers' protocol."""
 
 from collections.abc import Iterable
 
@@ -33,8 +33,13 @@ def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) 
     ]
 
 
-def build(network: nn.Module, settings: Optimizer) -> torch.optim.SGD:
-    """The optimizer of all the network's parameters; its rate is set before each step by `set_rate`."""
+def build(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
+    """The optimizer of all the network's parameters; its rate is set before each step by `set_rate`.
+
+    AdamW takes `momentum` as its beta1, and its weight decay is decoupled: 0.01 to 0.05 is usual there.
+    """
+    if settings.kind == "adamw":
+        return torch.optim.AdamW(groups(network.named_parameters(), settings), lr=0.0, betas=(settings.momentum, 0.999))
     return torch.optim.SGD(groups(network.named_parameters(), settings), lr=0.0, momentum=settings.momentum)
 
 

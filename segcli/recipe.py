@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from segcli import variants
 from segcli.errors import UsageError
@@ -47,6 +47,7 @@ class Data:
     labels: str | tuple[str, ...] = ""
     holdout: float = 0.2
     size: int | None = None
+    pad: Literal["square", "stride", "none"] | None = None
     repeat: tuple[str, ...] = ()
     repeat_times: int = 2
 
@@ -68,8 +69,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """[optimizer]: stochastic gradient descent with momentum."""
+    """[optimizer]: stochastic gradient descent with momentum, as the papers train, or AdamW."""
 
+    kind: Literal["sgd", "adamw"] = "sgd"
     momentum: float = 0.9
     weight_decay: float = 4e-5
     decay_all: bool = False
@@ -134,6 +136,7 @@ class Recipe:
         }
 
 
+_UNIONS = (UnionType, Union)  # Literal[...] | None is the older of the two
 _POSITIVE = (1, 10_000_000)
 _LIMITS: dict[str, tuple[float, float]] = {
     "model.output_stride": (0, 256),
@@ -267,7 +270,7 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
 
 
 def _fits(kind: Any, value: Any) -> bool:
-    if get_origin(kind) is UnionType:
+    if get_origin(kind) in _UNIONS:
         return any(_fits(one, value) for one in get_args(kind))
     if get_origin(kind) is Literal:
         return value in get_args(kind)
@@ -279,7 +282,7 @@ def _fits(kind: Any, value: Any) -> bool:
 
 
 def _described(kind: Any) -> str:
-    if get_origin(kind) is UnionType:
+    if get_origin(kind) in _UNIONS:
         return " or ".join(_described(one) for one in get_args(kind) if one is not NoneType)
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))

@@ -41,7 +41,8 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
     else:
         found = _continued(recipe, labels, progress)
     _set_dropout(found.network, settings)
-    return replace(found, preprocessing=at_size(found.preprocessing, recipe.data.size))
+    preprocessing = at_size(found.preprocessing, recipe.data.size)
+    return replace(found, preprocessing=replace(preprocessing, pad=recipe.data.pad or preprocessing.pad))
 
 
 def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, settings: Model) -> LoadedModel:

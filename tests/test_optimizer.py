@@ -51,6 +51,19 @@ def test_all_decay_on_request_and_each_parameter_is_in_one_group():
     assert sorted(id(p) for g in groups for p in g["params"]) == sorted(id(p) for p in network.parameters())
 
 
+def test_adamw_decays_apart_from_the_gradient_and_takes_momentum_as_beta1():
+    """Its first step moves each weight by the rate against the gradient's sign, and shrinks it by rate * decay."""
+    network = torch.nn.Module()
+    network.backbone, network.classifier = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(network.backbone.weight, 2.0)
+    adamw = optimizer.build(network, Optimizer(kind="adamw", momentum=0.8, weight_decay=0.5))
+    assert {group["betas"] for group in adamw.param_groups} == {(0.8, 0.999)}
+    network.backbone.weight.grad = torch.full((1, 1), 0.3)
+    optimizer.set_rate(adamw, 0.01)
+    adamw.step()
+    assert network.backbone.weight.item() == pytest.approx(2 * (1 - 0.01 * 0.5) - 0.01, rel=1e-6)
+
+
 def test_a_step_is_the_papers_update():
     """v <- 0.9 v + g + decay w; w <- w - rate v, twice, with the classifier at ten times the rate."""
     network = torch.nn.Module()

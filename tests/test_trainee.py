@@ -39,6 +39,13 @@ def test_fresh_weights_follow_from_the_seed():
     assert not torch.equal(one["classifier.weight"], trainee.start(other, TWO).network.classifier.weight)
 
 
+def test_a_recipe_sets_size_and_padding():
+    found = trainee.start(recipe.from_dict({**RECIPE, "data": {"size": 640, "pad": "stride"}}), TWO)
+    assert (found.preprocessing.size, found.preprocessing.pad) == (640, "stride")
+    full = trainee.start(recipe.from_dict({**RECIPE, "data": {"size": 0, "pad": "none"}}), TWO)
+    assert (full.preprocessing.resize, full.preprocessing.pad) == ("none", "none")
+
+
 def test_fresh_weights_keep_the_signals_size():
     """With batch statistics the deepest features are neither faded nor blown up."""
     network = trainee.start(recipe_with(), TWO).network.train()
