@@ -13,7 +13,7 @@ from street import lens, light, scene, shading
 from street.camera import look
 from street.shadow import Shadows
 
-from segcli.labels import CAMVID
+from segcli.labels import CAMVID, VOID, from_names
 from segcli.masks import write_label_map
 
 SIZE = (480, 360)
@@ -27,6 +27,16 @@ SHOWCASE = {
     "terrace": (2, "fair", "town", 0.6),
 }
 """The pictures in `photos/`: index, weather, character of the place, and height of the sun in radians."""
+
+
+CATEGORIES = {
+    "sky": ("sky",),
+    "construction": ("building", "fence", "pole", "sign"),
+    "ground": ("road", "pavement"),
+    "nature": ("tree",),
+    "traffic": ("car", "pedestrian", "bicyclist"),
+}
+"""The classes of `--coarse` and what of CamVid's falls under each: enough for a first try of minutes."""
 
 
 def render(
@@ -78,20 +88,33 @@ def write_showcase(photos: Path) -> Iterator[Path]:
         yield photos / f"{name}.jpg"
 
 
-def write(index: int, out: Path, seed: int, size: tuple[int, int]) -> Path:
+def coarse(label_map: np.ndarray) -> np.ndarray:
+    """A label map of CamVid's classes as one of `CATEGORIES`; void stays void."""
+    table = np.full(256, VOID, np.uint8)
+    for category, members in enumerate(CATEGORIES.values()):
+        table[[CAMVID.names.index(name) for name in members]] = category
+    return table[label_map]
+
+
+def write(index: int, out: Path, seed: int, size: tuple[int, int], categories: bool = False) -> Path:
     """Render a scene into `images/` and `labels/`; returns the picture's path."""
     rgb, label_map = render(seed, index, size)
+    labels = CAMVID
+    if categories:
+        label_map, labels = coarse(label_map), from_names(list(CATEGORIES))
     photo = out / "images" / f"{seed}-{index:05}.jpg"
     Image.fromarray(rgb).save(photo, quality=92)
-    write_label_map(out / "labels" / f"{photo.stem}.png", label_map, CAMVID)
+    write_label_map(out / "labels" / f"{photo.stem}.png", label_map, labels)
     return photo
 
 
-def render_all(out: Path, count: int, seed: int, size: tuple[int, int], workers: int) -> Iterator[Path]:
+def render_all(
+    out: Path, count: int, seed: int, size: tuple[int, int], workers: int, categories: bool = False
+) -> Iterator[Path]:
     """Render scenes 0 .. count - 1 and yield each picture's path, in order."""
     for folder in ("images", "labels"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    task = partial(write, out=out, seed=seed, size=size)
+    task = partial(write, out=out, seed=seed, size=size, categories=categories)
     if workers < 2:
         yield from map(task, range(count))
         return
@@ -111,6 +134,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other scenes")
     parser.add_argument("--size", type=_size, default=SIZE, metavar="WxH", help="of the pictures, 480x360 unless said")
     parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--coarse", action="store_true", help=f"five classes: {', '.join(CATEGORIES)}")
     parser.add_argument(
         "--showcase", action="store_true", help="render the pictures of examples/photos into OUT instead"
     )
@@ -118,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.showcase:
         photos = write_showcase(options.out)
     else:
-        photos = render_all(options.out, options.count, options.seed, options.size, options.workers)
+        photos = render_all(options.out, options.count, options.seed, options.size, options.workers, options.coarse)
     total = len(SHOWCASE) if options.showcase else options.count
     for done, photo in enumerate(photos, 1):
         print(f"{done}/{total} {photo}", flush=True)

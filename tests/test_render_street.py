@@ -50,6 +50,18 @@ def test_files_do_not_depend_on_count_or_workers(street, tmp_path):
     assert label_map.shape == (36, 48)
 
 
+def test_coarse_masks_hold_the_categories_of_the_same_scene(street, tmp_path):
+    list(street.render_all(tmp_path, 1, 3, SMALL, 1, categories=True))
+    path = tmp_path / "labels" / "3-00000.png"
+    assert labels_of(path).names == ("sky", "construction", "ground", "nature", "traffic")
+    fine, coarse = street.render(3, 0, SMALL)[1], read_label_map(path)
+    members = sorted(name for names in street.CATEGORIES.values() for name in names)
+    assert members == sorted(CAMVID.names)
+    for category, names in enumerate(street.CATEGORIES.values()):
+        ids = [CAMVID.names.index(name) for name in names]
+        np.testing.assert_array_equal(coarse == category, np.isin(fine, ids))
+
+
 def test_masks_are_aligned_and_legal(scenes):
     for rgb, label_map in scenes:
         assert rgb.shape == (*label_map.shape, 3) == (90, 120, 3)
