@@ -26,10 +26,10 @@ from torch import Tensor
 from segcli import checkpoint, fetch, files, foreign, hub, labels, manifest
 from segcli.checkpoint import Checkpoint
 from segcli.convert import convert
-from segcli.errors import WeightsError
+from segcli.errors import UsageError, WeightsError
 from segcli.fetch import Progress
 from segcli.labels import LabelSet
-from segcli.manifest import HubFile, Preprocessing, WeightsEntry
+from segcli.manifest import HubFile, PackagedFile, Preprocessing, WeightsEntry
 from segcli.models import build
 from segcli.spec import ModelSpec
 
@@ -104,16 +104,27 @@ def folder() -> Path:
 def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
     """The entry's weights on this computer, downloaded and converted if they are not here, intact in any case.
 
-    A backbone stays as it is in the Hub's cache; other weights become a segcli checkpoint.
+    A backbone stays as it is in the Hub's cache; other weights become a segcli checkpoint. What is installed with
+    segcli is one already, and is only verified.
 
     Raises:
         WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
     """
+    if isinstance(entry.source, PackagedFile):
+        here = _installed(entry, entry.source)
+        if problem := here.problem():
+            raise WeightsError(f"the built-in weights {here.path} {problem}", "Install segcli anew.")
+        return here
     with _explained():
         if here := _intact(entry):
             return here
         with _locked(entry):
             return _intact(entry) or _obtained(entry, _record(entry), progress)
+
+
+def _installed(entry: WeightsEntry, source: PackagedFile) -> Cached:
+    size = source.path.stat().st_size if source.path.is_file() else 0
+    return Cached(entry.name, source.path, Record(str(source), entry.sha256), size)
 
 
 @contextmanager
@@ -250,10 +261,12 @@ def provenance(entry: WeightsEntry, record: Record) -> dict[str, str]:
 
 
 def cached() -> list[Cached]:
-    """The weights of the manifest that are here, in its order."""
+    """The weights of the manifest that are here, in its order; those installed with segcli always are."""
     found = []
     for entry in manifest.entries():
-        if record := _record(entry):
+        if isinstance(entry.source, PackagedFile):
+            found.append(_installed(entry, entry.source))
+        elif record := _record(entry):
             here = _located(entry, record)
             size = here.path.stat().st_size if here.path.is_file() else 0
             found.append(replace(here, bytes=size))
@@ -272,10 +285,12 @@ def remove(name: str) -> int:
     Folders in the entry's folder are not ours and stay.
 
     Raises:
-        UsageError: There is no such entry.
+        UsageError: There is no such entry, or it is part of segcli.
         WeightsError: The cache cannot be used.
     """
     entry = manifest.find(name)
+    if isinstance(entry.source, PackagedFile):
+        raise UsageError(f"the weights {entry.name} are part of segcli and cannot be removed")
     freed = 0
     with _explained():
         with _locked(entry):

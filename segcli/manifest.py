@@ -15,9 +15,12 @@ from segcli.spec import ModelSpec
 Resize = Literal["long", "short", "warp", "none"]
 Pad = Literal["square", "stride", "none"]
 Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm"]
+OWN = "segcli"
+"""The format of weights that the package brings along: a checkpoint of this tool, which needs no conversion."""
 Role = Literal["segmentation", "backbone"]
 LARGEST = 16384
 """Pixels a side, of a preprocessing's size: a damaged file asks for no endless photo."""
+SOURCES = {"hub", "url", "packaged"}
 KINDS = {
     **dict.fromkeys(("output_stride", "size"), int),
     **dict.fromkeys(("reported_miou", "measured_miou"), (int, float)),
@@ -107,15 +110,31 @@ class WebFile:
 
 
 @dataclass(frozen=True)
+class PackagedFile:
+    """A file that is installed with segcli."""
+
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(__file__).parent / "builtin" / self.file
+
+    def __str__(self) -> str:
+        return f"{self.file}, installed with segcli"
+
+
+@dataclass(frozen=True)
 class WeightsEntry:
     """One set of weights that exists, as its publisher describes it.
 
     Attributes:
         name: VARIANT@CHOICE; unique.
         source: Where it is.
-        format: The layout of its tensors, a key of `convert.LAYOUTS`.
+        format: The layout of its tensors, a key of `convert.LAYOUTS`, or OWN.
         licence: As the source states it.
         preprocessing: What its inputs must look like.
+        alias: A short name that `--model` takes as well.
         labels: A name in `labels.LABEL_SETS`; empty for a backbone.
         role: "segmentation", or "backbone" for ImageNet weights to train from.
         default: Whether the plain variant name means this entry.
@@ -128,10 +147,11 @@ class WeightsEntry:
     """
 
     name: str
-    source: HubFile | WebFile
-    format: Format
+    source: HubFile | WebFile | PackagedFile
+    format: str
     licence: str
     preprocessing: Preprocessing
+    alias: str = ""
     labels: str = ""
     role: Role = "segmentation"
     default: bool = False
@@ -203,14 +223,19 @@ def parse(text: str) -> tuple[WeightsEntry, ...]:
 def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> WeightsEntry:
     where = f"weights {values.get('name', '?')}"
     known = {f.name: f for f in fields(WeightsEntry)}
-    _check_keys(values, [*(known.keys() - {"source"}), "hub", "url"], where)
-    if len({"hub", "url"} & set(values)) != 1:
-        raise UsageError(f"{where}: exactly one of hub and url says where they are")
+    _check_keys(values, [*(known.keys() - {"source"}), *SOURCES], where)
+    if len(SOURCES & set(values)) != 1:
+        raise UsageError(f"{where}: exactly one of hub, url and packaged says where they are")
     required = {name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
     if missing := sorted(required - {"source"} - set(values)):
         raise UsageError(f"{where}: {missing[0]} is missing")
-    choices = {"format": get_args(Format), "role": get_args(Role), "labels": LABEL_SETS, "preprocessing": presets}
-    plain = {key: value for key, value in values.items() if key not in ("hub", "url")}
+    choices = {
+        "format": (*get_args(Format), OWN),
+        "role": get_args(Role),
+        "labels": LABEL_SETS,
+        "preprocessing": presets,
+    }
+    plain = {key: value for key, value in values.items() if key not in SOURCES}
     for key, value in plain.items():
         if key in choices and value not in choices[key]:
             raise UsageError(f"{where}: {key} is {value!r}", nearest(str(value), sorted(choices[key])))
@@ -219,9 +244,11 @@ def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> Weig
     return WeightsEntry(source=_source(values, where), **plain | {"preprocessing": presets[values["preprocessing"]]})
 
 
-def _source(values: dict[str, Any], where: str) -> HubFile | WebFile:
+def _source(values: dict[str, Any], where: str) -> HubFile | WebFile | PackagedFile:
     if "url" in values:
         return WebFile(str(values["url"]))
+    if "packaged" in values:
+        return PackagedFile(str(values["packaged"]))
     _check_keys(values["hub"], [f.name for f in fields(HubFile)], where)
     try:
         return HubFile(**values["hub"])
@@ -237,18 +264,23 @@ def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> N
 
 
 def resolve(reference: str) -> WeightsEntry:
-    """The entry that `--model` names: VARIANT (its default weights) or VARIANT@CHOICE.
+    """The entry that `--model` names: VARIANT (its default weights), VARIANT@CHOICE or an alias.
 
     Raises:
         UsageError: There is no such variant, or it has weights but not that choice.
         WeightsError: No weights of the variant exist.
     """
-    name, _, choice = reference.partition("@")
+    name, _, choice = unaliased(reference).partition("@")
     variant = variants.get(name).name
     of_variant = [e for e in entries() if e.variant == variant and e.role == "segmentation"]
     if not of_variant:
         raise _no_weights(variant)
     return _chosen(of_variant, choice, variant)
+
+
+def unaliased(reference: str) -> str:
+    """The whole name behind an alias; anything else as it is."""
+    return next((entry.name for entry in entries() if entry.alias and entry.alias == reference), reference)
 
 
 def find(name: str) -> WeightsEntry:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -16,7 +17,7 @@ from tensor_bundle_files import DATA, INDEX, bundle, tar_gz
 from segcli import cache, fetch, files, hub, manifest, tensorbundle, variants, weights
 from segcli.convert import convert
 from segcli.errors import UsageError, WeightsError
-from segcli.manifest import HubFile, Preprocessing, WebFile, WeightsEntry
+from segcli.manifest import OWN, HubFile, PackagedFile, Preprocessing, WebFile, WeightsEntry
 
 SPEC = variants.get("v3-mobilenetv2-dm05")
 NAME = "v3-mobilenetv2-dm05@voc2012"
@@ -315,6 +316,22 @@ def test_removing_waits_for_who_is_at_work(entry, home):
             assert len(names(home)) == 2
         assert removal.result(timeout=10) > 0
     assert not home.exists()
+
+
+def test_what_is_installed_with_segcli_is_verified_and_never_copied_or_removed(use, home, tmp_path, monkeypatch):
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(b"tensors")
+    monkeypatch.setattr(PackagedFile, "path", file)
+    digest = hashlib.sha256(b"tensors").hexdigest()
+    own = use(WeightsEntry(NAME, PackagedFile(file.name), OWN, "MIT", Preprocessing(), labels="voc2012", sha256=digest))
+    assert cache.obtain(own).path == file
+    assert [(here.name, here.bytes, here.problem()) for here in cache.cached()] == [(NAME, 7, "")]
+    assert not home.exists()
+    with pytest.raises(UsageError, match="part of segcli"):
+        cache.remove(NAME)
+    file.write_bytes(b"tensor?")
+    with pytest.raises(WeightsError, match="is damaged"):
+        cache.obtain(own)
 
 
 def test_a_file_that_vanished_is_reported(entry):

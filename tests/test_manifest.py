@@ -143,7 +143,7 @@ def test_what_a_source_does_differently_changes_only_that():
         (('preprocessing = "p"', 'preprocessing = "q"'), "preprocessing is 'q'", "Known: p"),
         (('licence = "MIT"\n', ""), "licence is missing", ""),
         (('licence = "MIT"', "licence = 3"), "licence cannot be 3", ""),
-        (("url =", 'hub = { repo = "a/b" }\nurl ='), "exactly one of hub and url", ""),
+        (("url =", 'hub = { repo = "a/b" }\nurl ='), "exactly one of hub, url and packaged", ""),
         (('url = "https://example.org/weights.pth"', 'hub = { repo = "a/b" }'), "hub needs repo, revision and", ""),
         (('pad = "square"', 'pad = "round"'), "preprocessing.pad is 'round'", ""),
         (("size = 513", "size = 0"), "size is 0, not in", ""),

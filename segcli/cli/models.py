@@ -150,6 +150,7 @@ def _weights_cells(weights: dict) -> tuple[str, ...]:
 
 def _show(display: Display, name: str, protocol: _Protocol) -> None:
     """Print one model with all its weights, or with those that the name picks."""
+    name = manifest.unaliased(name)
     spec = variants.get(name.partition("@")[0])
     entries = [manifest.resolve(name)] if "@" in name else _entries(spec)
     if not protocol.suits(spec):
