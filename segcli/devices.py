@@ -1,10 +1,15 @@
 """Choosing the device: what was asked for or a clear refusal, never a silent fall back."""
 
 import os
+import warnings
+from typing import Literal
 
 import torch
 
 from segcli.errors import DeviceError, UsageError
+
+Precision = Literal["float32", "bf16", "fp16"]
+_HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose(name: str = "auto") -> torch.device:
@@ -41,6 +46,28 @@ def of_rank(device: torch.device, local_rank: int, processes: int) -> torch.devi
 def of_process(name: str = "auto") -> torch.device:
     """`choose`, and under torchrun this process's own GPU where "cuda" was meant; raises what `choose` raises."""
     return of_rank(choose(name), int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
+def half(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """The type of half precision that a network shall compute in, for `torch.autocast`; None for float32.
+
+    Raises:
+        DeviceError: The device cannot.
+    """
+    dtype = _HALVES.get(precision)
+    if dtype is not None and not _computes(device, dtype):
+        raise DeviceError(f"--precision {precision}: {device} cannot compute in it", "Leave --precision out.")
+    return dtype
+
+
+def _computes(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether a convolution comes out in that type; where autocast cannot, it warns and does without."""
+    try:
+        with warnings.catch_warnings(action="ignore"), torch.autocast(device.type, dtype):
+            one = torch.ones(1, 1, 3, 3, device=device)
+            return torch.nn.functional.conv2d(one, one).dtype == dtype
+    except RuntimeError:
+        return False
 
 
 def _best() -> str:

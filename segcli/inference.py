@@ -1,7 +1,8 @@
 """Segmenter: a photo in, its class scores at any size and its label map out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from torch.nn import functional as F
 
 from segcli import tiling
 from segcli.decision import label_map
+from segcli.devices import Precision, half
 from segcli.models.cost import scaled
+from segcli.models.deeplab import DeepLab
 from segcli.preprocess import Geometry, at_size, to_input, undo
 from segcli.weights import LoadedModel
 
@@ -61,6 +64,10 @@ class Segmenter:
         flip: Average with the mirrored photo's probabilities too.
         size: Working size in pixels instead of the weights' own; 0 keeps the photo's size.
         tile: Windows of about this side where the network's input is larger; None: the whole at once.
+        precision: Of the network; in half of it labels may differ here and there.
+
+    Raises:
+        DeviceError: The device cannot compute in that precision.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class Segmenter:
         flip: bool = False,
         size: int | None = None,
         tile: int | None = None,
+        precision: Precision = "float32",
     ):
         self.model = model
         self.device = torch.device(device)
@@ -79,6 +87,8 @@ class Segmenter:
         self.flip = flip
         self.preprocessing = at_size(model.preprocessing, size)
         self.tile = None if tile is None else tiling.fitting(tile, tiling.corner(model.spec))
+        self.precision = precision
+        self._half = half(precision, self.device)
         self.network = model.network.to(self.device).eval()
 
     def predict(self, photos: Sequence[np.ndarray]) -> list[Prediction]:
@@ -145,8 +155,26 @@ class Segmenter:
     def _logits(self, view: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Logits of one view, in windows where it is larger than a tile, and the input size that they cover."""
         if self.tile is None or max(view.shape[-2:]) <= self.tile:
-            return self.network(view).float(), (view.shape[-2], view.shape[-1])
-        logits, padded = tiling.run(
-            lambda window: self.network(window).float(), view, self.tile, self.model.spec.align_corners
-        )
+            return self._run(self.network, view), (view.shape[-2], view.shape[-1])
+        logits, padded = self._tiled(self._for_windows(view), view)
         return logits, (padded.shape[-2], padded.shape[-1])
+
+    def _for_windows(self, view: Tensor) -> Callable[[Tensor], Tensor]:
+        """The network for windows of one view: image pooling averages the view, which takes a pass of its own.
+
+        The view's features are put together from windows as its scores are. Those of the view shrunk to a window's
+        size would cost less, and are worse: the network sees other things in a small picture than in a large one.
+        """
+        if not (isinstance(self.network, DeepLab) and self.network.pools_image):
+            return self.network
+        features, _ = self._tiled(self.network.image_features, view)
+        height, width = (-(-side // self.model.output_stride) for side in view.shape[-2:])  # without what pads it
+        return partial(self.network, image_mean=features[..., :height, :width].mean((2, 3), keepdim=True))
+
+    def _tiled(self, network: Callable[[Tensor], Tensor], view: Tensor) -> tuple[Tensor, Tensor]:
+        return tiling.run(partial(self._run, network), view, self.tile, tiling.corner(self.model.spec))
+
+    def _run(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """`network(x)` in the precision asked for, as float32."""
+        with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
+            return network(x).float()

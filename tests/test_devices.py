@@ -90,3 +90,20 @@ def test_a_process_alone_takes_the_current_gpu(gpus, monkeypatch):
 
 def test_the_cpu_is_described_with_its_threads():
     assert devices.describe(torch.device("cpu")) == f"cpu ({torch.get_num_threads()} threads)"
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("float32", None), ("bf16", torch.bfloat16)])
+def test_a_precision_that_the_device_has(precision, dtype):
+    assert devices.half(precision, torch.device("cpu")) == dtype
+
+
+@pytest.mark.parametrize("trouble", ["refuses", "does without"])
+def test_a_precision_that_the_device_has_not_is_refused(monkeypatch, trouble):
+    def conv2d(one, other):
+        if trouble == "refuses":
+            raise RuntimeError("not implemented for 'Half'")
+        return one  # as autocast does: with a warning, in float32
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
+    with pytest.raises(DeviceError, match="--precision fp16: cpu cannot compute in it"):
+        devices.half("fp16", torch.device("cpu"))

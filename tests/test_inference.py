@@ -9,12 +9,18 @@ from PIL import Image
 from tiny import SMALL, tiny_model
 from torch.nn import functional as F
 
+from segcli import tiling, variants
 from segcli.images import read_rgb
 from segcli.inference import Prediction, Segmenter, from_probabilities
 from segcli.labels import VOC, LabelSet
 from segcli.masks import read_label_map
+from segcli.models.deeplab import DeepLab
+from segcli.models.heads import ASPP
 from segcli.preprocess import Geometry, to_input
+from segcli.spec import ASPPSpec
 from segcli.variants import PAPER_SCALES
+
+PRECISIONS = ("float32", "bf16")
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -82,6 +88,60 @@ def test_a_photo_does_not_depend_on_its_batch_mates():
     assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
 
 
+def test_windows_of_a_network_without_pooling_are_simply_put_together():
+    model, picture = tiny_model(), photo(150, 200)
+    batch, _ = to_input(picture, replace(SMALL, size=0))
+    with torch.inference_mode():
+        scores, _ = tiling.run(model.network, batch, 97, 1)
+    assert torch.equal(Segmenter(model, size=0, tile=100).predict([picture])[0].scores, scores)
+
+
+def test_windows_of_a_model_on_a_corner_grid_whose_enlargement_is_none():
+    """v2's Caffe ResNet: its scores lie on corners, and are enlarged as if they lay in the middles."""
+    model = replace(tiny_model(), spec=variants.get("v2-resnet101-nomsc"))
+    picture = photo(193, 225)
+    whole, tiled = (Segmenter(model, size=0, tile=tile).labels(picture) for tile in (None, 129))
+    assert len(np.unique(whole)) > 1
+    assert (whole == tiled).mean() >= 0.999
+
+
+def windows_alone(monkeypatch):
+    """What tiles are without the whole picture's pooled features: each window pools itself."""
+    monkeypatch.setattr(DeepLab, "pools_image", False)
+
+
+class PooledNetwork(DeepLab):
+    """Stride 8 and a small receptive field, but for image pooling."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.scales, self.align_corners, self.decoder = (), True, None
+        self.backbone = lambda x: (tiny_model().network.features(x).relu(),)
+        self.aspp = ASPP(ASPPSpec(rates=(), channels=16), 16, 8)
+        self.classifier = torch.nn.Conv2d(16, 21, 1)
+        torch.nn.init.normal_(self.aspp.pooling.conv.weight)
+
+
+@pytest.mark.parametrize("protocol", [{}, {"flip": True, "scales": (0.5, 1.0)}], ids=["plain", "views"])
+def test_windows_hear_of_the_whole_picture_by_image_pooling(monkeypatch, protocol):
+    model, picture = replace(tiny_model(), network=PooledNetwork()), photo(257, 321)
+    whole = Segmenter(model, size=0, **protocol).probabilities(picture)
+    segmenter = Segmenter(model, size=0, tile=129, **protocol)
+    distance = (segmenter.probabilities(picture) - whole).abs().max()
+    windows_alone(monkeypatch)
+    alone = (segmenter.probabilities(picture) - whole).abs().max()
+    assert distance < 0.05 * alone
+
+
+def test_half_precision_is_the_networks_alone():
+    model, picture = tiny_model(), photo(65, 65)
+    plain, half = (Segmenter(model, precision=precision).predict([picture])[0].scores for precision in PRECISIONS)
+    assert half.dtype == plain.dtype == torch.float32
+    assert not torch.equal(half, plain)
+    assert torch.allclose(half, plain, atol=0.1)
+    assert torch.equal(half, half.bfloat16().float())
+
+
 def test_more_than_256_classes_need_two_bytes():
     labels = LabelSet("many", tuple(f"c{i}" for i in range(300)), ((0, 0, 0),) * 300)
     scores = torch.zeros(1, 300, 2, 2)
@@ -101,12 +161,12 @@ def test_probabilities_of_another_size_come_back_at_the_photos():
 
 
 @pytest.fixture(scope="module")
-def hub_model(shared_data, tmp_path_factory):
+def hub_model(shared_data):
     """The stand-in for the Hub's DeepLabv3 MobileNetV2, by way of its converter."""
     return converted(shared_data / "hub/google/deeplabv3_mobilenet_v2_1.0_513", "v3-mobilenetv2")
 
 
-def converted(folder, variant):
+def converted(folder, variant, stride=8):
     from safetensors.torch import load_file
 
     from segcli import models, variants
@@ -115,9 +175,9 @@ def converted(folder, variant):
     from segcli.weights import LoadedModel
 
     spec = variants.get(variant)
-    network = models.build(spec, 21, 8).eval()
+    network = models.build(spec, 21, stride).eval()
     network.load_state_dict(convert(load_file(folder / "model.safetensors"), "transformers", spec))
-    return LoadedModel(spec, VOC, Preprocessing(pad_value=128), 8, network, {})
+    return LoadedModel(spec, VOC, Preprocessing(pad_value=128), stride, network, {})
 
 
 @pytest.mark.shared
@@ -127,6 +187,25 @@ def test_label_maps_of_transformers_own_model(hub_model, shared_data, name):
     labels = Segmenter(hub_model).labels(read_rgb(folder / f"{name}.input.png"))
     expected = read_label_map(folder / f"{name}.os8.png")
     assert (labels == expected).mean() >= 0.999
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["000000039769.png", "grace_hopper.bmp", "cat_720p.jpg"])
+def test_tiles_of_a_pooled_model_on_real_photos(shared_data, monkeypatch, name):
+    model = converted(shared_data / "hub/google/deeplabv3_mobilenet_v2_1.0_513", "v3-mobilenetv2", stride=16)
+    picture = read_rgb(shared_data / "photos" / name)
+    segmenter, whole = Segmenter(model, size=0, tile=513), Segmenter(model, size=0).labels(picture)
+    agreement = (segmenter.labels(picture) == whole).mean()
+    windows_alone(monkeypatch)
+    assert agreement >= max(0.995, (segmenter.labels(picture) == whole).mean())
+
+
+@pytest.mark.shared
+def test_half_precision_on_a_real_photo(hub_model, shared_data):
+    picture = read_rgb(shared_data / "hub/expected/pets.input.png")
+    plain, half = (Segmenter(hub_model, precision=precision).labels(picture) for precision in PRECISIONS)
+    assert len(np.unique(plain)) > 1
+    assert (plain == half).mean() >= 0.99
 
 
 @pytest.mark.shared

@@ -47,24 +47,35 @@ class DeepLab(nn.Module):
         else:
             self.classifier = Branches(spec.head, self.backbone.channels, classes)
 
-    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+    def forward(self, x: Tensor, image_mean: Tensor | None = None) -> Tensor | list[Tensor]:
         """(N, 3, H, W) -> logits (N, classes, h, w) at the network's own resolution.
+
+        Where x is a window of a larger picture, `image_mean` is the average of the picture's `image_features`.
 
         With several scales (v2's MSC) the logits are those of scale 1 and of the others, enlarged to them, fused by
         maximum. In training they are a list, since v2's loss is the sum over it: [at 1, at each other scale (at its
         own size), fused].
         """
-        logits = self._logits(x)
+        logits = self._logits(x, image_mean)
         if not self.scales:
             return logits
-        others = [self._logits(self._scaled(x, scale)) for scale in self.scales]
+        others = [self._logits(self._scaled(x, scale), image_mean) for scale in self.scales]
         fused = torch.stack([logits, *(resize(o, logits, self.align_corners) for o in others)]).amax(0)
         return [logits, *others, fused] if self.training else fused
 
-    def _logits(self, x: Tensor) -> Tensor:
+    @property
+    def pools_image(self) -> bool:
+        """Whether every logit hears of the whole picture, by way of image pooling."""
+        return self.aspp is not None and self.aspp.pooling is not None
+
+    def image_features(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> what image pooling averages, (N, C, h, w); for networks that have it."""
+        return self.aspp.pooling.conv(self.backbone(x)[-1])
+
+    def _logits(self, x: Tensor, image_mean: Tensor | None) -> Tensor:
         *low_level, x = self.backbone(x)
         if self.aspp is not None:
-            x = self.aspp(x)
+            x = self.aspp(x, image_mean)
         if self.decoder is not None:
             x = self.decoder(x, low_level)
         return self.classifier(x)

@@ -31,11 +31,11 @@ class ASPP(nn.Module):
         self.dropout = nn.Dropout(spec.dropout)
         self.extra = ConvBN(channels, channels, 3, eps=spec.bn_eps) if spec.extra_conv else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, h, w) -> (N, channels, h, w)."""
+    def forward(self, x: Tensor, image_mean: Tensor | None = None) -> Tensor:
+        """(N, C, h, w) -> (N, channels, h, w); `image_mean` as in `ImagePooling`."""
         branches = [self.conv1x1(x), *(branch(x) for branch in self.atrous)]
         if self.pooling is not None:
-            branches.insert(0 if self.pool_first else len(branches), self.pooling(x))
+            branches.insert(0 if self.pool_first else len(branches), self.pooling(x, image_mean))
         return self.extra(self.dropout(self.project(torch.cat(branches, 1))))
 
 

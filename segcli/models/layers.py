@@ -25,7 +25,8 @@ class SameConv2d(nn.Conv2d):
 
     def _margins(self, axis: int, side: int) -> tuple[int, int]:
         kernel, stride, dilation = self.kernel_size[axis], self.stride[axis], self.dilation[axis]
-        total = (kernel - 1) * dilation - (side - 1) % stride
+        # (kernel - 1) * dilation - (side - 1) % stride, in a form that torch.export can simplify from layer to layer
+        total = (kernel - 1) * dilation + 1 + (side - 1) // stride * stride - side
         return total // 2, total - total // 2
 
 
@@ -125,23 +126,27 @@ class PooledBatchNorm(nn.BatchNorm2d):
 
 
 class ImagePooling(nn.Module):
-    """Image-level features (v3 paper, section 3.3): global average, 1x1 convolution, BN, ReLU, spread over the map."""
+    """Image-level features (v3 paper, section 3.3): 1x1 convolution, global average, BN, ReLU, spread over the map."""
 
     def __init__(self, in_channels: int, out_channels: int, eps: float = 1e-5):
         super().__init__()
         self.conv = conv2d(in_channels, out_channels)
         self.bn = PooledBatchNorm(out_channels, eps=eps)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', H, W), constant over H and W."""
-        pooled = F.relu(self.bn(self.conv(F.adaptive_avg_pool2d(x, 1))))
-        return pooled.expand(-1, -1, x.shape[2], x.shape[3])
+    def forward(self, x: Tensor, mean: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) -> (N, C', H, W), constant over H and W.
+
+        Args:
+            x: Features.
+            mean: (N, C', 1, 1) of `conv` over a larger picture, of which `x` is a part, instead of over `x`.
+        """
+        if mean is None:
+            mean = self.conv(F.adaptive_avg_pool2d(x, 1))  # the same as conv's average, and cheaper
+        return F.relu(self.bn(mean)).expand(-1, -1, x.shape[2], x.shape[3])
 
 
 def resize(x: Tensor, like: Tensor, align_corners: bool) -> Tensor:
-    """Bilinear, to the height and width of `like`."""
-    if x.shape[2:] == like.shape[2:]:
-        return x
+    """Bilinear, to the height and width of `like`; an exported graph knows no sizes: equal ones are no case apart."""
     return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=align_corners)
 
 
