@@ -1,11 +1,18 @@
-"""Many photos through a model: reading, the network and writing overlap; memory stays flat."""
+"""Many photos through a model: reading, the network, the CRF and writing overlap; memory stays flat.
 
+The network works in the caller's thread, each other stage in threads of its own, which Pillow, numpy and torch let run
+at the same time. Between two stages a few photos wait at most: the slowest stage sets the pace, and no queue grows.
+"""
+
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,9 +25,11 @@ from segcli.inference import Prediction, Segmenter
 from segcli.ledger import DONE, FAILED, Ledger, Record, state, writing
 from segcli.outputs import Outputs
 
-READERS, WRITERS = 2, 2
-READ_AHEAD, WRITE_BEHIND = 2, 4
-"""Photos in memory beyond the batch in hand: the first decoded early, the others still being written."""
+THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
+"""That read, and as many that write. A photo of 12 megapixels takes 0.1 s to decode and 0.3 s to write, which a GPU
+should not wait for."""
+READ_AHEAD, REFINE_BEHIND, WRITE_BEHIND = THREADS, 2, 2 * THREADS
+"""Photos in memory beyond the batch in hand: decoded early, not yet refined, not yet written."""
 
 
 class Readable(Protocol):
@@ -78,7 +87,7 @@ class Segmented:
 def predict_all(
     items: Iterable, stages: Stages, batch: int = 1, note: Callable[[Any], dict] | None = None
 ) -> Iterator[Segmented]:
-    """Take items through the stages, in order; the next are read while the network works.
+    """Take items through the stages, in order; the next are read, and those before refined, while the network works.
 
     Args:
         items: Whatever `stages.read` takes.
@@ -86,11 +95,13 @@ def predict_all(
         batch: Photos a call of the predict stage.
         note: Notes facts of an item before it is read.
     """
-    with ThreadPoolExecutor(READERS) as readers:
+    with _threads(THREADS) as readers, _threads(1) as refiner:
         loads = _ahead(readers, lambda item: _read(item, stages, note), items, READ_AHEAD + batch)
-        while group := list(islice(loads, batch)):
-            _predict([segmented for segmented in group if segmented.photo is not None], stages)
-            yield from group
+        predicted = _predicted(loads, stages, batch)
+        if stages.refine is None:
+            yield from predicted
+        else:
+            yield from _ahead(refiner, partial(_refined, stages.refine), predicted, REFINE_BEHIND)
 
 
 def segment(
@@ -121,14 +132,8 @@ def segment(
                 ledger.append(record)
         return record
 
-    with ThreadPoolExecutor(WRITERS) as writers:
-        pending: deque[Future[Record]] = deque()
-        for segmented in predict_all(sources, stages, batch, _facts):
-            pending.append(writers.submit(finish, segmented))
-            while len(pending) > WRITE_BEHIND:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+    with ThreadPoolExecutor(THREADS) as writers:
+        yield from _ahead(writers, finish, predict_all(sources, stages, batch, _facts), WRITE_BEHIND)
 
 
 def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segmented:
@@ -145,6 +150,12 @@ def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segm
     return segmented
 
 
+def _predicted(loads: Iterator[Segmented], stages: Stages, batch: int) -> Iterator[Segmented]:
+    while group := list(islice(loads, batch)):
+        _predict([segmented for segmented in group if segmented.photo is not None], stages)
+        yield from group
+
+
 def _predict(group: list[Segmented], stages: Stages) -> None:
     if not group:
         return
@@ -158,17 +169,18 @@ def _predict(group: list[Segmented], stages: Stages) -> None:
             segmented.error = outcome.note
         elif outcome.note:
             segmented.notes += (outcome.note,)
-        if segmented.prediction is not None and stages.refine is not None:
-            _refine(segmented, stages.refine)
 
 
-def _refine(segmented: Segmented, refine: Callable[[np.ndarray, Prediction], Prediction]) -> None:
+def _refined(refine: Callable[[np.ndarray, Prediction], Prediction], segmented: Segmented) -> Segmented:
+    if segmented.prediction is None:
+        return segmented
     start, photo = time.perf_counter(), segmented.photo.rgb
     try:
         segmented.prediction = memory.near(lambda prediction: refine(photo, prediction), segmented.prediction)
     except InputError as error:
         segmented.prediction, segmented.error = None, str(error)
     segmented.seconds["refine"] = _since(start)
+    return segmented
 
 
 def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
@@ -204,6 +216,16 @@ def _facts(source: Source) -> dict:
 
 def _since(start: float) -> float:
     return round(time.perf_counter() - start, 4)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool that drops what it has not begun when its user stops early."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, depth: int) -> Iterator:

@@ -108,7 +108,7 @@ class Outputs:
     def _result(self, source: Source, photo: np.ndarray, prediction: Prediction) -> Result:
         label_map = prediction.labels()
         if self.classes is not None:
-            label_map = self._kept[label_map]
+            label_map = self._kept.take(label_map)
         pixels, _ = areas(label_map, len(self.labels))
         found = {self.labels.names[index]: int(pixels[index]) for index in np.flatnonzero(pixels)}
         return Result(source, photo, prediction, label_map, found, uncertainty(prediction))
