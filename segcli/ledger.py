@@ -14,6 +14,9 @@ from pathlib import Path
 from segcli.errors import SegcliError
 from segcli.files import PARTIAL, Source, sha256, shown, write_whole
 
+REVISION = 1
+"""Of what segcli makes of the same settings. A release whose outputs differ raises it, so that older ones are made
+again; other upgrades leave what is done as it is."""
 DONE, FAILED = "done", "failed"
 ABANDONED = 3600
 """A half-written file of this age in seconds belongs to no run that still lives."""
@@ -166,8 +169,8 @@ def state(beside: Path | None) -> str:
 
 
 def fingerprint(settings: dict) -> str:
-    """A short stable name for JSON-plain settings: equal settings, equal name."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    """A short stable name for JSON-plain settings and REVISION: equal settings, equal name."""
+    return hashlib.sha256(json.dumps([REVISION, settings], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def write_areas(path: Path, records: Iterable[Record]) -> None:

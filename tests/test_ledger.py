@@ -162,6 +162,14 @@ def test_fingerprint_ignores_order_and_sees_values():
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
 
 
+def test_a_release_that_makes_something_else_makes_old_results_stale(monkeypatch):
+    before = fingerprint({"a": 1})
+    monkeypatch.setattr("segcli.__version__", "99.0")
+    assert fingerprint({"a": 1}) == before
+    monkeypatch.setattr("segcli.ledger.REVISION", 99)
+    assert fingerprint({"a": 1}) != before
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SegcliError, match="cannot write to"):
