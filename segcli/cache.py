@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from segcli.models import build
 from segcli.spec import ModelSpec
 
 RECORD, LOCK = "record.json", "lock"
+_BUILT_IN = "Or use what is part of segcli: `--model street` labels street scenes and needs no download."
 CONVERSION = 1
 """To be raised with every change of a rename table or of a network's tensor names."""
 
@@ -157,7 +158,10 @@ def _intact(entry: WeightsEntry) -> Cached | None:
 
 def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> Cached:
     """Download, verify, convert and remember."""
-    path, commit = _download(entry, record, progress)
+    try:
+        path, commit = _download(entry, record, progress)
+    except WeightsError as error:
+        raise WeightsError(error.message, f"{error.hint} {_BUILT_IN}".strip()) from error
     made = Record(str(entry.source), _verified(entry, record, path), commit)
     result = Cached(entry.name, path, made, newly_recorded=not (record or entry.sha256))
     try:
@@ -273,10 +277,11 @@ def cached() -> list[Cached]:
     return found
 
 
-def verify() -> Iterator[tuple[Cached, str]]:
-    """Hash everything that is here; yields each with its `problem`."""
+def verify(names: Collection[str] = ()) -> Iterator[tuple[Cached, str]]:
+    """Hash what is here of these entries, or everything; yields each with its `problem`."""
     for here in cached():
-        yield here, here.problem()
+        if not names or here.name in names:
+            yield here, here.problem()
 
 
 def remove(name: str) -> int:

@@ -169,7 +169,9 @@ def weights() -> Iterator[Check]:
     found = list(cache.verify())
     for here, problem in found:
         if problem:
-            yield Check("weights", False, f"{here.name} {problem}", f"segcli weights pull {here.name}")
+            built_in = here.path.is_relative_to(Path(__file__).parent)
+            cure = _REINSTALL_SEGCLI if built_in else f"segcli weights pull {here.name}"
+            yield Check("weights", False, f"{here.name} {problem}", cure)
     if not any(problem for _, problem in found):
         yield Check("weights", True, f"{len(found)} here, all intact" if found else "none here yet")
 
@@ -195,6 +197,7 @@ def hub() -> Iterator[Check]:
 
 _PIP = f'"{sys.executable}" -m pip'
 _REINSTALL = f"{_PIP} install --force-reinstall torch torchvision"
+_REINSTALL_SEGCLI = f"{_PIP} install --force-reinstall --no-deps segcli"
 _HUB_CURE = "export HTTPS_PROXY=http://your.proxy:port  # or, without a network: export HF_HUB_OFFLINE=1"
 
 CHECKS: dict[str, Callable[[], Iterator[Check]]] = {

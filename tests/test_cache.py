@@ -102,6 +102,7 @@ def test_what_is_here_needs_no_network_and_what_is_not_says_so(server, entry, mo
     with pytest.raises(WeightsError, match="HF_HUB_OFFLINE forbids") as caught:
         cache.obtain(entry)
     assert f"segcli weights pull {NAME}" in caught.value.hint
+    assert "--model street" in caught.value.hint
 
 
 def test_a_published_hash_or_its_prefix_is_enforced(server, entry, home):

@@ -2,13 +2,14 @@ import json
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import loopback_hub
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from segcli import doctor
+from segcli import doctor, manifest
 from segcli.cli.app import app
 
 
@@ -110,10 +111,13 @@ def test_a_hub_that_does_not_answer(hub, monkeypatch):
 def test_damaged_weights(monkeypatch):
     from segcli import cache
 
-    here = cache.Cached("v3-mobilenetv2@voc2012", None, cache.Record("source", "0" * 64))
-    monkeypatch.setattr(cache, "verify", lambda: iter([(here, "is damaged")]))
-    (check,) = doctor.weights()
-    assert check.cure == "segcli weights pull v3-mobilenetv2@voc2012"
+    record = cache.Record("source", "0" * 64)
+    ours = cache.Cached("v3plus-mobilenetv2@street", manifest.resolve("street").source.path, record)
+    here = cache.Cached("v3-mobilenetv2@voc2012", Path("weights.safetensors"), record)
+    monkeypatch.setattr(cache, "verify", lambda: iter([(ours, "is missing"), (here, "is damaged")]))
+    first, second = doctor.weights()
+    assert "install --force-reinstall --no-deps segcli" in first.cure
+    assert second.cure == "segcli weights pull v3-mobilenetv2@voc2012"
 
 
 def test_a_full_disk(monkeypatch, hub):
