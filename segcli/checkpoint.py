@@ -22,6 +22,8 @@ from segcli.labels import LabelSet
 from segcli.manifest import Preprocessing
 from segcli.spec import ModelSpec
 
+KEY = "segcli"
+"""Of the metadata's one value."""
 VERSION = 1
 """Of the metadata. A reader takes its own version and refuses newer ones."""
 
@@ -49,12 +51,8 @@ class Checkpoint:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        WeightsError: The file cannot be written.
-    """
+def describe(checkpoint: Checkpoint) -> str:
+    """All of a checkpoint but its tensors as JSON, for a file's metadata."""
     facts = {
         "version": VERSION,
         "spec": checkpoint.spec.to_dict(),
@@ -64,10 +62,43 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "scores": dict(checkpoint.scores),
         "provenance": dict(checkpoint.provenance),
     }
+    return json.dumps(facts)
+
+
+def understand(text: str, tensors: Mapping[str, Tensor], name: str) -> Checkpoint:
+    """The inverse of `describe`, with the tensors that belong to it.
+
+    Args:
+        text: A file's metadata under KEY; empty where it has none.
+        tensors: The file's; none where it holds a graph.
+        name: How messages call the file.
+
+    Raises:
+        WeightsError: It is no such JSON, or a newer segcli wrote it.
+    """
+    facts = _facts(text, name)
+    try:
+        return Checkpoint(
+            ModelSpec.from_dict(facts["spec"]),
+            LabelSet.from_dict(facts["labels"]),
+            Preprocessing.from_dict(facts["preprocessing"]),
+            tensors,
+            *(dict(facts[key]) for key in ("recipe", "scores", "provenance")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        WeightsError: The file cannot be written.
+    """
     tensors = {n: t.detach().cpu().contiguous() for n, t in checkpoint.tensors.items() if not _is_counter(n)}
     try:
         with files.write_whole(path) as file:
-            file.write(to_bytes(tensors, {"segcli": json.dumps(facts)}))
+            file.write(to_bytes(tensors, {KEY: describe(checkpoint)}))
     except OSError as error:
         raise WeightsError(f"{files.shown(path)} cannot be written ({error.strerror or error})") from error
 
@@ -83,14 +114,15 @@ def read(path: Path) -> Checkpoint:
         raise WeightsError(f"{name}: there is no such file")
     try:
         with safe_open(path, "pt") as file:
-            facts = _facts((file.metadata() or {}).get("segcli", ""), name)
+            text = (file.metadata() or {}).get(KEY, "")
+            _facts(text, name)  # before a byte of a foreign file's tensors is read
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{name} is not a safetensors file, or it is cut short ({str(error).splitlines()[0]})",
             "Weights of other projects are made usable by `segcli weights convert`.",
         ) from error
-    return _understood(facts, tensors, name)
+    return understand(text, tensors, name)
 
 
 def _facts(text: str, name: str) -> dict[str, Any]:
@@ -106,19 +138,6 @@ def _facts(text: str, name: str) -> dict[str, Any]:
     if type(version) is not int or version > VERSION:
         raise WeightsError(f"{name} was written by a newer segcli", "Update with `pip install -U segcli`.")
     return facts
-
-
-def _understood(facts: dict[str, Any], tensors: dict[str, Tensor], name: str) -> Checkpoint:
-    try:
-        return Checkpoint(
-            ModelSpec.from_dict(facts["spec"]),
-            LabelSet.from_dict(facts["labels"]),
-            Preprocessing.from_dict(facts["preprocessing"]),
-            tensors,
-            *(dict(facts[key]) for key in ("recipe", "scores", "provenance")),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
 
 
 def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:

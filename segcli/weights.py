@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from segcli import cache, checkpoint, files, foreign, labels, manifest, variants
+from segcli import cache, checkpoint, exported, files, foreign, labels, manifest, variants
 from segcli.checkpoint import Checkpoint
 from segcli.convert import convert
 from segcli.errors import UsageError, WeightsError
@@ -18,6 +18,8 @@ from segcli.manifest import Preprocessing
 from segcli.models import build
 from segcli.spec import ModelSpec
 
+ONNX, PT2 = ".onnx", ".pt2"
+"""Suffixes of exported files."""
 BACKBONE_LABELS = LabelSet("none", (), ())
 """Of a checkpoint that holds a backbone only."""
 
@@ -34,6 +36,7 @@ class LoadedModel:
         network: In eval mode, float32, on the CPU.
         provenance: Where its weights come from; plain values for run.toml.
         notes: What the user should be told about them, one line each.
+        engine: What runs the network: "torch", or "onnx" for onnxruntime, which uses the CPU only.
     """
 
     spec: ModelSpec
@@ -43,6 +46,7 @@ class LoadedModel:
     network: nn.Module
     provenance: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    engine: Literal["torch", "onnx"] = "torch"
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,11 @@ class Pretrained:
 
 
 def load(reference: str | Path, output_stride: int | None = None, *, progress: Progress | None = None) -> LoadedModel:
-    """Load a model by name (VARIANT or VARIANT@CHOICE, fetched if need be) or from a segcli checkpoint.
+    """Load a model by name (VARIANT or VARIANT@CHOICE, fetched if need be), from a segcli checkpoint or exported file.
 
     Args:
-        reference: A Path, or text with a "." or a slash in it, is a checkpoint; anything else a name in the manifest.
+        reference: A Path, or text with a "." or a slash in it, is a checkpoint, or with the suffix .onnx a file of
+            `segcli export`; anything else a name in the manifest.
         output_stride: None: the one the weights were made for.
         progress: Called while weights are downloaded.
 
@@ -78,12 +83,29 @@ def load(reference: str | Path, output_stride: int | None = None, *, progress: P
     """
     if isinstance(reference, Path) or any(sign in reference for sign in "./\\"):
         path = Path(reference)
+        if path.suffix in (ONNX, PT2):
+            return _exported(path, output_stride)
         saved = checkpoint.read(path)
         provenance = {**saved.provenance, "weights": str(path), "sha256": files.sha256(path)}
         return _loaded(saved, output_stride, provenance)
     entry = manifest.resolve(reference)
     here = cache.obtain(entry, progress)
     return _loaded(checkpoint.read(here.path), output_stride, cache.provenance(entry, here.record), _notes(here))
+
+
+def _exported(path: Path, output_stride: int | None) -> LoadedModel:
+    if path.suffix == PT2:
+        raise WeightsError(f"{files.shown(path)}: loading a .pt2 can run code", "Give the .onnx, or the checkpoint.")
+    read = exported.read(path)
+    facts, stride = read.facts, read.making.output_stride
+    if output_stride not in (None, stride):
+        raise UsageError(
+            f"{files.shown(path)} was exported at output stride {stride}, which cannot be changed",
+            "Export the checkpoint again with --output-stride.",
+        )
+    provenance = {**facts.provenance, "weights": str(path), "sha256": files.sha256(path)}
+    network = read.network.eval()
+    return LoadedModel(facts.spec, facts.labels, facts.preprocessing, stride, network, provenance, engine="onnx")
 
 
 def _loaded(

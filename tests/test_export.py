@@ -1,0 +1,149 @@
+"""Oracles: onnxruntime and torch.export's own runtime on one variant of each family; onnx's checker; the Segmenter."""
+
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from exports import SIZES, model, plain
+from PIL import Image
+from small_runs import smooth
+from torch.nn import functional as F
+
+from segcli import export, exported
+from segcli.errors import SegcliError
+from segcli.inference import Segmenter
+from segcli.manifest import Preprocessing
+
+FAMILIES = ("v1-vgg16", "v3plus-resnet50", "v3plus-xception41", "v3plus-mobilenetv2")
+
+
+def enlarged(logits, size, align_corners):
+    return F.interpolate(logits, size, mode="bilinear", align_corners=align_corners)
+
+
+def assert_same(ours, theirs, size, align_corners):
+    assert ours.shape == theirs.shape
+    assert (ours - theirs).abs().max() < 1e-3 * ours.abs().max()
+    labels = [enlarged(logits, size, align_corners).argmax(1) for logits in (ours, theirs)]
+    assert len(labels[0].unique()) > 1
+    assert (labels[0] == labels[1]).float().mean() >= 0.999
+
+
+@pytest.mark.parametrize("form", ["onnx", "pt2"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_computes_the_same_elsewhere_at_any_size(name, form, tmp_path):
+    made, path = model(name), tmp_path / f"model.{form}"
+    export.write(path, form, export.prepare(made))
+    if form == "onnx":
+        session = onnxruntime.InferenceSession(path)
+        run = lambda x: torch.from_numpy(session.run(None, {"image": x.numpy()})[0])  # noqa: E731
+    else:
+        run = torch.export.load(path).module()
+    with torch.inference_mode():
+        for batch, *size in SIZES:
+            x = torch.randn(batch, 3, *size)
+            assert_same(made.network(x), run(x), size, made.spec.align_corners)
+
+
+@pytest.mark.parametrize("name", ["v2-resnet101", "v3-mobilenetv3", "v3-mobilenetv2-dm05", "v3-resnet50-cascade"])
+def test_other_heads_and_strides_too(name):
+    made = model(name)
+    session = onnxruntime.InferenceSession(export.to_onnx(export.prepare(made)))
+    x = torch.randn(1, 3, 83, 70)
+    with torch.inference_mode():
+        theirs = torch.from_numpy(session.run(None, {"image": x.numpy()})[0])
+        assert_same(made.network(x), theirs, (83, 70), made.spec.align_corners)
+
+
+@pytest.mark.parametrize(("channels", "form"), [("RGB", "onnx"), ("BGR", "onnx"), ("RGB", "pt2")])
+def test_with_preprocessing_a_photo_becomes_the_labels_of_predict(channels, form, tmp_path):
+    preprocessing = plain(channels=channels, mean=(123.0, 117.0, 104.0), std=(58.0, 57.0, 56.0))
+    made, path = model("v3-mobilenetv2-dm05", preprocessing=preprocessing), tmp_path / f"model.{form}"
+    export.write(path, form, export.prepare(made, with_preprocessing=True))
+    photo = smooth(2, 101, 66)
+    if form == "onnx":
+        labels, _ = onnxruntime.InferenceSession(path).run(None, {"photo": photo[None]})
+    else:
+        labels = torch.export.load(path).module()(torch.from_numpy(photo.copy())[None])[0].numpy()
+    expected = Segmenter(made).labels(photo)
+    assert labels.dtype == np.uint8
+    assert labels.shape == (1, 66, 101)
+    assert len(np.unique(expected)) > 1
+    assert (labels[0] == expected).mean() >= 0.999
+
+
+def test_the_file_says_what_it_is(tmp_path):
+    made, path = model("v3-mobilenetv2-dm05"), tmp_path / "model.onnx"
+    size = export.write(path, "onnx", export.prepare(made))
+    assert size == path.stat().st_size
+    onnx.checker.check_model(path, full_check=True)
+    graph = onnx.load(path)
+    assert [(entry.domain, entry.version) for entry in graph.opset_import] == [("", export.OPSET)]
+    sides = [side.dim_param or side.dim_value for side in graph.graph.input[0].type.tensor_type.shape.dim]
+    assert sides == ["batch", 3, "height", "width"]
+    facts = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
+    about, making = json.loads(facts["segcli"]), json.loads(facts["segcli.export"])
+    assert about["labels"]["names"][15] == "person"
+    assert about["labels"]["palette"][15] == [192, 128, 128]
+    assert about["preprocessing"]["size"] == 97
+    assert about["provenance"]["licence"] == "CC0"
+    assert (making["output_stride"], making["with_preprocessing"]) == (8, False)
+    assert making["before"].startswith("shrink the photo until its long side is 97")
+
+
+def test_a_pt2_says_it_too(tmp_path):
+    made, path = model("v3-mobilenetv2-dm05"), tmp_path / "model.pt2"
+    export.write(path, "pt2", export.prepare(made))
+    facts = {"segcli": "", "segcli.export": ""}
+    torch.export.load(path, extra_files=facts)
+    assert json.loads(facts["segcli"])["spec"]["name"] == "v3-mobilenetv2-dm05"
+    assert json.loads(facts["segcli.export"])["input"] == "image: float32 (N, 3, H, W)"
+
+
+@pytest.mark.parametrize("form", ["onnx", "pt2"])
+def test_the_exporters_keep_quiet(form, capfd):
+    made = export.prepare(model("v3-mobilenetv2-dm05"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        export.FORMATS[form](made)
+    assert capfd.readouterr() == ("", "")
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_another_output_stride_is_another_graph():
+    coarse, fine = (
+        export.to_onnx(export.prepare(model("v3-mobilenetv2-dm05", output_stride=stride))) for stride in (16, 8)
+    )
+    x = {"image": np.zeros((1, 3, 65, 65), np.float32)}
+    assert onnxruntime.InferenceSession(coarse).run(None, x)[0].shape[2:] == (5, 5)
+    assert onnxruntime.InferenceSession(fine).run(None, x)[0].shape[2:] == (9, 9)
+
+
+def test_what_cannot_be_written_or_made_is_one_clear_line(tmp_path, monkeypatch):
+    plan = export.prepare(model("v3-mobilenetv2-dm05"))
+    with pytest.raises(SegcliError, match="cannot be written"):
+        export.write(tmp_path, "onnx", plan)
+    monkeypatch.setattr(exported.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError("gone")))
+    with pytest.raises(SegcliError, match="this needs onnx") as caught:
+        export.to_onnx(plan)
+    assert caught.value.hint == "pip install onnx"
+
+
+def test_the_lines_in_the_documentation_run(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "export.md").read_text()
+    made = model("v3-mobilenetv2-dm05", preprocessing=Preprocessing())
+    export.write(tmp_path / "labels.onnx", "onnx", export.prepare(made, with_preprocessing=True))
+    photo = smooth(4, 300, 200)
+    Image.fromarray(photo).save(tmp_path / "photo.jpg", "PNG")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    expected = Segmenter(made).labels(photo)
+    assert len(np.unique(expected)) > 1
+    assert (names["labels"] == expected).mean() >= 0.99  # grey 128 around it, not 127.5
