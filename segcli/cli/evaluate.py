@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from segcli.cli import dataset as dataset_options
+from segcli.cli import engine as engines
 from segcli.cli import model as models
 from segcli.cli import options, refine, scores
 from segcli.cli.display import Display
@@ -72,7 +73,9 @@ def evaluate_model(
     with team.join() as members:
         display = Display(as_json and members.leads, quiet or not members.leads)
         data = dataset_options.usable(data, members, display, skip_bad)
-        segmenter = network.segmenter(source, display)
+        photos = len(data.samples)
+        engine = engines.by_number(network.passes(photos)) if save_predictions else None  # that of an earlier run
+        segmenter = network.segmenter(source, display, photos, engine)
         models.check_labels(segmenter.model.labels, data.labels)
         refinement = crf_settings.if_wanted(crf)
         job = _Job(data, segmenter, refinement, members, display)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcli import manifest
+from segcli.cli import engine as engines
 from segcli.cli import options
 from segcli.cli.display import Display
 from segcli.errors import UsageError
@@ -28,7 +29,10 @@ def reference(
         if model is not None:
             raise UsageError("--model and --weights exclude each other", "A checkpoint knows its own model.")
         if not weights.is_file():
-            raise UsageError(f"--weights {weights}: no such file", "Give the path of a .safetensors checkpoint.")
+            raise UsageError(
+                f"--weights {weights}: no such file",
+                "Give the path of a .safetensors checkpoint, or of an exported .onnx.",
+            )
         return weights
     entry = manifest.resolve(model or default)
     strides = entry.model_spec().output_strides
@@ -94,6 +98,7 @@ class Network:
     model: options.Model = None
     weights: options.Weights = None
     device: options.Device = "auto"
+    engine: options.Engine = "auto"
     batch: options.Batch = 1
     output_stride: options.OutputStride = None
     size: options.Size = None
@@ -101,10 +106,12 @@ class Network:
     scales: options.Scales = None
     flip: options.Flip = False
     tile: options.Tile = None
+    precision: options.Precision = "float32"
 
     def __post_init__(self):
         options.working_size(self.size)
         options.scale_list(self.scales, self.multi_scale)
+        engines.check(self.engine, self.weights, self.tile, self.precision)
 
     def source(self) -> str | Path:
         """What to load; see `reference`."""
@@ -114,17 +121,38 @@ class Network:
         """What to load for a dataset; see `for_dataset`."""
         return for_dataset(self.model, self.weights, self.output_stride, labels, default)
 
-    def segmenter(self, source: str | Path, display: Display) -> Segmenter:
-        """A Segmenter of what `source` gave; the device is announced before anything is downloaded."""
+    def passes(self, photos: int) -> int:
+        """Passes through the network for so many photos, tiles apart."""
+        return photos * len(options.scale_list(self.scales, self.multi_scale)) * (1 + self.flip)
+
+    def segmenter(self, source: str | Path, display: Display, photos: int, engine: str | None = None) -> Segmenter:
+        """A Segmenter of what `source` gave; the device is announced before anything is downloaded.
+
+        Args:
+            source: What to load.
+            display: Hears what is going on.
+            photos: How many there will be, about.
+            engine: The one that `--engine auto` shall stay with, if any.
+        """
         from segcli import devices
         from segcli.inference import Segmenter
 
-        device = devices.of_process(self.device)
+        device = devices.of_process(engines.device(self.device, self.engine, source))
         display.say(f"device {devices.describe(device)}", "dim")
         model = load(source, self.output_stride, display)
-        display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}", "dim")
-        scales, size = options.scale_list(self.scales, self.multi_scale), options.working_size(self.size)
-        return Segmenter(model, device, scales=scales, flip=self.flip, size=size, tile=self.tile)
+        wanted = "torch" if self.tile or self.precision != "float32" else self.engine
+        model = engines.chosen(model, wanted, device, self.passes(photos), engine, display)
+        runtime = ", under onnxruntime" if model.engine == "onnx" else ""
+        display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{runtime}", "dim")
+        return Segmenter(
+            model,
+            device,
+            scales=options.scale_list(self.scales, self.multi_scale),
+            flip=self.flip,
+            size=options.working_size(self.size),
+            tile=self.tile,
+            precision=self.precision,
+        )
 
 
 def recipe(segmenter: Segmenter) -> dict:
@@ -135,9 +163,15 @@ def recipe(segmenter: Segmenter) -> dict:
             "name": model.spec.name,
             "labels": model.labels.name,
             "output_stride": model.output_stride,
+            "engine": model.engine,
             "weights": model.provenance,
         },
-        "protocol": {"scales": list(segmenter.scales), "flip": segmenter.flip, "tile": segmenter.tile},
+        "protocol": {
+            "scales": list(segmenter.scales),
+            "flip": segmenter.flip,
+            "tile": segmenter.tile,
+            "precision": segmenter.precision,
+        },
         "preprocessing": asdict(segmenter.preprocessing),
     }
 

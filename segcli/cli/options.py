@@ -21,11 +21,26 @@ Model = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    Option("--weights", "-w", metavar="FILE", help="A segcli checkpoint instead.", rich_help_panel=MODEL),
+    Option(
+        "--weights",
+        "-w",
+        metavar="FILE",
+        help="A segcli checkpoint, or an exported .onnx, instead.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Device = Annotated[
     str,
     Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.", rich_help_panel=MODEL),
+]
+Engine = Annotated[
+    str,
+    Option(
+        "--engine",
+        metavar="auto|torch|onnx",
+        help="What computes on the CPU; auto takes onnxruntime where that saves time.",
+        rich_help_panel=MODEL,
+    ),
 ]
 OutputStride = Annotated[
     int | None,
@@ -59,6 +74,15 @@ Tile = Annotated[
         min=64,
         metavar="N",
         help="Windows of N pixels where the working size is larger.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Precision = Annotated[
+    Literal["float32", "bf16", "fp16"],
+    Option(
+        "--precision",
+        metavar="float32|bf16|fp16",
+        help="What the network computes in; half precision may change labels slightly.",
         rich_help_panel=PROTOCOL,
     ),
 ]

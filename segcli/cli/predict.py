@@ -11,6 +11,7 @@ import typer
 from typer import Option
 
 from segcli import labels, manifest
+from segcli.cli import engine as engines
 from segcli.cli import model as models
 from segcli.cli import options, refine, replay
 from segcli.cli.display import Display
@@ -165,7 +166,7 @@ def predict(
 
     with team.join() as members:
         display = Display(as_json and members.leads, quiet or not members.leads)
-        segmenter = network.segmenter(source, display)
+        segmenter = network.segmenter(source, display, len(found.files), engines.begun(output))
         refinement = crf_settings.if_wanted(crf)
         stages = folder.Stages(reading.reader(), folder.network(segmenter), refinement, memory.on_cpu(segmenter))
         outputs = saving.outputs(output, segmenter)

@@ -83,7 +83,7 @@ def remove(names: Names, as_json: options.AsJson = False) -> None:
     """Delete weights from this computer, also from the Hub's cache, and forget their recorded hash."""
     display = Display(as_json)
     entries = [manifest.find(name) for name in names]
-    from segcli import cache
+    from segcli import cache, engine
 
     freed = {entry.name: cache.remove(entry.name) for entry in entries}
     for name, count in freed.items():
@@ -95,7 +95,10 @@ def remove(names: Names, as_json: options.AsJson = False) -> None:
 def convert(
     file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint of another project.")],
     layout: Annotated[str, Option("--from", metavar="|".join(LAYOUTS), help="Whose layout it has.")],
+    hashes = {here.name: here.record.sha256 for here in cache.cached()}
     model: Annotated[str, Option("--model", "-m", metavar="NAME[@LABELS]", help="Which model it is.")],
+    for name in freed.keys() & hashes.keys():
+        freed[name] += engine.forget(hashes[name])
     output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
     labels: Annotated[
         str | None,

@@ -1,0 +1,135 @@
+"""The CPU's engine: converted once, compared with torch, kept within bounds, given up where it differs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from exports import model
+from small_runs import smooth
+
+from segcli import engine, parity
+from segcli.errors import SegcliError
+from segcli.inference import Segmenter
+
+
+@pytest.fixture(scope="module")
+def original():
+    return model("v3-mobilenetv2-dm05")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "onnx"
+
+
+@pytest.fixture(scope="module")
+def ready(original, tmp_path_factory):
+    """The model under onnxruntime; its network stays in memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGCLI_CACHE_DIR", str(tmp_path_factory.mktemp("ready")))
+        engine.convert(original)
+        return engine.accelerated(original)
+
+
+def counted(monkeypatch):
+    """How many conversions there have been, as the length of a list."""
+    calls, convert = [], engine.to_onnx
+    monkeypatch.setattr(engine, "to_onnx", lambda export: calls.append(1) or convert(export))
+    return calls
+
+
+@pytest.mark.parametrize("protocol", [{}, {"scales": (0.75, 1.25), "flip": True}, {"size": 0}], ids=str)
+def test_the_segmenter_gives_the_same_labels(original, ready, protocol):
+    photo = smooth(3, 150, 101)
+    ours, theirs = (Segmenter(each, **protocol).labels(photo) for each in (original, ready))
+    assert len(np.unique(ours)) > 1
+    assert (ours == theirs).mean() >= 0.999
+
+
+def test_a_network_is_converted_once_and_used_from_then_on(original, home, monkeypatch):
+    calls = counted(monkeypatch)
+    assert engine.kept(original) is None
+    assert engine.accelerated(original) is None
+    engine.convert(original)
+    engine.convert(original)
+    assert len(calls) == 1
+    assert engine.kept(original).parent == home
+    fast = engine.accelerated(original)
+    assert fast.engine == "onnx"
+    assert replace(fast, network=original.network, engine="torch") == original
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"output_stride": 16}, {"provenance": {"sha256": "f" * 64}}],
+    ids=["output stride", "weights"],
+)
+def test_another_network_has_a_conversion_of_its_own(original, change):
+    engine.convert(original)
+    assert engine.kept(replace(original, **change)) is None
+
+
+def test_weights_of_no_known_content_are_not_converted(original):
+    with pytest.raises(SegcliError, match="cannot be told apart"):
+        engine.kept(replace(original, provenance={}))
+
+
+def test_a_damaged_file_is_dropped_and_made_again(original, home):
+    engine.convert(original)
+    path = engine.kept(original)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert engine.accelerated(original) is None
+    engine.convert(original)
+    assert engine.accelerated(original).engine == "onnx"
+
+
+def test_a_network_that_differs_is_refused_and_never_tried_again(original, home, monkeypatch):
+    calls = counted(monkeypatch)
+    monkeypatch.setattr(
+        parity, "onnx_runtime", lambda data, plan: lambda x: {"logits": plan.run(x)["logits"].roll(1, 1)}
+    )
+    for _ in range(2):
+        with pytest.raises(SegcliError, match="% of torch's labels"):
+            engine.convert(original)
+    assert len(calls) == 1
+    assert engine.kept(original) is None
+    assert [path.suffix for path in home.iterdir() if path.name != "lock"] == [".refused"]
+
+
+def test_what_the_exporter_raises_is_one_line(original, monkeypatch):
+    def broken(*_, **__):
+        raise TypeError("export() got an unexpected keyword argument 'dynamo'\nand more")
+
+    monkeypatch.setattr(torch.onnx, "export", broken)
+    with pytest.raises(SegcliError, match="cannot export") as caught:
+        engine.convert(original)
+    assert "\n" not in caught.value.message
+
+
+def test_the_oldest_conversions_make_room(original, home, monkeypatch):
+    home.mkdir(parents=True)
+    for age, name in enumerate(("new", "old")):
+        (home / f"{name}.onnx").write_bytes(bytes(1_000_000))
+        engine.os.utime(home / f"{name}.onnx", (1_000_000 - age, 1_000_000 - age))
+    monkeypatch.setattr(engine, "ROOM", 5_000_000)
+    engine.convert(original)
+    assert {path.name for path in home.glob("*.onnx")} == {"new.onnx", engine.kept(original).name}
+
+
+def test_conversions_of_some_weights_can_be_forgotten(original):
+    engine.convert(original)
+    assert engine.forget("f" * 64) == 0
+    size = engine.kept(original).stat().st_size
+    assert engine.forget(original.provenance["sha256"]) == size
+    assert engine.kept(original) is None
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(original, home):
+    home.parent.mkdir()
+    home.write_text("a file where the folder should be")
+    with pytest.raises(SegcliError, match="cannot be used"):
+        engine.convert(original)
