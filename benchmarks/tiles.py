@@ -1,0 +1,66 @@
+"""How well tiles agree with the whole photo at once, by what the image pooling of a window averages.
+
+python benchmarks/tiles.py --model v3-mobilenetv2 PHOTO...
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
+
+from segcli import weights
+from segcli.images import read_rgb
+from segcli.inference import Segmenter
+
+
+class OwnWindow(Segmenter):
+    """Each window averages itself."""
+
+    def _for_windows(self, view: Tensor) -> Callable[[Tensor], Tensor]:
+        return self.network
+
+
+class ShrunkenWhole(Segmenter):
+    """Each window is told the average over the view shrunk to a window's size."""
+
+    def _for_windows(self, view: Tensor) -> Callable[[Tensor], Tensor]:
+        shape = [max(1, round(side * self.tile / max(view.shape[-2:]))) for side in view.shape[-2:]]
+        features = self.network.image_features(F.interpolate(view, shape, mode="bilinear", antialias=True))
+        return partial(self.network, image_mean=features.mean((2, 3), keepdim=True))
+
+
+WAYS = {"own window": OwnWindow, "shrunken whole": ShrunkenWhole, "whole": Segmenter}
+
+
+def timed(segmenter: Segmenter, photo: np.ndarray) -> tuple[np.ndarray, float]:
+    """The label map, and the processor's seconds of all threads."""
+    start = time.process_time()
+    return segmenter.labels(photo), time.process_time() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", nargs="+")
+    parser.add_argument("--model", default="v3-mobilenetv2")
+    parser.add_argument("--output-stride", type=int)
+    parser.add_argument("--tiles", type=int, nargs="+", default=[513, 257])
+    options = parser.parse_args()
+    model = weights.load(options.model, options.output_stride)
+    print("| photo | tile |", " | ".join(WAYS), "|\n|---|---|" + "---|" * len(WAYS))
+    for name in options.photos:
+        photo = read_rgb(name)
+        whole, seconds = timed(Segmenter(model, size=0), photo)
+        for tile in options.tiles:
+            cells = []
+            for way in WAYS.values():
+                labels, spent = timed(way(model, size=0, tile=tile), photo)
+                cells.append(f"{100 * (labels == whole).mean():.2f} % in {spent / seconds:.1f} times the whole's time")
+            print(f"| {name} | {tile} |", " | ".join(cells), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()
