@@ -125,6 +125,21 @@ def test_nothing_to_save_is_refused(segcli, photos):
     assert "--save names nothing" in result.stderr
 
 
+def test_half_precision_is_told_and_makes_older_masks_stale(segcli, photos, tmp_path):
+    for expected in ("float32", "bf16"):
+        result = segcli(photos / "b.png", "-o", "out", "--precision", expected)
+        assert "1 segmented" in result.stdout
+        assert tomllib.loads((tmp_path / "out/run.toml").read_text())["protocol"]["precision"] == expected
+
+
+def test_a_precision_that_the_device_has_not_is_one_line(segcli, photos, monkeypatch):
+    monkeypatch.setattr("segcli.devices._computes", lambda device, dtype: False)
+    result = segcli(photos, "-o", "out", "--precision", "fp16")
+    assert result.exit_code == 1
+    assert "--precision fp16: cpu cannot compute in it" in result.stderr
+    assert segcli(photos, "--precision", "half").exit_code == 2
+
+
 def test_settings_of_the_crf_ask_for_it(segcli, photos, tmp_path):
     segcli(photos / "b.png", "-o", "out", "--crf-set", "iterations=1")
     assert tomllib.loads((tmp_path / "out/run.toml").read_text())["crf"]["iterations"] == 1
@@ -174,6 +189,7 @@ def test_a_device_that_is_not_there_is_an_error(segcli, photos, tmp_path):
         (["--device", "gpu"], "no device is called 'gpu'"),
         (["--crf-set", "w9=1"], "w9"),
         (["--crf", "--crf-size", "none"], "--crf-size none"),
+        (["--engine", "onnx", "--precision", "bf16"], "--precision bf16 needs torch"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(segcli, photos, arguments, message):
