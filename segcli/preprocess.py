@@ -1,6 +1,6 @@
 """The one pair that stands between photos and networks: `to_input` before, `undo` after."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,6 +115,15 @@ def place_on_grey(normal: Tensor, place: Geometry, preprocessing: Preprocessing)
     canvas = grey.expand(1, 3, *place.padded).clone()
     canvas[..., : place.resized[0], : place.resized[1]] = normal
     return canvas
+
+
+def batched(inputs: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Inputs of one size, (1, 3, H, W) each, as one batch on a device.
+
+    A GPU fetches it from pinned memory, so that the processor need not wait and prepares what comes next.
+    """
+    batch = inputs[0] if len(inputs) == 1 else torch.cat(list(inputs))
+    return batch.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else batch.to(device)
 
 
 @dataclass(frozen=True)

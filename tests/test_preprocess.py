@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from segcli.errors import InputError
 from segcli.manifest import Preprocessing
-from segcli.preprocess import Geometry, at_size, enlargement, geometry, to_input, undo
+from segcli.preprocess import Geometry, at_size, batched, enlargement, geometry, to_input, undo
 
 TENSORFLOW = Preprocessing()
 TORCHVISION = Preprocessing(
@@ -104,6 +104,30 @@ def test_bands_of_rows_are_the_whole_cut_apart():
     enlarged = enlargement(scores, place, True, (375, 500))
     bands = [enlarged.rows(start, min(start + 100, 375)) for start in range(0, 375, 100)]
     assert torch.equal(torch.cat(bands, dim=2), undo(scores, place, True))
+
+
+def test_a_batch_is_its_inputs_in_order():
+    one, two = (to_input(np.full((30, 40, 3), value, np.uint8), TENSORFLOW)[0] for value in (10, 200))
+    cpu = torch.device("cpu")
+    assert torch.equal(batched([one, two], cpu), torch.stack([one[0], two[0]]))
+    assert batched([two], cpu) is two
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_a_batch_arrives_on_a_gpu():
+    inputs = [torch.randn(1, 3, 65, 65) for _ in range(4)]
+    assert torch.equal(batched(inputs, torch.device("cuda")).cpu(), torch.cat(inputs))
+
+
+def test_scores_at_the_photos_own_pixels_are_not_copied():
+    scores = torch.randn(1, 5, 65, 65)
+    place = Geometry((40, 50), (40, 50), (65, 65))
+    for align_corners in (True, False):
+        same = undo(scores, place, align_corners)
+        assert torch.equal(same, scores[..., :40, :50])
+        assert same.data_ptr() == scores.data_ptr()
+        halves = undo(scores[..., ::2, ::2], place, align_corners)
+        assert halves.shape == same.shape
 
 
 def test_photos_too_thin_for_their_short_side_are_refused():
