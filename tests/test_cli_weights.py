@@ -50,6 +50,8 @@ def problems():
 
 
 def test_pull_list_verify_remove(published, home):
+    absent = run("verify", SPEC.name)
+    assert (absent.exit_code, absent.stdout) == (1, f"{NAME}  is not here\n")
     first = run("pull", SPEC.name)
     assert first.exit_code == 0, first.output
     assert "downloading weights.pth" in first.stderr
@@ -62,6 +64,7 @@ def test_pull_list_verify_remove(published, home):
     assert NAME in run("list").stdout
     assert f"{NAME}  is intact" in run("verify").stdout
     assert problems() == (0, [None])
+    assert f"{NAME}  is intact" in run("verify", SPEC.name).stdout
     assert json.loads(run("remove", SPEC.name, "--json").stdout)["freed"] == {
         NAME: pytest.approx(pulled["bytes"], 1e-2)
     }

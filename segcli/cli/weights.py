@@ -61,20 +61,30 @@ def list_(as_json: options.AsJson = False) -> None:
 
 
 @app.command()
-def verify(as_json: options.AsJson = False, quiet: options.Quiet = False) -> None:
+def verify(
+    names: Annotated[
+        list[str] | None, Argument(metavar="[NAME[@LABELS]]...", help="Which; all of them without.")
+    ] = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
     """Hash the weights on this computer again; exit code 1 if a file is damaged or missing."""
     display = Display(as_json, quiet)
+    chosen = {manifest.find(name).name for name in names or ()}
     from segcli import cache
 
     facts = []
-    for here, problem in cache.verify():
+    for here, problem in cache.verify(chosen):
         display.data(f"{here.name}  {problem or 'is intact'}")
         facts.append({**_facts(here), "problem": problem or None})
+    for name in sorted(chosen - {fact["name"] for fact in facts}):
+        display.data(f"{name}  is not here")
+        facts.append({"name": name, "problem": "is not here"})
     if not facts:
         display.say(f"no weights in {cache.folder()}")
     display.json({"weights": facts})
     if any(fact["problem"] for fact in facts):
-        display.say("The next use fetches damaged weights again; so does `segcli weights pull NAME`.")
+        display.say("`segcli weights pull NAME` fetches what is damaged or missing; so does the next use.")
         raise typer.Exit(FAILED)
 
 
@@ -85,20 +95,29 @@ def remove(names: Names, as_json: options.AsJson = False) -> None:
     entries = [manifest.find(name) for name in names]
     from segcli import cache, engine
 
+    hashes = {here.name: here.record.sha256 for here in cache.cached()}
     freed = {entry.name: cache.remove(entry.name) for entry in entries}
+    for name in freed.keys() & hashes.keys():
+        freed[name] += engine.forget(hashes[name])
     for name, count in freed.items():
         display.data(f"{name}  {megabytes(count)} freed" if count else f"{name}  was not here")
     display.json({"freed": freed})
+
+
+def _check_output(output: Path, source: Path) -> None:
+    if not source.exists():
+        raise UsageError(f"{source}: no such file", "Give the path of the checkpoint to convert.")
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output}: must end with .safetensors")
+    if output.exists() and output.samefile(source):
+        raise UsageError(f"--output {output} is the file to convert", "Give another name.")
 
 
 @app.command()
 def convert(
     file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint of another project.")],
     layout: Annotated[str, Option("--from", metavar="|".join(LAYOUTS), help="Whose layout it has.")],
-    hashes = {here.name: here.record.sha256 for here in cache.cached()}
     model: Annotated[str, Option("--model", "-m", metavar="NAME[@LABELS]", help="Which model it is.")],
-    for name in freed.keys() & hashes.keys():
-        freed[name] += engine.forget(hashes[name])
     output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
     labels: Annotated[
         str | None,
@@ -110,12 +129,7 @@ def convert(
     display = Display(as_json)
     if layout not in LAYOUTS:
         raise UsageError(f"--from {layout}: not known", f"Choose among {', '.join(LAYOUTS)}.")
-    if not file.exists():
-        raise UsageError(f"{file}: no such file", "Give the path of the checkpoint to convert.")
-    if output.suffix != ".safetensors":
-        raise UsageError(f"--output {output}: must end with .safetensors")
-    if output.exists() and output.samefile(file):
-        raise UsageError(f"--output {output} is the file to convert", "Give another name.")
+    _check_output(output, file)
     label_set = dataset.label_set(labels) if labels else None
     from segcli import weights
 
