@@ -5,8 +5,8 @@ corners of the simplex around it (splat), corners exchange with their neighbours
 collects from its corners again (slice). Embedding repeats the float32 steps of Krähenbühl's densecrf, so that every
 point falls into the same simplex there and here.
 
-The data structure is another one. A corner k is known by the integers (k_i - k_(i+1)) / (d + 1), packed into one int64
-key. One sort of the keys finds the distinct corners and, for each, its points as a row of a sparse matrix. The
+The data structure is another one. A corner k is known by the integers (k_i - k_(i+1)) / (d + 1), packed into one
+integer key. One sort of the keys finds the distinct corners and, for each, its points as a row of a sparse matrix. The
 lattice's axes are a_i = (d + 1) e_i - (1, ..., 1): in packed form each is one number, which leads from any key to its
 neighbour's. Splat, blur and slice are sums of gathered rows, which `embedding_bag` adds up in a fixed order, so that
 results repeat bit for bit.
@@ -70,11 +70,11 @@ class Lattice:
             # corners that blurring passes through.
             features = torch.cat([features, torch.zeros_like(features[:, :1])], 1)
         self._alone = points <= BLOCK
-        axes, offset = packing(features)
+        axes, offset, keys_type = packing(features)
         self._part = features.shape[1] if self._alone else _PART
-        store, parts = _Store(features, len(axes)), []
+        store, parts = _Store(features, len(axes), keys_type), []
         for number, part in enumerate(features.split(self._part, dim=1)):
-            corners = _sorted_corners(part, axes, offset)
+            corners = _sorted_corners(part, axes, offset, keys_type)
             corners.drop_points_from(points - number * self._part)
             parts.append(corners if self._alone else store.keep(corners))
         keys = parts[0].keys if self._alone else _merged([part.keys for part in parts])
@@ -135,7 +135,7 @@ class _SortedCorners:
     """The corners of one block's points.
 
     Attributes:
-        keys: The distinct corners, int64 (U,), ascending.
+        keys: The distinct corners, int32 or int64 (U,), ascending.
         starts: Where each corner's entries start in `order`, and where the last ones end, int32 (U + 1,).
         order: point * (d + 1) + corner, int32 (n (d + 1),), sorted by key.
         weights: Barycentric weights, float32 (n, d + 1).
@@ -160,10 +160,10 @@ class _Store:
     Each is as large as it can ever be; what is not written takes no memory, as systems give out pages at first use.
     """
 
-    def __init__(self, features: Tensor, corners: int):
+    def __init__(self, features: Tensor, corners: int, keys_type: torch.dtype):
         most = (features.shape[1] + 1) * corners
         self._tables = {
-            "keys": torch.empty(most, dtype=torch.int64, device=features.device),
+            "keys": torch.empty(most, dtype=keys_type, device=features.device),
             "starts": torch.empty(most, dtype=torch.int32, device=features.device),
             "order": torch.empty(most, dtype=torch.int32, device=features.device),
             "weights": features.new_empty(features.shape[1], corners),
@@ -224,7 +224,7 @@ class _Block:
             yield points, embedding_bag(table[points], corners, mode="sum", per_sample_weights=self._weights[points])
 
     def _sort_by_corner(self) -> tuple[Tensor, Tensor]:
-        tables = self._order // self._weights.shape[1], self._weights.view(-1)[self._order]
+        tables = self._order // self._weights.shape[1], self._weights.view(-1).index_select(0, self._order)
         if self._corners is None:
             self._by_corner = tables
         return tables
@@ -301,8 +301,8 @@ def _pairs(keys: Tensor, axis: int) -> Iterator[tuple[Tensor, Tensor]]:
     for start in range(0, len(keys), BLOCK):
         wanted = keys[start : start + BLOCK] + axis
         found = torch.searchsorted(keys, wanted, out_int32=True).clamp_(max=len(keys) - 1)
-        behind = (keys[found] == wanted).nonzero().squeeze(1)
-        yield (behind + start).int(), found[behind]
+        behind = (keys.index_select(0, found) == wanted).nonzero().squeeze(1)
+        yield (behind + start).int(), found.index_select(0, behind)
 
 
 def _merged(parts: list[Tensor]) -> Tensor:
@@ -323,14 +323,14 @@ def _merged(parts: list[Tensor]) -> Tensor:
     return merged[:size]
 
 
-def _sorted_corners(features: Tensor, axes: list[int], offset: int) -> _SortedCorners:
+def _sorted_corners(features: Tensor, axes: list[int], offset: int, keys_type: torch.dtype) -> _SortedCorners:
     cells, ranks, weights = embed(features)
     dimensions, points = features.shape
     steps = torch.tensor(axes, device=features.device)[:, None]
     key = (cells.long() * steps).sum(0) + offset
     # From a corner to the next: against the axis whose remainder is the smallest of those not walked yet.
     walk = torch.empty_like(ranks).scatter_(0, ranks, steps.expand_as(ranks))
-    keys = torch.empty(points, dimensions + 1, dtype=torch.int64, device=features.device)
+    keys = torch.empty(points, dimensions + 1, dtype=keys_type, device=features.device)
     for corner in range(dimensions + 1):
         keys[:, corner] = key
         key -= walk[dimensions - corner]

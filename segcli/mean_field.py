@@ -4,10 +4,10 @@ A pixel's belief in a class is proportional to its odds, the network's probabili
 what the kernels make of everybody's belief in that same class.
 
 Most classes are nowhere worth hearing. Messages are positive, so no belief can rise above where it starts by more than
-its own message makes it. A class believed in by at most q everywhere sends messages of at most w q, w being the
-kernels' weights together; if beliefs in it start at p or less, such a message changes none by more than w q p. As many
-classes as are negligible together do without messages: those that start so share one row, since only the sum of their
-odds matters to the others; those that come to it rest for an iteration.
+its own message makes it. A class believed in by at most q everywhere sends messages of at most about w q, w being the
+kernels' weights together (rows of a kernel sum to about one); if beliefs in it start at p or less, such a message
+changes none by more than about w q p. As many classes as are negligible together do without messages: those that start
+so share one row, since only the sum of their odds matters to the others; those that come to it rest for an iteration.
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,9 @@ def mean_field(
         speaking = _worth_hearing(weight * peaks[counts] * _highest(beliefs[: len(heard)]))
         _exchange(beliefs, speaking.nonzero().flatten().tolist(), kernels, workspace)
         _update(beliefs, odds)
-    return _of_all(beliefs, odds, flat, heard, faint).view_as(probabilities)
+    beliefs[len(heard) :] /= odds[len(heard) :]
+    del odds, workspace  # large photos need the room for the result
+    return _of_all(beliefs, flat, heard, faint).view_as(probabilities)
 
 
 def kept_classes(probabilities: Tensor, eps: float) -> Tensor:
@@ -112,16 +114,14 @@ def _odds(flat: Tensor, heard: list[int], faint: list[int]) -> Tensor:
     return odds
 
 
-def _of_all(beliefs: Tensor, odds: Tensor, flat: Tensor, heard: list[int], faint: list[int]) -> Tensor:
-    """The beliefs in all K classes from those in the rows of `_odds`; 0 in classes that are neither heard nor faint."""
+def _of_all(beliefs: Tensor, flat: Tensor, heard: list[int], faint: list[int]) -> Tensor:
+    """The beliefs in all K classes: the heard ones' rows, and the faint ones' odds times the last row."""
     if len(heard) == len(flat):
         return beliefs
     result = torch.zeros_like(flat)
     result[heard] = beliefs[: len(heard)]
-    if len(faint):
-        share = beliefs[-1].div_(odds[-1])
-        for label in faint:
-            torch.mul(_clipped(flat[label]), share, out=result[label])
+    for label in faint:
+        torch.mul(_clipped(flat[label]), beliefs[-1], out=result[label])
     return result
 
 

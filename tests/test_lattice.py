@@ -101,3 +101,10 @@ def test_a_workspace_hands_the_same_memory_out_again():
     assert workspace.take(0, like, 5, 4).data_ptr() == first.data_ptr()
     assert workspace.take(1, like, 5, 4).data_ptr() != first.data_ptr()
     assert workspace.take(0, like, 7, 7).numel() == math.prod((7, 7))
+
+
+def test_keys_of_32_and_of_64_bits_give_the_same():
+    near, values = torch.randn(5, 2000), torch.rand(2004, 3)
+    far = torch.cat([near, torch.full((5, 4), 300.0)], 1)
+    assert (simplex.packing(near)[2], simplex.packing(far)[2]) == (torch.int32, torch.int64)
+    assert torch.equal(filtered(Lattice(far), values)[:2000], filtered(Lattice(near), values[:2000].contiguous()))
