@@ -2,15 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from calibration import calibrate
+from small_runs import smooth
 from torch import nn
 
 from segcli import models, variants
 from segcli.labels import VOC
 from segcli.manifest import Preprocessing
+from segcli.preprocess import to_input
 from segcli.weights import LoadedModel
 
+FIRST = 5
+"""Seed of the photo that shows several classes."""
 SIZES = ((1, 65, 97), (2, 50, 77), (1, 129, 33))
 """Batch, height and width: sides of the trained grid, odd ones and even ones."""
 
@@ -25,17 +30,24 @@ def model(name: str, *, preprocessing: Preprocessing | None = None, output_strid
         for conv in convs:
             nn.init.kaiming_normal_(conv.weight)
     calibrate(network, size=65)
-    with torch.no_grad():  # no class wins everywhere
-        logits = network(torch.randn(1, 3, 65, 65))
+    preprocessing = preprocessing or Preprocessing(size=97)
+    with torch.no_grad():  # no class wins everywhere, at least in pictures like the first
+        logits = network(to_input(smooth(FIRST, 97, 97), preprocessing)[0])
         next(conv for conv in reversed(convs) if conv.out_channels == len(VOC)).bias -= logits.mean((0, 2, 3))
     return LoadedModel(
         spec,
         VOC,
-        preprocessing or Preprocessing(size=97),
+        preprocessing,
         output_stride or spec.output_stride,
         network,
         {"weights": name, "sha256": "0123456789abcdef" * 4, "licence": "CC0"},
     )
+
+
+def pictures(batch: int, height: int, width: int) -> torch.Tensor:
+    """Soft blobs as TensorFlow's weights want them, float32 (batch, 3, height, width) in -1..1."""
+    photos = np.stack([smooth(FIRST + index, width, height) for index in range(batch)])
+    return torch.from_numpy(photos).permute(0, 3, 1, 2) / 127.5 - 1
 
 
 def plain(resize="none", pad="none", **values) -> Preprocessing:

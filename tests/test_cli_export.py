@@ -10,7 +10,7 @@ from PIL import Image
 from small_runs import records, smooth
 from typer.testing import CliRunner
 
-from segcli import engine, exported, parity
+from segcli import engine, exported, parity, weights
 from segcli.cli import engine as choice
 from segcli.cli.app import app
 from segcli.parity import Agreement
@@ -29,8 +29,6 @@ def converted(checkpoint, tmp_path_factory):
     folder = tmp_path_factory.mktemp("converted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGCLI_CACHE_DIR", str(folder))
-        from segcli import weights
-
         engine.convert(weights.load(checkpoint))
     return folder
 
@@ -191,3 +189,17 @@ def test_runs_of_the_same_kind_choose_the_same_engine_whatever_is_converted():
         "torch",
         "onnx",
     ]
+
+
+@pytest.mark.shared
+def test_real_weights_are_checked_on_real_photos(shared_data, tmp_path):
+    source = shared_data / "hub/google/deeplabv3_mobilenet_v2_1.0_513/model.safetensors"
+    weights.convert_file(source, "transformers", "v3-mobilenetv2", tmp_path / "real.safetensors")
+    for name in ("cat_720p.jpg", "grace_hopper.bmp"):
+        shutil.copy(shared_data / "photos" / name, tmp_path)
+    result = run(
+        *("export", "--weights", "real.safetensors", "--output-stride", 16),
+        *("-o", "real.onnx", "--check", tmp_path, "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["check"]["share"] >= 0.999

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from exports import model
+from exports import FIRST, model
 from small_runs import smooth
 
-from segcli import engine, parity
+from segcli import engine, export
 from segcli.errors import SegcliError
 from segcli.inference import Segmenter
 
@@ -25,36 +25,33 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def ready(original, tmp_path_factory):
-    """The model under onnxruntime; its network stays in memory."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEGCLI_CACHE_DIR", str(tmp_path_factory.mktemp("ready")))
-        engine.convert(original)
-        return engine.accelerated(original)
+def graph(original):
+    return export.to_onnx(export.prepare(original))
 
 
-def counted(monkeypatch):
-    """How many conversions there have been, as the length of a list."""
-    calls, convert = [], engine.to_onnx
-    monkeypatch.setattr(engine, "to_onnx", lambda export: calls.append(1) or convert(export))
-    return calls
+@pytest.fixture(autouse=True)
+def conversions(graph, monkeypatch):
+    """As many items as there were conversions; they cost nothing here."""
+    made = []
+    monkeypatch.setattr(engine, "to_onnx", lambda plan: made.append(plan) or graph)
+    return made
 
 
 @pytest.mark.parametrize("protocol", [{}, {"scales": (0.75, 1.25), "flip": True}, {"size": 0}], ids=str)
-def test_the_segmenter_gives_the_same_labels(original, ready, protocol):
-    photo = smooth(3, 150, 101)
-    ours, theirs = (Segmenter(each, **protocol).labels(photo) for each in (original, ready))
+def test_the_segmenter_gives_the_same_labels(original, protocol):
+    engine.convert(original)
+    photo, fast = smooth(FIRST, 150, 101), engine.accelerated(original)
+    ours, theirs = (Segmenter(each, **protocol).labels(photo) for each in (original, fast))
     assert len(np.unique(ours)) > 1
     assert (ours == theirs).mean() >= 0.999
 
 
-def test_a_network_is_converted_once_and_used_from_then_on(original, home, monkeypatch):
-    calls = counted(monkeypatch)
+def test_a_network_is_converted_once_and_used_from_then_on(original, home, conversions):
     assert engine.kept(original) is None
     assert engine.accelerated(original) is None
     engine.convert(original)
     engine.convert(original)
-    assert len(calls) == 1
+    assert len(conversions) == 1
     assert engine.kept(original).parent == home
     fast = engine.accelerated(original)
     assert fast.engine == "onnx"
@@ -87,15 +84,12 @@ def test_a_damaged_file_is_dropped_and_made_again(original, home):
     assert engine.accelerated(original).engine == "onnx"
 
 
-def test_a_network_that_differs_is_refused_and_never_tried_again(original, home, monkeypatch):
-    calls = counted(monkeypatch)
-    monkeypatch.setattr(
-        parity, "onnx_runtime", lambda data, plan: lambda x: {"logits": plan.run(x)["logits"].roll(1, 1)}
-    )
+def test_a_network_that_differs_is_refused_and_never_tried_again(original, home, conversions, monkeypatch):
+    monkeypatch.setattr(engine.OnnxNetwork, "forward", lambda _, x: original.network(x).roll(1, 1))
     for _ in range(2):
         with pytest.raises(SegcliError, match="% of torch's labels"):
             engine.convert(original)
-    assert len(calls) == 1
+    assert len(conversions) == 1
     assert engine.kept(original) is None
     assert [path.suffix for path in home.iterdir() if path.name != "lock"] == [".refused"]
 
@@ -105,6 +99,7 @@ def test_what_the_exporter_raises_is_one_line(original, monkeypatch):
         raise TypeError("export() got an unexpected keyword argument 'dynamo'\nand more")
 
     monkeypatch.setattr(torch.onnx, "export", broken)
+    monkeypatch.setattr(engine, "to_onnx", export.to_onnx)
     with pytest.raises(SegcliError, match="cannot export") as caught:
         engine.convert(original)
     assert "\n" not in caught.value.message
@@ -115,7 +110,7 @@ def test_the_oldest_conversions_make_room(original, home, monkeypatch):
     for age, name in enumerate(("new", "old")):
         (home / f"{name}.onnx").write_bytes(bytes(1_000_000))
         engine.os.utime(home / f"{name}.onnx", (1_000_000 - age, 1_000_000 - age))
-    monkeypatch.setattr(engine, "ROOM", 5_000_000)
+    monkeypatch.setattr(engine, "ROOM", 4_000_000)
     engine.convert(original)
     assert {path.name for path in home.glob("*.onnx")} == {"new.onnx", engine.kept(original).name}
 

@@ -106,11 +106,11 @@ def _rename_input(graph):
         (_rename_input, "unlike those of `segcli export`"),
         (lambda graph: graph.ClearField("metadata_props"), "does not say which model"),
         (edit_facts("segcli", version=99), "written by a newer segcli"),
-        (edit_facts("segcli", spec={"name": 3}), "damaged metadata"),
+        (edit_facts("segcli", spec={"name": 3}), "another version of segcli, or damaged"),
         (edit_facts("segcli.export", output_stride=7), "damaged metadata"),
         (edit_facts("segcli.export", output_stride="8"), "damaged metadata"),
         (edit_facts("segcli.export", with_preprocessing=True), "unlike those of `segcli export`"),
-        (lambda graph: graph.graph.node[5].input.__setitem__(0, "nothing"), "onnxruntime cannot run the network"),
+        (lambda graph: graph.graph.node[-1].input.__setitem__(0, "nothing"), "onnxruntime cannot run the network"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
