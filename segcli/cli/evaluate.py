@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from segcli import allocator
 from segcli.cli import dataset as dataset_options
 from segcli.cli import engine as engines
 from segcli.cli import model as models
@@ -68,6 +69,7 @@ def evaluate_model(
     data = dataset.load(split)
     source = network.source_for(data.labels, DEFAULT_VARIANT)
 
+    allocator.keep_freed_memory()
     from segcli import team
 
     with team.join() as members:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from segcli import labels, manifest
+from segcli import allocator, labels, manifest
 from segcli.cli import engine as engines
 from segcli.cli import model as models
 from segcli.cli import options, refine, replay
@@ -162,6 +162,7 @@ def predict(
     if isinstance(source, str):
         saving.kept(labels.get(manifest.resolve(source).labels))
 
+    allocator.keep_freed_memory()
     from segcli import folder, memory, team
 
     with team.join() as members:
