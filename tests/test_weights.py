@@ -8,11 +8,12 @@ from dataclasses import replace
 import loopback_hub
 import pytest
 import torch
+from calibration import calibrate
 from foreign_files import foreign_state, hub_repository, network
 
-from segcli import checkpoint, files, variants, weights
+from segcli import checkpoint, files, models, variants, weights
 from segcli.errors import UsageError, WeightsError
-from segcli.labels import CAMVID, VOC
+from segcli.labels import CAMVID, VOC, from_names
 from segcli.manifest import Preprocessing
 
 SPEC = variants.get("v3-mobilenetv2-dm05")
@@ -240,3 +241,29 @@ def test_a_backbone_alone_cannot_predict(tmp_path):
     assert (made.spec.backbone.padding, made.spec.backbone.bn_eps) == ("symmetric", 1e-5)
     with pytest.raises(WeightsError, match="hold a backbone only"):
         weights.load(tmp_path / "w.safetensors")
+
+
+def test_half_precision_takes_half_the_bytes_and_rounds_kernels_only(tmp_path):
+    torch.manual_seed(5)
+    trained = calibrate(models.build(SPEC, 3, 16))
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    weights.save(whole, trained, SPEC, from_names(["a", "b", "c"]), Preprocessing(), scores={"miou": 0.5})
+    made = weights.halve(whole, half)
+    assert half.stat().st_size < 0.55 * whole.stat().st_size
+    assert made.scores == {"miou": 0.5}
+    state, kept = weights.load(half).network.state_dict(), weights.load(whole).network.state_dict()
+    for key, tensor in kept.items():
+        if tensor.ndim > 1:
+            assert torch.equal(state[key], tensor.to(torch.float16).float()), key
+        else:
+            assert torch.equal(state[key], tensor), key
+
+
+def test_kernels_beyond_half_precision_are_refused(tmp_path):
+    trained = models.build(SPEC, 3, 16)
+    with torch.no_grad():
+        trained.classifier.weight[0] = 1e5
+    weights.save(tmp_path / "big.safetensors", trained, SPEC, from_names(["a", "b", "c"]), Preprocessing())
+    with pytest.raises(WeightsError, match=r"classifier.weight does not fit into half precision"):
+        weights.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
+    assert not (tmp_path / "half.safetensors").exists()

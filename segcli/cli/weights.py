@@ -1,4 +1,4 @@
-"""`segcli weights`: fetch, check, list, remove and convert."""
+"""`segcli weights`: fetch, check, list, remove, convert and shrink."""
 
 from __future__ import annotations
 
@@ -102,6 +102,23 @@ def remove(names: Names, as_json: options.AsJson = False) -> None:
     for name, count in freed.items():
         display.data(f"{name}  {megabytes(count)} freed" if count else f"{name}  was not here")
     display.json({"freed": freed})
+
+
+@app.command()
+def halve(
+    file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint that segcli has trained or converted.")],
+    output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Store a checkpoint in half precision, to ship it: half the bytes, the same model up to rounding."""
+    display = Display(as_json)
+    _check_output(output, file)
+    from segcli import weights
+
+    weights.halve(file, output)
+    before, after = file.stat().st_size, output.stat().st_size
+    display.data(f"{output}: {megabytes(after)} instead of {megabytes(before)}")
+    display.json({"output": str(output), "bytes": after})
 
 
 def _check_output(output: Path, source: Path) -> None:
