@@ -201,11 +201,12 @@ def test_tiles_of_a_pooled_model_on_real_photos(shared_data, monkeypatch, name):
 
 
 @pytest.mark.shared
-def test_half_precision_on_a_real_photo(hub_model, shared_data):
-    picture = read_rgb(shared_data / "hub/expected/pets.input.png")
+@pytest.mark.parametrize(("name", "least"), [("grace_hopper", 0.99), ("000000039769", 0.98), ("pets", 0.99)])
+def test_half_precision_on_a_real_photo(hub_model, shared_data, name, least):
+    picture = read_rgb(shared_data / f"hub/expected/{name}.input.png")
     plain, half = (Segmenter(hub_model, precision=precision).labels(picture) for precision in PRECISIONS)
     assert len(np.unique(plain)) > 1
-    assert (plain == half).mean() >= 0.99
+    assert (plain == half).mean() >= least
 
 
 @pytest.mark.shared
