@@ -1,5 +1,9 @@
 """Oracle: torch's argmax of the whole enlarged volume."""
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -70,3 +74,22 @@ def test_numbers_that_are_none_give_some_class(odd):
     everywhere = label_map(torch.full_like(scores, odd), Geometry((40, 40), (40, 40), (40, 40)), True)
     assert everywhere.shape == (40, 40)
     assert everywhere.max() < 21
+
+
+MEMORY = """
+import resource, torch
+from segcli.decision import label_map
+from segcli.preprocess import Geometry
+scores = torch.randn(1, 21, 129, 129)
+label_map(scores, Geometry((30, 40), (385, 513), (513, 513)), True)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+label_map(scores, Geometry((3000, 4000), (385, 513), (513, 513)), True)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="elsewhere memory is counted in other units")
+def test_12_megapixels_take_a_part_of_the_volumes_memory():
+    """21 classes that all contend: the volume would take a gigabyte."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 300e6
