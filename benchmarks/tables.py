@@ -3,6 +3,7 @@
 import math
 import shutil
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from contenders import Contender
 from measuring import Timings, in_turns, table
 
 from segcli import overlay, uncertainty
+from segcli.errors import SegcliError
 from segcli.files import sha256
 from segcli.images import read_photo
 from segcli.inference import Prediction, Segmenter
@@ -40,8 +42,13 @@ NETWORK_SECONDS = 1.5
 
 def contenders_of(variant: str, path: Path, engines: Sequence[str], photos: Sequence[Path]) -> list[Contender]:
     """Ours, then the peers that are installed."""
-    mine = [contenders.ours(path, engine, photos) for engine in engines]
-    return mine + [contenders.theirs(peer, photos) for peer in contenders.PEERS[variant] if peer.version()]
+    compared = []
+    for engine in engines:
+        try:
+            compared.append(contenders.ours(path, engine, photos))
+        except SegcliError as error:  # a random network's labels may hang on the last digits
+            print(f"{variant} cannot run under {engine}: {error.message}", file=sys.stderr)
+    return compared + [contenders.theirs(peer, photos) for peer in contenders.PEERS[variant] if peer.version()]
 
 
 def speed(
