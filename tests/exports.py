@@ -11,6 +11,7 @@ from torch import nn
 from segcli import models, variants
 from segcli.labels import VOC
 from segcli.manifest import Preprocessing
+from segcli.models import mobilenet, resnet, xception
 from segcli.preprocess import to_input
 from segcli.weights import LoadedModel
 
@@ -20,8 +21,22 @@ SIZES = ((1, 65, 97), (2, 50, 77), (1, 129, 33))
 """Batch, height and width: sides of the trained grid, odd ones and even ones."""
 
 
-def model(name: str, *, preprocessing: Preprocessing | None = None, output_stride: int | None = None) -> LoadedModel:
-    """A variant with calibrated weights; the same every time."""
+def shallow(monkeypatch):
+    """Every kind of unit and nothing twice: the exporters need seconds for each ten layers."""
+    monkeypatch.setitem(resnet.UNITS, "resnet50", (1, 2, 1, 3))
+    monkeypatch.setitem(xception.FLOWS, "xception41", xception.ENTRY + xception.MIDDLE + xception.EXIT)
+    stages = [(t, c, 2 if index == 1 else 1, s) for index, (t, c, _, s) in enumerate(mobilenet.MobileNetV2.STAGES)]
+    monkeypatch.setattr(mobilenet.MobileNetV2, "STAGES", stages)
+
+
+def model(
+    name: str,
+    *,
+    preprocessing: Preprocessing | None = None,
+    output_stride: int | None = None,
+    size: tuple[int, int] = (97, 97),
+) -> LoadedModel:
+    """A variant with calibrated weights, which shows several classes in a photo of that (height, width)."""
     spec = variants.get(name)
     torch.manual_seed(3)
     network = models.build(spec, len(VOC), output_stride)
@@ -31,8 +46,10 @@ def model(name: str, *, preprocessing: Preprocessing | None = None, output_strid
             nn.init.kaiming_normal_(conv.weight)
     calibrate(network, size=65)
     preprocessing = preprocessing or Preprocessing(size=97)
-    with torch.no_grad():  # no class wins everywhere, at least in pictures like the first
-        logits = network(to_input(smooth(FIRST, 97, 97), preprocessing)[0])
+    with torch.no_grad():
+        logits = network(
+            to_input(smooth(FIRST, *size[::-1]), replace(preprocessing, resize="none", size=0, pad="none"))[0]
+        )
         next(conv for conv in reversed(convs) if conv.out_channels == len(VOC)).bias -= logits.mean((0, 2, 3))
     return LoadedModel(
         spec,

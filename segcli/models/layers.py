@@ -3,9 +3,11 @@
 Names inside follow timm (`conv`, `bn`; `conv_dw`, `bn_dw`, `conv_pw`, `bn_pw`), so that its Xception fits key for key.
 """
 
+import math
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -49,6 +51,25 @@ def conv2d(
         return SameConv2d(in_channels, out_channels, kernel, stride, 0, dilation, groups, bias)
     margin = dilation * (kernel - 1) // 2
     return nn.Conv2d(in_channels, out_channels, kernel, stride, margin, dilation, groups, bias)
+
+
+class CeilMaxPool2d(nn.MaxPool2d):
+    """Max pooling at stride 2 that rounds a side up, as Caffe does."""
+
+    def __init__(self, kernel: int):
+        super().__init__(kernel, 2, (kernel - 1) // 2, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H', W')."""
+        if not torch.compiler.is_exporting():
+            return super().forward(x)
+        # torch.export takes rounding up for a question about the side, which it would have to answer once and for all.
+        return F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-math.inf), self.kernel_size, self.stride, self.padding)
+
+
+def max_pool(kernel: int, stride: int, ceil: bool) -> nn.MaxPool2d:
+    """Max pooling, padded evenly; `ceil`: it rounds a side up where the stride is 2."""
+    return CeilMaxPool2d(kernel) if ceil and stride == 2 else nn.MaxPool2d(kernel, stride, (kernel - 1) // 2)
 
 
 class ConvBN(nn.Module):

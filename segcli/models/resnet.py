@@ -6,7 +6,7 @@ from itertools import chain, islice
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segcli.models.layers import Step, conv2d, down_to, run_blocks
+from segcli.models.layers import Step, conv2d, down_to, max_pool, run_blocks
 from segcli.spec import BackboneSpec
 
 UNITS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
@@ -87,7 +87,7 @@ class ResNet(nn.Module):
                 conv2d(64, 128, 3),
             )
         self.bn1 = nn.BatchNorm2d(self.channels, eps=spec.bn_eps)
-        self.maxpool = nn.MaxPool2d(spec.pool_kernel, 2, (spec.pool_kernel - 1) // 2, ceil_mode=spec.pool_ceil)
+        self.maxpool = max_pool(spec.pool_kernel, 2, spec.pool_ceil)
 
     def _unit(self, spec: BackboneSpec, channels: int, index: int, step: Step, factor: int) -> Bottleneck:
         rate = step.rate if spec.strided_unit_rate == "new" else step.rate_before

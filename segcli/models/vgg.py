@@ -5,7 +5,7 @@ Parameter names are those of torchvision's and timm's `vgg16`: `features.N`.
 
 from torch import Tensor, nn
 
-from segcli.models.layers import down_to
+from segcli.models.layers import down_to, max_pool
 from segcli.spec import BackboneSpec
 
 GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -41,7 +41,7 @@ class VGG16(nn.Module):
                 layers += [nn.Conv2d(channels, width, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True)]
                 channels = width
             kernel = spec.pool_kernel if step.stride == 2 else 3  # an even kernel cannot keep the side
-            layers.append(nn.MaxPool2d(kernel, step.stride, (kernel - 1) // 2, ceil_mode=spec.pool_ceil))
+            layers.append(max_pool(kernel, step.stride, spec.pool_ceil))
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
