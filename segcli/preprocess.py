@@ -147,7 +147,7 @@ class Axis:
             return values.narrow(dim, self.shift + start, stop - start)
         first, second = (values.index_select(dim, index[start:stop]) for index in (self.first, self.second))
         weight = self.weight[start:stop]
-        return torch.lerp(first, second, weight if dim == -1 else weight[:, None])
+        return first.lerp_(second, weight if dim == -1 else weight[:, None])
 
 
 @dataclass(frozen=True)
