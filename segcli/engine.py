@@ -28,7 +28,8 @@ from segcli.files import write_whole
 from segcli.weights import LoadedModel
 
 WORTHWHILE = 20
-"""Passes through the network from which on converting it saves time; measured."""
+"""Passes through the network from which on converting it saves time: v3plus-xception was converted in 2.6 s, and a
+pass then took 0.8 s of two busy cores' time instead of 1.2."""
 ROOM = 1 << 30
 """Bytes that all conversions may take together."""
 SIZES = ((225, 289), (321, 257))
