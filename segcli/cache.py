@@ -66,6 +66,7 @@ class Cached:
         record: Where it came from.
         bytes: Its size; 0 if it is gone.
         newly_recorded: Whether the sha256 was taken on trust just now, since nobody publishes it.
+        built_in: Whether it is installed with segcli: then nothing but installing segcli anew mends it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Cached:
     record: Record
     bytes: int = 0
     newly_recorded: bool = False
+    built_in: bool = False
 
     def problem(self) -> str:
         """What is wrong with the file, in a few words; empty if its sha256 is the recorded one."""
@@ -114,7 +116,7 @@ def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
     if isinstance(entry.source, PackagedFile):
         here = _installed(entry, entry.source)
         if problem := here.problem():
-            raise WeightsError(f"the built-in weights {here.path} {problem}", "Install segcli anew.")
+            raise WeightsError(f"the file of the built-in weights, {here.path}, {problem}", "Install segcli anew.")
         return here
     with _explained():
         if here := _intact(entry):
@@ -125,7 +127,7 @@ def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
 
 def _installed(entry: WeightsEntry, source: PackagedFile) -> Cached:
     size = source.path.stat().st_size if source.path.is_file() else 0
-    return Cached(entry.name, source.path, Record(str(source), entry.sha256), size)
+    return Cached(entry.name, source.path, Record(str(source), entry.sha256), size, built_in=True)
 
 
 @contextmanager
@@ -161,6 +163,8 @@ def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | N
     try:
         path, commit = _download(entry, record, progress)
     except WeightsError as error:
+        if entry.role == "backbone":
+            raise
         raise WeightsError(error.message, f"{error.hint} {_BUILT_IN}".strip()) from error
     made = Record(str(entry.source), _verified(entry, record, path), commit)
     result = Cached(entry.name, path, made, newly_recorded=not (record or entry.sha256))

@@ -169,8 +169,7 @@ def weights() -> Iterator[Check]:
     found = list(cache.verify())
     for here, problem in found:
         if problem:
-            built_in = here.path.is_relative_to(Path(__file__).parent)
-            cure = _REINSTALL_SEGCLI if built_in else f"segcli weights pull {here.name}"
+            cure = _REINSTALL_SEGCLI if here.built_in else f"segcli weights pull {here.name}"
             yield Check("weights", False, f"{here.name} {problem}", cure)
     if not any(problem for _, problem in found):
         yield Check("weights", True, f"{len(found)} here, all intact" if found else "none here yet")

@@ -177,12 +177,12 @@ def halve(source: Path, output: Path) -> Checkpoint:
         What was written.
 
     Raises:
-        WeightsError: The source is no segcli checkpoint, a value is beyond half precision, or the file cannot be written.
+        WeightsError: The source is no segcli checkpoint, a value does not fit, or the file cannot be written.
     """
     saved = checkpoint.read(source)
     tensors = {key: tensor.half() if tensor.ndim > 1 else tensor for key, tensor in saved.tensors.items()}
     if lost := [key for key, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise WeightsError(f"{files.shown(source)}: {lost[0]} does not fit into half precision")
+        raise WeightsError(f"{files.shown(source)}: {lost[0]} does not fit into half precision", "Ship it as it is.")
     made = replace(saved, tensors=tensors)
     checkpoint.write(output, made)
     return made

@@ -254,6 +254,16 @@ def test_a_backbone_that_is_not_the_published_file_is_refused_and_deleted(backbo
     assert not path.exists()
 
 
+def test_where_a_backbone_cannot_be_had_no_model_is_offered_instead(backbone, monkeypatch):
+    def unreachable(source, progress):
+        raise WeightsError("cannot reach the Hub", "Check the network.")
+
+    monkeypatch.setattr(hub, "fetch", unreachable)
+    with pytest.raises(WeightsError) as caught:
+        weights.pretrained(variants.get("v3plus-mobilenetv2"))
+    assert caught.value.hint == "Check the network."
+
+
 def test_a_backbone_that_nobody_states_a_checksum_of_must_be_a_checkpoint(backbone):
     entry, path = backbone
     blob = path.with_name("blob")  # as the Hub's cache has it: a link to the content

@@ -11,7 +11,7 @@ from foreign_files import foreign_state, network
 from PIL import Image
 from typer.testing import CliRunner
 
-from segcli import manifest, variants, weights
+from segcli import cache, manifest, variants, weights
 from segcli.cli.app import app
 from segcli.labels import CAMVID
 from segcli.manifest import Preprocessing, WebFile, WeightsEntry
@@ -47,6 +47,17 @@ def published(tmp_path, monkeypatch):
 def problems():
     result = run("verify", "--json")
     return result.exit_code, [item["problem"] for item in json.loads(result.stdout)["weights"]]
+
+
+def test_what_mends_damaged_weights(monkeypatch):
+    record = cache.Record("source", "0" * 64)
+    ours = cache.Cached("ours", Path("missing"), record, built_in=True)
+    fetched = cache.Cached("fetched", Path("missing"), record)
+    for damaged, pull, reinstall in (([ours], False, True), ([fetched], True, False), ([ours, fetched], True, True)):
+        monkeypatch.setattr(cache, "verify", lambda names, damaged=damaged: [(it, "is missing") for it in damaged])
+        result = run("verify")
+        assert result.exit_code == 1
+        assert ("weights pull" in result.stderr, "Install segcli anew" in result.stderr) == (pull, reinstall)
 
 
 def test_pull_list_verify_remove(published, home):
@@ -156,7 +167,7 @@ def layout(name, model=SPEC.name):
         (["convert", "theirs.bin", *layout("keras"), "a.safetensors"], 2, "--from keras"),
         (["convert", "none", *layout("timm"), "a.safetensors"], 2, "no such file"),
         (["convert", "theirs.bin", *layout("timm"), "a.pth"], 2, "must end with"),
-        (["convert", "bad.safetensors", *layout("timm"), "bad.safetensors"], 2, "is the file to convert"),
+        (["convert", "bad.safetensors", *layout("timm"), "bad.safetensors"], 2, "is the file that is read"),
         (["convert", "theirs.bin", *layout("transformers", "v3-mobilnetv2"), "a.safetensors"], 2, "no model is called"),
         (["convert", "theirs.bin", *layout("transformers"), "a.safetensors"], 2, "--labels"),
         (["convert", "bad.safetensors", *layout("torchvision", "v3-resnet50"), "a.safetensors"], 1, "bad.safetensors"),

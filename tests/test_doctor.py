@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from segcli import doctor, manifest
+from segcli import doctor
 from segcli.cli.app import app
 
 
@@ -112,7 +112,7 @@ def test_damaged_weights(monkeypatch):
     from segcli import cache
 
     record = cache.Record("source", "0" * 64)
-    ours = cache.Cached("v3plus-mobilenetv2@street", manifest.resolve("street").source.path, record)
+    ours = cache.Cached("v3plus-mobilenetv2@street", Path("street.safetensors"), record, built_in=True)
     here = cache.Cached("v3-mobilenetv2@voc2012", Path("weights.safetensors"), record)
     monkeypatch.setattr(cache, "verify", lambda: iter([(ours, "is missing"), (here, "is damaged")]))
     first, second = doctor.weights()

@@ -62,7 +62,7 @@ app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("crf", epilog=crf.EXAMPLES)(crf.crf)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(data.app, name="data", help="Check a dataset before hours are spent on it.")
-app.add_typer(weights.app, name="weights", help="Fetch, verify, list, remove and convert weights.")
+app.add_typer(weights.app, name="weights", help="Fetch, verify, list, remove, convert and shrink weights.")
 app.command("models", epilog=models.EXAMPLES)(models.models)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 

@@ -22,6 +22,9 @@ LAYOUTS = get_args(Format)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
+_PULL = "`segcli weights pull NAME` fetches what is damaged or missing; so does the next use."
+_REINSTALL = "Install segcli anew: the built-in weights are part of it."
+
 Names = Annotated[list[str], Argument(metavar="NAME[@LABELS]", help="See `segcli models`.")]
 
 
@@ -73,18 +76,22 @@ def verify(
     chosen = {manifest.find(name).name for name in names or ()}
     from segcli import cache
 
-    facts = []
+    facts, cures = [], set()
     for here, problem in cache.verify(chosen):
         display.data(f"{here.name}  {problem or 'is intact'}")
         facts.append({**_facts(here), "problem": problem or None})
+        if problem:
+            cures.add(_REINSTALL if here.built_in else _PULL)
     for name in sorted(chosen - {fact["name"] for fact in facts}):
         display.data(f"{name}  is not here")
         facts.append({"name": name, "problem": "is not here"})
+        cures.add(_PULL)
     if not facts:
         display.say(f"no weights in {cache.folder()}")
     display.json({"weights": facts})
-    if any(fact["problem"] for fact in facts):
-        display.say("`segcli weights pull NAME` fetches what is damaged or missing; so does the next use.")
+    for cure in sorted(cures):
+        display.say(cure)
+    if cures:
         raise typer.Exit(FAILED)
 
 
@@ -123,11 +130,11 @@ def halve(
 
 def _check_output(output: Path, source: Path) -> None:
     if not source.exists():
-        raise UsageError(f"{source}: no such file", "Give the path of the checkpoint to convert.")
+        raise UsageError(f"{source}: no such file", "Give the path of the checkpoint.")
     if output.suffix != ".safetensors":
-        raise UsageError(f"--output {output}: must end with .safetensors")
+        raise UsageError(f"--output {output}: must end with .safetensors", "For example: -o weights.safetensors")
     if output.exists() and output.samefile(source):
-        raise UsageError(f"--output {output} is the file to convert", "Give another name.")
+        raise UsageError(f"--output {output} is the file that is read", "Give another name.")
 
 
 @app.command()
