@@ -139,7 +139,7 @@ class WeightsEntry:
         role: "segmentation", or "backbone" for ImageNet weights to train from.
         default: Whether the plain variant name means this entry.
         output_stride: The one it is run at unless told otherwise; None: the variant's own.
-        sha256: Of the downloaded file, or a prefix of it; empty where none is published.
+        sha256: Of the downloaded file, or a prefix of it; empty where none is published. Of a packaged file, whole.
         size: Of the download in bytes, rounded as published; 0 where none is.
         spec: What differs from the variant's spec, nested as the spec is.
         reported_miou: In per cent, with the setting and who reported it.
@@ -214,7 +214,7 @@ def parse(text: str) -> tuple[WeightsEntry, ...]:
     except (TypeError, ValueError) as error:
         raise UsageError(f"the weights manifest: {error}") from error
     found = tuple(_entry(values, presets) for values in data.get("weights", []))
-    names = [entry.name for entry in found]
+    names = [name for entry in found for name in (entry.name, entry.alias) if name]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"the weights manifest has {', '.join(sorted(twice))} twice")
     return found
@@ -248,6 +248,8 @@ def _source(values: dict[str, Any], where: str) -> HubFile | WebFile | PackagedF
     if "url" in values:
         return WebFile(str(values["url"]))
     if "packaged" in values:
+        if values["format"] != OWN or len(values.get("sha256", "")) != 64:
+            raise UsageError(f"{where}: what is packaged has the format {OWN!r} and its whole sha256")
         return PackagedFile(str(values["packaged"]))
     _check_keys(values["hub"], [f.name for f in fields(HubFile)], where)
     try:

@@ -145,6 +145,7 @@ def test_what_a_source_does_differently_changes_only_that():
         (('licence = "MIT"', "licence = 3"), "licence cannot be 3", ""),
         (("url =", 'hub = { repo = "a/b" }\nurl ='), "exactly one of hub, url and packaged", ""),
         (('url = "https://example.org/weights.pth"', 'hub = { repo = "a/b" }'), "hub needs repo, revision and", ""),
+        (('url = "https://example.org/weights.pth"', 'packaged = "own.safetensors"'), "has the format", ""),
         (('pad = "square"', 'pad = "round"'), "preprocessing.pad is 'round'", ""),
         (("size = 513", "size = 0"), "size is 0, not in", ""),
         (("channels", "channel"), "preprocessing has", ""),
@@ -163,6 +164,8 @@ def test_a_wrong_manifest_is_refused(change, message, hint):
 def test_the_same_name_twice_is_refused():
     with pytest.raises(UsageError, match="v3-mobilenetv2@voc2012 twice"):
         manifest.parse(PRESET + ENTRY + ENTRY)
+    with pytest.raises(UsageError, match="has short twice"):
+        manifest.parse(PRESET + "".join(ENTRY.replace("@voc2012", f"@{i}") + 'alias = "short"\n' for i in (1, 2)))
 
 
 def test_an_empty_or_a_minimal_manifest_is_fine():
