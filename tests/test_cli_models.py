@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -28,6 +29,15 @@ def test_one_model_for_programs():
     for weights in model["weights"]:
         assert weights["source"].startswith("https://")
         assert weights["reported_by"]
+
+
+def test_a_short_name_is_told_and_taken(monkeypatch):
+    named = {"v3plus-xception@cityscapes": "town"}
+    entries = tuple(replace(entry, alias=named.get(entry.name, "")) for entry in manifest.entries())
+    monkeypatch.setattr(manifest, "entries", lambda: entries)
+    assert "@cityscapes = town" in run().stdout
+    assert "v3plus-xception@cityscapes, town for short" in run("town").stdout
+    assert [weights["alias"] for weights in facts("town")["weights"]] == ["town"]
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def _facts(spec: ModelSpec, entries: list[WeightsEntry], protocol: _Protocol) ->
 def _weights(entry: WeightsEntry) -> dict:
     return {
         "name": entry.name,
+        "alias": entry.alias,
         "labels": entry.labels,
         "source": str(entry.source),
         "format": entry.format,
@@ -145,7 +146,8 @@ def _narrow_table(facts: list[dict]) -> Table:
 def _weights_cells(weights: dict) -> tuple[str, ...]:
     megabytes = f"{weights['bytes'] / 1e6:.0f}" if weights["bytes"] else "?"
     scores = (_score(weights["reported_miou"]), _score(weights["measured_miou"]))
-    return "@" + weights["name"].partition("@")[2], megabytes, weights["licence"] or "not stated", *scores
+    alias = f" = {weights['alias']}" if weights["alias"] else ""
+    return "@" + weights["name"].partition("@")[2] + alias, megabytes, weights["licence"] or "not stated", *scores
 
 
 def _show(display: Display, name: str, protocol: _Protocol) -> None:
@@ -177,7 +179,8 @@ def _show(display: Display, name: str, protocol: _Protocol) -> None:
 
 
 def _show_weights(display: Display, weights: dict) -> None:
-    display.data(f"  weights        {weights['name']}, {_weights_cells(weights)[2]}")
+    alias = f", {weights['alias']} for short" if weights["alias"] else ""
+    display.data(f"  weights        {weights['name']}{alias}, {_weights_cells(weights)[2]}")
     display.data(f"                 {weights['source']}")
     if weights["reported_miou"] is not None:
         display.data(
