@@ -153,7 +153,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "schedule.step": _POSITIVE,
     "schedule.gamma": (0.0, 1.0),
     "schedule.warmup": (0, 10_000_000),
-    "optimizer.momentum": (0.0, 1.0),
+    "optimizer.momentum": (0.0, 0.9999),
     "optimizer.weight_decay": (0.0, 1.0),
     "optimizer.classifier_rate": (0.0, 1000.0),
     "optimizer.clip": (0.0, 1e6),

@@ -93,6 +93,11 @@ def test_a_wrong_change_is_refused(tmp_path, change, advice):
     assert advice in caught.value.hint
 
 
+def test_a_momentum_that_no_optimizer_takes_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"optimizer.momentum"):
+        recipe.read(written(tmp_path, NAMED + '[optimizer]\nkind = "adamw"\nmomentum = 1.0\n'))
+
+
 def test_plain_values_lead_back():
     one = recipe.from_dict(
         {
