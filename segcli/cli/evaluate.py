@@ -105,9 +105,10 @@ class _Job:
         tally = Tally.empty(len(self.data.labels), trimap, self.refinement is not None)
         store = Predictions(save_predictions, self.data, fingerprint(self._recipe())) if save_predictions else None
         share = len(self.members.share(self.data.samples))
-        options = {"refine": self.refinement, "store": store, "batch": batch}
         with self.display.counting(share, "scoring") as counter:
-            for _ in score(self.data, self.segmenter, tally, self.members, **options):
+            for _ in score(
+                self.data, self.segmenter, tally, self.members, refine=self.refinement, store=store, batch=batch
+            ):
                 counter.advance()
         tally.total(self.members)
         return tally
