@@ -3,7 +3,7 @@
     python docs/first_look.py
 
 The rough labels are the exact ones at a sixteenth of the resolution, as a person with a broad brush or a coarse network
-would give them; `segcli crf` makes outlines of them.
+would give them; `segcli crf` makes outlines of them. The picture is what `segcli predict --model street` makes.
 """
 
 import subprocess
@@ -14,16 +14,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segcli.images import read_rgb
 from segcli.labels import CAMVID, VOID
 from segcli.masks import read_label_map, write_label_map
-from segcli.overlay import overlay
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 BLOCK = 16
 SHOWN = "avenue"
-SETTINGS = ["--gt-prob", "0.6", "--crf-set", "w1=6,sigma_alpha=40,sigma_beta=6"]
+CARS = ["--save", "cutout", "--classes", "car", "--cutout-background", "white"]
 
 
 def roughened(labels: np.ndarray) -> np.ndarray:
@@ -37,17 +35,16 @@ def roughened(labels: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Write the rough labels, refine one photo with the command line, and lay the three pictures side by side."""
+    """Write the rough labels, predict one photo with the command line, and lay the three pictures side by side."""
     for path in sorted((EXAMPLES / "labels").glob("*.png")):
         write_label_map(EXAMPLES / "rough" / path.name, roughened(read_label_map(path)), CAMVID)
     photo = EXAMPLES / "photos" / f"{SHOWN}.jpg"
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "segcli", "crf", str(photo), "--labels", str(EXAMPLES / "rough")]
-        subprocess.run([*command, *SETTINGS, "-o", folder, "--quiet"], check=True)
-        refined = read_label_map(Path(folder) / "masks" / f"{SHOWN}.png")
-    rgb = read_rgb(photo)
-    rough = read_label_map(EXAMPLES / "rough" / f"{SHOWN}.png")
-    panels = [Image.fromarray(rgb), overlay(rgb, rough, CAMVID), overlay(rgb, refined, CAMVID)]
+        for name, options in (("all", ["--save", "overlay"]), ("cars", CARS)):
+            command = [sys.executable, "-m", "segcli", "predict", str(photo), "--model", "street", *options]
+            subprocess.run([*command, "-o", f"{folder}/{name}", "--quiet"], check=True)
+        made = (Path(folder, "all", "overlays", f"{SHOWN}.jpg"), Path(folder, "cars", "cutouts", f"{SHOWN}.png"))
+        panels = [Image.open(path).convert("RGB") for path in (photo, *made)]
     picture = Image.new("RGB", (1452, 360), "white")
     for index, panel in enumerate(panels):
         picture.paste(panel.resize((480, 360), Image.Resampling.LANCZOS), (index * 486, 0))

@@ -175,7 +175,7 @@ def test_without_a_model_one_with_the_datasets_labels_is_taken(camvid):
     result = evaluate("-d", "camvid", "--data-dir", camvid)
     assert result.exit_code == 2
     assert "no default model has the labels of camvid" in result.stderr
-    assert "--weights" in result.stderr
+    assert "These fit: v3plus-mobilenetv2@street." in result.stderr
 
 
 def test_cityscapes_names_the_entries_that_fit(tmp_path):
