@@ -153,6 +153,8 @@ def test_what_is_converted_is_used_but_a_folder_keeps_its_engine(segcli, photos,
     Image.fromarray(smooth(9, 80, 80)).save(photos / "new.png")
     assert "1 segmented, 5 done before" in segcli(photos, "-o", "before").stdout
     assert engine_of(tmp_path / "before") == "torch"
+    assert segcli("--from", "before/run.toml", "-o", "replayed", model=()).exit_code == 0
+    assert engine_of(tmp_path / "replayed") == "torch"
     assert "1 segmented, 5 done before" in segcli(photos, "-o", "after").stdout
     assert engine_of(tmp_path / "after") == "onnx"
     assert {record["status"] for record in records(tmp_path / "after").values()} == {"done"}

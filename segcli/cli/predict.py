@@ -167,7 +167,8 @@ def predict(
 
     with team.join() as members:
         display = Display(as_json and members.leads, quiet or not members.leads)
-        segmenter = network.segmenter(source, display, len(found.files), engines.begun(output))
+        engine = engines.begun(output) or (engines.begun(from_run.parent) if from_run else None)
+        segmenter = network.segmenter(source, display, len(found.files), engine)
         refinement = crf_settings.if_wanted(crf)
         stages = folder.Stages(reading.reader(), folder.network(segmenter), refinement, memory.on_cpu(segmenter))
         outputs = saving.outputs(output, segmenter)
