@@ -19,6 +19,8 @@ ALLOWED_SKIPS = {
     "this machine has a CUDA GPU": "where asking for one is no error",
     "Windows has no SIGINT for other processes": "the rest of what Ctrl-C does is tested elsewhere",
     "this system has no named pipes": "Windows",
+    "elsewhere there is no /proc": "Windows, macOS",
+    "only glibc is told": "Windows, macOS and other C libraries",
 }
 """With SEGCLI_NO_SKIPS=1 a test skipped for any other reason fails the run."""
 
@@ -41,6 +43,14 @@ def pytest_sessionfinish(session):
         reporter.write_line(f"not allowed to skip: {test} ({why})", red=True)
     if strange:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """The tests leave the user's weights and conversions alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGCLI_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)
