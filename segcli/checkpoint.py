@@ -136,7 +136,7 @@ def _facts(text: str, name: str) -> dict[str, Any]:
             "Weights of other projects are made usable by `segcli weights convert`.",
         ) from error
     if type(version) is not int or version > VERSION:
-        raise WeightsError(f"{name} was written by a newer segcli", "Update with `pip install -U segcli`.")
+        raise WeightsError(f"{name} was written by a newer segcli", "Update segcli from where you got it.")
     return facts
 
 

@@ -196,7 +196,7 @@ def hub() -> Iterator[Check]:
 
 _PIP = f'"{sys.executable}" -m pip'
 _REINSTALL = f"{_PIP} install --force-reinstall torch torchvision"
-_REINSTALL_SEGCLI = f"{_PIP} install --force-reinstall --no-deps segcli"
+_REINSTALL_SEGCLI = f"{_PIP} install --force-reinstall --no-deps .  # where you installed segcli from"
 _HUB_CURE = "export HTTPS_PROXY=http://your.proxy:port  # or, without a network: export HF_HUB_OFFLINE=1"
 
 CHECKS: dict[str, Callable[[], Iterator[Check]]] = {

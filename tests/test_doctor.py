@@ -116,7 +116,7 @@ def test_damaged_weights(monkeypatch):
     here = cache.Cached("v3-mobilenetv2@voc2012", Path("weights.safetensors"), record)
     monkeypatch.setattr(cache, "verify", lambda: iter([(ours, "is missing"), (here, "is damaged")]))
     first, second = doctor.weights()
-    assert "install --force-reinstall --no-deps segcli" in first.cure
+    assert "install --force-reinstall --no-deps ." in first.cure
     assert second.cure == "segcli weights pull v3-mobilenetv2@voc2012"
 
 
