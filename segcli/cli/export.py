@@ -32,6 +32,28 @@ segcli export --model v3-mobilenetv2 -o labels.onnx --with-preprocessing\n
 segcli predict photos/ --weights model.onnx
 """
 
+Form = Annotated[
+    str | None,
+    Option("--format", metavar="onnx|pt2", help="Where FILE's suffix does not say.", rich_help_panel=options.OUTPUT),
+]
+WithPreprocessing = Annotated[
+    bool,
+    Option(
+        "--with-preprocessing",
+        help="Pixels in, labels out: normalisation, enlargement and argmax inside; resizing and padding outside.",
+        rich_help_panel=options.OUTPUT,
+    ),
+]
+Check = Annotated[
+    Path | None,
+    Option(
+        "--check",
+        metavar="DIR",
+        help="Run FILE on these photos, and fail where below 99.9 % of its labels are torch's.",
+        rich_help_panel=options.OUTPUT,
+    ),
+]
+
 
 def export(
     output: Annotated[
@@ -40,29 +62,9 @@ def export(
     model: options.Model = None,
     weights: options.Weights = None,
     output_stride: options.OutputStride = None,
-    form: Annotated[
-        str | None,
-        Option(
-            "--format", metavar="onnx|pt2", help="Where FILE's suffix does not say.", rich_help_panel=options.OUTPUT
-        ),
-    ] = None,
-    with_preprocessing: Annotated[
-        bool,
-        Option(
-            "--with-preprocessing",
-            help="Pixels in, labels out: normalisation, enlargement and argmax inside; resizing and padding outside.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = False,
-    check: Annotated[
-        Path | None,
-        Option(
-            "--check",
-            metavar="DIR",
-            help="Run FILE on these photos, and fail where below 99.9 % of its labels are torch's.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
+    form: Form = None,
+    with_preprocessing: WithPreprocessing = False,
+    check: Check = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
