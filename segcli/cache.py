@@ -107,7 +107,7 @@ def folder() -> Path:
 def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
     """The entry's weights on this computer, downloaded and converted if they are not here, intact in any case.
 
-    A backbone stays as it is in the Hub's cache; other weights become a segcli checkpoint, as built-in ones are already.
+    A backbone stays as it is in the Hub's cache; other weights become a checkpoint, as built-in ones are already.
 
     Raises:
         WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
