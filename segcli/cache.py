@@ -117,7 +117,7 @@ def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
         if problem := here.problem():
             raise WeightsError(f"the file of the built-in weights, {here.path}, {problem}", "Install segcli anew.")
         return here
-    with _explained():
+    with explained():
         if here := _intact(entry):
             return here
         with _locked(entry):
@@ -138,7 +138,8 @@ def _locked(entry: WeightsEntry) -> Iterator[None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Within it, a failure of the cache's files is a WeightsError that says where else they could be."""
     try:
         yield
     except OSError as error:
@@ -300,7 +301,7 @@ def remove(name: str) -> int:
     if isinstance(entry.source, PackagedFile):
         raise UsageError(f"the weights {entry.name} are part of segcli and cannot be removed")
     freed = 0
-    with _explained():
+    with explained():
         with _locked(entry):
             if hub_file := _hub_file(entry, _record(entry)):
                 freed += hub_file.stat().st_size

@@ -52,16 +52,11 @@ def convert(model: LoadedModel) -> None:
     Raises:
         SegcliError: It cannot be converted, does not give the same labels, or the cache cannot be written to.
     """
-    try:
+    with cache.explained():
         _folder().mkdir(parents=True, exist_ok=True)
         with WeakFileLock(_folder() / "lock"):
             if not kept(model):
                 _converted(model)
-    except OSError as error:
-        raise SegcliError(
-            f"the cache {_folder()} cannot be used ({error.strerror or error})",
-            "Set SEGCLI_CACHE_DIR to a folder of yours.",
-        ) from error
 
 
 def accelerated(model: LoadedModel) -> LoadedModel | None:
