@@ -25,6 +25,13 @@ def test_the_module_is_the_same_program():
     assert result.stdout == f"{segcli.__version__}\n"
 
 
+def test_a_reader_who_has_seen_enough_gets_no_complaint():
+    command = [sys.executable, "-m", "segcli", "models", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdout.close()
+        assert b"error" not in program.stderr.read()
+
+
 def test_a_mistyped_command_gets_the_nearest():
     result = run("predcit")
     assert result.exit_code == 2

@@ -24,6 +24,8 @@ class ErrorsAsLines(TyperGroup):
         display = Display(as_json="--json" in ctx.args and leads)
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # whoever reads our output has seen enough (`| head`): Typer ends without a word
+            raise
         except Exception as error:
             is_typers_own = hasattr(error, "exit_code") and not isinstance(error, SegcliError)
             if hasattr(error, "format_message"):  # a usage error, which Typer shows on stderr itself
