@@ -64,7 +64,7 @@ def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, reci
     torch.manual_seed(recipe.run.seed)
     network = build(spec, len(labels), stride)
     initialise(network)
-    return LoadedModel(spec, labels, preprocessing, stride, network, {"weights": RANDOM})
+    return LoadedModel(spec, labels, preprocessing, stride, network, {"weights": RANDOM}, trained=False)
 
 
 def initialise(network: nn.Module) -> None:
@@ -111,7 +111,7 @@ def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> L
     same = lender.labels.names == labels.names
     wanted = {name for name in tensors if same or not is_classifier(name)}
     _copy(found.network, tensors, wanted, settings.init)
-    return replace(found, provenance=lender.provenance, notes=lender.notes)
+    return replace(found, provenance=lender.provenance, notes=lender.notes, trained=same)
 
 
 def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], name: str) -> None:

@@ -126,6 +126,9 @@ class Training:
     def run(self) -> Iterator[Event]:
         """Train from where it stands to the end; yields each step and each validation.
 
+        Weights that tell the classes already are scored before the first step, so that the best checkpoint is never
+        worse than they are.
+
         Checkpoints are written before the next event: a run that is killed goes on from the last one.
 
         Raises:
@@ -133,6 +136,8 @@ class Training:
         """
         end, every = self.recipe.schedule.iterations, self.recipe.run
         parts = self._parts()
+        if self.iteration == 0 and self.model.trained:
+            yield self._validate()
         while self.iteration < end:
             step = self._step(parts)
             self.recent.append(step.loss)

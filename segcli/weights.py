@@ -37,6 +37,7 @@ class LoadedModel:
         provenance: Where its weights come from; plain values for run.toml.
         notes: What the user should be told about them, one line each.
         engine: What runs the network: "torch", or "onnx" for onnxruntime, which uses the CPU only.
+        trained: Whether it can tell the classes; a fresh classifier cannot.
     """
 
     spec: ModelSpec
@@ -47,6 +48,7 @@ class LoadedModel:
     provenance: Mapping[str, str]
     notes: tuple[str, ...] = ()
     engine: Literal["torch", "onnx"] = "torch"
+    trained: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import tomli_w
+import torch
 from blobs import blob_recipe, write_blobs
 from dataset_files import write_mask
 from kill_training import kill_again_and_again
@@ -130,6 +131,20 @@ def test_labels_out_of_range_stop_it_before_the_first_step(tmp_path):
     assert not (tmp_path / "run").exists()
     left_out = train(folder, tmp_path / "run", "--skip-bad", "--set", "schedule.iterations=1")
     assert left_out.exit_code == 0, left_out.output
+
+
+def test_weights_that_know_the_classes_are_scored_before_the_first_step(trained, home, tmp_path):
+    start = trained[1] / "last.safetensors"
+    changes = {"model": {"init": str(start), "freeze_bn": True}, "schedule": {"iterations": 2, "rate": 1e-12}}
+    (tmp_path / "recipe.toml").write_text(tomli_w.dumps(blob_recipe(home, changes).to_dict()))
+    result = train(tmp_path, tmp_path / "run", "--json")
+    assert result.exit_code == 0, result.output
+    assert "no better than the weights it began with" in result.stderr
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    assert (rows[0]["iteration"], rows[0]["loss"]) == ("0", "")
+    assert float(rows[0]["miou"]) == json.loads(result.stdout)["best_miou"]
+    best = load_file(tmp_path / "run" / "best.safetensors")
+    assert all(torch.equal(best[key], tensor) for key, tensor in load_file(start).items())
 
 
 def test_a_run_that_was_killed_ends_with_the_same_bits(tmp_path):

@@ -64,12 +64,14 @@ def test_weights_with_other_classes_lend_all_but_the_classifier(lender):
     assert found.preprocessing.std == (60.0, 61.0, 62.0)
     assert found.preprocessing.size == 97
     assert found.labels == TWO
+    assert not found.trained
 
 
 def test_weights_with_the_same_classes_lend_the_classifier_too(lender):
     path, tensors = lender
-    state = trainee.start(recipe_with(init=str(path), name=""), CAMVID).network.state_dict()
-    assert torch.equal(state["classifier.weight"], tensors["classifier.weight"])
+    found = trainee.start(recipe_with(init=str(path), name=""), CAMVID)
+    assert torch.equal(found.network.state_dict()["classifier.weight"], tensors["classifier.weight"])
+    assert found.trained
 
 
 def test_weights_of_another_model_are_refused(lender):

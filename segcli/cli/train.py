@@ -245,5 +245,8 @@ class _Follower:
         self.display.data(
             f"best val mIOU {percent(self.run.best)} after {self.run.iteration} iterations: {self.folder}"
         )
+        first = self.run.history[0]
+        if first["iteration"] == 0 and first["miou"] == self.run.best:
+            self.display.say(f"no better than the weights it began with: {BEST} holds those", "yellow")
         self.display.data(f"segcli predict PHOTOS --weights {weights}")
         self.display.json({"output": str(self.folder), "weights": str(weights), **facts})
