@@ -140,6 +140,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     if options.showcase:
+        for name in ("count", "seed", "size", "coarse"):
+            if getattr(options, name) != parser.get_default(name):
+                parser.error(f"--{name} has no meaning with --showcase, whose scenes are fixed")
         photos = write_showcase(options.out)
     else:
         photos = render_all(options.out, options.count, options.seed, options.size, options.workers, options.coarse)

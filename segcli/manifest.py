@@ -273,7 +273,7 @@ def resolve(reference: str) -> WeightsEntry:
         WeightsError: No weights of the variant exist.
     """
     name, _, choice = unaliased(reference).partition("@")
-    variant = variants.get(name).name
+    variant = variants.get(name, [entry.alias for entry in entries() if entry.alias]).name
     of_variant = [e for e in entries() if e.variant == variant and e.role == "segmentation"]
     if not of_variant:
         raise _no_weights(variant)

@@ -1,5 +1,6 @@
 """The published variants: one entry each, with only what differs from the one it builds on."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -162,10 +163,10 @@ VARIANTS: dict[str, ModelSpec] = {
 ALIASES = {"v3plus-xception65": "v3plus-xception"}
 
 
-def get(name: str) -> ModelSpec:
-    """The variant of that name; UsageError with the nearest names otherwise."""
+def get(name: str, others: Iterable[str] = ()) -> ModelSpec:
+    """The variant of that name; UsageError with the nearest names otherwise, `others` among them."""
     name = ALIASES.get(name, name)
     if name in VARIANTS:
         return VARIANTS[name]
-    hint = nearest(name, [*VARIANTS, *ALIASES], "`segcli models` lists them all.", most=3)
+    hint = nearest(name, [*VARIANTS, *ALIASES, *others], "`segcli models` lists them all.", most=3)
     raise UsageError(f"no model is called {name!r}", hint)

@@ -61,6 +61,7 @@ def test_a_variant_without_weights_says_so_and_which_have_some():
         ("v3plus-xception@citiscapes", "Did you mean v3plus-xception@cityscapes or "),
         ("v3-mobilenetv2@moon", "v3-mobilenetv2@voc2012"),
         ("v3-mobilnetv2", "v3-mobilenetv2"),
+        ("stret", "Did you mean street?"),
     ],
 )
 def test_a_wrong_name_gets_the_nearest(name, hint):

@@ -39,7 +39,8 @@ def report(
 
 
 def _lines(facts: Forecast, skipped: int, working: tuple[int, int], outputs: Outputs) -> list[str]:
-    todo = f"{facts.photos} photos, {megabytes(facts.bytes)}, {facts.pixels / 1e6:.1f} megapixels"
+    photos = "1 photo" if facts.photos == 1 else f"{facts.photos} photos"
+    todo = f"{photos}, {megabytes(facts.bytes)}, {facts.pixels / 1e6:.1f} megapixels"
     todo += f"; {facts.unreadable} cannot be opened" if facts.unreadable else ""
     todo += f"; {skipped} done before" if skipped else ""
     if not facts.photos:
