@@ -38,7 +38,7 @@ def options() -> argparse.Namespace:
     return chosen
 
 
-def report(chosen: argparse.Namespace, workplace: Path) -> Iterator[str]:
+def report(chosen: argparse.Namespace, folder: Path) -> Iterator[str]:
     """The sections of the report, as they are done."""
     import contenders
     import measuring
@@ -49,8 +49,8 @@ def report(chosen: argparse.Namespace, workplace: Path) -> Iterator[str]:
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     originals = chosen.photos or pictures.EXAMPLES
-    photos = pictures.folder_of_photos(originals, workplace, chosen.count)
-    large = pictures.large_photo(originals, workplace)
+    photos = pictures.folder_of_photos(originals, folder, chosen.count)
+    large = pictures.large_photo(originals, folder)
     names = ["torch", "onnxruntime", "torchvision", contenders.SMP, "transformers", "pillow"]
     yield f"{measuring.machine(names)}.\n{len(photos)} photos in {chosen.rounds} rounds.\n"
     peak = measuring.peak_multiply_adds(chosen.rounds)
@@ -58,12 +58,12 @@ def report(chosen: argparse.Namespace, workplace: Path) -> Iterator[str]:
     engines = [engine for engine in chosen.engine.split(",") if contenders.usable(engine)]
     saved = {}
     for variant in chosen.models.split(","):
-        path = contenders.checkpoint(variant, photos, workplace / f"{variant}.safetensors")
+        path = contenders.checkpoint(variant, photos, folder / f"{variant}.safetensors")
         saved[variant] = path
         compared = tables.contenders_of(variant, path, engines, photos)
-        yield tables.speed(variant, compared, photos, workplace / "out", chosen.rounds, peak)
+        yield tables.speed(variant, compared, photos, folder / "out", chosen.rounds, peak)
     smallest = saved[chosen.models.partition(",")[0]]
-    yield tables.stages(smallest, engines[-1], photos[:20], workplace / "stages")
+    yield tables.stages(smallest, engines[-1], photos[:20], folder / "stages")
     yield tables.start_up(smallest, photos[0], chosen.rounds)
     yield tables.large_photo(smallest, engines, large, chosen.rounds)
 
