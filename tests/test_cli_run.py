@@ -152,8 +152,8 @@ def test_a_run_is_replayed_from_its_run_toml(segcli, photos, tmp_path, checkpoin
     for key in ("model", "protocol", "preprocessing", "crf", "outputs"):
         assert first[key] == second[key]
     assert "0 segmented, 1 done before" in segcli("--from", "first/run.toml", model=()).stdout
-    changed = segcli("--from", "first/run.toml", "-o", "third", "--no-flip", model=())
-    assert changed.exit_code == 2 or not tomllib.loads((tmp_path / "third/run.toml").read_text())["protocol"]["flip"]
+    assert segcli("--from", "first/run.toml", "-o", "third", "--size", "97", model=()).exit_code == 0
+    assert tomllib.loads((tmp_path / "third/run.toml").read_text())["options"]["size"] == "97"
 
 
 @pytest.mark.parametrize(
