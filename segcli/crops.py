@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils import data
 
 from segcli.augment import augment, draw
-from segcli.errors import DatasetError
+from segcli.errors import DatasetError, SegcliError
 from segcli.images import read_rgb
 from segcli.manifest import Preprocessing
 from segcli.recipe import Augment, Schedule
@@ -23,6 +23,7 @@ ORDER, DICE = 0, 1
 """Streams of random numbers that must not meet."""
 
 Crop = tuple[Tensor, Tensor, str]
+Part = tuple[Tensor, Tensor, list[str]]
 
 
 class Crops(data.Dataset):
@@ -75,3 +76,36 @@ class Positions:
 
     def __len__(self) -> int:
         return (self.schedule.iterations - self.start) * self.schedule.accumulate
+
+
+def parts(crops: Crops, positions: Positions, workers: int, pinned: bool) -> Iterator[Part]:
+    """The crops at these positions, part by part.
+
+    Args:
+        crops: The row.
+        positions: Which of it.
+        workers: Processes that read and augment; 0 does it here.
+        pinned: Whether the tensors lie where a GPU fetches them from quickly.
+
+    Yields:
+        float32 (N, 3, crop, crop), uint8 (N, crop, crop) and the photos' paths.
+
+    Raises:
+        SegcliError: A photo or its label cannot be used, or a process that reads them is no more.
+    """
+    try:
+        yield from data.DataLoader(crops, batch_sampler=positions, num_workers=workers, pin_memory=pinned)
+    except SegcliError as error:
+        raise _one_line(error) from None
+    except (RuntimeError, MemoryError, OSError) as error:
+        if not workers:
+            raise
+        why = str(error).strip().splitlines()[-1]
+        hint = f"Lower run.workers, which is {workers} (0: none), and --resume from the last checkpoint."
+        raise SegcliError(f"a process that reads photos has failed: {why}", hint) from error
+
+
+def _one_line(error: SegcliError) -> SegcliError:
+    """An error of a process that reads photos comes with its traceback, of which only the last line is for people."""
+    *traceback, last = error.message.strip().splitlines()
+    return type(error)(last.partition(": ")[2]) if traceback else error

@@ -54,6 +54,10 @@ class Criterion:
             losses, weights = losses[kept], weights[kept]
         return torch.stack([losses.sum(), weights.sum()])
 
+    def weight(self, labels: Tensor) -> Tensor:
+        """What labels (N, H, W) weigh, all pixels together; a scalar."""
+        return self._pixel_weights(labels.long()).sum()
+
     def _pixel_weights(self, labels: Tensor) -> Tensor:
         """float32, one a pixel: 0 where it is void."""
         labels = labels.flatten()

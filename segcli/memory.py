@@ -11,6 +11,7 @@ from segcli.inference import Prediction, Segmenter
 
 SMALLER = "Memory did not suffice for the whole batch: it was divided. A smaller --batch saves the attempt."
 ON_CPU = "The device's memory did not suffice for this photo: it was done on the CPU."
+TOO_LARGE = "memory does not suffice for this photo"
 _SAYINGS = ("out of memory", "can't allocate memory", "not enough memory")
 
 Predict = Callable[[Sequence[Any]], list[Prediction]]
@@ -108,4 +109,4 @@ def _attempt(work: Callable[[Any], Made], argument: Any) -> Made | None:
 
 
 def _too_large() -> InputError:
-    return InputError("memory does not suffice for this photo", "Use a smaller --size, or --tile.")
+    return InputError(TOO_LARGE, "Use a smaller --size, or --tile.")

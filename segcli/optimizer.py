@@ -17,7 +17,8 @@ def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) 
     """Parameters by the factor on their rate and by their weight decay, as torch's optimizers take them.
 
     The classifier learns `classifier_rate` times as fast. Biases and batch normalisation do not decay unless
-    `decay_all` says so: Caffe's and TensorFlow's DeepLab regularise the kernels of convolutions only.
+    `decay_all` says so: Caffe's and TensorFlow's DeepLab regularise the kernels of convolutions only. (TensorFlow's
+    leaves out depthwise kernels too, a few hundredths of all; here they decay.)
 
     Args:
         parameters: (name, parameter) as a DeepLab network names them.

@@ -29,6 +29,7 @@ class Model:
     output_stride: int = 0
     dropout: float | None = None
     freeze_bn: bool = False
+    bn_decay: float = 0.9
     freeze_backbone: int = 0
 
 
@@ -142,6 +143,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "model.output_stride": (0, 256),
     "model.dropout": (0.0, 0.95),
     "model.freeze_backbone": (0, 10_000_000),
+    "model.bn_decay": (0.0, 0.99999),
     "data.holdout": (0.0, 0.9),
     "data.size": (0, 16384),
     "data.repeat_times": (1, 100),
@@ -187,7 +189,7 @@ def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read the recipe {path}: {error.strerror}", "examples/recipes has some.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"the recipe {path} is no valid TOML: {error}") from error
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from segcli import memory
 from segcli.errors import InputError
 from segcli.evaluation import ConfusionMatrix, ImageScore, Trimap, evaluate
 from segcli.folder import Stages, network, predict_all
@@ -107,7 +108,7 @@ def _predictions(
             continue
         tally.reused += 1
         yield sample, reuse.read(sample)
-    stages = Stages(lambda sample: read_photo(sample.image), network(segmenter))
+    stages = Stages(lambda sample: read_photo(sample.image), network(segmenter), fallback=memory.on_cpu(segmenter))
     for segmented in predict_all(missing, stages, batch):
         sample, prediction = segmented.item, segmented.prediction
         if prediction is None:

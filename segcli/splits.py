@@ -27,33 +27,38 @@ def choose(data: Data) -> tuple[Dataset, Dataset]:
         missing = next(name for name in ("images", "masks", "labels") if not getattr(data, name))
         raise UsageError(f"data.{missing} is missing", 'A folder needs images, masks and labels = ["background", ...].')
     classes = label_set(data.labels)
-    train = replace(datasets.folder(Path(data.images), Path(data.masks), classes), split="train")
+    train = replace(datasets.folder(_path(data.images), _path(data.masks), classes), split="train")
     if bool(data.val_images) != bool(data.val_masks):
         raise UsageError("data.val_images and data.val_masks go together", "Give both, or none and data.holdout.")
     if data.val_images:
-        held = datasets.folder(Path(data.val_images), Path(data.val_masks), classes)
+        held = datasets.folder(_path(data.val_images), _path(data.val_masks), classes)
         return _filled(train), _filled(replace(held, split="val"))
     return _held_out(train, data.holdout)
+
+
+def _path(text: str) -> Path:
+    """A path as recipes have it: no shell has seen its "~"."""
+    return Path(text).expanduser()
 
 
 def _published(data: Data) -> tuple[Dataset, Dataset]:
     for key in ("images", "masks", "val_images", "val_masks", "labels"):
         if getattr(data, key):
             raise UsageError(f'data.{key} goes with data.dataset = "folder"', f"{data.dataset} knows its own files.")
-    train, val = (datasets.load(data.dataset, Path(data.data_dir), split) for split in (data.train, data.val))
+    train, val = (datasets.load(data.dataset, _path(data.data_dir), split) for split in (data.train, data.val))
     return train, val
 
 
 def _held_out(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
-    labelled = dataset.samples
+    labelled = [sample for sample in dataset.samples if sample.label.is_file()] or dataset.samples
     if not share:
         raise UsageError("data.holdout is 0 and no photos to validate on are named", "Give data.val_images.")
     count = max(1, round(share * len(labelled)))
     if len(labelled) <= count:
         raise DatasetError(f"{len(labelled)} photos are too few to learn from", "Label at least two.")
-    places = {int((i + 0.5) * len(labelled) / count) for i in range(count)}
-    held = tuple(sample for i, sample in enumerate(labelled) if i in places)
-    kept = tuple(sample for i, sample in enumerate(labelled) if i not in places)
+    held = tuple(labelled[int((i + 0.5) * len(labelled) / count)] for i in range(count))
+    aside = set(held)
+    kept = tuple(sample for sample in dataset.samples if sample not in aside)
     return replace(dataset, samples=kept), replace(dataset, split="val", samples=held, strays=())
 
 
@@ -82,7 +87,7 @@ def repeated(dataset: Dataset, rare: tuple[str, ...], times: int) -> Dataset:
         UsageError: There is no such class.
         DatasetError: A label cannot be used.
     """
-    ids = [_class_id(name, dataset.labels) for name in rare]
+    ids = rare_ids(rare, dataset.labels)
     if not ids or times == 1:
         return dataset
     samples = []
@@ -90,6 +95,11 @@ def repeated(dataset: Dataset, rare: tuple[str, ...], times: int) -> Dataset:
         holds = np.isin(ids, np.unique(dataset.read_label(sample))).any()
         samples += [sample] * (times if holds else 1)
     return replace(dataset, samples=tuple(samples))
+
+
+def rare_ids(rare: tuple[str, ...], classes: LabelSet) -> list[int]:
+    """The ids of the classes that `data.repeat` names; UsageError where there is no such class."""
+    return [_class_id(name, classes) for name in rare]
 
 
 def _class_id(name: str, classes: LabelSet) -> int:

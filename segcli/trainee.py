@@ -40,7 +40,7 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
         found = _on_imagenet(recipe, labels, progress)
     else:
         found = _continued(recipe, labels, progress)
-    _set_dropout(found.network, settings)
+    _set_layers(found.network, settings)
     preprocessing = at_size(found.preprocessing, recipe.data.size)
     return replace(found, preprocessing=replace(preprocessing, pad=recipe.data.pad or preprocessing.pad))
 
@@ -49,13 +49,15 @@ def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, set
     """The same model as `start` gives, its weights yet to be filled in: for a run that is resumed."""
     stride = settings.output_stride or spec.output_stride
     network = build(spec, len(labels), stride)
-    _set_dropout(network, settings)
+    _set_layers(network, settings)
     return LoadedModel(spec, labels, preprocessing, stride, network, {})
 
 
-def _set_dropout(network: nn.Module, settings: Model) -> None:
+def _set_layers(network: nn.Module, settings: Model) -> None:
     for module in network.modules():
-        if isinstance(module, nn.Dropout) and settings.dropout is not None:
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1 - settings.bn_decay
+        elif isinstance(module, nn.Dropout) and settings.dropout is not None:
             module.p = settings.dropout
 
 
@@ -106,6 +108,9 @@ def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> L
             f"model.init = {settings.init!r} holds {lender.spec.name}, model.name asks for {settings.name}",
             "Leave out model.name: the weights know their own model.",
         )
+    if lender.engine != "torch":
+        hint = "Give the checkpoint that it was exported from."
+        raise WeightsError(f"model.init = {settings.init!r} is an export and cannot learn", hint)
     found = _fresh(lender.spec, labels, lender.preprocessing, recipe)
     tensors = lender.network.state_dict()
     same = lender.labels.names == labels.names

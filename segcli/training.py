@@ -12,15 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader
 
-from segcli import losses, optimizer, schedule, scoring, trainee, training_state, weights
-from segcli.crops import Crops, Positions
-from segcli.errors import SegcliError
+from segcli import crops, losses, memory, optimizer, schedule, scoring, trainee, training_state, weights
+from segcli.crops import Crops, Part, Positions
+from segcli.errors import InputError, SegcliError
 from segcli.evaluation import Scores
 from segcli.files import PARTIAL
 from segcli.inference import Segmenter
-from segcli.labels import VOID, LabelSet
+from segcli.labels import LabelSet
 from segcli.losses import Criterion
 from segcli.manifest import Preprocessing
 from segcli.recipe import Recipe
@@ -141,40 +140,37 @@ class Training:
         while self.iteration < end:
             step = self._step(parts)
             self.recent.append(step.loss)
-            yield step
-            if self.iteration % every.log_every == 0 or self.iteration == end:
+            last = self.iteration == end
+            if self.iteration % every.log_every == 0 or last:
                 self._note(loss=float(np.mean(self.recent)), rate=step.rate)
                 self.recent = []
-            validates = self.iteration % every.validate_every == 0 or self.iteration == end
-            if validates:
-                yield self._validate()
-            if validates or self.iteration % every.save_every == 0:
+            yield step
+            validation = self._validate() if self.iteration % every.validate_every == 0 or last else None
+            if validation or self.iteration % every.save_every == 0:
                 self.save()
+            if validation:
+                yield validation
 
-    def _parts(self) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
-        """The crops of this and all later iterations, part by part."""
+    def _parts(self) -> Iterator[Part]:
+        """The crops of this and all later iterations."""
         recipe = self.recipe
-        crops = Crops(self.train, recipe.augment, self.model.preprocessing, recipe.run.seed)
+        row = Crops(self.train, recipe.augment, self.model.preprocessing, recipe.run.seed)
         positions = Positions(recipe.schedule, self.team, self.iteration)
-        pinned = self.device.type == "cuda"
-        return iter(DataLoader(crops, batch_sampler=positions, num_workers=recipe.run.workers, pin_memory=pinned))
+        return crops.parts(row, positions, recipe.run.workers, pinned=self.device.type == "cuda")
 
-    def _step(self, parts: Iterator[tuple[Tensor, Tensor, list[str]]]) -> Step:
+    def _step(self, parts: Iterator[Part]) -> Step:
         start = time.perf_counter()
         iteration, settings = self.iteration, self.recipe.schedule
         rate = schedule.rate(iteration, settings)
         wrapped = self._prepared(iteration)
-        try:
-            batch = [next(parts) for _ in range(settings.accumulate)]
-        except SegcliError as error:
-            raise _one_line(error) from None
+        batch = [next(parts) for _ in range(settings.accumulate)]
         # Dropout follows from the iteration alone, so that a resumed run draws the same.
         torch.manual_seed(_mixed(self.recipe.run.seed, iteration, self.team.rank))
         optimizer.set_rate(self.optimizer, rate)
         try:
             loss = self._update(wrapped, batch)
-        except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's allocator raises a plain one
-            if any(words in str(error) for words in ("out of memory", "allocate memory")):
+        except (RuntimeError, MemoryError) as error:
+            if memory.is_shortage(error):
                 raise _out_of_memory(self.recipe) from error
             raise
         self.iteration += 1
@@ -190,14 +186,16 @@ class Training:
         self.trainee.train()
         return self.wrapped
 
-    def _update(self, wrapped: nn.Module, batch: list[tuple[Tensor, Tensor, list[str]]]) -> float:
+    def _update(self, wrapped: nn.Module, batch: list[Part]) -> float:
         """One step of the optimizer; returns the loss.
 
-        Every part's loss is divided by the labelled pixels of all processes, and counts by its share of the
-        labelled pixels of all parts: two processes, or two parts, do as one with the whole batch would.
+        Every part's loss is divided by the labelled pixels of all processes, and counts by its share of the labelled
+        pixels of all parts, each pixel by its class's weight: two processes, or two parts, do as one with the whole
+        batch would. With shrunk labels or only the hardest pixels the shares are near, not exact.
         """
-        labelled = self._total(torch.stack([(labels != VOID).sum() for _, labels, _ in batch]).double())
-        shares = (labelled / labelled.sum().clamp(min=1)).tolist()
+        weighed = [float(self.criterion.weight(labels.to(self.device))) for _, labels, _ in batch]
+        weight = self._total(torch.tensor(weighed, dtype=torch.double))
+        shares = (weight / weight.sum().clamp(min=torch.finfo(torch.double).tiny)).tolist()
         self.optimizer.zero_grad()
         total = 0.0
         for index, (images, labels, _) in enumerate(batch):
@@ -209,9 +207,10 @@ class Training:
             total += shares[index] * shown
         if not math.isfinite(total):
             self._stop(total, [name for _, _, names in batch for name in names])
-        if clip := self.recipe.optimizer.clip:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(wrapped.parameters(), clip)
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(wrapped.parameters(), self.recipe.optimizer.clip or math.inf)
+        if not self.scaler.is_enabled() and not math.isfinite(norm):  # a scaler leaves out such a step by itself
+            self._stop(float(norm), [name for _, _, names in batch for name in names], "gradient")
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return total
@@ -235,20 +234,29 @@ class Training:
             distributed.all_reduce(values)
         return values
 
-    def _stop(self, loss: float, names: list[str]) -> None:
+    def _stop(self, value: float, names: list[str], what: str = "loss") -> None:
         everyone = sorted({name for share in self.team.gather(names) for name in share})
         first = ", ".join(everyone[:8]) + (f" and {len(everyone) - 8} more" if len(everyone) > 8 else "")
         raise SegcliError(
-            f"the loss of iteration {self.iteration + 1} is {loss}; its photos: {first}",
-            'Lower schedule.rate, set schedule.warmup or run.amp = "off"; then --resume from the last checkpoint.',
+            f"the {what} of iteration {self.iteration + 1} is {value}; its photos: {first}",
+            'Lower schedule.rate, set schedule.warmup, optimizer.clip = 1 or run.amp = "off", and start a new run; '
+            "model.init = RUN/last.safetensors goes on from this one's last checkpoint.",
         )
 
     def _validate(self) -> Validation:
         start = time.perf_counter()
         tally = Tally.empty(len(self.val.labels), trimap=False, refined=False)
         segmenter = Segmenter(self.model, self.device)
-        for _ in scoring.score(self.val, segmenter, tally, self.team):
-            pass
+        try:
+            for _ in scoring.score(self.val, segmenter, tally, self.team):
+                pass
+        except InputError as error:
+            if memory.TOO_LARGE not in error.message:
+                raise
+            where = error.message.partition(": ")[0]
+            raise InputError(
+                f"{where}: {memory.TOO_LARGE} in validation", "Start a new run with a lower data.size."
+            ) from error
         tally.total(self.team)
         scores = tally.matrix.scores(self.val.labels)
         best = scores.miou is not None and (self.best is None or scores.miou > self.best)
@@ -281,8 +289,8 @@ class Training:
             history=self.history,
             recent=self.recent,
         )
-        training_state.write(self.folder, state)
         self._write(LAST, None)
+        training_state.write(self.folder, state)  # last: what it says is done has its checkpoint
 
     def _write(self, name: str, scores: Scores | None) -> None:
         model = self.model
@@ -327,12 +335,6 @@ def resume(
     return run
 
 
-def _one_line(error: SegcliError) -> SegcliError:
-    """An error of a process that reads photos comes with its traceback, of which only the last line is for people."""
-    *traceback, last = error.message.strip().splitlines()
-    return type(error)(last.partition(": ")[2]) if traceback else error
-
-
 def _mixed(seed: int, iteration: int, rank: int) -> int:
     """A seed of 63 bits that follows from all three."""
     return int(np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)[0] >> 1)
@@ -342,6 +344,6 @@ def _out_of_memory(recipe: Recipe) -> SegcliError:
     part = recipe.schedule.batch // recipe.schedule.accumulate
     return SegcliError(
         f"out of memory with {part} crops of {recipe.augment.crop} pixels at once",
-        f"Raise schedule.accumulate above {recipe.schedule.accumulate} (same result, less memory), "
-        "or lower augment.crop or schedule.batch.",
+        f"Raise schedule.accumulate above {recipe.schedule.accumulate}, which takes less memory and gives the same, or "
+        "lower augment.crop or schedule.batch; in a new run, with model.init = RUN/last.safetensors if there is one.",
     )

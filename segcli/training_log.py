@@ -44,15 +44,20 @@ def write_overlays(folder: Path, validation: Validation, val: Dataset, count: in
 
 
 class TensorBoard:
-    """TensorBoard's file, where its package is installed; without it nothing happens."""
+    """TensorBoard's file, where its package is installed; without it nothing happens.
 
-    def __init__(self, folder: Path):
+    Args:
+        folder: Of the run.
+        iteration: From where it goes on: what a killed run has noted beyond is not shown.
+    """
+
+    def __init__(self, folder: Path, iteration: int = 0):
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             self.writer = None
         else:
-            self.writer = SummaryWriter(folder / "tensorboard")
+            self.writer = SummaryWriter(folder / "tensorboard", purge_step=iteration + 1 if iteration else None)
 
     def add(self, event: Event) -> None:
         """Take in a step or a validation."""

@@ -61,7 +61,8 @@ def write(folder: Path, state: State) -> None:
         with files.write_whole(path) as file:
             torch.save({f.name: getattr(state, f.name) for f in fields(state)}, file)
     except OSError as error:
-        raise WeightsError(f"{files.shown(path)} cannot be written ({error.strerror or error})") from error
+        hint = "Make room; --resume then goes on from the last checkpoint."
+        raise WeightsError(f"{files.shown(path)} cannot be written ({error.strerror or error})", hint) from error
 
 
 def read(folder: Path) -> State:
@@ -108,5 +109,6 @@ def check(state: State, wanted: Recipe, dataset: Dataset) -> None:
     if state.samples != fingerprint(dataset):
         raise UsageError(
             "the photos to learn from are others than when this run began",
-            "Bring them back to resume, or start a new run with model.init = RUN/last.safetensors.",
+            "Resume with the same photos, and with --skip-bad if the run began with it; or start a new run with "
+            "model.init = RUN/last.safetensors.",
         )

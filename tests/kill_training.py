@@ -29,8 +29,12 @@ def start(recipe: Path, folder: Path) -> subprocess.Popen:
     raise RuntimeError(f"training did not start: exit code {process.wait()}")
 
 
-def kill_again_and_again(home: Path, kills: int, iterations: int, patience: float, seed: int = 0) -> list[int]:
-    """Train with `kills` interruptions; returns at which iteration each resumed run began.
+def kill_again_and_again(
+    home: Path, kills: int, iterations: int, patience: float, seed: int = 0, saved: bool = False
+) -> list[int]:
+    """Train with `kills` interruptions, within `patience` seconds each; returns where each resumed run began.
+
+    With `saved` the first checkpoint is waited for, so that there is something to resume.
 
     Raises:
         AssertionError: A file was torn, or the end differs from that of an undisturbed run.
@@ -43,6 +47,8 @@ def kill_again_and_again(home: Path, kills: int, iterations: int, patience: floa
     began = []
     for _ in range(kills):
         process = start(recipe, folder)
+        while saved and process.poll() is None and not (folder / training_state.FILE).exists():
+            time.sleep(0.01)
         time.sleep(chance.uniform(0, patience))
         process.kill()
         process.communicate()

@@ -79,9 +79,16 @@ def test_the_checkpoint_predicts(trained, home, tmp_path):
 @pytest.mark.parametrize(("seconds", "said"), [(0.1, "about 0:33:20"), (9.0, "lower schedule.iterations")])
 def test_many_hours_come_with_what_to_lower(home, seconds, said):
     run = SimpleNamespace(recipe=blob_recipe(home, {"schedule": {"iterations": 20_020}}), iteration=20)
-    text, _ = _Follower(run, Display(), home, seconds=[seconds] * 20)._estimate()
+    text, _ = _Follower(run, Display(), home, seconds=[seconds] * 20)._estimate(frozen=False)
     assert said in text
     assert ("lower" in text) == (seconds > 1)
+
+
+def test_the_estimate_is_made_again_when_the_backbone_learns(home, tmp_path):
+    thawing = ("--set", "model.freeze_backbone=22", "--set", "schedule.iterations=44")
+    result = train(home, tmp_path / "run", *thawing, "--set", "run.validate_every=44")
+    assert result.stderr.count("for the rest, validations not counted") == 2
+    assert result.stderr.count("longer once the backbone learns, after iteration 22") == 1
 
 
 def test_json_is_one_object(home, tmp_path):
@@ -149,7 +156,8 @@ def test_weights_that_know_the_classes_are_scored_before_the_first_step(trained,
 
 def test_a_run_that_was_killed_ends_with_the_same_bits(tmp_path):
     """Twenty kills: `python tests/kill_training.py`."""
-    kill_again_and_again(tmp_path, kills=1, iterations=12, patience=1.0)
+    began = kill_again_and_again(tmp_path, kills=1, iterations=40, patience=0.2, saved=True)
+    assert 0 < began[0] < 40
 
 
 def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):

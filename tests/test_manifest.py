@@ -70,6 +70,13 @@ def test_a_wrong_name_gets_the_nearest(name, hint):
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize("variant", ["v2-resnet101", "v3-resnet50", "v3-resnet101"])
+def test_imagenets_resnets_stride_where_they_were_trained_to(variant):
+    """Timm's tv_in1k weights are torchvision's, with the stride in the 3x3; v2's own spec is Caffe's."""
+    spec = variants.get(variant)
+    assert manifest.adapted(spec, manifest.backbone(spec.backbone.kind).spec).backbone.stride_in == "3x3"
+
+
 def test_every_entry_fits_its_variant_and_is_reached_over_https():
     for entry in manifest.entries():
         if entry.role == "segmentation":

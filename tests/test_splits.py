@@ -1,5 +1,7 @@
 """Which photos a recipe learns from and chooses by."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from blobs import write_blobs
@@ -27,6 +29,14 @@ def test_every_fifth_photo_is_held_out(folder):
     assert sorted(names(train) + names(val)) == [str(i) for i in range(10)]
     assert splits.choose(Data(**folder)) == (train, val)
     assert len(splits.choose(Data(**folder, holdout=0.01))[1]) == 1
+
+
+def test_only_photos_with_masks_are_held_out(folder):
+    for name in "012346789":
+        (Path(folder["masks"]) / f"{name}.png").unlink()
+    write_mask(Path(folder["masks"]) / "8.png", [[0, 1] * 40] * 64)
+    train, val = splits.choose(Data(**folder, holdout=0.5))
+    assert (len(train), names(val)) == (9, ["8"])
 
 
 def test_photos_to_validate_on_can_be_named(folder):

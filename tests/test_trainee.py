@@ -1,5 +1,7 @@
 """What training starts from: pretrained backbones, weights with other classes; and what stays frozen."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from blobs import RECIPE
@@ -72,6 +74,21 @@ def test_weights_with_the_same_classes_lend_the_classifier_too(lender):
     found = trainee.start(recipe_with(init=str(path), name=""), CAMVID)
     assert torch.equal(found.network.state_dict()["classifier.weight"], tensors["classifier.weight"])
     assert found.trained
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.9997])
+def test_a_recipe_sets_how_slowly_statistics_follow(decay):
+    settings = recipe.from_dict({**RECIPE, "model": {**RECIPE["model"], "bn_decay": decay}})
+    network = trainee.start(settings, TWO).network
+    momenta = {layer.momentum for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)}
+    assert momenta == {1 - decay}
+
+
+def test_an_export_cannot_learn(monkeypatch):
+    exported = replace(trainee.start(recipe_with(), TWO), engine="onnx")
+    monkeypatch.setattr("segcli.weights.load", lambda *_, **__: exported)
+    with pytest.raises(WeightsError, match="export"):
+        trainee.start(recipe_with(init="model.onnx"), TWO)
 
 
 def test_weights_of_another_model_are_refused(lender):

@@ -19,6 +19,11 @@ VARIED = {
     "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2]},
     "optimizer": {"classifier_rate": 10, "clip": 5.0},
 }
+FROZEN_ADAMW = {
+    "model": {"freeze_backbone": 6, "bn_decay": 0.99},
+    "optimizer": {"kind": "adamw", "weight_decay": 0.02},
+}
+"""Resumed while the backbone is frozen."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def until(run, iteration):
             return
 
 
-@pytest.mark.parametrize("changes", [{}, VARIED], ids=["plain", "everything"])
+@pytest.mark.parametrize("changes", [{}, VARIED, FROZEN_ADAMW], ids=["plain", "everything", "frozen, AdamW"])
 def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
     settings = blob_recipe(blobs, changes)
     whole = begin(settings, tmp_path / "whole")
@@ -57,7 +62,8 @@ def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
         assert one.scores == other.scores
     states = [training_state.read(tmp_path / run) for run in ("whole", "parts")]
     for key, slot in states[0].optimizer["state"].items():
-        assert torch.equal(slot["momentum_buffer"], states[1].optimizer["state"][key]["momentum_buffer"])
+        assert slot.keys() == states[1].optimizer["state"][key].keys()
+        assert all(torch.equal(slot[name], states[1].optimizer["state"][key][name]) for name in slot)
     assert states[0].history == states[1].history
 
 
@@ -99,9 +105,11 @@ def test_mixed_precision_and_channels_last_start_where_single_precision_does(blo
     assert resumed(settings, tmp_path / "mixed").iteration == 2
 
 
-def test_parts_of_a_batch_add_up_to_it(blobs, tmp_path):
-    """With frozen batch normalisation; each photo has another share of void."""
+@pytest.mark.parametrize("class_weights", [[], [1, 10]])
+def test_parts_of_a_batch_add_up_to_it(blobs, tmp_path, class_weights):
+    """With frozen batch normalisation; each photo has another share of void, and of each class."""
     changes = {"schedule": {"iterations": 3}, "model": {"dropout": 0, "freeze_bn": True}}
+    changes["loss"] = {"class_weights": class_weights}
     whole = steps(begin(blob_recipe(blobs, changes), tmp_path / "whole"))
     changes["schedule"]["accumulate"] = 4
     parts = steps(begin(blob_recipe(blobs, changes), tmp_path / "parts"))
@@ -127,6 +135,16 @@ def test_a_loss_that_is_no_number_stops_with_the_photos_named(blobs, tmp_path):
     assert caught.value.message.count(".png") == 4
     assert "schedule.rate" in caught.value.hint
     assert torch.equal(run.model.network.classifier.weight, weight)
+
+
+def test_a_gradient_that_is_no_number_stops_before_it_spoils_the_weights(blobs, tmp_path):
+    run = begin(blob_recipe(blobs), tmp_path)
+    weight = run.model.network.classifier.weight
+    weight.register_hook(lambda gradient: gradient * float("inf"))
+    before = weight.detach().clone()
+    with pytest.raises(SegcliError, match=r"gradient of iteration 1 is (nan|inf); its photos: .*\.png"):
+        next(run.run())
+    assert torch.equal(weight, before)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -31,13 +31,14 @@ def test_a_curve_is_drawn_however_little_there_is(tmp_path, history):
 def test_tensorboard_gets_what_happens_where_it_is_installed(tmp_path, monkeypatch):
     written = []
     writer = SimpleNamespace(add_scalar=lambda *values: written.append(values), close=lambda: written.append("closed"))
-    module = SimpleNamespace(SummaryWriter=lambda folder: written.append(folder) or writer)
+    module = SimpleNamespace(SummaryWriter=lambda folder, purge_step: written.append((folder, purge_step)) or writer)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    board = training_log.TensorBoard(tmp_path)
-    board.add(Step(1, 0.5, 0.01, 0.1))
-    board.add(Validation(2, Scores(0.75, {}, None, None, None, 1), True, 1.0, None))
+    board = training_log.TensorBoard(tmp_path, iteration=4)  # a killed run may have noted more than it saved
+    board.add(Step(5, 0.5, 0.01, 0.1))
+    board.add(Validation(6, Scores(0.75, {}, None, None, None, 1), True, 1.0, None))
     board.close()
-    assert written == [tmp_path / "tensorboard", ("loss", 0.5, 1), ("rate", 0.01, 1), ("miou", 0.75, 2), "closed"]
+    assert written[0] == (tmp_path / "tensorboard", 5)
+    assert written[1:] == [("loss", 0.5, 5), ("rate", 0.01, 5), ("miou", 0.75, 6), "closed"]
 
 
 def test_without_tensorboard_nothing_happens(tmp_path, monkeypatch):

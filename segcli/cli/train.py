@@ -95,6 +95,7 @@ def _refuse(recipe: Recipe, data: Dataset, output: Path, resume: bool) -> None:
     """What can be known to fail before torch is imported and any photo is read."""
     if not resume and (output / STATE).exists():
         raise UsageError(f"{output} holds a run already", "Go on with --resume, or name another folder with --output.")
+    splits.rare_ids(recipe.data.repeat, data.labels)
     weights = len(recipe.loss.class_weights)
     if weights not in (0, len(data.labels)):
         raise UsageError(
@@ -170,11 +171,13 @@ class _Follower:
         leads = self.run.team.leads
         if self.run.iteration:
             self.display.say(f"going on after iteration {self.run.iteration}")
-        board = TensorBoard(self.folder) if leads else None
+        board = TensorBoard(self.folder, self.run.iteration) if leads else None
         try:
             self._watch(board)
         except KeyboardInterrupt:
-            self.display.say("interrupted: --resume goes on from the last checkpoint")
+            saved = (self.folder / STATE).exists()
+            nothing = "interrupted before the first checkpoint: the same command starts anew"
+            self.display.say("interrupted: --resume goes on from the last checkpoint" if saved else nothing)
             raise
         finally:
             if board:
@@ -202,14 +205,16 @@ class _Follower:
         self.seconds.append(step.seconds)
         if self.run.team.leads and step.iteration % self.run.recipe.run.log_every == 0:
             self._write_metrics()
-        if len(self.seconds) == ESTIMATE_AFTER:
-            counter.remark(*self._estimate())
+        thawed = self.run.recipe.model.freeze_backbone
+        if len(self.seconds) == ESTIMATE_AFTER or (thawed and step.iteration == thawed + ESTIMATE_AFTER):
+            counter.remark(*self._estimate(step.iteration <= thawed))
 
-    def _estimate(self) -> tuple[str, str]:
-        """The time that is left by the median of the first steps; validations come on top."""
+    def _estimate(self, frozen: bool) -> tuple[str, str]:
+        """The time that is left by the median of the last steps; validations come on top."""
         recipe = self.run.recipe
-        left = (recipe.schedule.iterations - self.run.iteration) * median(self.seconds)
+        left = (recipe.schedule.iterations - self.run.iteration) * median(self.seconds[-ESTIMATE_AFTER:])
         text = f"about {clock(left)} for the rest, validations not counted"
+        text += f"; longer once the backbone learns, after iteration {recipe.model.freeze_backbone}" if frozen else ""
         if left < MANY_HOURS * 3600:
             return text, "dim"
         lower = "schedule.iterations, augment.crop or schedule.batch"
@@ -246,7 +251,7 @@ class _Follower:
             f"best val mIOU {percent(self.run.best)} after {self.run.iteration} iterations: {self.folder}"
         )
         first = self.run.history[0]
-        if first["iteration"] == 0 and first["miou"] == self.run.best:
+        if first["iteration"] == 0 and self.run.best is not None and first["miou"] == self.run.best:
             self.display.say(f"no better than the weights it began with: {BEST} holds those", "yellow")
         self.display.data(f"segcli predict PHOTOS --weights {weights}")
         self.display.json({"output": str(self.folder), "weights": str(weights), **facts})
