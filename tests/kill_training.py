@@ -3,6 +3,7 @@
 Run `python tests/kill_training.py` for twenty kills; a test does one.
 """
 
+import os
 import random
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import tomli_w
+import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli import checkpoint, training_state
@@ -22,7 +24,8 @@ def start(recipe: Path, folder: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "segcli", "train", "--config", str(recipe), "-o", str(folder)]
     if (folder / training_state.FILE).exists():
         command.append("--resume")
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    alike = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}  # sums depend on it in their last bits
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=alike)
     for line in process.stderr:
         if line.startswith("model "):
             return process
