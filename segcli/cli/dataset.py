@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from segcli import dataset_check, datasets, labels
+from segcli import dataset_check, datasets, splits
 from segcli.cli import options
 from segcli.cli.display import Display
 from segcli.errors import DatasetError, UsageError
@@ -81,9 +81,7 @@ class Choice:
 
 def label_set(text: str) -> LabelSet:
     """The classes that `--names` gives: a list with commas, a file, or the name of a known set."""
-    if "," in text:
-        return labels.from_names([word.strip() for word in text.split(",")])
-    return labels.read(Path(text)) if Path(text).suffix else labels.get(text)
+    return splits.label_set(tuple(word.strip() for word in text.split(",")) if "," in text else text)
 
 
 def usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> Dataset:
