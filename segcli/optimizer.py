@@ -18,7 +18,7 @@ def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) 
 
     The classifier learns `classifier_rate` times as fast. Biases and batch normalisation do not decay unless
     `decay_all` says so: Caffe's and TensorFlow's DeepLab regularise the kernels of convolutions only. (TensorFlow's
-    leaves out depthwise kernels too, a few hundredths of all; here they decay.)
+    leaves out depthwise kernels too; here they decay.)
 
     Args:
         parameters: (name, parameter) as a DeepLab network names them.

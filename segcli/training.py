@@ -344,6 +344,6 @@ def _out_of_memory(recipe: Recipe) -> SegcliError:
     part = recipe.schedule.batch // recipe.schedule.accumulate
     return SegcliError(
         f"out of memory with {part} crops of {recipe.augment.crop} pixels at once",
-        f"Raise schedule.accumulate above {recipe.schedule.accumulate}, which takes less memory and gives the same, or "
+        f"Raise schedule.accumulate above {recipe.schedule.accumulate}, which takes less memory, or "
         "lower augment.crop or schedule.batch; in a new run, with model.init = RUN/last.safetensors if there is one.",
     )
