@@ -1,4 +1,4 @@
-"""Random scale, colour, crop and flip of a photo and its mask, alike for both."""
+"""Random scale, colour, crop and flip of a photo and its mask, alike for both; crops around what is rare."""
 
 from dataclasses import dataclass
 
@@ -20,15 +20,18 @@ class Draw:
 
     Attributes:
         scale: Factor on the working size.
-        place: Where the crop lies in the room there is for it: (down, right), each in 0..1.
+        place: Where the crop lies in the room there is for it: (down, right), each in 0..1; with a focus, where in
+            the crop that pixel lies.
         flip: Whether it is mirrored.
         colour: Factors on brightness, contrast and saturation.
+        focus: Which of the photo's classes, and which of its pixels, the crop is to hold, each in 0..1; or None.
     """
 
     scale: float
     place: tuple[float, float]
     flip: bool
     colour: tuple[float, float, float]
+    focus: tuple[float, float] | None = None
 
 
 def draw(settings: Augment, chance: np.random.Generator) -> Draw:
@@ -41,7 +44,9 @@ def draw(settings: Augment, chance: np.random.Generator) -> Draw:
     down, right = chance.random(2)
     flip = bool(chance.random() < 0.5) and settings.flip
     brightness, contrast, saturation = 1 + settings.colour * chance.uniform(-1, 1, 3)
-    return Draw(float(scale), (float(down), float(right)), flip, (brightness, contrast, saturation))
+    focused, which, where = chance.random(3)
+    focus = (float(which), float(where)) if focused < settings.focus else None
+    return Draw(float(scale), (float(down), float(right)), flip, (brightness, contrast, saturation), focus)
 
 
 def augment(
@@ -66,7 +71,9 @@ def augment(
     size = [max(1, round(side * drawn.scale)) for side in working]
     photo = transforms.resize(torch.from_numpy(rgb).permute(2, 0, 1), size, antialias=True)  # (H, W, 3) -> (3, h, w)
     mask = transforms.resize(torch.from_numpy(label)[None], size, InterpolationMode.NEAREST_EXACT)
-    (top, height), (left, width) = (_span(s, crop, place) for s, place in zip(size, drawn.place, strict=True))
+    pixel = _pixel(mask[0], drawn.focus) if drawn.focus else (None, None)
+    spans = (_span(*axis, crop) for axis in zip(size, drawn.place, pixel, strict=True))
+    (top, height), (left, width) = spans
     photo = _coloured(photo[:, top : top + height, left : left + width], drawn.colour)
     mask = mask[:, top : top + height, left : left + width]
     if drawn.flip:
@@ -77,10 +84,22 @@ def augment(
     return place_on_grey(normalise(photo, preprocessing), place, preprocessing)[0], filled
 
 
-def _span(side: int, crop: int, place: float) -> tuple[int, int]:
+def _pixel(mask: Tensor, focus: tuple[float, float]) -> tuple[int | None, int | None]:
+    """A pixel of the mask (h, w): each of its classes is as likely as any other; none where all is void."""
+    classes = mask[mask != VOID].unique()
+    if not len(classes):
+        return None, None
+    pixels = (mask == classes[int(focus[0] * len(classes))]).nonzero()
+    row, column = pixels[int(focus[1] * len(pixels))].tolist()
+    return row, column
+
+
+def _span(side: int, place: float, pixel: int | None, crop: int) -> tuple[int, int]:
     """First pixel and length of the crop along one axis."""
     length = min(side, crop)
-    return round(place * (side - length)), length
+    if pixel is None:
+        return round(place * (side - length)), length
+    return min(max(pixel - round(place * (length - 1)), 0), side - length), length
 
 
 def _coloured(photo: Tensor, factors: tuple[float, float, float]) -> Tensor:

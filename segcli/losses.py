@@ -1,4 +1,4 @@
-"""The loss: cross entropy over labelled pixels, at the labels' resolution or at the logits'."""
+"""The loss: cross entropy over labelled pixels, at the labels' resolution or at the logits', and Lovász-Softmax."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segcli.labels import VOID
+from segcli.lovasz import lovasz_softmax
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,20 @@ class Criterion:
         align_corners: The model's rule for enlarging, which shrinking labels follows too.
         shrink_labels: Compare at the logits' size (v1 and v2) instead of the labels' (v3 and v3+).
         class_weights: float32 (K,), or None where all classes weigh the same.
+        lovasz: Factor on Lovász-Softmax, a term of its own for each output, computed at the logits' size.
     """
 
     align_corners: bool
     shrink_labels: bool = False
     class_weights: Tensor | None = None
+    lovasz: float = 0.0
 
     def terms(self, outputs: Tensor | list[Tensor], labels: Tensor, share: float = 1.0) -> Tensor:
         """Each output's summed cross entropy and the weight to divide it by.
 
         Sum and weight are kept apart, so that several processes can divide by the pixels of all of them. The loss is
-        the sum of the quotients: v2's is one term for each scale and one for their maximum.
+        the sum of the quotients: v2's is one term for each scale and one for their maximum. Lovász-Softmax is no sum
+        over pixels; each process's counts by its labelled pixels.
 
         Args:
             outputs: Logits (N, K, h, w), or several with sizes of their own.
@@ -37,8 +41,11 @@ class Criterion:
         Returns:
             float32 (terms, 2): sum and weight.
         """
-        outputs = outputs if isinstance(outputs, list) else [outputs]
-        return torch.stack([self._term(logits.float(), labels, share) for logits in outputs])
+        outputs = [logits.float() for logits in (outputs if isinstance(outputs, list) else [outputs])]
+        terms = [self._term(logits, labels, share) for logits in outputs]
+        if self.lovasz:
+            terms += [self._lovasz_term(logits, labels) for logits in outputs]
+        return torch.stack(terms)
 
     def _term(self, logits: Tensor, labels: Tensor, share: float) -> Tensor:
         size = (labels.shape[-2], labels.shape[-1])
@@ -53,6 +60,11 @@ class Criterion:
             kept = losses.topk(max(1, int(share * int((labels != VOID).sum())))).indices
             losses, weights = losses[kept], weights[kept]
         return torch.stack([losses.sum(), weights.sum()])
+
+    def _lovasz_term(self, logits: Tensor, labels: Tensor) -> Tensor:
+        labels = shrink(labels, (logits.shape[-2], logits.shape[-1]), self.align_corners)
+        weight = (labels != VOID).sum()
+        return torch.stack([self.lovasz * lovasz_softmax(logits, labels) * weight, weight.float()])
 
     def weight(self, labels: Tensor) -> Tensor:
         """What labels (N, H, W) weigh, all pixels together; a scalar."""

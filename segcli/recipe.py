@@ -89,16 +89,18 @@ class Augment:
     scale_step: float = 0.0
     flip: bool = True
     colour: float = 0.0
+    focus: float = 0.0
 
 
 @dataclass(frozen=True)
 class Loss:
-    """[loss]: the cross entropy over the pixels that are not void."""
+    """[loss]: the cross entropy over the pixels that are not void, and Lovász-Softmax where it has a factor."""
 
     shrink_labels: bool = False
     hardest: float = 1.0
     hardest_after: int = 0
     class_weights: tuple[float, ...] = ()
+    lovasz: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "augment.scale": (0.05, 16.0),
     "augment.scale_step": (0.0, 16.0),
     "augment.colour": (0.0, 0.9),
+    "augment.focus": (0.0, 1.0),
     "loss.hardest": (0.001, 1.0),
     "loss.hardest_after": (0, 10_000_000),
     "loss.class_weights": (0.0, 1e6),
+    "loss.lovasz": (0.0, 1e6),
     "run.seed": (0, 2**31 - 1),
     "run.workers": (0, 256),
     "run.log_every": _POSITIVE,

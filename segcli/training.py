@@ -120,6 +120,7 @@ class Training:
             self.model.spec.align_corners,
             self.recipe.loss.shrink_labels,
             torch.tensor(classes, device=self.device) if classes else None,
+            self.recipe.loss.lovasz,
         )
 
     def run(self) -> Iterator[Event]:
@@ -191,7 +192,7 @@ class Training:
 
         Every part's loss is divided by the labelled pixels of all processes, and counts by its share of the labelled
         pixels of all parts, each pixel by its class's weight: two processes, or two parts, do as one with the whole
-        batch would. With shrunk labels or only the hardest pixels the shares are near, not exact.
+        batch would. With shrunk labels, only the hardest pixels or Lovász-Softmax it is near, not exact.
         """
         weighed = [float(self.criterion.weight(labels.to(self.device))) for _, labels, _ in batch]
         weight = self._total(torch.tensor(weighed, dtype=torch.double))

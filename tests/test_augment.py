@@ -1,5 +1,7 @@
 """Augmentation: photo and mask stay together, nothing is mixed from two classes, chance is a function of its seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -93,3 +95,44 @@ def test_steps_flips_and_colour_can_be_left_out():
     assert {one.scale for one in drawn} == {0.5, 0.75, 1.0, 1.25, 1.5}
     assert not any(one.flip for one in drawn)
     assert {one.colour for one in drawn} == {(1.0, 1.0, 1.0)}
+
+
+def dotted():
+    """One void row, one pixel of class 3, the rest class 0."""
+    label = np.zeros((60, 80), np.uint8)
+    label[0], label[41, 66] = VOID, 3
+    return np.zeros((60, 80, 3), np.uint8), label
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0), (0.5, 0.25), (1.0, 1.0)])
+def test_a_focused_crop_holds_the_pixel_wherever_it_is_to_lie(place):
+    drawn = Draw(1.0, place, False, PLAIN.colour, focus=(0.99, 0.5))
+    mask = augment(*dotted(), drawn, 33, WHOLE)[1]
+    row, column = (mask == 3).nonzero()[0].tolist()
+    low, high = 41 - (60 - 33), 66 - (80 - 33)  # where it lies in the crop at the lower right
+    assert (row, column) == (max(low, round(32 * place[0])), max(high, round(32 * place[1])))
+
+
+def test_focus_draws_each_class_as_often_and_never_void():
+    """A class of one pixel in 4,800 is in half of the focused crops at least."""
+    settings = Augment(scale=(1.0, 1.0), focus=0.5)
+    drawn = [draw(settings, np.random.default_rng(i)) for i in range(300)]
+    focused = [one for one in drawn if one.focus]
+    assert 120 < len(focused) < 180
+    found = [(augment(*dotted(), one, 17, WHOLE)[1] == 3).any() for one in focused]
+    assert 0.4 < np.mean(found) < 0.65
+    unfocused = [(augment(*dotted(), one, 17, WHOLE)[1] == 3).any() for one in drawn if not one.focus]
+    assert np.mean(unfocused) < 0.3
+
+
+def test_focus_on_a_photo_of_void_alone_is_no_error():
+    rgb, label = dotted()
+    label[:] = VOID
+    drawn = Draw(1.0, (0.5, 0.5), False, PLAIN.colour, focus=(0.5, 0.5))
+    assert (augment(rgb, label, drawn, 33, WHOLE)[1] == VOID).all()
+
+
+def test_focus_changes_nothing_else_that_is_drawn():
+    """Recipes of before it existed draw what they always drew."""
+    plain, focused = (draw(Augment(colour=0.2, focus=f), np.random.default_rng(5)) for f in (0.0, 1.0))
+    assert replace(focused, focus=None) == plain

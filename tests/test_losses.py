@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from segcli.labels import VOID
 from segcli.losses import Criterion, mean, shrink
+from segcli.lovasz import lovasz_softmax
 
 
 @pytest.fixture
@@ -84,10 +85,20 @@ def test_only_the_hardest_pixels_count(case):
     assert torch.allclose(ours, each.sort(descending=True).values[: len(each) // 4].mean(), rtol=1e-6)
 
 
+def test_lovasz_softmax_is_added_at_the_logits_size():
+    logits, labels = torch.randn(1, 4, 5, 5), torch.randint(0, 4, (1, 33, 33), dtype=torch.uint8)
+    labels[:, :9] = VOID
+    ours = loss_of(Criterion(True, lovasz=0.7).terms(logits, labels, share=0.5))
+    expected = loss_of(Criterion(True).terms(logits, labels, share=0.5)) + 0.7 * lovasz_softmax(
+        logits, labels[:, ::8, ::8]
+    )
+    assert torch.allclose(ours, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("share", [1.0, 0.25])
 def test_nothing_but_void_is_no_loss_and_no_nan(share):
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
-    loss = loss_of(Criterion(True).terms(logits, torch.full((1, 4, 4), VOID, dtype=torch.uint8), share))
+    loss = loss_of(Criterion(True, lovasz=1.0).terms(logits, torch.full((1, 4, 4), VOID, dtype=torch.uint8), share))
     loss.backward()
     assert loss == 0
     assert (logits.grad == 0).all()

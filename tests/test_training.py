@@ -15,8 +15,8 @@ CPU = torch.device("cpu")
 VARIED = {
     "model": {"freeze_backbone": 3, "dropout": 0.3},
     "schedule": {"accumulate": 2, "warmup": 6},
-    "augment": {"colour": 0.2},
-    "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2]},
+    "augment": {"colour": 0.2, "focus": 0.5},
+    "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2], "lovasz": 0.5},
     "optimizer": {"classifier_rate": 10, "clip": 5.0},
 }
 FROZEN_ADAMW = {
