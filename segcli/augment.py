@@ -21,7 +21,7 @@ class Draw:
     Attributes:
         scale: Factor on the working size.
         place: Where the crop lies in the room there is for it: (down, right), each in 0..1; with a focus, where in
-            the crop that pixel lies.
+            the crop that pixel lies, as far as the photo's edges let it, before mirroring.
         flip: Whether it is mirrored.
         colour: Factors on brightness, contrast and saturation.
         focus: Which of the photo's classes, and which of its pixels, the crop is to hold, each in 0..1; or None.

@@ -253,12 +253,10 @@ def converted(
     state = convert(tensors, layout, spec)
     with torch.device("meta"):
         network = build(spec, max(len(classes), 1))  # a backbone's file has no classes
+    part, tensors_of_it = network, state
     if all(key.startswith("backbone.") for key in state):
-        checkpoint.check(
-            network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}, origin["weights"]
-        )
-    else:
-        checkpoint.check(network, state, origin["weights"])
+        part, tensors_of_it = network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}
+    checkpoint.check(part, tensors_of_it, origin["weights"])
     return Checkpoint(spec, classes, preprocessing, state, provenance=origin)
 
 

@@ -8,7 +8,7 @@ from segcli.labels import VOID
 
 
 def lovasz_softmax(logits: Tensor, labels: Tensor) -> Tensor:
-    """1 - mIOU over all pixels together, extended from hard decisions to probabilities (section 3.2 of the paper).
+    """1 - mIOU over all pixels together, extended from hard decisions to probabilities (the paper's definition 2).
 
     Args:
         logits: float32 (N, K, h, w).
@@ -29,7 +29,7 @@ def lovasz_softmax(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _slopes(truth: Tensor) -> Tensor:
-    """What the Jaccard loss grows by as the pixels (C, P), the worst first, turn wrong one by one (theorem 1)."""
+    """What the Jaccard loss grows by as the pixels (C, P), the worst first, turn wrong one by one (algorithm 1)."""
     total = truth.sum(1, keepdim=True)
     intersection = total - truth.cumsum(1)
     union = total + (1 - truth).cumsum(1)

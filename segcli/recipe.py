@@ -18,6 +18,8 @@ from segcli.errors import UsageError
 
 RANDOM, IMAGENET = "random", "imagenet"
 """Of `model.init`: fresh weights, or an ImageNet backbone; anything else names weights or a checkpoint."""
+BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
+"""What a run leaves in its folder: two checkpoints, and what it goes on from."""
 
 
 @dataclass(frozen=True)

@@ -22,56 +22,17 @@ from segcli.inference import Segmenter
 from segcli.labels import LabelSet
 from segcli.losses import Criterion
 from segcli.manifest import Preprocessing
-from segcli.recipe import Recipe
+from segcli.recipe import BEST, LAST, Recipe
 from segcli.samples import Dataset
 from segcli.scoring import Tally
 from segcli.spec import ModelSpec
 from segcli.team import Team
 from segcli.trainee import Trainee
+from segcli.training_events import Event, Step, Validation
 from segcli.training_state import State
 from segcli.weights import LoadedModel
 
 AMP = {"bf16": torch.bfloat16, "fp16": torch.float16}
-BEST, LAST = "best.safetensors", "last.safetensors"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One iteration is done.
-
-    Attributes:
-        iteration: How many are done.
-        loss: Over the labelled pixels of all processes.
-        rate: The learning rate it took.
-        seconds: It took, reading photos included.
-    """
-
-    iteration: int
-    loss: float
-    rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The validation photos have been scored.
-
-    Attributes:
-        iteration: After how many iterations.
-        scores: Of the whole team.
-        best: Whether the mIOU is the best so far.
-        seconds: It took.
-        segmenter: The model as it is now, for pictures; it changes with the next step.
-    """
-
-    iteration: int
-    scores: Scores
-    best: bool
-    seconds: float
-    segmenter: Segmenter
-
-
-Event = Step | Validation
 
 
 @dataclass
@@ -136,21 +97,35 @@ class Training:
         """
         end, every = self.recipe.schedule.iterations, self.recipe.run
         parts = self._parts()
-        if self.iteration == 0 and self.model.trained:
-            yield self._validate()
+        if self._validation_due():
+            yield from self._validated()
         while self.iteration < end:
             step = self._step(parts)
             self.recent.append(step.loss)
-            last = self.iteration == end
-            if self.iteration % every.log_every == 0 or last:
+            if self.iteration % every.log_every == 0 or self.iteration == end:
                 self._note(loss=float(np.mean(self.recent)), rate=step.rate)
                 self.recent = []
             yield step
-            validation = self._validate() if self.iteration % every.validate_every == 0 or last else None
-            if validation or self.iteration % every.save_every == 0:
+            due = self._validation_due()
+            if due or self.iteration % every.save_every == 0:
                 self.save()
-            if validation:
-                yield validation
+            if due:
+                yield from self._validated()
+
+    def _validation_due(self) -> bool:
+        """Whether the weights as they are now want scoring: also those of a run that was stopped before it could."""
+        if self.history and self.history[-1]["iteration"] == self.iteration and "miou" in self.history[-1]:
+            return False
+        if self.iteration == 0:
+            return self.model.trained
+        return self.iteration % self.recipe.run.validate_every == 0 or self.iteration == self.recipe.schedule.iterations
+
+    def _validated(self) -> Iterator[Validation]:
+        """Score; what was trained is saved before already, since scoring takes long and may fail."""
+        validation = self._validate()
+        if self.iteration:
+            self.save()
+        yield validation
 
     def _parts(self) -> Iterator[Part]:
         """The crops of this and all later iterations."""
@@ -172,7 +147,7 @@ class Training:
             loss = self._update(wrapped, batch)
         except (RuntimeError, MemoryError) as error:
             if memory.is_shortage(error):
-                raise _out_of_memory(self.recipe) from error
+                raise _out_of_memory(self.recipe, self.team.size) from error
             raise
         self.iteration += 1
         return Step(self.iteration, loss, rate, time.perf_counter() - start)
@@ -192,7 +167,8 @@ class Training:
 
         Every part's loss is divided by the labelled pixels of all processes, and counts by its share of the labelled
         pixels of all parts, each pixel by its class's weight: two processes, or two parts, do as one with the whole
-        batch would. With shrunk labels, only the hardest pixels or Lovász-Softmax it is near, not exact.
+        batch would. With shrunk labels or only the hardest pixels it is near, not exact; Lovász-Softmax is the mean of
+        the parts' own, which is another loss.
         """
         weighed = [float(self.criterion.weight(labels.to(self.device))) for _, labels, _ in batch]
         weight = self._total(torch.tensor(weighed, dtype=torch.double))
@@ -241,7 +217,7 @@ class Training:
         raise SegcliError(
             f"the {what} of iteration {self.iteration + 1} is {value}; its photos: {first}",
             'Lower schedule.rate, set schedule.warmup, optimizer.clip = 1 or run.amp = "off", and start a new run; '
-            "model.init = RUN/last.safetensors goes on from this one's last checkpoint.",
+            "model.init = RUN/last.safetensors goes on from this one's last checkpoint, if it has one.",
         )
 
     def _validate(self) -> Validation:
@@ -281,7 +257,7 @@ class Training:
         state = State(
             iteration=self.iteration,
             recipe=self.shown,
-            samples=training_state.fingerprint(self.train),
+            samples=training_state.fingerprint(self.train, self.val),
             model=training_state.facts(self.model),
             network=self.model.network.state_dict(),
             optimizer=self.optimizer.state_dict(),
@@ -290,8 +266,8 @@ class Training:
             history=self.history,
             recent=self.recent,
         )
+        training_state.write(self.folder, state)
         self._write(LAST, None)
-        training_state.write(self.folder, state)  # last: what it says is done has its checkpoint
 
     def _write(self, name: str, scores: Scores | None) -> None:
         model = self.model
@@ -321,7 +297,7 @@ def resume(
         UsageError: The recipe or the photos have changed.
     """
     state = training_state.read(folder)
-    training_state.check(state, recipe, train)
+    training_state.check(state, recipe, train, val)
     model = trainee.rebuild(
         ModelSpec.from_dict(state.model["spec"]),
         LabelSet.from_dict(state.model["labels"]),
@@ -333,6 +309,7 @@ def resume(
     if run.team.leads:
         for path in folder.glob(PARTIAL.format("*")):
             path.unlink(missing_ok=True)
+        run._write(LAST, None)  # a kill may have come between the state and its checkpoint
     return run
 
 
@@ -341,10 +318,13 @@ def _mixed(seed: int, iteration: int, rank: int) -> int:
     return int(np.random.SeedSequence((seed, iteration, rank)).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _out_of_memory(recipe: Recipe) -> SegcliError:
-    part = recipe.schedule.batch // recipe.schedule.accumulate
+def _out_of_memory(recipe: Recipe, processes: int) -> SegcliError:
+    settings = recipe.schedule
+    crops_at_once = settings.batch // settings.accumulate // processes
+    hint = "Lower augment.crop or schedule.batch; in a new run, with model.init = RUN/last.safetensors if there is one."
+    if crops_at_once > 1:
+        hint = f"Raise schedule.accumulate above {settings.accumulate}, which takes less memory. Or: {hint}"
     return SegcliError(
-        f"out of memory with {part} crops of {recipe.augment.crop} pixels at once",
-        f"Raise schedule.accumulate above {recipe.schedule.accumulate}, which takes less memory, or "
-        "lower augment.crop or schedule.batch; in a new run, with model.init = RUN/last.safetensors if there is one.",
+        f"out of memory with {crops_at_once} crop{'s' * (crops_at_once > 1)} of {recipe.augment.crop} pixels at once",
+        hint,
     )

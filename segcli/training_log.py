@@ -12,7 +12,7 @@ from segcli.images import read_rgb
 from segcli.inference import Segmenter
 from segcli.overlay import overlay, write_overlay
 from segcli.samples import Dataset
-from segcli.training import Event, Step, Validation
+from segcli.training_events import Event, Step, Validation
 
 COLUMNS = ("iteration", "loss", "rate", "miou")
 

@@ -13,12 +13,11 @@ import torch
 
 from segcli import files, recipe
 from segcli.errors import UsageError, WeightsError
-from segcli.recipe import Recipe
+from segcli.recipe import LAST, STATE, Recipe
 from segcli.samples import Dataset
 from segcli.weights import LoadedModel
 
-FILE = "state.pt"
-VERSION = 1
+VERSION = 2
 FREE = {"run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"}
 """What may change between the parts of one run: it does not decide the weights."""
 
@@ -30,7 +29,7 @@ class State:
     Attributes:
         iteration: How many steps are done.
         recipe: Of the run, as plain values.
-        samples: Fingerprint of the photos to learn from, in their order.
+        samples: Fingerprint of the photos to learn from and to choose by, in their order.
         model: Spec, labels and preprocessing as plain values.
         network: State dict.
         optimizer: Likewise.
@@ -56,7 +55,7 @@ class State:
 
 def write(folder: Path, state: State) -> None:
     """Write the state into a run's folder; WeightsError if that fails."""
-    path = folder / FILE
+    path = folder / STATE
     try:
         with files.write_whole(path) as file:
             torch.save({f.name: getattr(state, f.name) for f in fields(state)}, file)
@@ -71,14 +70,15 @@ def read(folder: Path) -> State:
     Raises:
         WeightsError: There is none, it is damaged, or another version of segcli wrote it.
     """
-    path = folder / FILE
+    path = folder / STATE
     name = files.shown(path)
     try:
         values = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"there is nothing to resume: no {name}", "Start the run without --resume.") from None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{name} is damaged ({type(error).__name__})", "Start the run anew.") from error
+        hint = f"Start a new run in another folder; model.init = RUN/{LAST} begins with this one's last checkpoint."
+        raise WeightsError(f"{name} is damaged ({type(error).__name__})", hint) from error
     if not isinstance(values, dict) or values.keys() != {f.name for f in fields(State)} or values["version"] != VERSION:
         raise WeightsError(f"{name} was written by another version of segcli", "Resume with that version.")
     return State(**values)
@@ -90,13 +90,14 @@ def facts(model: LoadedModel) -> dict[str, Any]:
     return json.loads(json.dumps({name: part.to_dict() for name, part in parts.items()}))
 
 
-def fingerprint(dataset: Dataset) -> str:
-    """Of the samples' names in their order: a resumed run must meet the same ones."""
-    return sha256("\n".join(sample.name for sample in dataset.samples).encode("utf-8", "surrogatepass")).hexdigest()
+def fingerprint(train: Dataset, val: Dataset) -> str:
+    """Of the samples' names in their order: a resumed run must meet the same ones, and score the same ones."""
+    names = [[sample.name for sample in part.samples] for part in (train, val)]
+    return sha256(json.dumps(names).encode()).hexdigest()
 
 
-def check(state: State, wanted: Recipe, dataset: Dataset) -> None:
-    """UsageError unless a run of that recipe and dataset may go on from the state."""
+def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
+    """UsageError unless a run of that recipe and those photos may go on from the state."""
     then, now = recipe.from_dict(state.recipe), wanted
     for part, table in asdict(now).items():
         for key, value in table.items():
@@ -106,9 +107,9 @@ def check(state: State, wanted: Recipe, dataset: Dataset) -> None:
                     f"{part}.{key} was {before!r} when this run began and is {value!r} now",
                     "Set it back to resume, or start a new run with model.init = RUN/last.safetensors.",
                 )
-    if state.samples != fingerprint(dataset):
+    if state.samples != fingerprint(train, val):
         raise UsageError(
-            "the photos to learn from are others than when this run began",
+            "the photos to learn from or to choose by are others than when this run began",
             "Resume with the same photos, and with --skip-bad if the run began with it; or start a new run with "
             "model.init = RUN/last.safetensors.",
         )

@@ -16,13 +16,13 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli import checkpoint, training_state
-from segcli.training import BEST, LAST
+from segcli.recipe import BEST, LAST, STATE
 
 
 def start(recipe: Path, folder: Path) -> subprocess.Popen:
     """`segcli train`, resumed where there is a state; returns once it is about to train."""
     command = [sys.executable, "-m", "segcli", "train", "--config", str(recipe), "-o", str(folder)]
-    if (folder / training_state.FILE).exists():
+    if (folder / STATE).exists():
         command.append("--resume")
     alike = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}  # sums depend on it in their last bits
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=alike)
@@ -50,7 +50,7 @@ def kill_again_and_again(
     began = []
     for _ in range(kills):
         process = start(recipe, folder)
-        while saved and process.poll() is None and not (folder / training_state.FILE).exists():
+        while saved and process.poll() is None and not (folder / STATE).exists():
             time.sleep(0.01)
         time.sleep(chance.uniform(0, patience))
         process.kill()
@@ -70,7 +70,7 @@ def check_whole(folder: Path) -> int:
     for name in (BEST, LAST):
         if (folder / name).exists():
             checkpoint.read(folder / name)
-    return training_state.read(folder).iteration if (folder / training_state.FILE).exists() else 0
+    return training_state.read(folder).iteration if (folder / STATE).exists() else 0
 
 
 if __name__ == "__main__":

@@ -104,6 +104,16 @@ def test_a_folder_with_a_run_is_not_overwritten(trained, home):
     assert "--resume" in result.stderr
 
 
+def test_a_new_run_does_not_overwrite_the_checkpoints_of_one_whose_state_was_deleted(home, tmp_path):
+    for name, said in (("state.pt", "--resume"), ("last.safetensors", "would overwrite")):
+        (tmp_path / name).touch()
+        result = train(home, tmp_path)
+        assert result.exit_code == 2
+        assert said in result.stderr
+        (tmp_path / name).unlink()
+    assert not (tmp_path / "recipe.toml").exists()
+
+
 def test_a_finished_run_resumes_to_its_end_at_once(trained, home):
     before = (trained[1] / "last.safetensors").read_bytes()
     result = train(home, trained[1], "--resume", "--set", "schedule.iterations=24")
@@ -163,7 +173,8 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(tmp_path):
 def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
     """From a trained checkpoint, its batch normalisation frozen; every photo has its own share of void.
 
-    The rate is low: with fixed statistics so small a network multiplies the last bit's difference at every step.
+    The rate is low: with fixed statistics so small a network multiplies the last bit's difference at every step. What
+    moved little moved by few last bits, so that the movements agree less closely than the weights.
     """
     start = trained[1] / "last.safetensors"
     changes = {
@@ -185,7 +196,7 @@ def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
     assert max(relative(together[key], alone[key]) for key in alone) <= 1e-5
     moved = [key for key in alone if relative(alone[key], before[key]) > 1e-5]
     assert {"backbone.stem.conv.weight", "classifier.weight"} <= set(moved)
-    assert max(relative(together[key] - before[key], alone[key] - before[key]) for key in moved) <= 1e-3
+    assert max(relative(together[key] - before[key], alone[key] - before[key]) for key in moved) <= 1e-2
 
 
 def relative(one, other):

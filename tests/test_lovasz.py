@@ -18,12 +18,12 @@ def case():
 
 
 def jaccard_loss(truth, wrong):
-    """1 - IOU of a class whose pixels are `truth` when the pixels `wrong` are mistaken (equation 6)."""
+    """1 - IOU of a class whose pixels are `truth` when the pixels `wrong` are mistaken."""
     return len(wrong) / len(truth | wrong)
 
 
 def by_definition(logits, labels):
-    """Definition 1 of the paper, set by set."""
+    """Definition 2 of the paper, set by set."""
     kept = (labels != VOID).numpy()
     probabilities = np.moveaxis(logits.softmax(1).numpy(), 1, -1)[kept].astype(float)
     truth = labels.numpy()[kept]
@@ -47,8 +47,8 @@ def test_hard_decisions_give_one_minus_the_miou(case):
     decided = logits.argmax(1)
     ious = []
     for c in (0, 1, 3):
-        hit, miss = (decided == c) & (labels != VOID), labels == c
-        ious.append(float((hit & miss).sum() / (hit | miss).sum()))
+        said, true = (decided == c) & (labels != VOID), labels == c
+        ious.append(float((said & true).sum() / (said | true).sum()))
     assert float(lovasz_softmax(1e4 * logits, labels)) == pytest.approx(1 - np.mean(ious), rel=1e-5)
 
 
@@ -56,7 +56,7 @@ def test_what_is_right_costs_nothing_and_what_is_wrong_everything():
     labels = torch.randint(0, 3, (1, 6, 6), dtype=torch.uint8)
     right = 1e4 * torch.nn.functional.one_hot(labels.long(), 3).movedim(-1, 1).float()
     assert lovasz_softmax(right, labels) == 0
-    assert lovasz_softmax(right.roll(1, 1), labels) == 1
+    assert float(lovasz_softmax(right.roll(1, 1), labels)) == pytest.approx(1)
 
 
 def test_void_gets_no_gradient_and_the_step_lowers_the_loss(case):

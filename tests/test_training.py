@@ -5,11 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 from blobs import begin, blob_recipe, write_blobs
+from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from segcli import checkpoint, splits, training, training_state, weights
+from segcli import checkpoint, losses, splits, training, training_state, weights
 from segcli.errors import InputError, SegcliError, UsageError, WeightsError
-from segcli.training import BEST, LAST, Step, Validation
+from segcli.labels import VOID
+from segcli.lovasz import lovasz_softmax
+from segcli.recipe import BEST, LAST, STATE
+from segcli.training_events import Step, Validation
 
 CPU = torch.device("cpu")
 VARIED = {
@@ -50,11 +54,11 @@ def until(run, iteration):
 def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
     settings = blob_recipe(blobs, changes)
     whole = begin(settings, tmp_path / "whole")
-    losses = [step.loss for step in steps(whole)]
+    whole_losses = [step.loss for step in steps(whole)]
     until(begin(settings, tmp_path / "parts"), 4)
     rest = resumed(replace(settings, run=replace(settings.run, workers=1)), tmp_path / "parts")
     assert rest.iteration == 4
-    assert [step.loss for step in steps(rest)] == losses[4:]
+    assert [step.loss for step in steps(rest)] == whole_losses[4:]
     for name in (LAST, BEST):
         one, other = (checkpoint.read(tmp_path / run / name) for run in ("whole", "parts"))
         assert one.tensors.keys() == other.tensors.keys()
@@ -65,6 +69,52 @@ def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
         assert slot.keys() == states[1].optimizer["state"][key].keys()
         assert all(torch.equal(slot[name], states[1].optimizer["state"][key][name]) for name in slot)
     assert states[0].history == states[1].history
+
+
+def test_a_validation_that_fails_loses_no_training_and_is_made_up(blobs, tmp_path, monkeypatch):
+    settings = blob_recipe(blobs, {"run": {"save_every": 100}})
+    list(begin(settings, tmp_path / "whole").run())
+    run = begin(settings, tmp_path / "parts")
+    with monkeypatch.context() as patch:
+        patch.setattr(training.scoring, "score", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(run.run())
+    rest = list(resumed(settings, tmp_path / "parts").run())
+    assert [(type(event), event.iteration) for event in rest] == [(Validation, 8)]
+    for name in (LAST, BEST):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not list(resumed(settings, tmp_path / "parts").run())
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "loss", [{"lovasz": 1.5}, {"class_weights": [1, 10]}, {"hardest": 0.25}, {"shrink_labels": True}], ids=str
+)
+def test_the_recipes_loss_is_the_one_that_is_trained(blobs, tmp_path, loss):
+    """The first step's loss against the loss of its crops, computed here."""
+    settings = blob_recipe(blobs, {"loss": loss, "model": {"dropout": 0}})
+    run = begin(settings, tmp_path)
+    images, labels, _ = next(run._parts())
+    with torch.no_grad():
+        logits = run.model.network.train()(images)
+    large = F.interpolate(logits, labels.shape[1:], mode="bilinear", align_corners=run.model.spec.align_corners)
+    small = losses.shrink(labels, tuple(logits.shape[2:]), run.model.spec.align_corners)
+    class_weights = torch.tensor(settings.loss.class_weights or (1.0, 1.0))
+    expected = F.cross_entropy(large, labels.long(), class_weights, ignore_index=VOID)
+    if settings.loss.lovasz:
+        expected += 1.5 * lovasz_softmax(logits, small)
+    if settings.loss.hardest < 1:
+        each = F.cross_entropy(large, labels.long(), ignore_index=VOID, reduction="none")[labels != VOID]
+        expected = each.topk(len(each) // 4).values.mean()
+    if settings.loss.shrink_labels:
+        expected = F.cross_entropy(logits, small.long(), ignore_index=VOID)
+    plain = next(begin(blob_recipe(blobs, {"model": {"dropout": 0}}), tmp_path).run()).loss
+    step = next(begin(settings, tmp_path).run())
+    assert step.loss == pytest.approx(float(expected), rel=1e-5)
+    assert abs(step.loss - plain) > 1e-4
 
 
 def test_the_loss_falls_and_rates_follow_the_schedule(blobs, tmp_path):
@@ -134,6 +184,7 @@ def test_a_loss_that_is_no_number_stops_with_the_photos_named(blobs, tmp_path):
         next(run.run())
     assert caught.value.message.count(".png") == 4
     assert "schedule.rate" in caught.value.hint
+    assert "if it has one" in caught.value.hint
     assert torch.equal(run.model.network.classifier.weight, weight)
 
 
@@ -164,9 +215,12 @@ def test_out_of_memory_says_what_to_change(blobs, tmp_path, monkeypatch, words):
         raise RuntimeError(words)
 
     monkeypatch.setattr(training.losses, "mean", full)
-    with pytest.raises(SegcliError, match="out of memory with 4 crops of 49 pixels") as caught:
-        list(begin(blob_recipe(blobs), tmp_path).run())
-    assert "schedule.accumulate above 1" in caught.value.hint
+    for accumulate, said in ((1, "with 4 crops of 49 pixels"), (4, "with 1 crop of 49 pixels")):
+        settings = blob_recipe(blobs, {"schedule": {"accumulate": accumulate}})
+        with pytest.raises(SegcliError, match=said) as caught:
+            list(begin(settings, tmp_path).run())
+        assert ("schedule.accumulate above 1" in caught.value.hint) == (accumulate == 1)
+        assert "augment.crop" in caught.value.hint
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +247,9 @@ def test_another_recipe_cannot_resume(blobs, stopped, changes, said):
 def test_other_photos_cannot_resume(blobs, stopped):
     settings = blob_recipe(blobs)
     train, val = splits.choose(settings.data)
-    with pytest.raises(UsageError, match="photos to learn from are others"):
-        training.resume(settings, train.without(["1"]), val, stopped, CPU)
+    for others in ((train.without(["1"]), val), (train, train)):
+        with pytest.raises(UsageError, match="photos to learn from or to choose by are others"):
+            training.resume(settings, *others, stopped, CPU)
 
 
 def test_resuming_clears_away_what_a_kill_left_half_written(blobs, stopped):
@@ -212,15 +267,15 @@ def test_a_damaged_state_is_refused_without_running_it(blobs, stopped, tmp_path)
     settings = blob_recipe(blobs)
     with pytest.raises(WeightsError, match="nothing to resume"):
         resumed(settings, tmp_path)
-    whole = (stopped / training_state.FILE).read_bytes()
+    whole = (stopped / STATE).read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"no archive"):
-        (tmp_path / training_state.FILE).write_bytes(damaged)
+        (tmp_path / STATE).write_bytes(damaged)
         with pytest.raises(WeightsError, match="is damaged"):
             resumed(settings, tmp_path)
-    torch.save({"network": Harmful()}, tmp_path / training_state.FILE)
+    torch.save({"network": Harmful()}, tmp_path / STATE)
     with pytest.raises(WeightsError, match="is damaged"):
         resumed(settings, tmp_path)
-    torch.save({"iteration": 4}, tmp_path / training_state.FILE)
+    torch.save({"iteration": 4}, tmp_path / STATE)
     with pytest.raises(WeightsError, match="another version"):
         resumed(settings, tmp_path)
 

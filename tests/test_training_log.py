@@ -7,7 +7,7 @@ import pytest
 
 from segcli import training_log
 from segcli.evaluation import Scores
-from segcli.training import Step, Validation
+from segcli.training_events import Step, Validation
 
 HISTORY = [
     {"iteration": 20, "loss": 1.5, "rate": 0.01},

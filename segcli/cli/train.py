@@ -21,14 +21,15 @@ from segcli.cli.scores import percent
 from segcli.errors import UsageError
 from segcli.files import write_whole
 from segcli.labels import LabelSet
-from segcli.recipe import Recipe
+from segcli.recipe import BEST, LAST, STATE, Recipe
 
 if TYPE_CHECKING:
     import torch
 
     from segcli.samples import Dataset
     from segcli.team import Team
-    from segcli.training import Step, Training, Validation
+    from segcli.training import Training
+    from segcli.training_events import Step, Validation
     from segcli.training_log import TensorBoard
     from segcli.weights import LoadedModel
 
@@ -39,7 +40,6 @@ segcli train --config examples/recipes/camvid.toml -o camvid-run\n
 segcli train --config examples/recipes/camvid.toml -o camvid-run --resume\n
 torchrun --nproc-per-node 2 -m segcli train --config recipe.toml
 """
-STATE = "state.pt"
 ESTIMATE_AFTER = 20
 MANY_HOURS = 12
 """From here on an estimate comes with what to lower."""
@@ -95,6 +95,11 @@ def _refuse(recipe: Recipe, data: Dataset, output: Path, resume: bool) -> None:
     """What can be known to fail before torch is imported and any photo is read."""
     if not resume and (output / STATE).exists():
         raise UsageError(f"{output} holds a run already", "Go on with --resume, or name another folder with --output.")
+    if not resume and (output / LAST).exists():
+        raise UsageError(
+            f"{output} holds the checkpoints of a run, which a new one would overwrite",
+            "Name another folder with --output.",
+        )
     splits.rare_ids(recipe.data.repeat, data.labels)
     weights = len(recipe.loss.class_weights)
     if weights not in (0, len(data.labels)):
@@ -187,7 +192,7 @@ class _Follower:
 
     def _watch(self, board: TensorBoard | None) -> None:
         """Take in every event."""
-        from segcli.training import Step
+        from segcli.training_events import Step
 
         left = self.run.recipe.schedule.iterations - self.run.iteration
         with self.display.counting(left, "training", "iterations") as counter:
@@ -241,8 +246,6 @@ class _Follower:
         training_log.write_metrics(self.folder, self.run.history)
 
     def _finish(self) -> None:
-        from segcli.training import BEST, LAST
-
         path = self.folder / BEST
         weights = path if path.is_file() else self.folder / LAST
         scored = next((row for row in reversed(self.run.history) if "miou" in row), {})
