@@ -72,8 +72,7 @@ def augment(
     photo = transforms.resize(torch.from_numpy(rgb).permute(2, 0, 1), size, antialias=True)  # (H, W, 3) -> (3, h, w)
     mask = transforms.resize(torch.from_numpy(label)[None], size, InterpolationMode.NEAREST_EXACT)
     pixel = _pixel(mask[0], drawn.focus) if drawn.focus else (None, None)
-    spans = (_span(*axis, crop) for axis in zip(size, drawn.place, pixel, strict=True))
-    (top, height), (left, width) = spans
+    (top, height), (left, width) = (_span(size[i], drawn.place[i], pixel[i], crop) for i in (0, 1))
     photo = _coloured(photo[:, top : top + height, left : left + width], drawn.colour)
     mask = mask[:, top : top + height, left : left + width]
     if drawn.flip:

@@ -253,10 +253,10 @@ def converted(
     state = convert(tensors, layout, spec)
     with torch.device("meta"):
         network = build(spec, max(len(classes), 1))  # a backbone's file has no classes
-    part, tensors_of_it = network, state
+    module, own = network, state
     if all(key.startswith("backbone.") for key in state):
-        part, tensors_of_it = network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}
-    checkpoint.check(part, tensors_of_it, origin["weights"])
+        module, own = network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}
+    checkpoint.check(module, own, origin["weights"])
     return Checkpoint(spec, classes, preprocessing, state, provenance=origin)
 
 

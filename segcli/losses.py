@@ -50,7 +50,7 @@ class Criterion:
     def _term(self, logits: Tensor, labels: Tensor, share: float) -> Tensor:
         size = (labels.shape[-2], labels.shape[-1])
         if self.shrink_labels:
-            labels = shrink(labels, (logits.shape[-2], logits.shape[-1]), self.align_corners)
+            labels = self._shrunk(labels, logits)
         elif logits.shape[-2:] != labels.shape[-2:]:
             logits = F.interpolate(logits, size, mode="bilinear", align_corners=self.align_corners)
         labels = labels.long()
@@ -62,9 +62,12 @@ class Criterion:
         return torch.stack([losses.sum(), weights.sum()])
 
     def _lovasz_term(self, logits: Tensor, labels: Tensor) -> Tensor:
-        labels = shrink(labels, (logits.shape[-2], logits.shape[-1]), self.align_corners)
+        labels = self._shrunk(labels, logits)
         weight = (labels != VOID).sum()
         return torch.stack([self.lovasz * lovasz_softmax(logits, labels) * weight, weight.float()])
+
+    def _shrunk(self, labels: Tensor, logits: Tensor) -> Tensor:
+        return shrink(labels, (logits.shape[-2], logits.shape[-1]), self.align_corners)
 
     def weight(self, labels: Tensor) -> Tensor:
         """What labels (N, H, W) weigh, all pixels together; a scalar."""

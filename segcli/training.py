@@ -290,7 +290,7 @@ class Training:
 def resume(
     recipe: Recipe, train: Dataset, val: Dataset, folder: Path, device: torch.device, team: Team | None = None
 ) -> Training:
-    """The run in a folder, as it was when it was saved last; what it left half written is cleared away.
+    """The run in a folder, as it was when it was saved last; what a kill left half written is cleared away or made up.
 
     Raises:
         WeightsError: There is nothing to resume, or it is damaged.
