@@ -174,7 +174,7 @@ def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
     """From a trained checkpoint, its batch normalisation frozen; every photo has its own share of void.
 
     The rate is low: with fixed statistics so small a network multiplies the last bit's difference at every step. What
-    moved little moved by few last bits, so that the movements agree less closely than the weights.
+    moved by a hundred-thousandth of itself moved by few last bits: half of one is allowed for rounding.
     """
     start = trained[1] / "last.safetensors"
     changes = {
@@ -196,7 +196,9 @@ def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
     assert max(relative(together[key], alone[key]) for key in alone) <= 1e-5
     moved = [key for key in alone if relative(alone[key], before[key]) > 1e-5]
     assert {"backbone.stem.conv.weight", "classifier.weight"} <= set(moved)
-    assert max(relative(together[key] - before[key], alone[key] - before[key]) for key in moved) <= 1e-2
+    for key in moved:
+        rounding = torch.finfo(torch.float32).eps / 2 * alone[key].norm()
+        assert (together[key] - alone[key]).norm() <= 1e-3 * (alone[key] - before[key]).norm() + rounding, key
 
 
 def relative(one, other):
