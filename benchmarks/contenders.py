@@ -18,16 +18,19 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segcli import folder, models, variants, weights
-from segcli.files import Source
-from segcli.images import read_photo
-from segcli.inference import Segmenter
+from segcli.files.sources import Source
+from segcli.images.read import read_photo
+from segcli.inference.segmenter import Segmenter
+from segcli.inference.transform import to_input
 from segcli.labels import VOC
-from segcli.ledger import Ledger, open_folder
-from segcli.manifest import Preprocessing
+from segcli.models import variants
 from segcli.models.cost import measure, multiply_adds
-from segcli.outputs import Outputs
-from segcli.preprocess import to_input
+from segcli.models.networks import deeplab
+from segcli.models.preprocessing import Preprocessing
+from segcli.pipeline import stages as folder
+from segcli.pipeline.records import Ledger, open_folder
+from segcli.pipeline.writer import Outputs
+from segcli.weights import model_io
 
 CLASSES = len(VOC)
 SIZE = 513
@@ -136,21 +139,23 @@ def checkpoint(variant: str, photos: Sequence[Path], path: Path) -> Path:
     spec = variants.get(variant)
     preprocessing = Preprocessing(size=SIZE)
     inputs = torch.cat([to_input(read_photo(photo).rgb, preprocessing)[0] for photo in photos[:2]])
-    network = calibrated(models.build(spec, CLASSES, 16), inputs)
-    weights.save(path, network, spec, VOC, preprocessing)
+    network = calibrated(deeplab.build(spec, CLASSES, 16), inputs)
+    model_io.save(path, network, spec, VOC, preprocessing)
     return path
 
 
 def usable(engine: str) -> bool:
     """Whether this version and this machine have an engine of segcli."""
-    return engine == "torch" or (bool(util.find_spec("segcli.engine")) and import_module("segcli.engine").available())
+    return engine == "torch" or (
+        bool(util.find_spec("segcli.export.onnx_cache")) and import_module("segcli.export.onnx_cache").available()
+    )
 
 
 def segmenter(path: Path, engine: str) -> Segmenter:
     """A checkpoint under "torch" or "onnx"."""
-    model = weights.load(path)
+    model = model_io.load(path)
     if engine == "onnx":
-        engines = import_module("segcli.engine")
+        engines = import_module("segcli.export.onnx_cache")
         engines.convert(model)
         model = engines.accelerated(model)
     return Segmenter(model)

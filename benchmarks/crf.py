@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from segcli import crf
-from segcli.crf_params import CRFParams
-from segcli.images import read_rgb
-from segcli.inference import from_probabilities
-from segcli.refinement import Refinement
+from segcli.crf import dense_crf
+from segcli.crf.params import CRFParams
+from segcli.crf.stage import Refinement
+from segcli.images.read import read_rgb
+from segcli.inference.segmenter import from_probabilities
 
 LARGE = 3000, 4000
 CLASSES = 21
@@ -76,11 +76,11 @@ def seconds(rgb: np.ndarray, probabilities: Tensor, rounds: int) -> dict[str, tu
     """Median wall and processor seconds, and the result, by mode; the modes take turns."""
     modes = {"pydensecrf": {"backend": "pydensecrf"}, "exact": {"eps": 0}, "default": {}}
     wall, cpu, results = {mode: [] for mode in modes}, {mode: [] for mode in modes}, {}
-    crf.refine(probabilities, rgb, CRFParams(iterations=1))
+    dense_crf.refine(probabilities, rgb, CRFParams(iterations=1))
     for _ in range(rounds):
         for mode, options in modes.items():
             start, start_cpu = time.perf_counter(), time.process_time()
-            results[mode] = crf.refine(probabilities, rgb, CRFParams(), **options)
+            results[mode] = dense_crf.refine(probabilities, rgb, CRFParams(), **options)
             wall[mode].append(time.perf_counter() - start)
             cpu[mode].append(time.process_time() - start_cpu)
     return {mode: (statistics.median(wall[mode]), statistics.median(cpu[mode]), results[mode]) for mode in modes}

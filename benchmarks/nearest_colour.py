@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from segcli import recipe, splits
-from segcli.evaluation import ConfusionMatrix
-from segcli.images import read_rgb
+from segcli.data.dataset import Dataset
+from segcli.evaluation.metrics import ConfusionMatrix
+from segcli.images.read import read_rgb
 from segcli.labels import VOID
-from segcli.samples import Dataset
+from segcli.training import recipe, split
 
 
 def mean_colours(dataset: Dataset) -> np.ndarray:
@@ -37,7 +37,7 @@ def nearest(rgb: np.ndarray, colours: np.ndarray) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="a recipe, for its photos")
-    train, val = splits.choose(recipe.read(parser.parse_args().config).data)
+    train, val = split.choose(recipe.read(parser.parse_args().config).data)
     colours = mean_colours(train)
     matrix = ConfusionMatrix(len(val.labels))
     for sample in val.samples:

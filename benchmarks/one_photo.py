@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from segcli import allocator
+from segcli.cli import allocator
 
 
 def held(what: str) -> int:

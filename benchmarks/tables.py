@@ -14,15 +14,16 @@ import torch
 from contenders import Contender
 from measuring import Timings, in_turns, table
 
-from segcli import overlay, uncertainty
 from segcli.errors import SegcliError
-from segcli.files import sha256
-from segcli.images import read_photo
-from segcli.inference import Prediction, Segmenter
+from segcli.files.atomic import sha256
+from segcli.images import overlay
+from segcli.images.masks import write_label_map
+from segcli.images.read import read_photo
+from segcli.inference import uncertainty
+from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.inference.transform import to_input
 from segcli.labels import VOC
-from segcli.ledger import DONE, Ledger, Record, open_folder
-from segcli.masks import write_label_map
-from segcli.preprocess import to_input
+from segcli.pipeline.records import DONE, Ledger, Record, open_folder
 
 SPEED = [
     "",

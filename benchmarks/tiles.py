@@ -12,9 +12,9 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
-from segcli import weights
-from segcli.images import read_rgb
-from segcli.inference import Segmenter
+from segcli.images.read import read_rgb
+from segcli.inference.segmenter import Segmenter
+from segcli.weights import model_io
 
 
 class OwnWindow(Segmenter):
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--output-stride", type=int)
     parser.add_argument("--tiles", type=int, nargs="+", default=[513, 257])
     options = parser.parse_args()
-    model = weights.load(options.model, options.output_stride)
+    model = model_io.load(options.model, options.output_stride)
     print("| photo | tile |", " | ".join(WAYS), "|\n|---|---|" + "---|" * len(WAYS))
     for name in options.photos:
         photo = read_rgb(name)

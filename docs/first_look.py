@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from segcli.images.masks import read_label_map, write_label_map
 from segcli.labels import CAMVID, VOID
-from segcli.masks import read_label_map, write_label_map
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

@@ -1,6 +1,7 @@
 """Writes `docs/models.md`: every variant with its cost, and Tables 3 and 5 of the v3+ paper counted again.
 
-Run `python docs/models_md.py` after a change to `segcli/variants.py`; a test compares the file with what this writes.
+Run `python docs/models_md.py` after a change to `segcli/models/variants.py`; a test
+compares the file with what this writes.
 """
 
 from collections.abc import Iterable
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segcli.models.cost import Cost, measure
-from segcli.spec import ModelSpec
-from segcli.variants import PAPER_SCALES, VARIANTS, get
+from segcli.models.spec import ModelSpec
+from segcli.models.variants import PAPER_SCALES, VARIANTS, get
 
 TARGET = Path(__file__).with_name("models.md")
 SIZE = 513

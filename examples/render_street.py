@@ -13,8 +13,8 @@ from street import lens, light, scene, shading
 from street.camera import look
 from street.shadow import Shadows
 
+from segcli.images.masks import write_label_map
 from segcli.labels import CAMVID, VOID, from_names
-from segcli.masks import write_label_map
 
 SIZE = (480, 360)
 SAMPLES = 2

@@ -74,19 +74,21 @@ def checkpoint(tmp_path_factory):
     import torch
     from calibration import calibrate
 
-    from segcli import models, variants, weights
+    from segcli.inference.transform import to_input
     from segcli.labels import VOC
-    from segcli.manifest import Preprocessing
-    from segcli.preprocess import to_input
+    from segcli.models import variants
+    from segcli.models.networks import deeplab
+    from segcli.models.preprocessing import Preprocessing
+    from segcli.weights import model_io
 
     torch.manual_seed(1)
     spec = variants.get("v3-mobilenetv2-dm05")
-    network = calibrate(models.build(spec, 21, 8), size=97)
+    network = calibrate(deeplab.build(spec, 21, 8), size=97)
     with torch.no_grad():  # no class wins everywhere
         logits = network(to_input(smooth(5, 97, 97), Preprocessing(size=97))[0])
         network.classifier.bias -= logits.mean((0, 2, 3))
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    weights.save(path, network, spec, VOC, Preprocessing(size=97))
+    model_io.save(path, network, spec, VOC, Preprocessing(size=97))
     return path
 
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
-from segcli.cli import compare, crf, data, doctor, evaluate, export, models, predict, train, weights
+from segcli.cli.commands import compare, crf, data, doctor, evaluate, export, models, predict, train, weights
 from segcli.cli.display import Display
 from segcli.errors import SegcliError
 

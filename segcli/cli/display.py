@@ -11,7 +11,7 @@ from rich.text import Text
 
 from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars
 from segcli.errors import SegcliError
-from segcli.files import shown
+from segcli.files.paths import shown
 
 PIPE_WIDTH = 250
 """Columns where stdout is a file or a pipe: whatever reads it wants whole words."""

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from segcli.files import shown
+from segcli.files.paths import shown
 
 SECONDS_BETWEEN_LINES = 10
 """Where stderr is a file or a pipe, progress is a plain line this often instead of a bar."""

@@ -11,24 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from segcli import __version__, files
+from segcli import __version__
 from segcli.cli.display import Display
 from segcli.errors import DONE as EXIT_DONE
 from segcli.errors import FAILED as EXIT_FAILED
 from segcli.errors import SOME_INPUTS_FAILED, InputError, UsageError
-from segcli.files import Found, Source, write_whole
-from segcli.ledger import DONE, Ledger, Record, fingerprint, merge, open_folder, write_areas, write_review, writing
+from segcli.files import paths as paths_module
+from segcli.files import sources
+from segcli.files.atomic import write_whole, writing
+from segcli.files.sources import Found, Source
+from segcli.pipeline.records import DONE, Ledger, Record, fingerprint, merge, open_folder
+from segcli.pipeline.tables import write_areas, write_review
 
 if TYPE_CHECKING:
-    from segcli.folder import Stages
-    from segcli.outputs import Outputs
-    from segcli.team import Team
+    from segcli.distributed import Team
+    from segcli.pipeline.stages import Stages
+    from segcli.pipeline.writer import Outputs
 
 
 def find(inputs: list[str], output: Path | None) -> Found:
     """The photos to work on; `-` among the inputs stands for the list on stdin."""
-    named = [name for text in inputs for name in (files.list_from(sys.stdin.buffer) if text == "-" else [text])]
-    found = files.find(named, output)
+    named = [name for text in inputs for name in (sources.list_from(sys.stdin.buffer) if text == "-" else [text])]
+    found = sources.find(named, output)
     if not found.files:
         passed = [f"{found.ignored} other files ignored"] if found.ignored else []
         passed += [f"{found.results} results of segcli left out"] if found.results else []
@@ -88,7 +92,7 @@ class Run:
         verbs: tuple[str, str] = ("segmenting", "segmented"),
     ) -> int:
         """Do what is to do of these photos, from the plan to the last line, and give the exit code."""
-        from segcli.folder import segment
+        from segcli.pipeline.stages import segment
 
         todo = self.plan(found, verify)
         self.follow(segment(todo, stages, self.outputs, self.ledger, self.settings, batch), len(todo), verbs[0])
@@ -103,8 +107,8 @@ class Run:
         for source in found.files:
             if other := self.ledger.other_input(source):
                 raise UsageError(
-                    f"{files.shown(self.folder)} holds results of {files.shown(other)}, which those of "
-                    f"{files.shown(source.path)} would replace",
+                    f"{paths_module.shown(self.folder)} holds results of {paths_module.shown(other)}, which those of "
+                    f"{paths_module.shown(source.path)} would replace",
                     "Name another folder with --output.",
                 )
         return self.ledger.to_do(found.files, self.settings, verify)
@@ -166,7 +170,7 @@ class Run:
         return code
 
     def _sum_up(self, found: Found) -> None:
-        from segcli.outputs import MERGERS
+        from segcli.pipeline.writer import MERGERS
 
         done = self._counted(found)
         write_areas(self.folder / "areas.csv", done)

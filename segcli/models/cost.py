@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from segcli.models import build
-from segcli.spec import ModelSpec
+from segcli.models.networks.deeplab import build
+from segcli.models.preprocessing import scaled
+from segcli.models.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,3 @@ def space_to_batch_side(side: int, kernel: int, rate: int) -> int:
 
 def _identity(x: Tensor) -> Tensor:
     return x
-
-
-def scaled(side: int, scale: float) -> int:
-    """A side of the network's input at a scale, as the papers' multi-scale evaluation rounds it."""
-    return int((side - 1) * scale + 1)

@@ -1,0 +1,141 @@
+"""`segcli export`: a model as one file for another runtime, compared with the original on real photos."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from segcli.cli.display import Display
+from segcli.cli.options import common
+from segcli.cli.options import network as models
+from segcli.cli.progress import megabytes
+from segcli.cli.run import find
+from segcli.errors import SegcliError, UsageError
+from segcli.files import atomic
+from segcli.files.paths import shown
+from segcli.files.sources import Found
+from segcli.images.read import read_rgb
+
+if TYPE_CHECKING:
+    from segcli.export.export import Export
+    from segcli.export.verify import Agreement
+    from segcli.weights.model_io import LoadedModel
+
+FORMATS = {"onnx": "ONNX", "pt2": "torch.export"}
+EXAMPLES = """\
+[bold]Examples[/bold]\n
+segcli export --model v3plus-mobilenetv2 -o model.onnx --check photos/\n
+segcli export --weights run/best.safetensors -o model.pt2 --output-stride 8\n
+segcli export --model v3-mobilenetv2 -o labels.onnx --with-preprocessing\n
+segcli predict photos/ --weights model.onnx
+"""
+
+Form = Annotated[
+    str | None,
+    Option("--format", metavar="onnx|pt2", help="Where FILE's suffix does not say.", rich_help_panel=common.OUTPUT),
+]
+WithPreprocessing = Annotated[
+    bool,
+    Option(
+        "--with-preprocessing",
+        help="Pixels in, labels out: normalisation, enlargement and argmax inside; resizing and padding outside.",
+        rich_help_panel=common.OUTPUT,
+    ),
+]
+Check = Annotated[
+    Path | None,
+    Option(
+        "--check",
+        metavar="DIR",
+        help="Run FILE on these photos, and fail where below 99.9 % of its labels are torch's.",
+        rich_help_panel=common.OUTPUT,
+    ),
+]
+
+
+def export(
+    output: Annotated[
+        Path, Option("--output", "-o", metavar="FILE", help="What to write.", rich_help_panel=common.OUTPUT)
+    ],
+    model: common.Model = None,
+    weights: common.Weights = None,
+    output_stride: common.OutputStride = None,
+    form: Form = None,
+    with_preprocessing: WithPreprocessing = False,
+    check: Check = None,
+    as_json: common.AsJson = False,
+    quiet: common.Quiet = False,
+) -> None:
+    """Write a model as one file for another runtime: ONNX, or torch.export's .pt2; any batch, height and width.
+
+    The file says what it is: classes, colours, preprocessing and origin stand in its metadata.
+    """
+    form = _format(form, output)
+    source = models.reference(model, weights, output_stride)
+    if isinstance(source, Path) and source.suffix == ".onnx":
+        raise UsageError(f"--weights {source} was exported already", "Give the checkpoint that it was made of.")
+    found = find([str(check)], None) if check else None
+    display = Display(as_json, quiet)
+    loaded = models.load(source, output_stride, display)
+    from segcli.export import export as exporting
+
+    plan = exporting.prepare(loaded, with_preprocessing)
+    size = exporting.write(output, form, plan)
+    named = f"{FORMATS[form]} opset {exporting.OPSET}" if form == "onnx" else FORMATS[form]
+    display.data(f"{output}: {loaded.spec.name}, {len(loaded.labels)} classes, {named}, {megabytes(size)}")
+    agreement = _checked(found, output, form, plan, loaded, display) if found else None
+    display.json({**_facts(output, form, size, loaded, plan), "check": agreement and _report(agreement)})
+
+
+def _format(form: str | None, output: Path) -> str:
+    form = form or output.suffix.removeprefix(".")
+    if form not in FORMATS:
+        raise UsageError(
+            f"--format {form}: not known" if form else f"--output {output}: a file without a suffix needs --format",
+            f"Choose among {', '.join(FORMATS)}.",
+        )
+    return form
+
+
+def _checked(found: Found, output: Path, form: str, plan: Export, loaded: LoadedModel, display: Display) -> Agreement:
+    """Compare the file with torch on every photo; SegcliError where they do not agree."""
+    from segcli.export import verify
+
+    run, total = verify.runtime(output, form, plan), verify.Agreement()
+    with display.counting(len(found.files), "checking") as counter:
+        for source in found.files:
+            for x in verify.inputs(read_rgb(source.path), loaded.preprocessing, plan):
+                total += verify.compare(plan, run, x)
+            counter.advance()
+    display.data(
+        f"checked on {len(found.files)} photos, {total.inputs} inputs: {total.share:.4%} of labels equal; logits up to "
+        f"{total.largest:.4g} differ by {total.difference:.2g} at most"
+    )
+    if not total.holds:
+        raise SegcliError(
+            f"{shown(output)} gives {total.share:.2%} of torch's labels, below {verify.EQUAL:.1%}",
+            "Do not use it; please report this with the versions that `segcli doctor` prints.",
+        )
+    return total
+
+
+def _facts(output: Path, form: str, size: int, loaded: LoadedModel, plan: Export) -> dict:
+    return {
+        "output": str(output),
+        "format": form,
+        "bytes": size,
+        "sha256": atomic.sha256(output),
+        "model": loaded.spec.name,
+        "labels": loaded.labels.name,
+        "classes": len(loaded.labels),
+        "input": plan.input,
+        "outputs": list(plan.outputs),
+        **asdict(plan.making),
+    }
+
+
+def _report(agreement: Agreement) -> dict:
+    return {**asdict(agreement), "share": agreement.share}

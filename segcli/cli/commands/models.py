@@ -1,0 +1,207 @@
+"""`segcli models`: which models there are, what they cost, and which weights exist for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from rich.table import Table
+from typer import Argument, Option
+
+from segcli import labels
+from segcli.cli.display import Display, columns
+from segcli.cli.options import common
+from segcli.errors import UsageError
+from segcli.models import variants
+from segcli.models.variants import ModelSpec
+from segcli.weights import manifest
+from segcli.weights.manifest import WeightsEntry
+
+EXAMPLES = """\
+[bold]Examples[/bold]\n
+segcli models\n
+segcli models v3plus-xception --output-stride 8\n
+segcli models v3plus-xception --output-stride 16 --ms --flip\n
+segcli models --all --json
+"""
+REFERENCE_SIZE = 513
+"""The side of the square input at which the papers count multiply-adds."""
+
+
+def models(
+    name: Annotated[
+        str | None, Argument(metavar="NAME[@LABELS]", help="One model, with the sources of its weights.")
+    ] = None,
+    everything: Annotated[
+        bool, Option("--all", help="The papers' ablations too, not only models with weights.")
+    ] = False,
+    size: Annotated[int, Option("--size", min=33, help="Side of the input for multiply-adds.")] = REFERENCE_SIZE,
+    output_stride: common.OutputStride = None,
+    multi_scale: common.MultiScale = False,
+    flip: common.Flip = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """List models: parameters, multiply-adds, weights, licence and scores.
+
+    Multiply-adds are those of one photo of --size by --size; with --ms and --flip, of all its runs.
+    """
+    display = Display(as_json)
+    protocol = _Protocol(size, output_stride, common.scale_list(None, multi_scale), flip)
+    if name is not None:
+        _show(display, name, protocol)
+        return
+    chosen = [spec for spec in variants.VARIANTS.values() if everything or _entries(spec)]
+    facts = [_facts(spec, _entries(spec), protocol) for spec in chosen if protocol.suits(spec)]
+    if not facts:
+        raise UsageError(f"no model has the output stride {output_stride}", "Their strides: segcli models NAME.")
+    display.table(_table(facts), _narrow_table(facts))
+    rest = len(variants.VARIANTS) - len(chosen)
+    if rest:
+        display.say(f"{rest} more variants of the papers have no published weights: segcli models --all", "dim")
+    display.json({"models": facts})
+
+
+@dataclass(frozen=True)
+class _Protocol:
+    """What multiply-adds are counted for."""
+
+    size: int
+    output_stride: int | None
+    scales: tuple[float, ...]
+    flip: bool
+
+    def suits(self, spec: ModelSpec) -> bool:
+        return self.output_stride is None or self.output_stride in spec.output_strides
+
+
+def _entries(spec: ModelSpec) -> list[WeightsEntry]:
+    return [entry for entry in manifest.entries() if entry.role == "segmentation" and entry.variant == spec.name]
+
+
+def _facts(spec: ModelSpec, entries: list[WeightsEntry], protocol: _Protocol) -> dict:
+    """Everything about one model and its weights as JSON-plain values."""
+    from segcli.models.cost import measure
+
+    classes = len(labels.get(entries[0].labels)) if entries else 21
+    asked = {"output_stride": protocol.output_stride, "scales": protocol.scales, "flip": protocol.flip}
+    cost = measure(spec, protocol.size, classes=classes, **asked)
+    return {
+        "name": spec.name,
+        "family": spec.family,
+        "backbone": spec.backbone.kind,
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "multiply_adds_as_paper": cost.as_paper,
+        "output_stride": protocol.output_stride or spec.output_stride,
+        "output_strides": list(spec.output_strides),
+        "size": protocol.size,
+        "scales": list(protocol.scales),
+        "flip": protocol.flip,
+        "classes": classes,
+        "weights": [_weights(entry) for entry in entries],
+    }
+
+
+def _weights(entry: WeightsEntry) -> dict:
+    return {
+        "name": entry.name,
+        "alias": entry.alias,
+        "labels": entry.labels,
+        "source": str(entry.source),
+        "format": entry.format,
+        "licence": entry.licence,
+        "bytes": entry.size,
+        "sha256": entry.sha256,
+        "reported_miou": entry.reported_miou,
+        "reported_setting": entry.reported_setting,
+        "reported_by": entry.reported_by,
+        "measured_miou": entry.measured_miou,
+        "measured_setting": entry.measured_setting,
+    }
+
+
+def _table(facts: list[dict]) -> Table:
+    table = columns(
+        *("model", "backbone", "parameters", "multiply-adds", "weights", "MB", "licence", "reported mIOU", "measured"),
+        right=("parameters", "multiply-adds", "MB", "reported mIOU", "measured"),
+    )
+    for model in facts:
+        first = (model["name"], model["backbone"], _millions(model["parameters"]), _billions(model["multiply_adds"]))
+        for index, weights in enumerate(model["weights"] or [None]):
+            start = first if index == 0 else ("", "", "", "")
+            table.add_row(*start, *(_weights_cells(weights) if weights else ("none", "", "", "", "")))
+    return table
+
+
+def _narrow_table(facts: list[dict]) -> Table:
+    """What fits into 80 columns: each model's weights stand below it."""
+    numbers = ("params", "multiply-\nadds", "mIOU\nreported", "mIOU\nmeasured")
+    table = columns("model", *numbers[:2], "licence", *numbers[2:], right=numbers)
+    for model in facts:
+        table.add_row(model["name"], _millions(model["parameters"]), _billions(model["multiply_adds"]))
+        for weights in model["weights"]:
+            name, _, *rest = _weights_cells(weights)
+            table.add_row(f"  {name}", "", "", *rest)
+    return table
+
+
+def _weights_cells(weights: dict) -> tuple[str, ...]:
+    megabytes = f"{weights['bytes'] / 1e6:.0f}" if weights["bytes"] else "?"
+    scores = (_score(weights["reported_miou"]), _score(weights["measured_miou"]))
+    alias = f" = {weights['alias']}" if weights["alias"] else ""
+    return "@" + weights["name"].partition("@")[2] + alias, megabytes, weights["licence"] or "not stated", *scores
+
+
+def _show(display: Display, name: str, protocol: _Protocol) -> None:
+    """Print one model with all its weights, or with those that the name picks."""
+    name = manifest.unaliased(name)
+    spec = variants.get(name.partition("@")[0])
+    entries = [manifest.resolve(name)] if "@" in name else _entries(spec)
+    if not protocol.suits(spec):
+        known = ", ".join(map(str, spec.output_strides))
+        raise UsageError(f"{spec.name} has no output stride {protocol.output_stride}", f"It can be built with {known}.")
+    facts = _facts(spec, entries, protocol)
+    plain, paper = _billions(facts["multiply_adds"]), _billions(facts["multiply_adds_as_paper"])
+    runs = f", at scales {', '.join(map('{:g}'.format, protocol.scales))}" if len(protocol.scales) > 1 else ""
+    runs += ", flipped too" if protocol.flip else ""
+    strides = ", ".join(map(str, spec.output_strides))
+    display.data(f"{spec.name}: DeepLab{spec.family} with {spec.backbone.kind}")
+    display.data(f"  parameters     {_millions(facts['parameters'])}")
+    display.data(f"  multiply-adds  {plain}, as the v3+ paper counts {paper}")
+    display.data(
+        f"                 at {protocol.size}x{protocol.size}, output stride {facts['output_stride']}, "
+        f"{facts['classes']} classes{runs}"
+    )
+    display.data(f"  output strides {strides}")
+    for weights in facts["weights"]:
+        _show_weights(display, weights)
+    if not facts["weights"]:
+        display.data("  weights        none are published; train it, or give a checkpoint with --weights")
+    display.json(facts)
+
+
+def _show_weights(display: Display, weights: dict) -> None:
+    alias = f", {weights['alias']} for short" if weights["alias"] else ""
+    display.data(f"  weights        {weights['name']}{alias}, {_weights_cells(weights)[2]}")
+    display.data(f"                 {weights['source']}")
+    if weights["reported_miou"] is not None:
+        display.data(
+            f"                 mIOU {_score(weights['reported_miou'])} on {weights['reported_setting']}, "
+            f"reported by {weights['reported_by']}"
+        )
+    if weights["measured_miou"] is not None:
+        display.data(
+            f"                 mIOU {_score(weights['measured_miou'])} measured: {weights['measured_setting']}"
+        )
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.1f} M"
+
+
+def _billions(count: int) -> str:
+    return f"{count / 1e9:.2f} B"
+
+
+def _score(miou: float | None) -> str:
+    return "" if miou is None else f"{miou:.2f}"

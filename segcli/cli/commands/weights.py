@@ -1,0 +1,179 @@
+"""`segcli weights`: fetch, check, list, remove, convert and shrink."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+from typer import Argument, Option
+
+from segcli.cli.display import Display, columns
+from segcli.cli.options import common, dataset
+from segcli.cli.progress import megabytes
+from segcli.errors import FAILED, UsageError
+from segcli.weights import manifest
+from segcli.weights.manifest import Format
+
+if TYPE_CHECKING:
+    from segcli.weights.cache import Cached
+
+LAYOUTS = get_args(Format)
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+_PULL = "`segcli weights pull NAME` fetches what is damaged or missing; so does the next use."
+_REINSTALL = "Install segcli anew: the built-in weights are part of it."
+
+Names = Annotated[list[str], Argument(metavar="NAME[@LABELS]", help="See `segcli models`.")]
+
+
+@app.command()
+def pull(names: Names, as_json: common.AsJson = False, quiet: common.Quiet = False) -> None:
+    """Fetch weights now, verify and convert them, so that later runs need no network."""
+    display = Display(as_json, quiet)
+    entries = [manifest.find(name) for name in names]
+    from segcli.weights import cache
+
+    facts = []
+    for entry in entries:
+        with display.downloading() as progress:
+            here = cache.obtain(entry, progress)
+        if here.newly_recorded:
+            display.say(here.note())
+        display.data(f"{here.name}  {megabytes(here.bytes)}  {here.path}")
+        facts.append(_facts(here))
+    display.json({"weights": facts})
+
+
+@app.command("list")
+def list_(as_json: common.AsJson = False) -> None:
+    """List the weights that are on this computer."""
+    display = Display(as_json)
+    from segcli.weights import cache
+
+    here = cache.cached()
+    table = columns("weights", "size", "sha256 of the download", "file", right=("size",))
+    for item in here:
+        table.add_row(item.name, megabytes(item.bytes), item.record.sha256[:12], str(item.path))
+    if here:
+        display.table(table)
+    else:
+        display.say(f"no weights in {cache.folder()}; `segcli weights pull NAME` fetches some")
+    display.json({"folder": str(cache.folder()), "weights": [_facts(item) for item in here]})
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, Argument(metavar="[NAME[@LABELS]]...", help="Which; all of them without.")
+    ] = None,
+    as_json: common.AsJson = False,
+    quiet: common.Quiet = False,
+) -> None:
+    """Hash the weights on this computer again; exit code 1 if a file is damaged or missing."""
+    display = Display(as_json, quiet)
+    chosen = {manifest.find(name).name for name in names or ()}
+    from segcli.weights import cache
+
+    facts, cures = [], set()
+    for here, problem in cache.verify(chosen):
+        display.data(f"{here.name}  {problem or 'is intact'}")
+        facts.append({**_facts(here), "problem": problem or None})
+        if problem:
+            cures.add(_REINSTALL if here.built_in else _PULL)
+    for name in sorted(chosen - {fact["name"] for fact in facts}):
+        display.data(f"{name}  is not here")
+        facts.append({"name": name, "problem": "is not here"})
+        cures.add(_PULL)
+    if not facts:
+        display.say(f"no weights in {cache.folder()}")
+    display.json({"weights": facts})
+    for cure in sorted(cures):
+        display.say(cure)
+    if cures:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def remove(names: Names, as_json: common.AsJson = False) -> None:
+    """Delete weights from this computer, also from the Hub's cache, and forget their recorded hash."""
+    display = Display(as_json)
+    entries = [manifest.find(name) for name in names]
+    from segcli.export import onnx_cache
+    from segcli.weights import cache
+
+    hashes = {here.name: here.record.sha256 for here in cache.cached()}
+    freed = {entry.name: cache.remove(entry.name) for entry in entries}
+    for name in freed.keys() & hashes.keys():
+        freed[name] += onnx_cache.forget(hashes[name])
+    for name, count in freed.items():
+        display.data(f"{name}  {megabytes(count)} freed" if count else f"{name}  was not here")
+    display.json({"freed": freed})
+
+
+@app.command()
+def halve(
+    file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint that segcli has trained or converted.")],
+    output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
+    as_json: common.AsJson = False,
+) -> None:
+    """Store a checkpoint in half precision, to ship it: half the bytes, the same model up to rounding."""
+    display = Display(as_json)
+    _check_output(output, file)
+    from segcli.weights import model_io
+
+    model_io.halve(file, output)
+    before, after = file.stat().st_size, output.stat().st_size
+    display.data(f"{output}: {megabytes(after)} instead of {megabytes(before)}")
+    display.json({"output": str(output), "bytes": after})
+
+
+def _check_output(output: Path, source: Path) -> None:
+    if not source.exists():
+        raise UsageError(f"{source}: no such file", "Give the path of the checkpoint.")
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output}: must end with .safetensors", "For example: -o weights.safetensors")
+    if output.exists() and output.samefile(source):
+        raise UsageError(f"--output {output} is the file that is read", "Give another name.")
+
+
+@app.command()
+def convert(
+    file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint of another project.")],
+    layout: Annotated[str, Option("--from", metavar="|".join(LAYOUTS), help="Whose layout it has.")],
+    model: Annotated[str, Option("--model", "-m", metavar="NAME[@LABELS]", help="Which model it is.")],
+    output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
+    labels: Annotated[
+        str | None,
+        Option("--labels", metavar="A,B,...|FILE|SET", help="Its classes, where they differ from the model's own."),
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Make a segcli checkpoint of a foreign one; every tensor is accounted for."""
+    display = Display(as_json)
+    if layout not in LAYOUTS:
+        raise UsageError(f"--from {layout}: not known", f"Choose among {', '.join(LAYOUTS)}.")
+    _check_output(output, file)
+    label_set = dataset.label_set(labels) if labels else None
+    from segcli.weights import model_io
+
+    made = model_io.convert_file(file, layout, model, output, label_set)
+    if len(made.labels):
+        display.data(f"{output}: {made.spec.name}, {len(made.labels)} classes, {len(made.tensors)} tensors")
+        display.say(f"Use it: segcli predict PHOTOS --weights {output}", "dim")
+    else:
+        display.data(f"{output}: the backbone of {made.spec.name}, to train from, {len(made.tensors)} tensors")
+    display.json({"output": str(output), "model": made.spec.name, "labels": list(made.labels.names)})
+
+
+def _facts(here: Cached) -> dict:
+    record = here.record
+    return {
+        "name": here.name,
+        "path": str(here.path),
+        "bytes": here.bytes,
+        "source": record.source,
+        "commit": record.commit,
+        "sha256": record.sha256,
+    }

@@ -1,0 +1,173 @@
+"""Every option and argument that commands share, spelled once; defaults stand in each command's signature."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from PIL import ImageColor
+from typer import Argument, Option
+
+from segcli.errors import UsageError
+from segcli.models.variants import PAPER_SCALES
+
+MODEL, PROTOCOL, OUTPUT, LOOKS = "Model", "Protocol", "Output", "Display"
+
+Inputs = Annotated[
+    list[str],
+    Argument(metavar="INPUT", help="Photos, folders (with all their subfolders) or quoted globs; - reads a list."),
+]
+Model = Annotated[
+    str | None,
+    Option("--model", "-m", metavar="NAME[@LABELS]", help="See `segcli models`.", rich_help_panel=MODEL),
+]
+Weights = Annotated[
+    Path | None,
+    Option(
+        "--weights",
+        "-w",
+        metavar="FILE",
+        help="A segcli checkpoint, or an exported .onnx, instead.",
+        rich_help_panel=MODEL,
+    ),
+]
+Device = Annotated[
+    str,
+    Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.", rich_help_panel=MODEL),
+]
+Engine = Annotated[
+    str,
+    Option(
+        "--engine",
+        metavar="auto|torch|onnx",
+        help="What computes on the CPU; auto takes onnxruntime where that saves time.",
+        rich_help_panel=MODEL,
+    ),
+]
+OutputStride = Annotated[
+    int | None,
+    Option(
+        "--output-stride",
+        metavar="8|16|32",
+        help="Input pixels a feature; smaller is finer and slower.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Size = Annotated[
+    str | None,
+    Option("--size", metavar="N|full", help="Working size in pixels instead of the model's.", rich_help_panel=PROTOCOL),
+]
+MultiScale = Annotated[
+    bool,
+    Option("--ms", help="Average six scales, 0.5 to 1.75 (about 9 times slower).", rich_help_panel=PROTOCOL),
+]
+Flip = Annotated[
+    bool,
+    Option("--flip", help="Average with the mirrored photo (2 times slower).", rich_help_panel=PROTOCOL),
+]
+Scales = Annotated[
+    str | None,
+    Option("--scales", metavar="S,S,...", help="Average these scales instead of --ms.", rich_help_panel=PROTOCOL),
+]
+Tile = Annotated[
+    int | None,
+    Option(
+        "--tile",
+        min=64,
+        metavar="N",
+        help="Windows of N pixels where the working size is larger.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Precision = Annotated[
+    Literal["float32", "bf16", "fp16"],
+    Option(
+        "--precision",
+        metavar="float32|bf16|fp16",
+        help="What the network computes in; half precision may change labels slightly.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Batch = Annotated[
+    int,
+    Option("--batch", min=1, max=1024, help="Photos per step on a GPU; never changes a mask.", rich_help_panel=MODEL),
+]
+Output = Annotated[
+    Path,
+    Option("--output", "-o", metavar="DIR", help="Where the results go.", rich_help_panel=OUTPUT),
+]
+OptionalOutput = Annotated[
+    Path | None,
+    Option("--output", "-o", metavar="DIR", help="Where pictures and tables go.", rich_help_panel=OUTPUT),
+]
+AsJson = Annotated[
+    bool,
+    Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=LOOKS),
+]
+Quiet = Annotated[
+    bool,
+    Option("--quiet", "-q", help="No progress; errors only.", rich_help_panel=LOOKS),
+]
+DataDir = Annotated[
+    Path | None,
+    Option("--data-dir", metavar="DIR", help="The folder that holds the dataset.", rich_help_panel=PROTOCOL),
+]
+
+
+def working_size(text: str | None) -> int | None:
+    """The `--size` option: None stands, "full" is 0 (the photo's own size), else pixels of at least 33."""
+    if text is None:
+        return None
+    if text == "full":
+        return 0
+    if not text.isdecimal() or int(text) < 33:
+        raise UsageError(f"--size {text}: not a size", "Give a number of pixels from 33 on, or `full`.")
+    return int(text)
+
+
+def scale_list(text: str | None, multi_scale: bool) -> tuple[float, ...]:
+    """The `--scales` and `--ms` options: the scales to average; (1.0,) without either."""
+    if text is None:
+        return PAPER_SCALES if multi_scale else (1.0,)
+    if multi_scale:
+        raise UsageError("--ms and --scales exclude each other", "--ms is --scales 0.5,0.75,1,1.25,1.5,1.75.")
+    try:
+        scales = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        scales = (0.0,)
+    if not all(0.1 <= scale <= 8 for scale in scales):
+        raise UsageError(f"--scales {text}: not scales", "Give numbers from 0.1 to 8, such as 0.5,1,2.")
+    return scales
+
+
+def value_range(text: str | None) -> Literal["auto"] | tuple[float, float] | None:
+    """The `--range` option: "auto", or LO:HI as two numbers with LO < HI."""
+    if text is None or text == "auto":
+        return text
+    low, _, high = text.partition(":")
+    try:
+        bounds = float(low), float(high)
+    except ValueError:
+        bounds = (0.0, 0.0)
+    if not bounds[0] < bounds[1]:
+        raise UsageError(f"--range {text}: not a range", "Give `auto`, or two numbers such as 0:4095.")
+    return bounds
+
+
+def choices(text: str, known: tuple[str, ...], option: str) -> frozenset[str]:
+    """A comma-separated option whose every word must be known."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError(f"{option} names nothing", f"Choose among {', '.join(known)}.")
+    for word in words:
+        if word not in known:
+            raise UsageError(f"{option} {word}: not known", f"Choose among {', '.join(known)}.")
+    return frozenset(words)
+
+
+def colour(text: str | None, option: str) -> tuple[int, int, int] | None:
+    """An option with a colour as web pages write it: a name, #rgb, #rrggbb, rgb(...) or hsl(...)."""
+    if text is None:
+        return None
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise UsageError(f"{option} {text}: no colour", "Write a name such as white, or #rrggbb.") from None

@@ -1,0 +1,107 @@
+"""From --dataset, --data-dir and their kin to a Dataset, the same way for every command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from segcli.cli.display import Display
+from segcli.cli.options import common
+from segcli.data import check, layouts
+from segcli.data.dataset import Dataset
+from segcli.errors import DatasetError, UsageError
+from segcli.labels import LabelSet
+from segcli.training import split as splits
+
+if TYPE_CHECKING:
+    from segcli.distributed import Team
+
+SHOWN_PROBLEMS = 10
+
+Name = Annotated[
+    str,
+    Option("--dataset", "-d", metavar="NAME", help=f"{', '.join(layouts.DATASETS)} or folder.", show_default=False),
+]
+Split = Annotated[str, Option("--split", help="Which part of it.", rich_help_panel=common.PROTOCOL)]
+Images = Annotated[
+    Path | None, Option("--images", metavar="DIR", help="With --dataset folder: the photos.", rich_help_panel="Folder")
+]
+Labels = Annotated[
+    Path | None,
+    Option("--labels", metavar="DIR", help="With --dataset folder: the label PNGs.", rich_help_panel="Folder"),
+]
+Names = Annotated[
+    str | None,
+    Option(
+        "--names",
+        metavar="A,B,...|FILE|SET",
+        help="With --dataset folder: class names in the order of their ids, a label-set TOML, or a known set.",
+        rich_help_panel="Folder",
+    ),
+]
+ClassNames = Annotated[
+    str | None,
+    Option(
+        "--names",
+        metavar="A,B,...|FILE|SET",
+        help="The label maps' classes, where those do not say: names, a label-set TOML, or a known set.",
+    ),
+]
+
+SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out files with problems instead of stopping.")]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which dataset, of a known layout or a folder of one's own."""
+
+    dataset: Name
+    data_dir: common.DataDir = None
+    images: Images = None
+    labels: Labels = None
+    names: Names = None
+
+    def __post_init__(self):
+        if self.dataset != "folder" and (self.images or self.labels or self.names):
+            raise UsageError("--images, --labels and --names go with --dataset folder")
+        if self.dataset == "folder" and (self.images is None or self.labels is None or self.names is None):
+            raise UsageError(
+                "--dataset folder needs --images, --labels and --names",
+                "For example: --images photos --labels masks --names background,cat",
+            )
+
+    def load(self, split: str) -> Dataset:
+        """One part of it, a folder whole; it is listed, not read."""
+        if self.dataset == "folder":
+            return layouts.folder(self.images, self.labels, label_set(self.names))
+        return layouts.load(self.dataset, self.data_dir or Path("data"), split)
+
+
+def label_set(text: str) -> LabelSet:
+    """The classes that `--names` gives: a list with commas, a file, or the name of a known set."""
+    return splits.label_set(tuple(word.strip() for word in text.split(",")) if "," in text else text)
+
+
+def usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> Dataset:
+    """The dataset once every file of it has been read: with problems it is refused, or taken without them."""
+    mine = replace(data, samples=tuple(members.share(data.samples)), strays=())
+    problems: list[check.Problem] = []
+    with display.counting(len(mine.samples), f"checking {data.split}") as counter:
+        for _, found in check.check(mine):
+            counter.advance()
+            problems += [problem for problem in found if problem.kind != "duplicate"]
+    problems = [problem for share in members.gather(problems) for problem in share]
+    for problem in problems[:SHOWN_PROBLEMS]:
+        display.warn(problem.detail)
+    if len(problems) > SHOWN_PROBLEMS:
+        display.warn(f"and {len(problems) - SHOWN_PROBLEMS} more: segcli data check lists them all")
+    bad = {problem.sample for problem in problems}
+    if bad and not skip_bad:
+        raise DatasetError(
+            f"{len(bad)} of {len(data)} samples of {data.name} {data.split} have problems ({problems[0].detail})",
+            "Mend them (`segcli data check` lists all), or leave them out with --skip-bad.",
+        )
+    return data.without(bad)

@@ -1,0 +1,62 @@
+"""`--from run.toml`: the options of an earlier run, written down as they were typed, taken as defaults."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from segcli.cli.options import common
+from segcli.errors import UsageError
+from segcli.files.paths import shown
+
+PASSING = ("from_run", "dry_run", "as_json", "quiet")
+"""Options that say how to run now, not what comes out."""
+
+
+def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Options that the command line leaves out get the file's values."""
+    if path is None:
+        return None
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = {"inputs": data["inputs"], **data["options"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--from {shown(path)}: holds no options of a run ({type(error).__name__}: {error})",
+            "Give the run.toml of an output folder.",
+        ) from error
+    known = {parameter.name for parameter in ctx.command.params} - set(PASSING)
+    if strange := sorted(given.keys() - known):
+        raise UsageError(f"--from {shown(path)}: {ctx.command.name} has no {', '.join(strange)}")
+    ctx.default_map = given
+    return path
+
+
+From = Annotated[
+    Path | None,
+    Option(
+        "--from",
+        metavar="RUN.TOML",
+        help="Inputs and options of an earlier run, where this line gives no others.",
+        callback=_defaults,
+        is_eager=True,
+        rich_help_panel=common.OUTPUT,
+    ),
+]
+
+
+def stated(ctx: typer.Context) -> dict:
+    """The options that were given, here or by `--from`, as TOML-plain values."""
+    given = [name for name in ctx.params if name not in (*PASSING, "inputs") and _is_given(ctx, name)]
+    return {name: _plain(ctx.params[name]) for name in given if ctx.params[name] is not None}
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name in ("COMMANDLINE", "DEFAULT_MAP", "ENVIRONMENT")
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value

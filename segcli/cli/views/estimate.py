@@ -1,0 +1,57 @@
+"""`--dry-run`: what a run would take, in words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from segcli.cli.display import Display
+from segcli.cli.progress import clock, megabytes
+from segcli.files.paths import shown
+from segcli.files.sources import Found, Source
+
+if TYPE_CHECKING:
+    from segcli.inference.segmenter import Segmenter
+    from segcli.pipeline.estimate import Forecast
+    from segcli.pipeline.stages import Stages
+    from segcli.pipeline.writer import Outputs
+
+
+def report(
+    display: Display,
+    todo: list[Source],
+    found: Found,
+    segmenter: Segmenter,
+    stages: Stages,
+    outputs: Outputs,
+    max_pixels: int,
+) -> None:
+    """Try two photos, and print what all would take."""
+    from segcli.inference.transform import geometry
+    from segcli.pipeline.estimate import forecast
+
+    facts = forecast(todo, stages, outputs, max_pixels)
+    working = geometry(facts.size, segmenter.preprocessing).padded if facts.photos else (0, 0)
+    skipped = len(found.files) - len(todo)
+    for line in _lines(facts, skipped, working, outputs):
+        display.data(line)
+    counts = {"skipped": skipped, "ignored": found.ignored, "working_size": list(working)}
+    display.json({"output": str(outputs.folder), **asdict(facts), **counts})
+
+
+def _lines(facts: Forecast, skipped: int, working: tuple[int, int], outputs: Outputs) -> list[str]:
+    photos = "1 photo" if facts.photos == 1 else f"{facts.photos} photos"
+    todo = f"{photos}, {megabytes(facts.bytes)}, {facts.pixels / 1e6:.1f} megapixels"
+    todo += f"; {facts.unreadable} cannot be opened" if facts.unreadable else ""
+    todo += f"; {skipped} done before" if skipped else ""
+    if not facts.photos:
+        return [f"to do         {todo}"]
+    memory = f"{facts.memory / 1e9:.1f} GB, the largest photo in it" if facts.memory else "not known on this system"
+    height, width = facts.size
+    return [
+        f"to do         {todo}",
+        f"working size  {working[1]} x {working[0]} for a photo of {width} x {height}, the one in the middle",
+        f"time          {clock(facts.seconds)} ({facts.seconds / facts.photos:.2f} s a photo)",
+        f"memory        {memory}",
+        f"disk          {megabytes(facts.disk)} in {shown(outputs.folder)}, {facts.free / 1e9:.1f} GB free",
+    ]

@@ -1,0 +1,83 @@
+"""COCO's instances drawn as label maps of VOC's 21 classes, the way torchvision's references do it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from segcli.data.dataset import Sample
+from segcli.errors import DatasetError, UsageError
+from segcli.labels import VOID
+
+VOC_CATEGORIES = (5, 2, 16, 9, 44, 6, 3, 17, 62, 21, 67, 18, 19, 4, 1, 64, 20, 63, 7, 72)
+"""The COCO category of each VOC class, from aeroplane, 1, on."""
+
+
+class Instances:
+    """The instances of VOC's classes in one annotation file.
+
+    Args:
+        path: `instances_*2017.json`.
+        min_area: Photos whose instances of VOC's classes have no more pixels together are left out; torchvision trains
+            on photos with more than 1000 and evaluates on all.
+
+    Attributes:
+        photos: The photos' file names, in the file's order.
+
+    Raises:
+        DatasetError: The file cannot be read or is no such file.
+        UsageError: pycocotools is not installed.
+    """
+
+    def __init__(self, path: Path, min_area: float = 0):
+        _drawing()  # so that a missing package is told at once, not at the first photo
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            found = {image["id"]: [] for image in data["images"]}
+            for entry in data["annotations"]:
+                if entry["category_id"] in VOC_CATEGORIES:
+                    found[entry["image_id"]].append(entry)
+            self._images = {_plain_name(image["file_name"]): image for image in data["images"]}
+            self._instances = {photo: found[image["id"]] for photo, image in self._images.items()}
+            areas = {photo: sum(entry["area"] for entry in entries) for photo, entries in self._instances.items()}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DatasetError(f"{path} is no file of COCO instances: {error!r}", "Was it unpacked whole?") from error
+        self.photos = tuple(photo for photo in self._images if not min_area or areas[photo] > min_area)
+
+    def read_ids(self, sample: Sample) -> np.ndarray:
+        """The sample's classes, uint8 (H, W): 0 for background, VOID where instances overlap."""
+        image = self._images[sample.image.name]
+        try:
+            height, width = int(image["height"]), int(image["width"])
+            classes, cover = np.zeros((2, height, width), np.uint8)
+            for entry in self._instances[sample.image.name]:
+                mask = _draw(entry["segmentation"], height, width)
+                classes[mask] = VOC_CATEGORIES.index(entry["category_id"]) + 1
+                cover[mask] = np.minimum(cover[mask] + 1, 2)
+        except Exception as error:  # pycocotools raises whatever its C code meets
+            raise DatasetError(f"{sample.label}: the instances of {sample.image.name} are broken: {error!r}") from error
+        classes[cover > 1] = VOID
+        return classes
+
+
+def _draw(segmentation: list | dict, height: int, width: int) -> np.ndarray:
+    """Polygons or a run-length code as a mask, bool (H, W)."""
+    drawing = _drawing()
+    codes = drawing.frPyObjects(segmentation, height, width)
+    return drawing.decode(codes).reshape(height, width, -1).any(axis=2)
+
+
+def _drawing():
+    try:
+        from pycocotools import mask
+    except ImportError as error:
+        raise UsageError(
+            "coco-voc needs pycocotools", 'Install segcli\'s extra "coco": pip install pycocotools'
+        ) from error
+    return mask
+
+
+def _plain_name(name: str) -> str:
+    if Path(name).name != name:
+        raise ValueError(f"photo name {name!r}")
+    return name

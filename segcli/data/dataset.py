@@ -1,0 +1,133 @@
+"""Photos paired with their labels, whatever published layout they come from."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from segcli.errors import DatasetError, InputError
+from segcli.images import masks
+from segcli.labels import VOID, LabelSet
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One photo with its label.
+
+    Attributes:
+        name: Unique in its dataset; safe as a relative path, with "/" between folders and no suffix.
+        image: The photo.
+        label: The file that holds its ids, or None in a split whose labels are not published.
+    """
+
+    name: str
+    image: Path
+    label: Path | None
+
+
+def read_mask(sample: Sample) -> np.ndarray:
+    """The ids of the sample's label PNG as its file holds them, (H, W) uint8 or uint16; InputError if it is none."""
+    return masks.read_label_map(sample.label)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One split of a dataset. Listing it reads no photo and no label.
+
+    Attributes:
+        name: How the command line calls it.
+        split: Its split, such as "val".
+        labels: Its classes.
+        samples: In a fixed order.
+        ids: From every id that its label files may hold to a class of `labels`, or to VOID.
+        read_ids: Reads the ids of a sample as its file holds them, (H, W).
+        strays: Label files that no photo belongs to.
+    """
+
+    name: str
+    split: str
+    labels: LabelSet
+    samples: tuple[Sample, ...]
+    ids: Mapping[int, int]
+    read_ids: Callable[[Sample], np.ndarray] = read_mask
+    strays: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def read_label(self, sample: Sample) -> np.ndarray:
+        """The sample's ids as uint8 (H, W), in 0..K-1 or VOID; DatasetError if its label cannot be used."""
+        if sample.label is None:
+            raise DatasetError(f"{self.name} {self.split} has no labels", "Take a split whose labels are published.")
+        try:
+            raw = self.read_ids(sample)
+        except InputError as error:
+            raise DatasetError(error.message, error.hint) from error
+        mapped, illegal = map_ids(raw, self.ids)
+        if illegal:
+            raise DatasetError(f"{sample.label} holds {count_ids(illegal)}", self.legal_ids())
+        return mapped
+
+    def legal_ids(self) -> str:
+        """Which ids its label files may hold, as a sentence."""
+        classes = [file_id for file_id, label in self.ids.items() if label != VOID]
+        void = sorted(file_id for file_id, label in self.ids.items() if label == VOID)
+        span = f"{min(classes)} to {max(classes)}"
+        return f"Labels of {self.name} hold ids from {span}" + (f", and {_listed(void)} for void." if void else ".")
+
+    def without(self, names: Collection[str]) -> "Dataset":
+        """The dataset less the samples of those names; DatasetError if none is left."""
+        rest = tuple(sample for sample in self.samples if sample.name not in names)
+        if not rest:
+            raise DatasetError(f"no sample of {self.name} {self.split} can be used", "See `segcli data check`.")
+        return replace(self, samples=rest)
+
+
+def ids_of(labels: LabelSet) -> dict[int, int]:
+    """The `ids` of a dataset whose files hold the indices of the names, and `labels.ignore` for void."""
+    ids = {index: index for index in range(len(labels))}
+    if labels.ignore is not None:
+        ids[labels.ignore] = VOID
+    return ids
+
+
+def map_ids(raw: np.ndarray, ids: Mapping[int, int]) -> tuple[np.ndarray, dict[int, int]]:
+    """From a file's ids to classes.
+
+    Args:
+        raw: Ids (H, W), unsigned.
+        ids: From every legal id to a class or VOID.
+
+    Returns:
+        The classes, uint8 (H, W) with VOID for void and for illegal ids, and how many pixels each illegal id has.
+    """
+    counts = np.bincount(raw.ravel(), minlength=VOID + 1)
+    table = np.full(len(counts), VOID, np.uint8)
+    for file_id, label in ids.items():
+        table[file_id] = label
+    illegal = {int(i): int(counts[i]) for i in np.flatnonzero(counts) if int(i) not in ids}
+    return table[raw], illegal
+
+
+def illegal_ids(ids: np.ndarray, classes: int) -> np.ndarray:
+    """The ids, one per pixel, that are neither in 0..classes - 1 nor VOID."""
+    return ids[(ids >= classes) & (ids != VOID)]
+
+
+def count_ids(illegal: Mapping[int, int]) -> str:
+    """Ids and their pixels in words, such as "id 21 (17 pixels)", at most three of them."""
+    first = [f"id {label} ({pixels} pixel{'s' * (pixels != 1)})" for label, pixels in list(illegal.items())[:3]]
+    more = len(illegal) - len(first)
+    return ", ".join(first) + (f" and {more} other illegal ids" if more else "")
+
+
+def _listed(ids: Sequence[int]) -> str:
+    """The ids, a run of neighbours as "0-6"."""
+    runs: list[list[int]] = []
+    for label in ids:
+        if runs and label == runs[-1][-1] + 1:
+            runs[-1].append(label)
+        else:
+            runs.append([label])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

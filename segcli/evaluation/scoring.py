@@ -1,0 +1,75 @@
+"""Scoring of predictions against a dataset, image by image."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from segcli.data.dataset import Dataset, Sample, illegal_ids
+from segcli.errors import InputError
+from segcli.evaluation.metrics import ConfusionMatrix
+from segcli.evaluation.trimap import Trimap
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """How one image came out; None where it has no labelled pixel.
+
+    Attributes:
+        name: The sample's name.
+        miou: Over the classes in this image's truth or prediction.
+        pixel_accuracy: Over this image's labelled pixels.
+    """
+
+    name: str
+    miou: float | None
+    pixel_accuracy: float | None
+
+
+def evaluate(
+    dataset: Dataset,
+    predictions: Iterable[tuple[Sample, np.ndarray]],
+    matrix: ConfusionMatrix,
+    trimap: Trimap | None = None,
+) -> Iterator[ImageScore]:
+    """Counts predictions into `matrix` and `trimap` and yields each image's own score.
+
+    Args:
+        dataset: Where the truth comes from.
+        predictions: Samples of it, each with its ids (H, W), 0..K-1 or VOID, at the label's own size.
+        matrix: Takes every image.
+        trimap: Likewise, if wanted.
+
+    Raises:
+        InputError: A prediction has another size than its label, or ids that are no classes.
+        DatasetError: A label cannot be used.
+    """
+    for sample, predicted in predictions:
+        truth = dataset.read_label(sample)
+        check_prediction(sample.name, predicted, truth.shape, len(dataset.labels))
+        image = matrix.update(truth, predicted).scores(dataset.labels)
+        if trimap is not None:
+            trimap.update(truth, predicted)
+        yield ImageScore(sample.name, image.miou, image.pixel_accuracy)
+
+
+def check_prediction(name: str, predicted: np.ndarray, shape: tuple[int, ...], classes: int) -> None:
+    """Raises InputError, naming the image, unless the ids (H, W) have that shape and are classes or VOID."""
+    if predicted.shape != shape:
+        (height, width), found = shape, " x ".join(map(str, predicted.shape[::-1]))
+        raise InputError(
+            f"the prediction of {name} is {found} pixels, its label {width} x {height}",
+            "Predictions are scored at the label's own size.",
+        )
+    if (illegal := illegal_ids(predicted, classes)).size:
+        raise InputError(
+            f"the prediction of {name} holds id {illegal[0]} among {classes} classes",
+            "Was it made with other labels?",
+        )
+
+
+def worst(images: Iterable[ImageScore], count: int) -> list[ImageScore]:
+    """The `count` images of lowest mIOU, the worst first; images without a labelled pixel are left out."""
+    scored = (image for image in images if image.miou is not None)
+    return heapq.nsmallest(count, scored, key=lambda image: (image.miou, image.pixel_accuracy, image.name))

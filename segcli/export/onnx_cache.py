@@ -1,0 +1,134 @@
+"""Networks under onnxruntime, which computes on the CPU what torch does in less time.
+
+SEGCLI_CACHE_DIR holds, below `onnx/`, for each network that was converted,
+
+    WEIGHTS-KEY-CONTENT.onnx   the conversion; WEIGHTS and CONTENT begin the sha256 of the weights and of the file
+    WEIGHTS-KEY.refused        or why there is none; KEY stands for all that a conversion depends on
+
+A conversion is there only if it once gave torch's labels. The ones used last stay, up to ROOM.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+from contextlib import suppress
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+from huggingface_hub.utils import WeakFileLock
+from torch import Tensor
+
+from segcli import __version__
+from segcli.errors import SegcliError
+from segcli.export import verify
+from segcli.export.export import OPSET, Export, prepare, to_onnx
+from segcli.files.atomic import write_whole
+from segcli.weights import cache
+from segcli.weights.model_io import LoadedModel
+from segcli.weights.onnx_file import LOGITS, OnnxNetwork
+
+WORTHWHILE = 20
+"""Passes through the network from which on converting it saves time: v3plus-xception was converted in 2.6 s, and a
+pass then took 0.8 s of two busy cores' time instead of 1.2."""
+ROOM = 1 << 30
+"""Bytes that all conversions may take together."""
+SIZES = ((225, 289), (321, 257))
+"""Height and width of the two inputs on which torch and onnxruntime must agree."""
+
+
+def available() -> bool:
+    """Whether the packages that this takes are installed."""
+    return all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
+
+
+def kept(model: LoadedModel) -> Path | None:
+    """The model's conversion, if there is one."""
+    return max(_folder().glob(f"{_name(model)}-*.onnx"), default=None)
+
+
+def convert(model: LoadedModel) -> None:
+    """Convert a network, compare it with torch's, and keep it; a few seconds. Other processes wait meanwhile.
+
+    Raises:
+        SegcliError: It cannot be converted, does not give the same labels, or the cache cannot be written to.
+    """
+    with cache.explained():
+        _folder().mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(_folder() / "lock"):
+            if not kept(model):
+                _converted(model)
+
+
+def accelerated(model: LoadedModel) -> LoadedModel | None:
+    """The model with its network under onnxruntime; None if it is not converted, or its file was damaged since."""
+    path = kept(model)
+    if path is None:
+        return None
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest()[:12] != path.stem.rpartition("-")[2]:
+        path.unlink(missing_ok=True)
+        return None
+    with suppress(OSError):  # the folder may be another user's
+        os.utime(path)
+    return replace(model, network=OnnxNetwork(data, len(model.labels)).eval(), engine="onnx")
+
+
+def forget(weights_sha256: str) -> int:
+    """Delete the conversions of some weights; returns the bytes freed."""
+    freed = 0
+    for path in _folder().glob(f"{weights_sha256[:12]}-*"):
+        freed += path.stat().st_size
+        path.unlink()
+    return freed
+
+
+def _converted(model: LoadedModel) -> None:
+    refusal = _folder() / f"{_name(model)}.refused"
+    if refusal.is_file():
+        raise SegcliError(refusal.read_text(encoding="utf-8"))
+    export = prepare(model)
+    data = to_onnx(export)
+    agreement = _compared(export, OnnxNetwork(data, len(model.labels)))
+    if not agreement.holds:
+        reason = f"onnxruntime gives {agreement.share:.2%} of torch's labels"
+        refusal.write_text(reason, encoding="utf-8")
+        raise SegcliError(reason)
+    path = _folder() / f"{_name(model)}-{hashlib.sha256(data).hexdigest()[:12]}.onnx"
+    with write_whole(path) as file:
+        file.write(data)
+    _make_room(path)
+
+
+def _compared(export: Export, network: OnnxNetwork) -> verify.Agreement:
+    def run(x: Tensor) -> dict[str, Tensor]:
+        return {LOGITS: network(x)}
+
+    try:
+        return sum((verify.compare(export, run, x) for x in verify.noise(SIZES)), verify.Agreement())
+    except MemoryError as error:
+        raise SegcliError("memory does not suffice to compare it with torch") from error
+
+
+def _make_room(newest: Path) -> None:
+    total = 0
+    for path in sorted(_folder().glob("*.onnx"), key=lambda path: path.stat().st_mtime, reverse=True):
+        total += path.stat().st_size
+        if total > ROOM and path != newest:
+            path.unlink()
+
+
+def _name(model: LoadedModel) -> str:
+    """All that a conversion depends on, but its content."""
+    weights = model.provenance.get("sha256")
+    if not weights:
+        raise SegcliError("weights without a sha256 cannot be told apart", "Save them as a checkpoint first.")
+    facts = [cache.CONVERSION, model.spec.to_dict(), len(model.labels), model.output_stride, OPSET, __version__]
+    versions = [metadata.version(name) for name in ("torch", "onnx", "onnxruntime")]
+    key = hashlib.sha256(json.dumps([weights, facts, versions]).encode()).hexdigest()
+    return f"{weights[:12]}-{key[:12]}"
+
+
+def _folder() -> Path:
+    return cache.folder() / "onnx"

@@ -1,0 +1,231 @@
+"""Sources: which files to read, found among files, folders and patterns."""
+
+# os.path's tests answer False for looping links and overlong names, where pathlib's raise, and its abspath follows no
+# link, as names of outputs need it.
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH120
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from segcli.errors import UsageError
+from segcli.files import formats
+from segcli.files.paths import shown
+from segcli.files.trees import output_trees
+
+RESULT_FILES = ("manifest.jsonl", "run.toml")
+"""A folder that holds all of these holds results of segcli and is never read as input."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read.
+
+    Attributes:
+        path: Where it is, spelled as the user reached it.
+        tree: The place of its outputs below an output folder, without a suffix; unique in its run, never absolute,
+            never with a "..".
+        page: Which of its pages, from 0 on; None where the first stands for the file.
+        beside: Another file that its outputs are made of, such as its saved probabilities.
+    """
+
+    path: Path
+    tree: PurePosixPath
+    page: int | None = None
+    beside: Path | None = None
+
+    def output(self, folder: Path, suffix: str) -> Path:
+        """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""
+        return folder.joinpath(*self.tree.parts[:-1], self.tree.name + suffix)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the inputs of a run come to.
+
+    Attributes:
+        files: The files to read, in the order of their trees.
+        ignored: How many files inside folders have no signature of a picture format that segcli reads.
+        results: How many files were named, but lie among results of segcli and are not read.
+    """
+
+    files: tuple[Source, ...]
+    ignored: int
+    results: int
+
+
+def list_from(stream: BinaryIO) -> list[str]:
+    """The paths that a list holds, one a line, or ended by NUL as `find -print0` writes them; empty ones left out."""
+    data = stream.read()
+    if formats.sniff(data[: formats.HEAD]):
+        raise UsageError("stdin holds a picture, not a list of paths", "Save the picture to a file and name that.")
+    separator = b"\0" if b"\0" in data else b"\n"
+    return [os.fsdecode(line) for line in (part.rstrip(b"\r") for part in data.split(separator)) if line]
+
+
+def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
+    """Find the pictures among files, folders and patterns.
+
+    A folder is read with all its sub-folders, each real folder once, so that links cannot loop; hidden files and
+    folders (a leading ".") are skipped. A pattern (`*`, `?`, `[...]`, `**`) that the shell left alone is expanded
+    here, unless a file of that very name exists. Inside folders and patterns the content decides what a picture is;
+    a file that was named itself is always returned, and reading it tells what is wrong with it. So is a sub-folder
+    that cannot be listed. A file that is reached twice is returned once;
+    a link to a file is a file of its own. The output folder and folders with
+    results of an earlier run (`RESULT_FILES`) are left out.
+
+    Args:
+        inputs: Paths or patterns.
+        output: The folder that results will go to; it need not exist.
+
+    Raises:
+        UsageError: A path is not there, a pattern matches nothing, or a folder holds results of segcli.
+    """
+    search = _Search(output)
+    for text in map(str, inputs):
+        search.add(text)
+    for path in _walk(search.folders, search.is_result):
+        search.keep(path, search.inside)
+    inside = [path for real, path in search.inside.items() if real not in search.named]
+    pictures = [path for path in inside if _is_picture(path)]
+    files = [*search.named.values(), *pictures]
+    sources = (Source(path, tree) for path, tree in zip(files, output_trees(files, search.roots), strict=True))
+    ordered = sorted(sources, key=lambda source: source.tree.parts)
+    return Found(tuple(ordered), len(inside) - len(pictures), len(search.results))
+
+
+class _Search:
+    """The files that inputs name or match, by their real paths, the folders to walk, and those where trees start."""
+
+    def __init__(self, output: Path | None):
+        self.named: dict[str, Path] = {}
+        self.inside: dict[str, Path] = {}
+        self.results: set[str] = set()
+        self.folders: list[Path] = []
+        self.roots: list[str] = []
+        self.is_result = _result_test(output)
+
+    def add(self, text: str) -> None:
+        path = Path(text)
+        if not text:
+            raise UsageError("an input is an empty name", "Is a variable of the shell not set?")
+        if os.path.isdir(path):
+            self._add_folder(path, root=path)
+        elif os.path.lexists(path):
+            self._add_file(path, path.parent, self.named)
+        elif _is_pattern(text):
+            self._add_pattern(path)
+        else:
+            raise UsageError(f"{shown(path)} is not there", _nearest(path))
+
+    def _add_pattern(self, pattern: Path) -> None:
+        fixed = next(i for i, part in enumerate(pattern.parts) if _is_pattern(part))
+        root, rest = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
+        try:
+            matches = [path for path in sorted(root.glob(str(rest))) if not _is_hidden(path.relative_to(root))]
+        except ValueError as error:  # Python before 3.13 takes `**` only as a whole part of a path
+            raise UsageError(f"{shown(pattern)} is no valid pattern: {error}") from None
+        if not matches:
+            raise UsageError(f"nothing matches {shown(pattern)}", f"Does {shown(root.absolute())} hold the files?")
+        for path in matches:
+            if os.path.isdir(path):
+                self._add_folder(path, root)
+            elif os.path.isfile(path):
+                self._add_file(path, root, self.inside)
+
+    def _add_folder(self, folder: Path, root: Path) -> None:
+        if folder == root and self.is_result(os.path.realpath(folder)):
+            hint = "Name the folder of the photos, and with --output a folder outside it."
+            raise UsageError(
+                f"{shown(folder)} is, or lies in, a folder for results, which is never read as input", hint
+            )
+        self.roots.append(os.path.abspath(root))
+        self.folders.append(folder)
+
+    def _add_file(self, path: Path, root: Path, files: dict[str, Path]) -> None:
+        real = os.path.realpath(path)
+        if self.is_result(os.path.dirname(real)):
+            self.results.add(real)
+            return
+        self.roots.append(os.path.abspath(root))
+        self.keep(path, files)
+
+    def keep(self, path: Path, files: dict[str, Path]) -> None:
+        place = os.path.join(os.path.realpath(path.parent), path.name)  # a link to a file is a file of its own
+        if place not in files or files[place].parent.is_symlink():
+            files[place] = path
+
+
+def _walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[Path]:
+    """Every file below the roots that is not hidden; linked folders last, so that real ones keep their names."""
+    folders = deque(path for path in roots if not path.is_symlink())
+    linked = deque(path for path in roots if path.is_symlink())
+    seen = set()
+    while folders or linked:
+        here = (folders or linked).popleft()
+        real = os.path.realpath(here)
+        if real in seen or is_result(real):
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(here.iterdir())
+        except OSError:
+            yield here
+            continue
+        for path in entries:
+            if path.name.startswith("."):
+                continue
+            if os.path.isdir(path):
+                (linked if path.is_symlink() else folders).append(path)
+            elif os.path.isfile(path):
+                yield path
+
+
+def _result_test(output: Path | None) -> Callable[[str], bool]:
+    """A test whether a real folder is, or lies in, the output folder or one with results of an earlier run."""
+    real_output = None if output is None else os.path.realpath(output)
+
+    @cache
+    def is_result(folder: str) -> bool:
+        if folder == real_output or all(os.path.isfile(Path(folder, name)) for name in RESULT_FILES):
+            return True
+        parent = os.path.dirname(folder)
+        return parent != folder and is_result(parent)
+
+    return is_result
+
+
+def _is_pattern(text: str) -> bool:
+    return any(character in text for character in "*?[")
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether the content is of a format that segcli reads; what cannot be read is one until the reader says why."""
+    try:
+        with path.open("rb") as file:
+            known = formats.sniff(file.read(formats.HEAD))
+    except OSError:
+        return True
+    return known is not None and bool(known.pillow)
+
+
+def _nearest(path: Path) -> str:
+    """The hint for a path that is not there: the nearest name in the deepest folder that is."""
+    absolute = path.absolute()
+    missing = next(part for part in (*reversed(absolute.parents), absolute) if not os.path.exists(part))
+    try:
+        near = get_close_matches(missing.name, [path.name for path in missing.parent.iterdir()], n=1)
+    except OSError:
+        near = []
+    if near:
+        return f"Did you mean {shown(path.parent / near[0] if missing == absolute else missing.with_name(near[0]))}?"
+    return f"{shown(missing.parent)} has nothing of that name."

@@ -1,0 +1,95 @@
+"""A gallery: one HTML file with every photo before and after, that any browser shows without a server.
+
+It holds the pictures themselves, at most SIZE pixels a side: about 60 kB a photo.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from segcli.files.atomic import write_whole
+from segcli.labels import BACKGROUND, LabelSet
+
+SIZE = 640
+_PAGE = Path(__file__).with_name("gallery.html")
+_ENTRIES, _LABELS = b"<!-- entries -->", b"/* labels */ {}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo of a gallery.
+
+    Attributes:
+        name: What to call it.
+        rgb: uint8 (H, W, 3).
+        label_map: uint8 or uint16 (H, W).
+        areas: Class name -> pixels.
+        uncertainty: 0..1.
+    """
+
+    name: str
+    rgb: np.ndarray
+    label_map: np.ndarray
+    areas: Mapping[str, int]
+    uncertainty: float
+
+    def facts(self, labels: LabelSet) -> dict:
+        """What the page needs, JSON-plain, the pictures as data addresses."""
+        height, width = self.label_map.shape
+        photo, classes = Image.fromarray(self.rgb), Image.fromarray(self.label_map)
+        photo.thumbnail((SIZE, SIZE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        small = np.asarray(classes.resize(photo.size, Image.Resampling.NEAREST))
+        return {
+            "name": self.name,
+            "width": width,
+            "height": height,
+            "areas": dict(self.areas),
+            "uncertainty": self.uncertainty,
+            "photo": _address(photo, "JPEG", quality=82),
+            "classes": _address(_tint(small, labels), "PNG"),
+        }
+
+
+def _tint(label_map: np.ndarray, labels: LabelSet) -> Image.Image:
+    """The classes' colours, transparent where there is none; RGBA."""
+    shown = np.zeros((65536, 4), np.uint8)
+    shown[: len(labels), :3] = labels.palette
+    shown[: len(labels), 3] = [0 if name == BACKGROUND else 255 for name in labels.names]
+    return Image.fromarray(shown[label_map])
+
+
+def _address(picture: Image.Image, kind: str, **options: int) -> str:
+    buffer = BytesIO()
+    picture.save(buffer, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def write_entry(path: Path, entry: Entry, labels: LabelSet) -> None:
+    """Write one photo's part, for `merge` to collect."""
+    with write_whole(path) as file:
+        file.write(json.dumps(entry.facts(labels)).encode())
+
+
+def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
+    """Write the gallery of many photos, one at a time in memory."""
+    colours = {name: f"rgb{colour}" for name, colour in zip(labels.names, labels.palette, strict=True)}
+    page = _PAGE.read_bytes().replace(_LABELS, _harmless(json.dumps({**colours, BACKGROUND: ""}).encode()))
+    head, tail = page.split(_ENTRIES)
+    with write_whole(path) as file:
+        file.write(head)
+        for part in parts:
+            file.write(b'<script type="application/json" class="entry">')
+            file.write(_harmless(part.read_bytes()))
+            file.write(b"</script>\n")
+        file.write(tail)
+
+
+def _harmless(data: bytes) -> bytes:
+    """JSON that cannot end the script element it stands in, whatever files and classes are called."""
+    return data.replace(b"<", b"\\u003c").replace(b"&", b"\\u0026")

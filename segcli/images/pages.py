@@ -1,0 +1,40 @@
+"""Files of several pages as one source a page."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from segcli.errors import InputError
+from segcli.files.sources import Source
+from segcli.images.read import MAX_PIXELS, opened
+
+FORMATS = ("TIFF", "GIF")
+
+
+def expand(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> tuple[Source, ...]:
+    """Put a source for each page in the place of a TIFF or GIF of several.
+
+    The outputs of `scan.tif` are called scan-p0001, scan-p0002 and so on; where another file has that name already,
+    scan.tif-p0001. A file that cannot be opened stays what it is, for its reader to say why.
+    """
+    sources = tuple(sources)
+    taken = {source.tree for source in sources}
+    return tuple(page for source in sources for page in _pages(source, taken, max_pixels))
+
+
+def _pages(source: Source, taken: set, max_pixels: int) -> list[Source]:
+    count = _count(source, max_pixels)
+    if count == 1:
+        return [source]
+    for stem in (source.tree.name, source.path.name):
+        trees = [source.tree.with_name(f"{stem}-p{number + 1:04}") for number in range(count)]
+        if taken.isdisjoint(trees):
+            break
+    return [replace(source, tree=tree, page=number) for number, tree in enumerate(trees)]
+
+
+def _count(source: Source, max_pixels: int) -> int:
+    try:
+        with opened(source.path, max_pixels) as (image, known):
+            return image.n_frames if known.name in FORMATS else 1
+    except InputError:
+        return 1

@@ -1,0 +1,247 @@
+"""Decoding: whatever a camera, scanner, microscope or robot writes -> uint8 red, green, blue, upright, in sRGB."""
+
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from segcli.errors import InputError
+from segcli.files import formats
+from segcli.files.paths import shown
+
+MAX_PIXELS = 200_000_000
+"""A file that claims more is refused before it is decoded; the largest camera sensors have about 200 million."""
+
+ValueRange = Literal["auto"] | tuple[float, float] | None
+"""Which values of a picture of more than 8 bits become black and white; see `read_photo`."""
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_CONVERT = "Convert it to PNG or JPEG."
+_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded picture.
+
+    Attributes:
+        rgb: uint8 (H, W, 3), writable.
+        notes: What the reader had to decide and the user may want to decide otherwise, a sentence each.
+    """
+
+    rgb: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def read_rgb(path: str | Path, value_range: ValueRange = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """`read_photo` without its notes: uint8 (H, W, 3)."""
+    return read_photo(path, value_range, max_pixels).rgb
+
+
+def read_photo(
+    path: str | Path, value_range: ValueRange = None, max_pixels: int = MAX_PIXELS, page: int | None = None
+) -> Photo:
+    """Decode a picture of any format of `formats` that has a decoder, by its content; of several frames, the first.
+
+    It is turned upright by its EXIF orientation. Transparent pixels are laid over white. Colours with an ICC profile
+    other than sRGB are converted to sRGB. Grey becomes three equal channels. Of 16 bits a colour the high 8 are read.
+
+    Args:
+        path: The file.
+        value_range: For grey pictures of more than 8 bits: (low, high) become black and white; "auto" takes the 0.1
+            and 99.9 percentiles; None takes 0..65535 for integers and 0..1 for floating point, "auto" where the
+            values do not fit into that. Pictures of 8 bits are left as they are.
+        max_pixels: A larger picture is refused.
+        page: Which frame instead, from 0 on.
+
+    Raises:
+        InputError: The file is missing, damaged, too large, or no such picture.
+    """
+    notes: list[str] = []
+    with opened(Path(path), max_pixels) as (image, known):
+        if page is not None:
+            image.seek(page)
+            _check(Path(path), image, max_pixels)
+        elif known.name == "TIFF" and image.n_frames > 1:
+            notes.append(f"Only the first of its {image.n_frames} pages is read; --pages reads them all.")
+        deep = ";16" in str(image.tile)
+        image.load()
+        turn = _UPRIGHT.get(_orientation(image, notes))
+        rgb = _to_rgb(image, value_range, notes)
+        if deep and image.mode == "RGB":
+            notes += _note_on_deep_colour(rgb)
+        return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
+
+
+@contextmanager
+def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, formats.Format]]:
+    """Open a picture whose pixels are still to be loaded; whatever goes wrong with it in the block is an InputError."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+            kind = "a folder that cannot be listed" if stat.S_ISDIR(mode) else "no regular file"
+            raise InputError(f"{shown(path)} is {kind}")
+        with path.open("rb") as file:
+            known = formats.sniff(file.read(formats.HEAD))
+            decoder = _decoder(path, known)
+            file.seek(0)
+            with _explained(path, known.name):
+                image = decoder(file, "")
+                _check(path, image, max_pixels)
+                yield image, known
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _explained(path: Path, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        message = f"{shown(path)} takes more memory to decode than there is"
+        raise InputError(message, "Close other programs, or shrink it.") from error
+    except Exception as error:  # decoders of damaged files raise anything
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        hint = "If a viewer opens it, save it from there as PNG; if none does, it is damaged."
+        raise InputError(f"{shown(path)} cannot be decoded as {kind}: {reason}", hint) from error
+
+
+def _decoder(path: Path, known: formats.Format | None) -> Callable[[BinaryIO, str], Image.Image]:
+    """Pillow's class for the format, to be called directly: Image.open warns, and has a pixel limit of its own."""
+    if known is None:
+        raise InputError(f"{shown(path)} is no picture of a format that segcli knows", _CONVERT)
+    if not known.pillow:
+        raise InputError(f"{shown(path)} is a {known.name} file, which segcli does not read", _CONVERT)
+    if known.pillow not in Image.OPEN:
+        Image.init()
+    if known.pillow == "HEIF" and "HEIF" not in Image.OPEN:
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            message = f"{shown(path)} is a HEIC file, which takes an extra package to read"
+            raise InputError(message, 'Install segcli\'s extra "heic": pip install pillow-heif') from None
+        register_heif_opener()
+    return Image.OPEN[known.pillow][0]
+
+
+def _check(path: Path, image: Image.Image, max_pixels: int) -> None:
+    """Refuse, before anything is decoded, what must not or should not be decoded."""
+    width, height = image.size
+    if width * height > max_pixels:
+        megapixels = f"{width * height / 1e6:.0f} megapixels ({width} x {height})"
+        message = f"{shown(path)} has {megapixels}, more than the limit of {max_pixels / 1e6:g}"
+        raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
+    tags = getattr(image, "tag_v2", {})
+    if _DNG_VERSION in tags or (tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_IFDS in tags):
+        # Its first page is a thumbnail; the photo itself takes a raw converter.
+        raise InputError(f"{shown(path)} is a camera raw file, which segcli does not read", _CONVERT)
+
+
+def _orientation(image: Image.Image, notes: list[str]) -> int:
+    """The EXIF orientation, 1..8; Pillow has applied a TIFF's already when it was loaded, and then says 1."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF data make Pillow raise anything, and are no reason to lose a good photo
+        notes.append("The EXIF data are damaged, so that the photo is read as it is stored, perhaps not upright.")
+        return 1
+
+
+def _to_rgb(image: Image.Image, value_range: ValueRange, notes: list[str]) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _to_grey(image, value_range, notes).convert("RGB")
+    profile = image.info.get("icc_profile")
+    if image.has_transparency_data:
+        image = _on_white(image)
+    if image.mode == "LAB":
+        return ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), _srgb(), outputMode="RGB")
+    image = image.convert("RGB") if image.mode == "P" else image
+    if profile and image.mode in ("RGB", "CMYK"):
+        try:
+            return _managed(image, profile)
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            notes.append("The colour profile cannot be used; the colours are read as sRGB.")
+    return image.convert("RGB")
+
+
+def _note_on_deep_colour(rgb: Image.Image) -> list[str]:
+    """A warning where 16 bits a channel, of which Pillow keeps the high 8, use under a tenth of their range."""
+    lows, highs = zip(*rgb.getextrema(), strict=True)
+    if max(highs) - min(lows) >= 25:
+        return []
+    share = f"{100 * (max(highs) - min(lows)) / 255:.2g} %"
+    return [f"Its 16 bits a colour use {share} of their range, so that it looks flat: stretch it to 8 bits before."]
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The picture as a viewer shows it on a white page; the colours that transparent pixels hide are often garbage."""
+    image = image.convert("LA") if image.mode == "La" else image
+    page = Image.new("RGBA", image.size, "white")
+    page.alpha_composite(image.convert("RGBA"))
+    return page.convert("RGB")
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _managed(image: Image.Image, profile: bytes) -> Image.Image:
+    """RGB or CMYK by its profile -> sRGB; Display P3 of phones and Adobe RGB look pale without."""
+    source = ImageCms.ImageCmsProfile(BytesIO(profile))
+    if "sRGB" in ImageCms.getProfileDescription(source):
+        return image.convert("RGB")
+    return ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+
+
+def _to_grey(image: Image.Image, value_range: ValueRange, notes: list[str]) -> Image.Image:
+    """A picture of 16 or 32 bits a pixel -> mode L."""
+    values = np.asarray(image)
+    low, high = _limits(values, value_range, notes)
+    if values.dtype.itemsize == 2:
+        return Image.fromarray(_scaled(np.arange(65536), low, high)[values])
+    return Image.fromarray(_scaled(values, low, high))
+
+
+def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """uint8 with `low` at 0 and `high` at 255, rounded; what is no number becomes 0."""
+    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low)) + np.float32(0.5)
+    return np.nan_to_num(scaled, nan=0).clip(0, 255).astype(np.uint8)
+
+
+def _limits(values: np.ndarray, value_range: ValueRange, notes: list[str]) -> tuple[float, float]:
+    """The values that become black and white."""
+    if isinstance(value_range, tuple):
+        return value_range
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
+    bottom, top = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    full = 1.0 if values.dtype.kind == "f" else 65535.0
+    fits = bottom >= 0 and top <= full
+    if value_range is None and fits:
+        if top - bottom < full / 10:
+            share = 100 * (top - bottom) / full
+            notes.append(
+                f"Its values, {bottom:g} to {top:g}, use {share:.2g} % of the range up to {full:g}, "
+                "so that it looks flat to the network: try --range auto."
+            )
+        return 0.0, full
+    if value_range is None:
+        notes.append(f"Its values, {bottom:g} to {top:g}, have no usual white: stretched as --range auto does.")
+    sample = finite[:: max(1, finite.size // 1_000_000)]
+    low, high = map(float, np.percentile(sample, (0.1, 99.9))) if sample.size else (0.0, 0.0)
+    return (low, high) if high > low else (low, low + 1)

@@ -1,0 +1,62 @@
+"""Deciding: the class with the largest score at every pixel, without a full-size volume of scores."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segcli.inference.transform import Geometry, bands
+from segcli.labels import VOID
+
+ROUNDING = 1e-5
+"""What interpolation may add to a score, as a share of the largest one; float32 rounds a hundred times finer."""
+
+
+def label_map(scores: Tensor, place: Geometry, align_corners: bool) -> np.ndarray:
+    """The class of every pixel of a photo.
+
+    Args:
+        scores: (1, K, h, w), of the network's own resolution.
+        place: How the photo lay in the network's input.
+        align_corners: The spec's rule for enlarging the scores.
+
+    Returns:
+        (H, W), uint8, or uint16 from 256 classes on (255 is void). Of equal scores the first class's counts.
+    """
+    ids = contenders(scores[0])
+    names = ids.cpu().numpy().astype(np.uint8 if scores.shape[1] <= VOID else np.uint16)
+    result = np.empty(place.photo, names.dtype)
+    for rows, band in bands(scores[:, ids], place, align_corners, place.photo):
+        result[rows] = names.take(largest(band).cpu().numpy())
+    return result
+
+
+def contenders(scores: Tensor) -> Tensor:
+    """The ids of the classes that can have the largest score somewhere between the samples of (K, h, w).
+
+    Between four neighbouring samples bilinear interpolation stays between their least and their greatest. A class
+    whose greatest is everywhere below some other's least wins nowhere. Of 21 classes photos keep 4 in the median.
+    """
+    least = greatest = scores
+    for axis in (-2, -1):
+        least, greatest = _neighbours(torch.minimum, least, axis), _neighbours(torch.maximum, greatest, axis)
+    floor = least.amax(0) - ROUNDING * scores.abs().amax()
+    loses = (greatest < floor).flatten(1).all(1)  # not a number is below nothing
+    return (~loses).nonzero()[:, 0]
+
+
+def largest(scores: Tensor) -> Tensor:
+    """Where the largest of (K, H, W) scores stands: (H, W), the first of equal ones.
+
+    It is `argmax(0)`, which has no fast path along the first axis: this takes half its time or less.
+    """
+    if len(scores) > VOID:
+        return scores.argmax(0)
+    place = torch.arange(len(scores), dtype=torch.uint8, device=scores.device)[:, None, None]
+    beaten = (scores < scores.amax(0)).view(torch.uint8) * VOID
+    return beaten.bitwise_or_(place).amin(0)
+
+
+def _neighbours(choose, scores: Tensor, axis: int) -> Tensor:
+    """The lesser or the greater of each two neighbours along an axis; of one alone, itself."""
+    pairs = scores.shape[axis] - 1
+    return choose(scores.narrow(axis, 0, pairs), scores.narrow(axis, 1, pairs)) if pairs else scores

@@ -1,0 +1,112 @@
+"""When memory runs out: smaller batches, then the CPU, then a word about that one photo; labels do not change."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+
+from segcli.errors import InputError
+from segcli.inference.segmenter import Prediction, Segmenter
+
+SMALLER = "Memory did not suffice for the whole batch: it was divided. A smaller --batch saves the attempt."
+ON_CPU = "The device's memory did not suffice for this photo: it was done on the CPU."
+TOO_LARGE = "memory does not suffice for this photo"
+_SAYINGS = ("out of memory", "can't allocate memory", "not enough memory")
+
+Predict = Callable[[Sequence[Any]], list[Prediction]]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo.
+
+    Attributes:
+        prediction: None where the photo cannot be predicted, or even the CPU's memory did not suffice.
+        note: How the shortage was met, or why it could not be; empty where there was none.
+    """
+
+    prediction: Prediction | None
+    note: str = ""
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on whatever device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(saying in str(error).lower() for saying in _SAYINGS)
+
+
+def predict(photos: Sequence[Any], first: Predict, fallback: Predict | None = None) -> list[Outcome]:
+    """Predict photos, and step down where memory runs out.
+
+    Args:
+        photos: A batch.
+        first: The network; tried with ever smaller parts of the batch.
+        fallback: The same on the CPU, for a photo that alone is too much; None where `first` is that already.
+    """
+    try:
+        predictions = _attempt(first, photos)
+    except InputError as error:  # one photo is at fault: the others are done without it
+        if len(photos) == 1:
+            return [Outcome(None, str(error))]
+        return [outcome for photo in photos for outcome in predict([photo], first, fallback)]
+    if predictions is not None:
+        return [Outcome(prediction) for prediction in predictions]
+    if len(photos) > 1:
+        half = len(photos) // 2
+        parts = predict(photos[:half], first, fallback) + predict(photos[half:], first, fallback)
+        return [replace(outcome, note=outcome.note or SMALLER) for outcome in parts]
+    if fallback is not None and (predictions := _attempt(fallback, photos)) is not None:
+        return [Outcome(predictions[0], ON_CPU)]
+    return [Outcome(None, str(_too_large()))]
+
+
+def near(work: Callable[[Prediction], Made], prediction: Prediction) -> Made:
+    """`work(prediction)` on its device, or on the CPU where memory does not suffice there.
+
+    Raises:
+        InputError: The CPU's does not suffice either.
+    """
+    for place in dict.fromkeys((prediction.scores.device, torch.device("cpu"))):
+        made = _attempt(lambda here: (work(here),), prediction.to(place))
+        if made is not None:
+            return made[0]
+    raise _too_large()
+
+
+def on_cpu(segmenter: Segmenter) -> Predict | None:
+    """A fallback for `predict`: the Segmenter's network, moved to the CPU for one call; None where it is there."""
+    own = segmenter.device
+    if own.type == "cpu":
+        return None
+
+    def move(device: torch.device) -> None:
+        segmenter.device = device
+        segmenter.network.to(device)
+
+    def predict_there(photos: Sequence[Any]) -> list[Prediction]:
+        move(torch.device("cpu"))
+        try:
+            return segmenter.predict([photo.rgb for photo in photos])
+        finally:
+            move(own)
+
+    return predict_there
+
+
+def _attempt(work: Callable[[Any], Made], argument: Any) -> Made | None:
+    """None where memory ran out; the failed attempt's tensors, which its traceback holds, are gone by then."""
+    try:
+        return work(argument)
+    except Exception as error:
+        if not is_shortage(error):
+            raise
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    return None
+
+
+def _too_large() -> InputError:
+    return InputError(TOO_LARGE, "Use a smaller --size, or --tile.")

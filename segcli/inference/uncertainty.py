@@ -1,0 +1,19 @@
+"""How sure the network is of a photo, in one number."""
+
+import math
+
+from segcli.inference.segmenter import Prediction
+from segcli.inference.transform import fit
+
+SIZE = 64
+"""The grid, in samples on the long side, on which it is measured: a millisecond a photo."""
+
+
+def uncertainty(prediction: Prediction) -> float:
+    """The mean entropy of a photo's pixels, as a share of the most that its classes allow: 0..1, with six decimals.
+
+    Only the part of the scores that shows the photo counts, the padding does not.
+    """
+    probabilities = prediction.probabilities(fit(prediction.place.photo, SIZE))
+    entropy = -(probabilities * probabilities.clamp(min=1e-12).log()).sum(0).mean()
+    return round(float(entropy) / math.log(max(len(probabilities), 2)), 6)  # the rest depends on the threads

@@ -1,0 +1,49 @@
+"""VGG-16 made dense, the backbone of v1 and of v2's Tables 1 and 3 (1606.00915, sections 3.1 and 4.1).
+
+Parameter names are those of torchvision's and timm's `vgg16`: `features.N`.
+"""
+
+from torch import Tensor, nn
+
+from segcli.models.networks.layers import down_to, max_pool
+from segcli.models.spec import BackboneSpec
+
+GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""(channels, convolutions) of each group; a max pooling ends it."""
+
+
+class VGG16(nn.Module):
+    """The thirteen convolutions and five poolings of VGG-16.
+
+    A pooling that would exceed `output_stride` keeps the side, and the convolutions after it are dilated instead: at
+    output stride 8, pool4 and pool5 have stride 1 and conv5 has rate 2.
+
+    Args:
+        spec: `pool_kernel` and `pool_ceil` matter here. DeepLab's Caffe models pool 3x3, padded, sides rounded up
+            (321 -> 161 -> 81 -> 41); the ImageNet network pools 2x2.
+        output_stride: 8, 16 or 32.
+
+    Attributes:
+        channels: Of the last features.
+        tap_channels: None, since no published decoder reads a VGG.
+    """
+
+    channels = 512
+    tap_channels = ()
+
+    def __init__(self, spec: BackboneSpec, output_stride: int):
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for (width, count), step in zip(GROUPS, down_to(output_stride, [2] * len(GROUPS)), strict=True):
+            rate = step.rate_before
+            for _ in range(count):
+                layers += [nn.Conv2d(channels, width, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True)]
+                channels = width
+            kernel = spec.pool_kernel if step.stride == 2 else 3  # an even kernel cannot keep the side
+            layers.append(max_pool(kernel, step.stride, spec.pool_ceil))
+        self.features = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, 3, H, W) -> (pool5,) of 512 channels, without low-level features."""
+        return (self.features(x),)

@@ -1,0 +1,185 @@
+"""manifest.jsonl: one line per input, from which a later run knows what is done and what areas.csv holds."""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from segcli.files.atomic import PARTIAL, sha256, writing
+from segcli.files.sources import Source
+
+REVISION = 1
+"""Of what segcli makes of the same settings. A release whose outputs differ raises it, so that older ones are made
+again; other upgrades leave what is done as it is."""
+DONE, FAILED = "done", "failed"
+ABANDONED = 3600
+"""A half-written file of this age in seconds belongs to no run that still lives."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one input.
+
+    Attributes:
+        name: The input's place in the output tree, without suffix; the record's key.
+        input: The input's path as it was given or found.
+        status: "done" or "failed".
+        settings: Fingerprint of everything that decides the outputs; another one means that they are stale.
+        bytes, mtime_ns, sha256: The input as it was read.
+        beside: Likewise the state of the file beside it, where it has one.
+        width, height: The photo's size in pixels after its EXIF orientation.
+        outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size}.
+        areas: Class name -> pixels, for the classes that were found.
+        uncertainty: How unsure the network was, 0..1; None where nobody asked it.
+        seconds: Stage ("read", "network", ...) -> seconds.
+        notes: What the user should know of this file though it could be used.
+        error: The one line that says why it failed.
+    """
+
+    name: str
+    input: str
+    status: str
+    settings: str = ""
+    bytes: int = 0
+    mtime_ns: int = 0
+    sha256: str = ""
+    beside: str = ""
+    width: int = 0
+    height: int = 0
+    outputs: dict[str, dict] = field(default_factory=dict)
+    areas: dict[str, int] = field(default_factory=dict)
+    uncertainty: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class Ledger:
+    """The manifest.jsonl of an output folder.
+
+    Lines are only ever appended; the last one for a name counts. A line that was torn by a crash is
+    passed over when reading, and completed by a newline before the next is written.
+
+    Args:
+        folder: The output folder.
+        rank: Which of several processes this is: each appends to a file of its own, which `merge` brings in later.
+    """
+
+    def __init__(self, folder: Path, rank: int | None = None):
+        self.folder = folder
+        self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
+        self.records: dict[str, Record] = {}
+        if (shared := folder / "manifest.jsonl").exists():
+            self._read(shared)
+
+    def _read(self, path: Path) -> None:
+        for line in path.read_bytes().splitlines():
+            record = _parse(line)
+            if record is not None:
+                self.records[record.name] = record
+
+    def append(self, record: Record) -> None:
+        """Write a line through to the operating system at once, so that a killed run loses none."""
+        _append(self.path, json.dumps(asdict(record)).encode() + b"\n")
+        self.records[record.name] = record
+
+    def to_do(self, sources: Iterable[Source], settings: str, verify: bool = False) -> list[Source]:
+        """The sources whose outputs are not proved to stand."""
+        return [source for source in sources if not self.proves_done(source, settings, verify)]
+
+    def other_input(self, source: Source) -> str:
+        """The file whose finished outputs this source would replace, if that is another one and still there; or ""."""
+        record = self.records.get(source.tree.as_posix())
+        if record is None or record.status != DONE:
+            return ""
+        try:
+            return "" if Path(record.input).samefile(source.path) else record.input
+        except OSError:
+            return ""
+
+    def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
+        """Whether the outputs of a source stand as it and these settings would make them again.
+
+        Size and modification time decide; where the input's differ, or with `verify`, its content's hash does.
+        """
+        record = self.records.get(source.tree.as_posix())
+        if record is None or record.status != DONE or record.settings != settings or not self._stands(record):
+            return False
+        try:
+            facts = source.path.stat()
+            if state(source.beside) != record.beside:
+                return False
+            if not verify and (facts.st_size, facts.st_mtime_ns) == (record.bytes, record.mtime_ns):
+                return True
+            return facts.st_size == record.bytes and sha256(source.path) == record.sha256
+        except OSError:
+            return False
+
+    def _stands(self, record: Record) -> bool:
+        for output in record.outputs.values():
+            try:
+                if (self.folder / output["path"]).stat().st_size != output["bytes"]:
+                    return False
+            except (OSError, KeyError, TypeError):
+                return False
+        return True
+
+
+def _append(path: Path, lines: bytes) -> None:
+    with path.open("ab+") as file:
+        if file.tell() and not _ends_whole(file):
+            lines = b"\n" + lines
+        file.write(lines)
+
+
+def merge(folder: Path) -> None:
+    """Bring the lines of every process's own file into manifest.jsonl; a crash on the way costs none."""
+    for part in sorted(folder.glob("manifest.*.jsonl")):
+        whole = [line + b"\n" for line in part.read_bytes().splitlines() if _parse(line)]
+        _append(folder / "manifest.jsonl", b"".join(whole))
+        part.unlink()
+
+
+def _ends_whole(file: io.BufferedRandom) -> bool:
+    file.seek(-1, io.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def _parse(line: bytes) -> Record | None:
+    try:
+        data = json.loads(line)
+        record = Record(**{**data, "notes": tuple(data.get("notes", ()))})
+        return record if isinstance(record.name, str) else None
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def state(beside: Path | None) -> str:
+    """What changes when the file beside an input does: its size and modification time; OSError where it is gone."""
+    if beside is None:
+        return ""
+    facts = beside.stat()
+    return f"{facts.st_size} bytes of {facts.st_mtime_ns} ns"
+
+
+def fingerprint(settings: dict) -> str:
+    """A short stable name for JSON-plain settings and REVISION: equal settings, equal name."""
+    return hashlib.sha256(json.dumps([REVISION, settings], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def open_folder(folder: Path) -> None:
+    """Make an output folder ready: there, writable, merged, and without what killed runs left half written.
+
+    Raises:
+        SegcliError: It cannot be made or written to.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.jsonl").open("ab").close()
+        merge(folder)
+        for path in folder.rglob(PARTIAL.format("*")):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,239 @@
+"""Many photos through a model: reading, the network, the CRF and writing overlap; memory stays flat.
+
+The network works in the caller's thread, each other stage in threads of its own, which Pillow, numpy and torch let run
+at the same time. Between two stages a few photos wait at most: the slowest stage sets the pace, and no queue grows.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+
+from segcli.errors import InputError
+from segcli.files.atomic import sha256, writing
+from segcli.files.sources import Source
+from segcli.inference import oom
+from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.pipeline.records import DONE, FAILED, Ledger, Record, state
+from segcli.pipeline.writer import Outputs
+
+THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
+"""That read, and as many that write. A photo of 12 megapixels takes 0.1 s to decode and 0.3 s to write, which a GPU
+should not wait for."""
+READ_AHEAD, REFINE_BEHIND, WRITE_BEHIND = THREADS, 2, 2 * THREADS
+"""Photos in memory beyond the batch in hand: decoded early, not yet refined, not yet written."""
+
+
+class Readable(Protocol):
+    """What a reader returns: at least a decoded photo, uint8 (H, W, 3), and remarks on it."""
+
+    rgb: np.ndarray
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What happens to each item between its file and its prediction.
+
+    Attributes:
+        read: Decodes one item, in a thread; raises InputError or OSError where it cannot.
+        predict: From what was read, for a batch, to predictions.
+        refine: From a photo, uint8 (H, W, 3), and its prediction to a better one, such as the CRF's.
+        fallback: `predict` on the CPU, for a photo that is too much for the device's memory.
+    """
+
+    read: Callable[[Any], Readable]
+    predict: Callable[[Sequence[Readable]], list[Prediction]]
+    refine: Callable[[np.ndarray, Prediction], Prediction] | None = None
+    fallback: Callable[[Sequence[Readable]], list[Prediction]] | None = None
+
+
+def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
+    """A predict stage that asks a Segmenter."""
+    return lambda photos: segmenter.predict([photo.rgb for photo in photos])
+
+
+@dataclass
+class Segmented:
+    """One item after its stages.
+
+    Attributes:
+        item: What was asked for.
+        photo: What was read, or None where that failed.
+        prediction: Likewise.
+        error: Why there is no photo or prediction.
+        notes: What the user should know though there is one.
+        seconds: Stage -> seconds.
+        facts: What was noted of the item before it was read.
+    """
+
+    item: Any
+    photo: Readable | None = None
+    prediction: Prediction | None = None
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def predict_all(
+    items: Iterable, stages: Stages, batch: int = 1, note: Callable[[Any], dict] | None = None
+) -> Iterator[Segmented]:
+    """Take items through the stages, in order; the next are read, and those before refined, while the network works.
+
+    Args:
+        items: Whatever `stages.read` takes.
+        stages: What to do with each.
+        batch: Photos a call of the predict stage.
+        note: Notes facts of an item before it is read.
+    """
+    with _threads(THREADS) as readers, _threads(1) as refiner:
+        loads = _ahead(readers, lambda item: _read(item, stages, note), items, READ_AHEAD + batch)
+        predicted = _predicted(loads, stages, batch)
+        if stages.refine is None:
+            yield from predicted
+        else:
+            yield from _ahead(refiner, partial(_refined, stages.refine), predicted, REFINE_BEHIND)
+
+
+def segment(
+    sources: Sequence[Source], stages: Stages, outputs: Outputs, ledger: Ledger, settings: str, batch: int = 1
+) -> Iterator[Record]:
+    """Segment and write photos; yield a Record each, in the order of the sources.
+
+    A record is in the ledger as soon as its files are whole, so that nothing finished is lost when the
+    caller stops early. One bad photo becomes a failed record; the rest goes on.
+
+    Args:
+        sources: What to segment.
+        stages: What to do with each.
+        outputs: Where and what to write.
+        ledger: Takes every record.
+        settings: Fingerprint of what decides the outputs.
+        batch: Photos a call of the predict stage.
+
+    Raises:
+        SegcliError: The output folder cannot be written to; what is done is kept.
+    """
+    lock = threading.Lock()
+
+    def finish(segmented: Segmented) -> Record:
+        with writing(outputs.folder):
+            record = _written(segmented, outputs, settings)
+            with lock:
+                ledger.append(record)
+        return record
+
+    with ThreadPoolExecutor(THREADS) as writers:
+        yield from _ahead(writers, finish, predict_all(sources, stages, batch, _facts), WRITE_BEHIND)
+
+
+def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segmented:
+    segmented, start = Segmented(item), time.perf_counter()
+    try:
+        segmented.facts = note(item) if note else {}
+        segmented.photo = stages.read(item)
+        segmented.notes = segmented.photo.notes
+    except InputError as error:
+        segmented.error = str(error)
+    except OSError as error:
+        segmented.error = error.strerror or str(error)
+    segmented.seconds["read"] = _since(start)
+    return segmented
+
+
+def _predicted(loads: Iterator[Segmented], stages: Stages, batch: int) -> Iterator[Segmented]:
+    while group := list(islice(loads, batch)):
+        _predict([segmented for segmented in group if segmented.photo is not None], stages)
+        yield from group
+
+
+def _predict(group: list[Segmented], stages: Stages) -> None:
+    if not group:
+        return
+    start = time.perf_counter()
+    outcomes = oom.predict([segmented.photo for segmented in group], stages.predict, stages.fallback)
+    share = round(_since(start) / len(group), 4)
+    for segmented, outcome in zip(group, outcomes, strict=True):
+        segmented.seconds["predict"] = share
+        segmented.prediction = outcome.prediction
+        if outcome.prediction is None:
+            segmented.error = outcome.note
+        elif outcome.note:
+            segmented.notes += (outcome.note,)
+
+
+def _refined(refine: Callable[[np.ndarray, Prediction], Prediction], segmented: Segmented) -> Segmented:
+    if segmented.prediction is None:
+        return segmented
+    start, photo = time.perf_counter(), segmented.photo.rgb
+    try:
+        segmented.prediction = oom.near(lambda prediction: refine(photo, prediction), segmented.prediction)
+    except InputError as error:
+        segmented.prediction, segmented.error = None, str(error)
+    segmented.seconds["refine"] = _since(start)
+    return segmented
+
+
+def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
+    source, start = segmented.item, time.perf_counter()
+    base = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings, **segmented.facts}
+    base["seconds"] = segmented.seconds
+    if segmented.prediction is None:
+        return Record(status=FAILED, error=segmented.error, **base)
+    photo = segmented.photo.rgb
+    try:
+        written = oom.near(lambda prediction: outputs.write(source, photo, prediction), segmented.prediction)
+    except InputError as error:
+        return Record(status=FAILED, error=str(error), **base)
+    segmented.seconds["write"] = _since(start)
+    return Record(
+        status=DONE,
+        width=photo.shape[1],
+        height=photo.shape[0],
+        outputs=written.files,
+        areas=written.areas,
+        uncertainty=written.uncertainty,
+        notes=segmented.notes,
+        **base,
+    )
+
+
+def _facts(source: Source) -> dict:
+    """The input as it is before reading: a file that changes meanwhile does not pass for done."""
+    status = source.path.stat()
+    facts = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256(source.path)}
+    return {**facts, "beside": state(source.beside)}
+
+
+def _since(start: float) -> float:
+    return round(time.perf_counter() - start, 4)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool that drops what it has not begun when its user stops early."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, depth: int) -> Iterator:
+    """Results of `work` in order, with at most `depth` of them begun before they are asked for."""
+    queue = iter(items)
+    begun = deque(pool.submit(work, item) for item in islice(queue, depth))
+    while begun:
+        result = begun.popleft().result()
+        begun.extend(pool.submit(work, item) for item in islice(queue, 1))
+        yield result

@@ -1,0 +1,170 @@
+"""The network that training starts from, and what of it is frozen."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from segcli.errors import WeightsError
+from segcli.files.download import Progress
+from segcli.inference.transform import at_size
+from segcli.labels import LabelSet
+from segcli.models import variants
+from segcli.models.networks.deeplab import build
+from segcli.models.preprocessing import Preprocessing
+from segcli.models.spec import ModelSpec
+from segcli.training.optimizer import is_classifier
+from segcli.training.recipe import IMAGENET, RANDOM, Model, Recipe
+from segcli.weights import model_io
+from segcli.weights.model_io import LoadedModel
+
+
+def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) -> LoadedModel:
+    """The model before its first step, as `model.init` says; fresh weights follow from `run.seed`.
+
+    Args:
+        recipe: Of the run.
+        labels: The classes to learn. Weights with other classes lend all but their classifier.
+        progress: Called while weights are downloaded.
+
+    Raises:
+        UsageError: There is no such model, or it cannot have that output stride.
+        WeightsError: The weights cannot be had, or belong to another model.
+    """
+    settings = recipe.model
+    if settings.init == RANDOM:
+        spec = variants.get(settings.name)
+        found = _fresh(spec, labels, Preprocessing(), recipe)
+    elif settings.init == IMAGENET:
+        found = _on_imagenet(recipe, labels, progress)
+    else:
+        found = _continued(recipe, labels, progress)
+    _set_layers(found.network, settings)
+    preprocessing = at_size(found.preprocessing, recipe.data.size)
+    return replace(found, preprocessing=replace(preprocessing, pad=recipe.data.pad or preprocessing.pad))
+
+
+def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, settings: Model) -> LoadedModel:
+    """The same model as `start` gives, its weights yet to be filled in: for a run that is resumed."""
+    stride = settings.output_stride or spec.output_stride
+    network = build(spec, len(labels), stride)
+    _set_layers(network, settings)
+    return LoadedModel(spec, labels, preprocessing, stride, network, {})
+
+
+def _set_layers(network: nn.Module, settings: Model) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1 - settings.bn_decay
+        elif isinstance(module, nn.Dropout) and settings.dropout is not None:
+            module.p = settings.dropout
+
+
+def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, recipe: Recipe) -> LoadedModel:
+    stride = recipe.model.output_stride or spec.output_stride
+    torch.manual_seed(recipe.run.seed)
+    network = build(spec, len(labels), stride)
+    initialise(network)
+    return LoadedModel(spec, labels, preprocessing, stride, network, {"weights": RANDOM}, trained=False)
+
+
+def initialise(network: nn.Module) -> None:
+    """Fresh weights: He's for convolutions, by their fan-out; the classifier normal with deviation 0.01, as v1's.
+
+    A depthwise convolution's fan-out is that of one channel. Torch's own `kaiming_normal_` counts all channels, which
+    leaves so little of the signal that batch normalisation's eps swallows part of it.
+    """
+    for name, module in network.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        if is_classifier(f"{name}.weight"):
+            nn.init.normal_(module.weight, std=0.01)
+        else:
+            fan_out = module.weight[0, 0].numel() * module.out_channels // module.groups
+            nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
+    spec = variants.get(recipe.model.name)
+    try:
+        pretrained = model_io.pretrained(spec, progress)
+    except WeightsError as error:
+        hint = f'{error.hint} Or train from scratch: model.init = "{RANDOM}".'.strip()
+        raise WeightsError(error.message, hint) from error
+    found = _fresh(pretrained.spec, labels, pretrained.preprocessing, recipe)
+    backbone = {f"backbone.{name}" for name in found.network.backbone.state_dict()}
+    _copy(found.network, pretrained.tensors, backbone, f"{spec.backbone.kind}@imagenet")
+    return replace(found, provenance=pretrained.provenance, notes=pretrained.notes)
+
+
+def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
+    settings = recipe.model
+    lender = model_io.load(settings.init, settings.output_stride or None, progress=progress)
+    if settings.name and variants.get(settings.name).name != lender.spec.name:
+        raise WeightsError(
+            f"model.init = {settings.init!r} holds {lender.spec.name}, model.name asks for {settings.name}",
+            "Leave out model.name: the weights know their own model.",
+        )
+    if lender.engine != "torch":
+        hint = "Give the checkpoint that it was exported from."
+        raise WeightsError(f"model.init = {settings.init!r} is an export and cannot learn", hint)
+    found = _fresh(lender.spec, labels, lender.preprocessing, recipe)
+    tensors = lender.network.state_dict()
+    same = lender.labels.names == labels.names
+    wanted = {name for name in tensors if same or not is_classifier(name)}
+    _copy(found.network, tensors, wanted, settings.init)
+    return replace(found, provenance=lender.provenance, notes=lender.notes, trained=same)
+
+
+def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], name: str) -> None:
+    """Copies the wanted tensors; WeightsError if one is missing or has another shape."""
+    own = network.state_dict()
+    for key in sorted(wanted):
+        if key.endswith("num_batches_tracked"):
+            continue
+        if key not in tensors or tensors[key].shape != own[key].shape:
+            raise WeightsError(f"the weights {name} do not fit at {key}", "They belong to another model.")
+        own[key].copy_(tensors[key])
+
+
+class Trainee(nn.Module):
+    """A network in training, parts of which stay as they are.
+
+    What is frozen keeps its weights and its batch statistics, also after `train()`.
+
+    Args:
+        network: From `start`.
+        freeze_bn: Whether every batch normalisation is frozen, for good.
+    """
+
+    def __init__(self, network: nn.Module, freeze_bn: bool):
+        super().__init__()
+        self.network = network
+        self.norms = tuple(m for m in network.modules() if freeze_bn and isinstance(m, nn.modules.batchnorm._BatchNorm))
+        self.frozen_backbone = False
+        self.freeze_backbone(False)
+
+    def freeze_backbone(self, frozen: bool) -> None:
+        """Freeze the backbone, or thaw it."""
+        self.frozen_backbone = frozen
+        self.network.backbone.requires_grad_(not frozen)
+        for norm in self.norms:
+            norm.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Trainee":
+        """As every module's, but what is frozen stays in eval mode."""
+        super().train(mode)
+        if self.frozen_backbone:
+            self.network.backbone.eval()
+        for norm in self.norms:
+            norm.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        """As the network's."""
+        return self.network(x)

@@ -1,0 +1,24 @@
+"""How the learning rate and the share of hardest pixels change over a run."""
+
+from segcli.training.recipe import Loss, Schedule
+
+
+def rate(iteration: int, schedule: Schedule) -> float:
+    """The learning rate of an iteration, the first being 0.
+
+    "poly" is rate * (1 - iteration / iterations) ** power (v2 paper, section 4.1.2), "step" multiplies the rate by
+    gamma every `step` iterations. During `warmup` it rises in equal steps to what it would be.
+    """
+    if schedule.policy == "poly":
+        factor = max(0.0, 1 - iteration / schedule.iterations) ** schedule.power
+    else:
+        factor = schedule.gamma ** (iteration // schedule.step)
+    if iteration < schedule.warmup:
+        factor *= (iteration + 1) / schedule.warmup
+    return schedule.rate * factor
+
+
+def hardest_share(iteration: int, loss: Loss) -> float:
+    """The share of the labelled pixels that count: from all to `hardest` in equal steps over `hardest_after`."""
+    progress = min(1.0, iteration / loss.hardest_after) if loss.hardest_after else 1.0
+    return 1 - (1 - loss.hardest) * progress

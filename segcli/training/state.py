@@ -1,0 +1,116 @@
+"""What a run needs to go on as if it had never stopped: one file, whole or absent, that holds no code."""
+
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segcli.data.dataset import Dataset
+from segcli.errors import UsageError, WeightsError
+from segcli.files import atomic, paths
+from segcli.training import recipe
+from segcli.training.recipe import LAST, STATE, Recipe
+from segcli.weights.model_io import LoadedModel
+
+VERSION = 2
+FREE = {"run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"}
+"""What may change between the parts of one run: it does not decide the weights."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Plain values and tensors. Random numbers follow from seed and iteration, so none of their state is needed.
+
+    Attributes:
+        iteration: How many steps are done.
+        recipe: Of the run, as plain values.
+        samples: Fingerprint of the photos to learn from and to choose by, in their order.
+        model: Spec, labels and preprocessing as plain values.
+        network: State dict.
+        optimizer: Likewise.
+        scaler: Likewise; empty without fp16.
+        best: The best mIOU so far, 0..1, or None.
+        history: Rows of metrics.csv so far.
+        recent: Losses that no row holds yet.
+        version: Of this layout.
+    """
+
+    iteration: int
+    recipe: Mapping[str, Any]
+    samples: str
+    model: Mapping[str, Any]
+    network: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    scaler: Mapping[str, Any]
+    best: float | None
+    history: list[dict[str, Any]]
+    recent: list[float]
+    version: int = VERSION
+
+
+def write(folder: Path, state: State) -> None:
+    """Write the state into a run's folder; WeightsError if that fails."""
+    path = folder / STATE
+    try:
+        with atomic.write_whole(path) as file:
+            torch.save({f.name: getattr(state, f.name) for f in fields(state)}, file)
+    except OSError as error:
+        hint = "Make room; --resume then goes on from the last checkpoint."
+        raise WeightsError(f"{paths.shown(path)} cannot be written ({error.strerror or error})", hint) from error
+
+
+def read(folder: Path) -> State:
+    """Read a run's state.
+
+    Raises:
+        WeightsError: There is none, it is damaged, or another version of segcli wrote it.
+    """
+    path = folder / STATE
+    name = paths.shown(path)
+    try:
+        values = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"there is nothing to resume: no {name}", "Start the run without --resume.") from None
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        hint = f"Start a new run in another folder; model.init = RUN/{LAST} begins with this one's last checkpoint."
+        raise WeightsError(f"{name} is damaged ({type(error).__name__})", hint) from error
+    if not isinstance(values, dict) or values.keys() != {f.name for f in fields(State)} or values["version"] != VERSION:
+        raise WeightsError(f"{name} was written by another version of segcli", "Resume with that version.")
+    return State(**values)
+
+
+def facts(model: LoadedModel) -> dict[str, Any]:
+    """What a model is, as plain values: `State.model`."""
+    parts = {"spec": model.spec, "labels": model.labels, "preprocessing": model.preprocessing}
+    return json.loads(json.dumps({name: part.to_dict() for name, part in parts.items()}))
+
+
+def fingerprint(train: Dataset, val: Dataset) -> str:
+    """Of the samples' names in their order: a resumed run must meet the same ones, and score the same ones."""
+    names = [[sample.name for sample in part.samples] for part in (train, val)]
+    return sha256(json.dumps(names).encode()).hexdigest()
+
+
+def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
+    """UsageError unless a run of that recipe and those photos may go on from the state."""
+    then, now = recipe.from_dict(state.recipe), wanted
+    for part, table in asdict(now).items():
+        for key, value in table.items():
+            before = getattr(getattr(then, part), key)
+            if f"{part}.{key}" not in FREE and before != value:
+                raise UsageError(
+                    f"{part}.{key} was {before!r} when this run began and is {value!r} now",
+                    "Set it back to resume, or start a new run with model.init = RUN/last.safetensors.",
+                )
+    if state.samples != fingerprint(train, val):
+        raise UsageError(
+            "the photos to learn from or to choose by are others than when this run began",
+            "Resume with the same photos, and with --skip-bad if the run began with it; or start a new run with "
+            "model.init = RUN/last.safetensors.",
+        )

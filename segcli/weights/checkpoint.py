@@ -1,0 +1,181 @@
+"""The file that explains itself: a network's tensors in safetensors, and all else as JSON in its metadata.
+
+The metadata's one key `segcli` is a JSON object with `version`, `spec`, `labels`, `preprocessing`, `recipe`, `scores`
+and `provenance` (one key, since safetensors writes several in any order: equal checkpoints are equal files). Nothing
+else is needed to predict, evaluate, export or train on.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from segcli.errors import WeightsError
+from segcli.files import atomic, paths
+from segcli.labels import LabelSet
+from segcli.models.preprocessing import Preprocessing
+from segcli.models.spec import ModelSpec
+
+KEY = "segcli"
+"""Of the metadata's one value."""
+VERSION = 1
+"""Of the metadata. A reader takes its own version and refuses newer ones."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes:
+        spec: The model.
+        labels: One class a logit.
+        preprocessing: What its inputs must look like.
+        tensors: The network's state dict, without num_batches_tracked.
+        recipe: How it was trained, as the training configuration's plain values; empty if it was converted.
+        scores: What it reached, by name.
+        provenance: Where converted weights come from: `weights`, `source`, `sha256`, `licence`; `commit` on the Hub.
+    """
+
+    spec: ModelSpec
+    labels: LabelSet
+    preprocessing: Preprocessing
+    tensors: Mapping[str, Tensor]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+def describe(checkpoint: Checkpoint) -> str:
+    """All of a checkpoint but its tensors as JSON, for a file's metadata."""
+    facts = {
+        "version": VERSION,
+        "spec": checkpoint.spec.to_dict(),
+        "labels": checkpoint.labels.to_dict(),
+        "preprocessing": checkpoint.preprocessing.to_dict(),
+        "recipe": dict(checkpoint.recipe),
+        "scores": dict(checkpoint.scores),
+        "provenance": dict(checkpoint.provenance),
+    }
+    return json.dumps(facts)
+
+
+def understand(text: str, tensors: Mapping[str, Tensor], name: str) -> Checkpoint:
+    """The inverse of `describe`, with the tensors that belong to it.
+
+    Args:
+        text: A file's metadata under KEY; empty where it has none.
+        tensors: The file's; none where it holds a graph.
+        name: How messages call the file.
+
+    Raises:
+        WeightsError: It is no such JSON, or a newer segcli wrote it.
+    """
+    facts = _facts(text, name)
+    try:
+        return Checkpoint(
+            ModelSpec.from_dict(facts["spec"]),
+            LabelSet.from_dict(facts["labels"]),
+            Preprocessing.from_dict(facts["preprocessing"]),
+            tensors,
+            *(dict(facts[key]) for key in ("recipe", "scores", "provenance")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        WeightsError: The file cannot be written.
+    """
+    tensors = {n: t.detach().cpu().contiguous() for n, t in checkpoint.tensors.items() if not _is_counter(n)}
+    try:
+        with atomic.write_whole(path) as file:
+            file.write(to_bytes(tensors, {KEY: describe(checkpoint)}))
+    except OSError as error:
+        raise WeightsError(f"{paths.shown(path)} cannot be written ({error.strerror or error})") from error
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        WeightsError: There is no such file, it is damaged, it is not a segcli checkpoint, or a newer segcli wrote it.
+    """
+    name = paths.shown(path)
+    if not path.is_file():
+        raise WeightsError(f"{name}: there is no such file")
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(KEY, "")
+            _facts(text, name)  # before a byte of a foreign file's tensors is read
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{name} is not a safetensors file, or it is cut short ({str(error).splitlines()[0]})",
+            "Weights of other projects are made usable by `segcli weights convert`.",
+        ) from error
+    return understand(text, tensors, name)
+
+
+def _facts(text: str, name: str) -> dict[str, Any]:
+    """What the metadata say, once their version is one that this program knows."""
+    try:
+        facts = json.loads(text)
+        version = facts["version"]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"{name} does not say which model it belongs to",
+            "Weights of other projects are made usable by `segcli weights convert`.",
+        ) from error
+    if type(version) is not int or version > VERSION:
+        raise WeightsError(f"{name} was written by a newer segcli", "Update segcli from where you got it.")
+    return facts
+
+
+def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Compare tensors with what a network needs; it may be on the meta device.
+
+    Args:
+        network: Its state dict says which tensors there must be.
+        tensors: From a checkpoint or a conversion.
+        name: How messages call the weights.
+
+    Raises:
+        WeightsError: A tensor is missing, unknown, or has another shape; the message names it.
+    """
+    wanted = {key: tensor for key, tensor in network.state_dict().items() if not _is_counter(key)}
+    lacking, unknown = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
+    for problem, odd in (("lack the tensor", lacking), ("have an unknown tensor", unknown)):
+        if odd:
+            more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+            raise WeightsError(f"the weights {name} {problem} {odd[0]}{more}", "They belong to another model.")
+    for key, tensor in wanted.items():
+        _check_shape(key, tuple(tensors[key].shape), tuple(tensor.shape), name)
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Give a network on the meta device its tensors, as float32 of its own; `check` says what is raised."""
+    check(network, tensors, name)
+    state = {key: tensor.to(torch.float32, copy=True) for key, tensor in tensors.items()}
+    counters = {key: torch.zeros((), dtype=torch.long) for key in network.state_dict() if _is_counter(key)}
+    network.load_state_dict(state | counters, assign=True)
+
+
+def _check_shape(key: str, theirs: tuple[int, ...], ours: tuple[int, ...], name: str) -> None:
+    if theirs == ours:
+        return
+    if key.startswith("classifier") and theirs[1:] == ours[1:]:
+        raise WeightsError(f"the weights {name} have {theirs[0]} classes, the label set {ours[0]} ({key})")
+    raise WeightsError(f"the weights {name} have {key} of shape {theirs}, the model needs {ours}")
+
+
+def _is_counter(name: str) -> bool:
+    return name.endswith("num_batches_tracked")

@@ -1,0 +1,162 @@
+"""Checkpoint files of other projects -> tensors under their own names. None of them is trusted.
+
+Pickles are read by torch's restricted unpickler, which knows tensors and nothing that runs code; archives are streamed,
+never unpacked.
+"""
+
+import tarfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, BinaryIO
+from zipfile import ZipFile, is_zipfile
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from segcli.errors import WeightsError
+from segcli.files.paths import shown
+from segcli.weights import tensorflow_bundle
+
+WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
+"""Under these names training scripts keep the state dict beside their optimiser."""
+PICKLES = (b"PK", b"\x80")
+"""How files of torch.save begin, today's and the legacy ones."""
+LARGEST = 4 << 30
+MEMBERS = 1000
+"""An archive with more bytes or members is none of TensorFlow's."""
+INDEX, DATA = ".index", ".data-00000-of-00001"
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint: safetensors, a torch pickle, a TensorFlow .index, or a tar.gz with one.
+
+    Raises:
+        WeightsError: The file is missing, damaged, of another kind, or holds more than tensors.
+    """
+    try:
+        _require_file(path)
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start[:2] == b"\x1f\x8b":
+            return _archive(path)
+        if path.suffix == INDEX:
+            _require_file(path.with_suffix(DATA))
+            with path.with_suffix(DATA).open("rb") as data:
+                return _bundle(path.read_bytes(), data)
+        if start[8:] == b"{":
+            return load_file(path)
+        if start and not start.startswith(PICKLES):
+            raise WeightsError(
+                f"{shown(path)} is no checkpoint",
+                "Give a .safetensors, a .pth of torch.save, or TensorFlow's .tar.gz or .index.",
+            )
+    except SafetensorError as error:
+        raise WeightsError(f"{shown(path)} is damaged or cut short ({error})", "Download it again.") from error
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise WeightsError(f"{shown(path)} cannot be read ({error})") from error
+    return _checked(_unwrapped(_pickle(path)), path)
+
+
+def _require_file(path: Path) -> None:
+    """Refuse what is there but no file: opening a pipe would wait for ever."""
+    if path.exists() and not path.is_file():
+        raise WeightsError(f"{shown(path)} is a folder, a pipe or a device, not a file", "Give the file itself.")
+
+
+def _require_uncompressed(path: Path) -> None:
+    """Refuse a zip that unpacks to more than it takes; torch.save compresses nothing."""
+    with ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise WeightsError(
+            f"{shown(path)} unpacks to {unpacked / 1e6:.0f} MB, more than the file takes",
+            "torch.save compresses nothing: if you trust the file, load it and save its state dict again.",
+        )
+
+
+def _pickle(path: Path) -> Any:
+    try:
+        if is_zipfile(path):
+            _require_uncompressed(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on old pickles; what matters comes back as an error
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
+    except UnpicklingError as error:
+        raise WeightsError(
+            f"{shown(path)} is no torch checkpoint, or it holds more than tensors, which could run code when loaded",
+            "If you trust its author, save its state dict alone with torch.save and convert that.",
+        ) from error
+    except Exception as error:  # a damaged file makes the unpickler raise nearly anything
+        raise WeightsError(
+            f"{shown(path)} is damaged or cut short ({type(error).__name__})", "Download it again."
+        ) from error
+
+
+def _unwrapped(content: Any) -> Any:
+    """The state dict inside what a training script saved, without DataParallel's prefix."""
+    if isinstance(content, Mapping):
+        inner = [content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)]
+        content = inner[0] if inner else content
+        if content and all(isinstance(key, str) and key.startswith("module.") for key in content):
+            return {key.removeprefix("module."): value for key, value in content.items()}
+    return content
+
+
+def _checked(content: Any, path: Path) -> dict[str, Tensor]:
+    """A dict of dense tensors, none of which claims more elements than the file holds for it."""
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{shown(path)} holds no state dict", "Save the network's state_dict() alone.")
+    for name, tensor in content.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+            raise WeightsError(
+                f"{shown(path)} holds {name!r}, which is no dense tensor", "Save the state_dict() alone."
+            )
+        if tensor.is_quantized or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise WeightsError(f"{shown(path)} has a tensor {name} that is not stored whole")
+    return dict(content)
+
+
+def _archive(path: Path) -> dict[str, Tensor]:
+    """The one TensorFlow checkpoint in a tar.gz; nothing is unpacked to disk."""
+    indexes: dict[str, bytes] = {}
+    data: dict[str, tarfile.TarInfo] = {}
+    with tarfile.open(path, "r:gz") as tar:
+        for member in _members(tar, path):
+            if member.name.endswith(INDEX):  # read as it passes by, since going back decompresses all again
+                indexes[member.name.removesuffix(INDEX)] = _content(tar, member).read(tensorflow_bundle.LARGEST_BLOCK)
+            elif member.name.endswith(DATA):
+                data[member.name.removesuffix(DATA)] = member
+            if len(indexes) > 1:
+                break
+        if len(indexes) != 1 or not indexes.keys() <= data.keys():
+            raise WeightsError(f"{shown(path)} does not hold exactly one TensorFlow checkpoint in one part")
+        ((prefix, index),) = indexes.items()
+        return _bundle(index, _content(tar, data[prefix]))
+
+
+def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
+    """The plain files of an archive; sizes are checked before anything behind them is decompressed."""
+    size = 0
+    for count, member in enumerate(tar):
+        size += member.size
+        if count >= MEMBERS or size > LARGEST:
+            raise WeightsError(f"{shown(path)} is too large to be a checkpoint")
+        if member.isreg() and not member.issparse():
+            yield member
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
+    file = tar.extractfile(member)
+    if file is None:  # only for what is no plain file, and `_members` lets none through
+        raise WeightsError(f"{member.name} in the archive is not a file")
+    return file
+
+
+def _bundle(index: bytes, data: BinaryIO) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(array) for name, array in tensorflow_bundle.read(index, data).items()}

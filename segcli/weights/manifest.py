@@ -1,0 +1,264 @@
+"""weights_manifest.toml -> WeightsEntry: which weights exist, where, under which licence and for which pictures."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from segcli.errors import UsageError, WeightsError, nearest
+from segcli.labels import LABEL_SETS
+from segcli.models import variants
+from segcli.models.preprocessing import Preprocessing
+from segcli.models.spec import ModelSpec
+
+Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm"]
+OWN = "segcli"
+"""The format of weights that the package brings along: a checkpoint of this tool, which needs no conversion."""
+Role = Literal["segmentation", "backbone"]
+SOURCES = {"hub", "url", "packaged"}
+KINDS = {
+    **dict.fromkeys(("output_stride", "size"), int),
+    **dict.fromkeys(("reported_miou", "measured_miou"), (int, float)),
+    "default": bool,
+    "spec": dict,
+}
+"""Types of an entry's values; those not named are strings."""
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a repository on the Hugging Face Hub (or whatever HF_ENDPOINT names)."""
+
+    repo: str
+    revision: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}/{self.file} at {self.revision}"
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """A file behind a plain URL."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A file that is installed with segcli."""
+
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(__file__).parent / "builtin" / self.file
+
+    def __str__(self) -> str:
+        return f"{self.file}, installed with segcli"
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """One set of weights that exists, as its publisher describes it.
+
+    Attributes:
+        name: VARIANT@CHOICE; unique.
+        source: Where it is.
+        format: The layout of its tensors, a key of `convert.LAYOUTS`, or OWN.
+        licence: As the source states it.
+        preprocessing: What its inputs must look like.
+        alias: A short name that `--model` takes as well.
+        labels: A name in `labels.LABEL_SETS`; empty for a backbone.
+        role: "segmentation", or "backbone" for ImageNet weights to train from.
+        default: Whether the plain variant name means this entry.
+        output_stride: The one it is run at unless told otherwise; None: the variant's own.
+        sha256: Of the downloaded file, or a prefix of it; empty where none is published. Of a packaged file, whole.
+        size: Of the download in bytes, rounded as published; 0 where none is.
+        spec: What differs from the variant's spec, nested as the spec is.
+        reported_miou: In per cent, with the setting and who reported it.
+        measured_miou: In per cent, by this project's own `eval` with `measured_setting`.
+    """
+
+    name: str
+    source: HubFile | WebFile | PackagedFile
+    format: str
+    licence: str
+    preprocessing: Preprocessing
+    alias: str = ""
+    labels: str = ""
+    role: Role = "segmentation"
+    default: bool = False
+    output_stride: int | None = None
+    sha256: str = ""
+    size: int = 0
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    reported_miou: float | None = None
+    reported_setting: str = ""
+    reported_by: str = ""
+    measured_miou: float | None = None
+    measured_setting: str = ""
+
+    @property
+    def variant(self) -> str:
+        """The variant's name, or for a backbone its kind."""
+        return self.name.partition("@")[0]
+
+    def model_spec(self) -> ModelSpec:
+        """The variant's spec with this source's differences and output stride; only for role "segmentation"."""
+        spec = adapted(variants.get(self.variant), self.spec)
+        return replace(spec, output_stride=self.output_stride or spec.output_stride)
+
+
+def adapted(spec: ModelSpec, changes: Mapping[str, Any]) -> ModelSpec:
+    """A spec with nested changes, such as {"backbone": {"bn_eps": 1e-5}}; WeightsError on an unknown key."""
+    return ModelSpec.from_dict(_merged(spec.to_dict(), changes))
+
+
+def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    nested = {k: _merged(base[k], v) for k, v in changes.items() if isinstance(v, Mapping) and base.get(k)}
+    return {**base, **changes, **nested}
+
+
+def path() -> Path:
+    """The manifest beside the installed package, or at the top of a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "weights_manifest.toml"
+    return installed if installed.is_file() else package.with_name("weights_manifest.toml")
+
+
+@cache
+def entries() -> tuple[WeightsEntry, ...]:
+    """Every entry of the project's manifest, in its order."""
+    return parse(path().read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> tuple[WeightsEntry, ...]:
+    """The entries of a manifest.
+
+    Raises:
+        UsageError: It is not TOML, or a key or value is not one that a manifest has.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the weights manifest is not TOML: {error}") from error
+    _check_keys(data, ("preprocessing", "weights"), "the weights manifest")
+    try:
+        presets = {name: Preprocessing.from_dict(values) for name, values in data.get("preprocessing", {}).items()}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the weights manifest: {error}") from error
+    found = tuple(_entry(values, presets) for values in data.get("weights", []))
+    names = [name for entry in found for name in (entry.name, entry.alias) if name]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"the weights manifest has {', '.join(sorted(twice))} twice")
+    return found
+
+
+def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> WeightsEntry:
+    where = f"weights {values.get('name', '?')}"
+    known = {f.name: f for f in fields(WeightsEntry)}
+    _check_keys(values, [*(known.keys() - {"source"}), *SOURCES], where)
+    if len(SOURCES & set(values)) != 1:
+        raise UsageError(f"{where}: exactly one of hub, url and packaged says where they are")
+    required = {name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
+    if missing := sorted(required - {"source"} - set(values)):
+        raise UsageError(f"{where}: {missing[0]} is missing")
+    choices = {
+        "format": (*get_args(Format), OWN),
+        "role": get_args(Role),
+        "labels": LABEL_SETS,
+        "preprocessing": presets,
+    }
+    plain = {key: value for key, value in values.items() if key not in SOURCES}
+    for key, value in plain.items():
+        if key in choices and value not in choices[key]:
+            raise UsageError(f"{where}: {key} is {value!r}", nearest(str(value), sorted(choices[key])))
+        if not isinstance(value, KINDS.get(key, str)):
+            raise UsageError(f"{where}: {key} cannot be {value!r}")
+    return WeightsEntry(source=_source(values, where), **plain | {"preprocessing": presets[values["preprocessing"]]})
+
+
+def _source(values: dict[str, Any], where: str) -> HubFile | WebFile | PackagedFile:
+    if "url" in values:
+        return WebFile(str(values["url"]))
+    if "packaged" in values:
+        if values["format"] != OWN or len(values.get("sha256", "")) != 64:
+            raise UsageError(f"{where}: what is packaged has the format {OWN!r} and its whole sha256")
+        return PackagedFile(str(values["packaged"]))
+    _check_keys(values["hub"], [f.name for f in fields(HubFile)], where)
+    try:
+        return HubFile(**values["hub"])
+    except TypeError as error:
+        raise UsageError(f"{where}: hub needs repo, revision and file") from error
+
+
+def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    known = sorted(known)
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{where} has an unknown key {key!r}", nearest(key, known))
+
+
+def resolve(reference: str) -> WeightsEntry:
+    """The entry that `--model` names: VARIANT (its default weights), VARIANT@CHOICE or an alias.
+
+    Raises:
+        UsageError: There is no such variant, or it has weights but not that choice.
+        WeightsError: No weights of the variant exist.
+    """
+    name, _, choice = unaliased(reference).partition("@")
+    variant = variants.get(name, [entry.alias for entry in entries() if entry.alias]).name
+    of_variant = [e for e in entries() if e.variant == variant and e.role == "segmentation"]
+    if not of_variant:
+        raise _no_weights(variant)
+    return _chosen(of_variant, choice, variant)
+
+
+def unaliased(reference: str) -> str:
+    """The whole name behind an alias; anything else as it is."""
+    return next((entry.name for entry in entries() if entry.alias and entry.alias == reference), reference)
+
+
+def find(name: str) -> WeightsEntry:
+    """The entry of exactly that name, a backbone's too; else what `resolve` makes of it."""
+    return next((entry for entry in entries() if entry.name == name), None) or resolve(name)
+
+
+def backbone(kind: str) -> WeightsEntry:
+    """The ImageNet weights of a kind of backbone; WeightsError where none exist."""
+    found = [e for e in entries() if e.variant == kind and e.role == "backbone" and e.default]
+    if not found:
+        known = ", ".join(e.variant for e in entries() if e.role == "backbone")
+        raise WeightsError(f"no ImageNet weights of a {kind} backbone are known", f"They exist for {known}.")
+    return found[0]
+
+
+def _chosen(of_variant: list[WeightsEntry], choice: str, variant: str) -> WeightsEntry:
+    for entry in of_variant:
+        if entry.name == f"{variant}@{choice}" or (not choice and entry.default):
+            return entry
+    if not choice:
+        raise UsageError(f"{variant} has several weights", f"Choose {' or '.join(e.name for e in of_variant)}.")
+    raise no_such_choice(variant, choice, of_variant)
+
+
+def no_such_choice(variant: str, choice: str, of_variant: Iterable[WeightsEntry]) -> UsageError:
+    """What to tell who asks for VARIANT@CHOICE where there are only those entries, perhaps none."""
+    names = [entry.name for entry in of_variant]
+    hint = nearest(f"{variant}@{choice}", names, f"Leave out @{choice}.", most=3)
+    return UsageError(f"{variant} has no weights {choice!r}", hint)
+
+
+def _no_weights(variant: str) -> WeightsError:
+    known = sorted({e.variant for e in entries() if e.role == "segmentation"})
+    return WeightsError(
+        f"no trained weights of {variant} are known",
+        f"They exist for {', '.join(known)}; or train your own and give --weights FILE.",
+    )

@@ -1,0 +1,212 @@
+"""Files of `segcli export`: what one says of itself, and its network under onnxruntime.
+
+An ONNX file holds arithmetic and no program. What is refused nevertheless: tensors kept in other files, whose paths
+could lead anywhere; subgraphs, with which a graph could loop for ever; files that say nothing of themselves. A .pt2 is
+never read here, since torch.export.load trusts what it loads.
+"""
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from segcli.errors import SegcliError, WeightsError
+from segcli.files.paths import shown
+from segcli.models.preprocessing import Preprocessing
+from segcli.weights import checkpoint
+from segcli.weights.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+IMAGE, PHOTO, LABELS, LOGITS = "image", "photo", "labels", "logits"
+"""Names of inputs (without and with preprocessing inside) and outputs."""
+KEY = "segcli.export"
+"""Of the metadata that tell how a file was made; those under `checkpoint.KEY` are a checkpoint's."""
+LARGEST = 2 << 30
+"""Bytes; protobuf, of which ONNX files are made, allows no more."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a file was exported.
+
+    Attributes:
+        output_stride: Of the network.
+        with_preprocessing: Whether it takes `photo`, uint8 (N, H, W, 3) red-green-blue, and gives `labels`, integers
+            (N, H, W), beside `logits`; else it takes `image`, float32 (N, 3, H, W), normalised, and gives `logits`,
+            float32 (N, K, h, w), alone. Resizing and padding are outside in either case.
+    """
+
+    output_stride: int
+    with_preprocessing: bool
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Making":
+        """From a file's metadata; KeyError, TypeError or ValueError where they are not of that form."""
+        making = cls(data["output_stride"], data["with_preprocessing"])
+        if type(making.output_stride) is not int or type(making.with_preprocessing) is not bool:
+            raise ValueError(f"{making}")
+        return making
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An ONNX file that was read.
+
+    Attributes:
+        facts: What it says of its model; no tensors.
+        making: How it was made.
+        network: Ready to run.
+    """
+
+    facts: Checkpoint
+    making: Making
+    network: "OnnxNetwork"
+
+
+class OnnxNetwork(nn.Module):
+    """A network that onnxruntime runs on the CPU, called like the one that it was made of.
+
+    It uses as many threads as torch does, which do not spin between photos: reading and writing want the cores then.
+
+    Args:
+        model: The ONNX file's bytes.
+        classes: Channels of the logits.
+        inside: The preprocessing that is part of the graph: it is undone before; None where it is not.
+
+    Raises:
+        SegcliError: onnxruntime is not installed.
+        WeightsError: It cannot make a session of them, or inputs and outputs are not those of `segcli export`.
+    """
+
+    def __init__(self, model: bytes, classes: int, inside: Preprocessing | None = None):
+        super().__init__()
+        self.classes = classes
+        self.inside = inside
+        try:
+            self._session = session(model)
+        except Exception as error:  # onnxruntime has an exception for every kind of damage
+            if isinstance(error, SegcliError):
+                raise
+            raise WeightsError(f"onnxruntime cannot run the network ({_line(error)})") from error
+        inputs = [(entry.name, entry.type) for entry in self._session.get_inputs()]
+        outputs = [entry.name for entry in self._session.get_outputs()]
+        wanted = (IMAGE, "tensor(float)") if inside is None else (PHOTO, "tensor(uint8)")
+        if inputs != [wanted] or LOGITS not in outputs:
+            raise WeightsError(f"the network takes {inputs} and gives {outputs}, unlike those of `segcli export`")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float32 (N, 3, H, W), normalised -> logits (N, classes, h, w), on the input's device.
+
+        Raises:
+            MemoryError: The machine's does not suffice.
+            WeightsError: The network cannot take this input, or does not give logits.
+        """
+        name, array = (IMAGE, x.cpu().numpy()) if self.inside is None else (PHOTO, _as_photo(x, self.inside))
+        try:
+            (logits,) = self._session.run([LOGITS], {name: np.ascontiguousarray(array)})
+        except Exception as error:
+            if "alloc" in str(error).lower():
+                raise MemoryError(str(error)) from error
+            raise WeightsError(f"the network cannot take {tuple(x.shape)} ({_line(error)})") from error
+        if logits.ndim != 4 or logits.shape[:2] != (len(x), self.classes) or logits.dtype != np.float32:
+            raise WeightsError(f"the network gives {logits.dtype} {logits.shape}, which are no {self.classes} classes")
+        return torch.from_numpy(logits).to(x.device)
+
+
+def read(path: Path) -> Exported:
+    """Read an ONNX file that `segcli export` wrote, with suspicion.
+
+    Raises:
+        SegcliError: onnx or onnxruntime is not installed.
+        WeightsError: It is damaged, too large, says nothing of itself, or holds what no export of ours does.
+    """
+    name = shown(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise WeightsError(f"{name} is too large for an ONNX file ({path.stat().st_size / 1e9:.1f} GB)")
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{name} cannot be read ({error.strerror or error})") from error
+    model = _parsed(data, name)
+    _check_graph(model, name)
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    facts = checkpoint.understand(texts.get(checkpoint.KEY, ""), {}, name)
+    try:
+        making = Making.from_dict(json.loads(texts.get(KEY, "")))
+        if making.output_stride not in facts.spec.output_strides or not len(facts.labels):
+            raise ValueError(f"output stride {making.output_stride}, {len(facts.labels)} classes")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
+    inside = facts.preprocessing if making.with_preprocessing else None
+    return Exported(facts, making, OnnxNetwork(data, len(facts.labels), inside))
+
+
+def package(name: str) -> Any:
+    """The package `onnx` or `onnxruntime`; SegcliError with the line that installs it where it is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise SegcliError(f"this needs {name} ({error})", f"pip install {name}") from error
+
+
+def session(model: bytes) -> Any:
+    """An onnxruntime session on the CPU, with as many threads as torch, which sleep between runs.
+
+    Raises:
+        SegcliError: onnxruntime is not installed.
+        Exception: One of onnxruntime's own, where it cannot understand the model.
+    """
+    onnxruntime = package("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 4  # what matters is raised
+    options.enable_mem_pattern = False  # one would be kept for every size of photo
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _as_photo(x: Tensor, preprocessing: Preprocessing) -> np.ndarray:
+    """The uint8 (N, H, W, 3) RGB pictures that a normalised input was made of."""
+    x = x.flip(1) if preprocessing.channels == "BGR" else x
+    picture = x.cpu().permute(0, 2, 3, 1) * torch.tensor(preprocessing.std) + torch.tensor(preprocessing.mean)
+    return picture.round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _parsed(data: bytes, name: str) -> Any:
+    onnx = package("onnx")
+    try:
+        return onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's DecodeError, which onnx does not name
+        raise WeightsError(f"{name} is no ONNX file, or it is cut short") from error
+
+
+def _check_graph(model: Any, name: str) -> None:
+    onnx = package("onnx")
+    graphs = 0
+    for part in _parts(model):
+        if isinstance(part, onnx.TensorProto) and (part.external_data or part.data_location):
+            raise WeightsError(f"{name} keeps tensors in other files", "`segcli export` writes everything into one.")
+        graphs += isinstance(part, onnx.GraphProto)
+    if graphs != 1:
+        raise WeightsError(f"{name} has graphs within its graph, which no export of ours does")
+
+
+def _parts(message: "Message") -> Iterator["Message"]:
+    """A protobuf message and all that are in it."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in (value,) if hasattr(value, "ListFields") else value:
+                yield from _parts(part)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

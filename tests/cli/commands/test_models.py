@@ -1,0 +1,137 @@
+"""`segcli models`: what it promises programs, what people read, and the papers' figures."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from segcli.cli.app import app
+from segcli.models import variants
+from segcli.weights import manifest
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["models", *map(str, arguments)])
+
+
+def facts(*arguments):
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_one_model_for_programs():
+    model = facts("v3plus-xception")
+    assert {"name", "parameters", "multiply_adds", "output_stride", "size", "weights"} <= model.keys()
+    assert (model["name"], model["output_stride"], model["size"]) == ("v3plus-xception", 16, 513)
+    assert model["multiply_adds_as_paper"] == pytest.approx(54.17e9, rel=0.005)
+    for weights in model["weights"]:
+        assert weights["source"].startswith("https://")
+        assert weights["reported_by"]
+
+
+def test_a_short_name_is_told_and_taken(monkeypatch):
+    named = {"v3plus-xception@cityscapes": "town"}
+    entries = tuple(replace(entry, alias=named.get(entry.name, "")) for entry in manifest.entries())
+    monkeypatch.setattr(manifest, "entries", lambda: entries)
+    assert "@cityscapes = town" in run().stdout
+    assert "v3plus-xception@cityscapes, town for short" in run("town").stdout
+    assert [weights["alias"] for weights in facts("town")["weights"]] == ["town"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "billions"),
+    [
+        (["--output-stride", "8"], 177.10),
+        (["--output-stride", "16", "--ms", "--flip"], 928.81),
+    ],
+    ids=["OS 8", "MS and flip"],
+)
+def test_the_v3plus_papers_counts(arguments, billions):
+    """Table 5, Xception with separable ASPP and decoder."""
+    model = facts("v3plus-xception", *arguments)
+    assert model["multiply_adds_as_paper"] == pytest.approx(billions * 1e9, rel=0.005)
+
+
+def test_the_protocol_is_told():
+    model = facts("v3-mobilenetv2", "--ms", "--flip", "--size", "257")
+    assert (model["scales"], model["flip"], model["size"]) == ([0.5, 0.75, 1, 1.25, 1.5, 1.75], True, 257)
+    text = run("v3-mobilenetv2", "--ms", "--flip").stdout
+    assert "at scales 0.5, 0.75, 1, 1.25, 1.5, 1.75, flipped too" in text
+
+
+def test_the_list_has_every_model_with_weights():
+    listed = {model["name"]: model for model in facts("--size", "65")["models"]}
+    assert set(listed) == {entry.variant for entry in manifest.entries() if entry.role == "segmentation"}
+    assert {w["name"] for w in listed["v3plus-xception"]["weights"]} >= {
+        *("v3plus-xception@voc2012", "v3plus-xception@cityscapes", "v3plus-xception@ade20k")
+    }
+
+
+def test_the_table_fits_people():
+    result = run("--size", "65")
+    heading, *rows = result.stdout.splitlines()
+    for word in ("model", "backbone", "parameters", "multiply-adds", "weights", "licence", "reported mIOU"):
+        assert word in heading
+    assert any(row.startswith("v3-mobilenetv2 ") for row in rows)
+    assert "@cityscapes-segmentron " in result.stdout, "nothing is cut short in a pipe"
+    assert "segcli models --all" in result.stderr
+
+
+@pytest.mark.parametrize(("width", "has_backbones"), [(80, False), (160, True)])
+def test_the_table_fits_the_terminal(width, has_backbones):
+    terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(width)}
+    text = CliRunner().invoke(app, ["models", "--size", "65"], env=terminal).stdout
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert max(map(len, lines)) <= width
+    assert ("backbone" in lines[0]) == has_backbones
+    words = " ".join(lines).split()
+    for entry in manifest.entries():
+        if entry.role == "segmentation":
+            assert {entry.variant, "@" + entry.name.partition("@")[2], *entry.licence.split()} <= set(words)
+
+
+def test_all_lists_the_ablations_too(monkeypatch):
+    few = {name: variants.VARIANTS[name] for name in ("v3-mobilenetv2", "v1-vgg16", "v3plus-mobilenetv2")}
+    monkeypatch.setattr(variants, "VARIANTS", few)
+    listed = {model["name"]: model["weights"] for model in facts("--all", "--size", "65")["models"]}
+    assert set(listed) == set(few)
+    assert listed["v1-vgg16"] == []
+
+
+def test_only_models_that_have_the_output_stride_are_listed():
+    models = facts("--output-stride", "32", "--size", "65")["models"]
+    assert models
+    assert all(32 in model["output_strides"] and model["output_stride"] == 32 for model in models)
+    assert "v2-resnet101" not in {model["name"] for model in models}
+
+
+def test_a_choice_shows_its_weights_alone_and_counts_its_classes():
+    model = facts("v3plus-xception@cityscapes", "--size", "65")
+    assert [weights["name"] for weights in model["weights"]] == ["v3plus-xception@cityscapes"]
+    assert model["classes"] == 19
+
+
+def test_a_model_without_weights_says_so():
+    text = run("v1-vgg16", "--size", "65").stdout
+    assert "20.5 M" in text
+    assert "none are published" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["v3plus-xceptoin"], "Did you mean v3plus-xception"),
+        (["v3plus-xception@cityscpaes"], "Did you mean"),
+        (["v3-mobilenetv2", "--output-stride", "4"], "v3-mobilenetv2 has no output stride 4"),
+        (["--output-stride", "4"], "no model has the output stride 4"),
+        (["v3-mobilenetv2", "--size", "20"], "greater than or equal to 33"),
+    ],
+)
+def test_wrong_usage_says_what_there_is(arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""

@@ -1,0 +1,205 @@
+"""`segcli train`: from a recipe to a checkpoint that predicts; refusals, kills, two processes."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import tomli_w
+import torch
+from blobs import blob_recipe, write_blobs
+from dataset_files import write_mask
+from kill_training import kill_again_and_again
+from PIL import Image
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from segcli.cli.app import app
+from segcli.cli.commands.train import _Follower
+from segcli.cli.display import Display
+from segcli.training import recipe
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Blobs and the recipe for them."""
+    folder = write_blobs(tmp_path_factory.mktemp("train"))
+    (folder / "recipe.toml").write_text(tomli_w.dumps(blob_recipe(folder).to_dict()))
+    return folder
+
+
+def train(home, output, *arguments):
+    return CliRunner().invoke(app, ["train", "-c", str(home / "recipe.toml"), "-o", str(output), *arguments])
+
+
+@pytest.fixture(scope="module")
+def trained(home, tmp_path_factory):
+    """(result, folder) of a run."""
+    output = tmp_path_factory.mktemp("run") / "run"
+    return train(home, output, "--set", "schedule.iterations=24"), output
+
+
+def test_a_run_leaves_checkpoints_metrics_and_pictures(trained):
+    result, output = trained
+    assert result.exit_code == 0, result.output
+    left = {path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()}
+    assert {"best.safetensors", "last.safetensors", "state.pt", "recipe.toml", "metrics.csv", "curve.png"} <= left
+    assert {f"overlays/0000{i:02}/2.jpg" for i in (8, 16, 24)} <= left
+    rows = list(csv.DictReader((output / "metrics.csv").open()))
+    assert [row["iteration"] for row in rows if row["miou"]] == ["8", "16", "24"]
+    assert rows[-1].keys() == {"iteration", "loss", "rate", "miou"}
+    assert Image.open(output / "curve.png").size == (960, 1200)
+    assert recipe.read(output / "recipe.toml").schedule.iterations == 24
+
+
+def test_it_says_how_far_it_is_how_long_it_takes_and_what_comes_next(trained):
+    result, output = trained
+    assert "about 0:00:" in result.stderr
+    assert "loss 0." in result.stderr
+    assert "iteration 8: val mIOU" in result.stderr
+    assert result.stdout.splitlines()[-1] == f"segcli predict PHOTOS --weights {output / 'best.safetensors'}"
+
+
+def test_the_checkpoint_predicts(trained, home, tmp_path):
+    arguments = [
+        "predict",
+        str(home / "images"),
+        "--weights",
+        str(trained[1] / "best.safetensors"),
+        "-o",
+        str(tmp_path),
+    ]
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert (result.exit_code, json.loads(result.stdout)["segmented"]) == (0, 8)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.1, "about 0:33:20"), (9.0, "lower schedule.iterations")])
+def test_many_hours_come_with_what_to_lower(home, seconds, said):
+    run = SimpleNamespace(recipe=blob_recipe(home, {"schedule": {"iterations": 20_020}}), iteration=20)
+    text, _ = _Follower(run, Display(), home, seconds=[seconds] * 20)._estimate(frozen=False)
+    assert said in text
+    assert ("lower" in text) == (seconds > 1)
+
+
+def test_the_estimate_is_made_again_when_the_backbone_learns(home, tmp_path):
+    thawing = ("--set", "model.freeze_backbone=22", "--set", "schedule.iterations=44")
+    result = train(home, tmp_path / "run", *thawing, "--set", "run.validate_every=44")
+    assert result.stderr.count("for the rest, validations not counted") == 2
+    assert result.stderr.count("longer once the backbone learns, after iteration 22") == 1
+
+
+def test_json_is_one_object(home, tmp_path):
+    result = train(home, tmp_path, "--json", "--quiet", "--set", "schedule.iterations=1")
+    found = json.loads(result.stdout)
+    assert found.keys() == {"output", "weights", "iterations", "best_miou", "last_miou"}
+    assert 0 < found["best_miou"] < 1
+
+
+def test_a_folder_with_a_run_is_not_overwritten(trained, home):
+    result = train(home, trained[1])
+    assert result.exit_code == 2
+    assert "--resume" in result.stderr
+
+
+def test_a_new_run_does_not_overwrite_the_checkpoints_of_one_whose_state_was_deleted(home, tmp_path):
+    for name, said in (("state.pt", "--resume"), ("last.safetensors", "would overwrite")):
+        (tmp_path / name).touch()
+        result = train(home, tmp_path)
+        assert result.exit_code == 2
+        assert said in result.stderr
+        (tmp_path / name).unlink()
+    assert not (tmp_path / "recipe.toml").exists()
+
+
+def test_a_finished_run_resumes_to_its_end_at_once(trained, home):
+    before = (trained[1] / "last.safetensors").read_bytes()
+    result = train(home, trained[1], "--resume", "--set", "schedule.iterations=24")
+    assert result.exit_code == 0, result.output
+    assert (trained[1] / "last.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("schedule.rat=1", "Did you mean schedule.rate?"),
+        ("model.name=v3-mobilnetv2", "v3-mobilenetv2"),
+        ("loss.class_weights=[1, 2, 3]", "3 numbers, there are 2 classes"),
+        ("data.images=nowhere", "nowhere"),
+        ("run.device=gpu", "auto, cpu, cuda"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(home, tmp_path, change, said):
+    result = train(home, tmp_path / "run", "--set", change)
+    assert result.exit_code in (1, 2)
+    assert said in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_out_of_range_stop_it_before_the_first_step(tmp_path):
+    folder = write_blobs(tmp_path / "bad", 5)
+    (folder / "recipe.toml").write_text(tomli_w.dumps(blob_recipe(folder).to_dict()))
+    write_mask(folder / "masks" / "3.png", [[0, 7] * 40] * 64)
+    result = train(folder, tmp_path / "run")
+    assert result.exit_code == 1
+    assert "3.png holds id 7 (2560 pixels)" in result.stderr
+    assert not (tmp_path / "run").exists()
+    left_out = train(folder, tmp_path / "run", "--skip-bad", "--set", "schedule.iterations=1")
+    assert left_out.exit_code == 0, left_out.output
+
+
+def test_weights_that_know_the_classes_are_scored_before_the_first_step(trained, home, tmp_path):
+    start = trained[1] / "last.safetensors"
+    changes = {"model": {"init": str(start), "freeze_bn": True}, "schedule": {"iterations": 2, "rate": 1e-12}}
+    (tmp_path / "recipe.toml").write_text(tomli_w.dumps(blob_recipe(home, changes).to_dict()))
+    result = train(tmp_path, tmp_path / "run", "--json")
+    assert result.exit_code == 0, result.output
+    assert "no better than the weights it began with" in result.stderr
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    assert (rows[0]["iteration"], rows[0]["loss"]) == ("0", "")
+    assert float(rows[0]["miou"]) == json.loads(result.stdout)["best_miou"]
+    best = load_file(tmp_path / "run" / "best.safetensors")
+    assert all(torch.equal(best[key], tensor) for key, tensor in load_file(start).items())
+
+
+def test_a_run_that_was_killed_ends_with_the_same_bits(tmp_path):
+    """Twenty kills: `python tests/helpers/kill_training.py`."""
+    began = kill_again_and_again(tmp_path, kills=1, iterations=40, patience=0.2, saved=True)
+    assert 0 < began[0] < 40
+
+
+def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
+    """From a trained checkpoint, its batch normalisation frozen; every photo has its own share of void.
+
+    The rate is low: with fixed statistics so small a network multiplies the last bit's difference at every step. What
+    moved by a hundred-thousandth of itself moved by few last bits: half of one is allowed for rounding.
+    """
+    start = trained[1] / "last.safetensors"
+    changes = {
+        "model": {"init": str(start), "freeze_bn": True, "dropout": 0},
+        "schedule": {"iterations": 10, "rate": 1e-5},
+        "optimizer": {"classifier_rate": 100},
+        "run": {"validate_every": 10, "overlays": 0},
+    }
+    (tmp_path / "recipe.toml").write_text(tomli_w.dumps(blob_recipe(home, changes).to_dict()))
+    one = train(tmp_path, tmp_path / "one")
+    assert one.exit_code == 0, one.output
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "segcli"]
+    arguments = ["train", "-c", str(tmp_path / "recipe.toml"), "-o", str(tmp_path / "two"), "--json"]
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    two = subprocess.run([*launcher, *arguments], env=quiet, capture_output=True, text=True, check=False)
+    assert two.returncode == 0, two.stderr
+    assert json.loads(two.stdout)["iterations"] == 10
+    before, alone, together = map(load_file, (start, *(tmp_path / run / "last.safetensors" for run in ("one", "two"))))
+    assert max(relative(together[key], alone[key]) for key in alone) <= 1e-5
+    moved = [key for key in alone if relative(alone[key], before[key]) > 1e-5]
+    assert {"backbone.stem.conv.weight", "classifier.weight"} <= set(moved)
+    for key in moved:
+        rounding = torch.finfo(torch.float32).eps / 2 * alone[key].norm()
+        assert (together[key] - alone[key]).norm() <= 1e-3 * (alone[key] - before[key]).norm() + rounding, key
+
+
+def relative(one, other):
+    return float((one - other).norm() / other.norm().clamp(min=1e-12))

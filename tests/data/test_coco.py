@@ -1,0 +1,143 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+from dataset_files import write_photo
+
+from segcli import labels
+from segcli.data import coco, layouts
+from segcli.errors import DatasetError, UsageError
+from segcli.labels import VOID
+
+pytest.importorskip("pycocotools")
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside pycocotools
+
+PERSON, DOG, TRAFFIC_LIGHT = 1, 18, 10  # COCO's ids; VOC has no traffic light
+
+
+def rectangle(left, top, right, bottom):
+    """The polygon that covers the pixels left..right - 1, top..bottom - 1."""
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def instance(photo_id, category, segmentation, area=1.0):
+    return {"image_id": photo_id, "category_id": category, "segmentation": segmentation, "area": area, "iscrowd": 0}
+
+
+def coco_tree(root, annotations, split="val"):
+    """Two photos of 8 x 6 pixels, the second without instances."""
+    photos = [{"id": index, "file_name": f"{index:012}.jpg", "width": 8, "height": 6} for index in (1, 2)]
+    for photo in photos:
+        write_photo(root / f"{split}2017" / photo["file_name"], (8, 6))
+    path = root / f"annotations/instances_{split}2017.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"images": photos, "annotations": annotations}))
+    return path
+
+
+def read(root, split="val"):
+    dataset = layouts.load("coco-voc", root, split)
+    return [dataset.read_label(sample) for sample in dataset.samples]
+
+
+def test_instances_become_vocs_classes_and_overlaps_void(tmp_path):
+    coco_tree(
+        tmp_path / "coco",
+        [
+            instance(1, PERSON, rectangle(0, 0, 4, 6)),
+            instance(1, DOG, rectangle(3, 0, 6, 6)),
+            instance(1, TRAFFIC_LIGHT, rectangle(0, 0, 8, 6)),
+        ],
+    )
+    first, second = read(tmp_path)
+    assert first.tolist() == [[15, 15, 15, VOID, 12, 12, 0, 0]] * 6
+    assert not second.any()
+
+
+def test_overlaps_of_the_same_class_are_void_too_as_in_torchvision(tmp_path):
+    coco_tree(tmp_path, [instance(1, PERSON, rectangle(0, 0, 4, 6)), instance(1, PERSON, rectangle(2, 0, 6, 6))])
+    assert read(tmp_path)[0].tolist() == [[15, 15, VOID, VOID, 15, 15, 0, 0]] * 6
+
+
+def test_crowds_come_as_run_lengths(tmp_path):
+    crowd = {"size": [6, 8], "counts": [6, 12, 30]}  # columns 1 and 2; run lengths go down the columns
+    coco_tree(tmp_path, [instance(1, PERSON, crowd)])
+    assert read(tmp_path)[0].tolist() == [[0, 15, 15, 0, 0, 0, 0, 0]] * 6
+
+
+def test_several_parts_of_one_instance_are_no_overlap(tmp_path):
+    coco_tree(tmp_path, [instance(1, DOG, rectangle(0, 0, 3, 6) + rectangle(2, 0, 5, 6))])
+    assert read(tmp_path)[0].tolist() == [[12, 12, 12, 12, 12, 0, 0, 0]] * 6
+
+
+def test_training_takes_photos_with_more_than_1000_pixels_of_vocs_classes(tmp_path):
+    small = [instance(1, DOG, rectangle(0, 0, 3, 6), area=1000.0)]
+    large = [
+        instance(2, DOG, rectangle(0, 0, 3, 6), area=600.0),
+        instance(2, PERSON, rectangle(3, 0, 6, 6), area=600.0),
+    ]
+    light = [instance(1, TRAFFIC_LIGHT, rectangle(0, 0, 3, 6), area=5000.0)]
+    coco_tree(tmp_path, small + large + light, "train")
+    assert [sample.name for sample in layouts.load("coco-voc", tmp_path, "train").samples] == ["000000000002"]
+
+
+def test_the_categories_are_vocs_in_vocs_order():
+    # COCO's own names of these categories, from instances_val2017.json.
+    names = {1: "person", 2: "bicycle", 3: "car", 4: "motorcycle", 5: "airplane", 6: "bus", 7: "train", 9: "boat"}
+    names |= {16: "bird", 17: "cat", 18: "dog", 19: "horse", 20: "sheep", 21: "cow", 44: "bottle", 62: "chair"}
+    names |= {63: "couch", 64: "potted plant", 67: "dining table", 72: "tv"}
+    renamed = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
+    renamed |= {"pottedplant": "potted plant", "diningtable": "dining table"}
+    expected = [renamed.get(name, name) for name in labels.VOC.names[1:]]
+    assert [names[category] for category in coco.VOC_CATEGORIES] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"images": [{"id": 1, "file_name": "../1.jpg"}], "annotations": []}',
+        '{"images": [], "annotations": [{"category_id": 1, "image_id": 5}]}',
+        '{"images": [{"id": 1, "file_name": 7}], "annotations": []}',
+    ],
+    ids=["torn", "list", "empty", "path", "unknown image", "number"],
+)
+def test_a_broken_annotation_file_is_named(tmp_path, text):
+    coco_tree(tmp_path, []).write_text(text)
+    with pytest.raises(DatasetError, match=r"instances_val2017\.json is no file of COCO instances"):
+        layouts.load("coco-voc", tmp_path, "val")
+
+
+@pytest.mark.parametrize("segmentation", [[[1, 2]], {"size": [6, 8], "counts": "garbage"}, {"counts": [1]}, 7, [["a"]]])
+def test_a_broken_instance_is_named_with_its_photo(tmp_path, segmentation):
+    coco_tree(tmp_path, [instance(1, DOG, segmentation)])
+    with pytest.raises(DatasetError, match=r"instances of 000000000001\.jpg are broken"):
+        read(tmp_path)
+
+
+def test_a_missing_package_is_told_with_the_line_that_installs_it(tmp_path, monkeypatch):
+    coco_tree(tmp_path, [])
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    with pytest.raises(UsageError, match="pycocotools") as caught:
+        layouts.load("coco-voc", tmp_path, "val")
+    assert caught.value.hint.endswith("pip install pycocotools")
+
+
+def test_labels_agree_with_torchvisions_own_rule(tmp_path):
+    # torchvision: (masks * categories).max(0), then 255 where masks.sum(0) > 1.
+    from pycocotools import mask
+
+    generator = np.random.default_rng(0)
+    entries = []
+    for _ in range(6):
+        x, y = generator.uniform(0, 5, 2)
+        entries.append(instance(1, int(generator.choice([PERSON, DOG])), [[x, y, x + 3, y, x + 1.5, y + 2.5]]))
+    coco_tree(tmp_path, entries)
+    drawn = np.stack([mask.decode(mask.frPyObjects(e["segmentation"], 6, 8)).any(axis=2) for e in entries])
+    classes = np.array([{PERSON: 15, DOG: 12}[e["category_id"]] for e in entries])
+    expected = (drawn * classes[:, None, None]).max(0)
+    expected[drawn.sum(0) > 1] = VOID
+    np.testing.assert_array_equal(read(tmp_path)[0], expected)

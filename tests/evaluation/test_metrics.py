@@ -1,0 +1,201 @@
+import warnings
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, jaccard_score
+
+from segcli.data import layouts
+from segcli.errors import InputError
+from segcli.evaluation import metrics, scoring
+from segcli.evaluation import trimap as trimap_module
+from segcli.evaluation.metrics import ConfusionMatrix
+from segcli.evaluation.scoring import ImageScore
+from segcli.evaluation.trimap import Trimap
+from segcli.labels import ADE20K, VOC, VOID, from_names
+
+
+def random_maps(generator, classes=21, shape=(60, 80)):
+    """A truth with void and runs of one class, and a prediction that is right in about half of its pixels."""
+    coarse = generator.integers(0, classes, (shape[0] // 10, shape[1] // 10), np.uint8)
+    truth = np.kron(coarse, np.ones((10, 10), np.uint8))
+    predicted = np.where(generator.random(shape) < 0.5, truth, generator.integers(0, classes, shape, np.uint8))
+    truth[generator.random(shape) < 0.1] = VOID
+    return truth, predicted
+
+
+def test_the_confusion_matrix_equals_scikit_learns_on_maps_with_void():
+    generator = np.random.default_rng(0)
+    matrix, expected = ConfusionMatrix(21), np.zeros((21, 21), np.int64)
+    for shape in ((60, 80), (10, 200), (90, 30)):
+        truth, predicted = random_maps(generator, shape=shape)
+        matrix.update(truth, predicted)
+        labelled = truth != VOID
+        expected += confusion_matrix(truth[labelled], predicted[labelled], labels=range(21))
+    assert matrix.counts.dtype == np.int64
+    np.testing.assert_array_equal(matrix.counts[:, :21], expected)
+    assert matrix.counts[:, 21].sum() == 0
+
+
+def test_the_scores_equal_scikit_learns():
+    truth, predicted = random_maps(np.random.default_rng(1))
+    truth[truth == 7] = 8  # 7 is then only predicted,
+    truth[truth == 9], predicted[predicted == 9] = 10, 10  # 9 in neither: it is left out of the mean
+    matrix = ConfusionMatrix(21)
+    matrix.update(truth, predicted)
+    scores = matrix.scores(VOC)
+    labelled = truth != VOID
+    true, guess = truth[labelled], predicted[labelled]
+    present = [index for index in range(21) if index != 9]
+    assert scores.miou == pytest.approx(jaccard_score(true, guess, labels=present, average="macro"), abs=1e-12)
+    assert scores.classes == 20
+    assert scores.per_class["chair"] is None
+    assert scores.per_class["car"] == 0
+    expected = jaccard_score(true, guess, labels=present, average=None)
+    np.testing.assert_allclose([scores.per_class[VOC.names[i]] for i in present], expected, atol=1e-12)
+    assert scores.pixel_accuracy == pytest.approx((true == guess).mean(), abs=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn: classes in the prediction that are not in the truth
+        assert scores.mean_accuracy == pytest.approx(balanced_accuracy_score(true, guess), abs=1e-12)
+    weighted = jaccard_score(true, guess, labels=present, average="weighted")
+    assert scores.frequency_weighted_iou == pytest.approx(weighted, abs=1e-12)
+
+
+def test_images_in_any_order_and_any_split_give_the_same_matrix():
+    generator = np.random.default_rng(2)
+    maps = [random_maps(generator) for _ in range(5)]
+    whole, first, second = ConfusionMatrix(21), ConfusionMatrix(21), ConfusionMatrix(21)
+    for pair in maps:
+        whole.update(*pair)
+    for pair in maps[::-2]:
+        first.update(*pair)
+    for pair in maps[1::2]:
+        second.update(*pair)
+    np.testing.assert_array_equal((first + second).counts, whole.counts)
+
+
+def test_counting_in_strips_changes_nothing(monkeypatch):
+    pair = random_maps(np.random.default_rng(6))
+    whole, strips = (ConfusionMatrix(21), Trimap(21)), (ConfusionMatrix(21), Trimap(21))
+    for part in whole:
+        part.update(*pair)
+    monkeypatch.setattr(metrics, "STRIP", 7)
+    for part, expected in zip(strips, whole, strict=True):
+        part.update(*pair)
+        np.testing.assert_array_equal(part.counts, expected.counts)
+
+
+def test_update_returns_the_matrix_of_that_image_alone():
+    generator = np.random.default_rng(3)
+    matrix, alone = ConfusionMatrix(21), ConfusionMatrix(21)
+    matrix.update(*random_maps(generator))
+    second = random_maps(generator)
+    alone.update(*second)
+    np.testing.assert_array_equal(matrix.update(*second).counts, alone.counts)
+
+
+def test_a_pixel_predicted_as_void_is_an_error_of_its_true_class_only():
+    matrix = ConfusionMatrix(3)
+    matrix.update(np.array([[0, 0, 1, VOID]], np.uint8), np.array([[0, VOID, 1, 2]], np.uint8))
+    scores = matrix.scores(from_names(["a", "b", "c"]))
+    assert scores.per_class == {"a": 0.5, "b": 1.0, "c": None}
+    assert (scores.miou, scores.pixel_accuracy) == (0.75, pytest.approx(2 / 3))
+
+
+def test_ade20ks_void_channel_is_no_class():
+    matrix = ConfusionMatrix(151)
+    matrix.update(np.array([[1, 1, 2, VOID]], np.uint8), np.array([[1, 0, 2, 0]], np.uint8))
+    scores = matrix.scores(ADE20K)
+    assert scores.per_class["void"] is None
+    assert (scores.miou, scores.classes) == (0.75, 2)
+
+
+def test_without_a_labelled_pixel_there_is_no_score():
+    matrix = ConfusionMatrix(21)
+    matrix.update(np.full((4, 4), VOID, np.uint8), np.zeros((4, 4), np.uint8))
+    scores = matrix.scores(VOC)
+    assert (scores.miou, scores.pixel_accuracy, scores.mean_accuracy, scores.classes) == (None, None, None, 0)
+    assert scores.frequency_weighted_iou is None
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted"),
+    [
+        (np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)),
+        (np.full((2, 2), 21, np.uint8), np.zeros((2, 2), np.uint8)),
+        (np.zeros((2, 2), np.uint8), np.full((2, 2), 21, np.uint8)),
+        (np.zeros((2, 2), np.uint8), np.full((2, 2), 254, np.uint8)),
+    ],
+    ids=["shapes", "true id", "predicted id", "predicted id next to void"],
+)
+def test_what_cannot_be_counted_is_refused_and_counts_nothing(truth, predicted):
+    matrix = ConfusionMatrix(21)
+    with pytest.raises(ValueError, match=r"shape|among 21 classes"):
+        matrix.update(truth, predicted)
+    assert matrix.counts.sum() == 0
+
+
+def test_void_distance_is_scipys_chessboard_distance():
+    truth = np.zeros((40, 50), np.uint8)
+    truth[np.random.default_rng(4).random(truth.shape) < 0.004] = VOID
+    expected = ndimage.distance_transform_cdt(truth != VOID, metric="chessboard")
+    np.testing.assert_array_equal(trimap_module.void_distance(truth, 6), np.minimum(expected, 7))
+
+
+def test_a_map_without_void_has_no_band():
+    assert (trimap_module.void_distance(np.zeros((5, 5), np.uint8), 3) == 4).all()
+    trimap = Trimap(21)
+    trimap.update(np.zeros((5, 5), np.uint8), np.zeros((5, 5), np.uint8))
+    assert trimap.scores(VOC)[1].miou is None
+
+
+def test_the_trimap_scores_what_void_dilated_by_a_square_covers():
+    generator = np.random.default_rng(5)
+    maps = [random_maps(generator, shape=(50, 70)) for _ in range(2)]
+    for truth, _ in maps:
+        truth[truth == VOID] = 0
+        truth[20:22, 10:60] = VOID
+    trimap = Trimap(21, widths=(1, 3, 9))
+    for pair in maps:
+        trimap.update(*pair)
+    bands = trimap.scores(VOC)
+    assert list(bands) == [1, 3, 9]
+    for width, scores in bands.items():
+        expected = ConfusionMatrix(21)
+        for truth, predicted in maps:
+            square = np.ones((2 * width + 1, 2 * width + 1))
+            outside = ~ndimage.binary_dilation(truth == VOID, square)
+            expected.update(np.where(outside, VOID, truth), predicted)
+        assert scores == expected.scores(VOC)
+
+
+@pytest.mark.shared
+def test_voc_annotations_scored_against_themselves_are_perfect_at_every_width(shared_data):
+    dataset = layouts.load("voc2012", shared_data / "voc-mini", "val")
+    truths = ((sample, dataset.read_label(sample)) for sample in dataset.samples)
+    answers = ((sample, np.where(truth == VOID, 0, truth)) for sample, truth in truths)
+    matrix, trimap = ConfusionMatrix(21), Trimap(21)
+    images = list(scoring.evaluate(dataset, answers, matrix, trimap))
+    assert len(images) == 11
+    assert {image.miou for image in images} == {1.0}
+    assert (matrix.scores(VOC).miou, matrix.scores(VOC).classes) == (1.0, 14)  # 14 classes stand in the README
+    assert {scores.miou for scores in trimap.scores(VOC).values()} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("predicted", "message"),
+    [
+        (np.zeros((375, 501), np.uint8), "is 501 x 375 pixels, its label 500 x 375"),
+        (np.full((375, 500), 21, np.uint8), "holds id 21 among 21 classes"),
+    ],
+    ids=["size", "id"],
+)
+def test_a_prediction_that_does_not_fit_is_named(predicted, message):
+    with pytest.raises(InputError, match=f"the prediction of 2007_000033 {message}"):
+        scoring.check_prediction("2007_000033", predicted, (375, 500), 21)
+
+
+def test_the_worst_images_come_first_and_empty_ones_not_at_all():
+    images = [ImageScore("a", 0.5, 0.9), ImageScore("b", None, None), ImageScore("c", 0.1, 0.8)]
+    images += [ImageScore("d", 0.5, 0.2), ImageScore("e", 0.9, 0.9)]
+    assert [image.name for image in scoring.worst(iter(images), 3)] == ["c", "d", "a"]

@@ -1,0 +1,314 @@
+import io
+import os
+import random
+import shutil
+import unicodedata
+from pathlib import Path, PurePosixPath
+
+import pytest
+from PIL import Image
+
+from segcli.errors import InputError, UsageError
+from segcli.files.atomic import sha256, write_whole
+from segcli.files.paths import shown
+from segcli.files.sources import RESULT_FILES, find, list_from
+
+
+def picture(path: Path, kind: str = "PNG") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (2, 2)).save(path, kind)
+    return path
+
+
+def trees(*inputs, output=None) -> list[str]:
+    return [str(source.tree) for source in find(inputs, output).files]
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    for name in ("x.jpg", "a/x.png", "a/b/y.tif"):
+        picture(folder / name, {"jpg": "JPEG", "png": "PNG", "tif": "TIFF"}[name[-3:]])
+    (folder / "a" / "readme.jpg").write_text("no picture, whatever its suffix says")
+    return folder
+
+
+def test_a_folder_is_mirrored_and_what_is_no_picture_is_counted(photos):
+    picture(photos / "a" / "no-suffix")
+    found = find([photos])
+    assert [str(source.tree) for source in found.files] == ["a/b/y", "a/no-suffix", "a/x", "x"]
+    assert found.ignored == 1
+
+
+def test_outputs_land_in_the_mirrored_tree(photos):
+    source = find([photos]).files[0]
+    assert source.output(Path("out/masks"), ".png") == Path("out/masks/a/b/y.png")
+
+
+def test_a_named_file_is_returned_whatever_it_is(photos):
+    found = find([photos / "a" / "readme.jpg"])
+    assert (found.files[0].tree, found.ignored) == (PurePosixPath("readme"), 0)
+
+
+def test_a_dot_in_a_name_is_no_suffix(tmp_path):
+    picture(tmp_path / "scan.2024.jpg")
+    picture(tmp_path / "scan.2025.jpg")
+    assert trees(tmp_path) == ["scan.2024", "scan.2025"]
+
+
+def test_hidden_files_and_folders_are_skipped(photos):
+    picture(photos / ".thumbnails" / "x.png")
+    picture(photos / "._x.jpg")
+    assert trees(photos) == trees(photos / "**") == ["a/b/y", "a/x", "x"]
+    assert trees(photos / ".thumbnails") == ["x"]
+
+
+def test_inputs_of_several_folders_keep_their_trees_below_the_folder_that_holds_all(tmp_path):
+    for name in ("cats/x.png", "dogs/x.png", "dogs/old/x.png"):
+        picture(tmp_path / name)
+    assert trees(tmp_path / "cats", tmp_path / "dogs") == ["cats/x", "dogs/old/x", "dogs/x"]
+    assert trees(tmp_path / "dogs/x.png", tmp_path / "cats/x.png") == ["cats/x", "dogs/x"]
+
+
+def test_the_order_of_the_inputs_changes_nothing(photos):
+    inputs = [photos / "a", photos / "x.jpg", photos]
+    assert find(inputs) == find(inputs[::-1])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.jpg", ["x"]),
+        ("*", ["a/b/y", "a/x", "x"]),
+        ("**/*.png", ["a/x"]),
+        ("a/**", ["b/y", "x"]),
+        ("[xyz].jp?", ["x"]),
+    ],
+)
+def test_patterns_that_the_shell_left_alone_are_expanded(photos, pattern, expected):
+    assert trees(photos / pattern) == expected
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
+    picture(tmp_path / "x[1].png")
+    picture(tmp_path / "x1.png")
+    assert trees(tmp_path / "x[1].png") == ["x[1]"]
+
+
+def test_what_a_pattern_matches_is_judged_by_content(photos):
+    found = find([photos / "a" / "*.jpg"])
+    assert (found.files, found.ignored) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("phtos", r"phtos is not there\. Did you mean .*photos\?"),
+        ("photos/b/x.png", r"photos/b/x.png is not there\. "),
+        ("photos/*.nef", r"nothing matches .*\*\.nef\. "),
+        ("photos/" + "x" * 300, "is not there"),
+    ],
+)
+def test_what_is_not_there_is_an_error_with_a_next_step(photos, text, message):
+    with pytest.raises(UsageError, match=message):
+        find([photos.parent / text])
+
+
+def test_an_unset_variable_of_the_shell_does_not_mean_the_working_folder():
+    with pytest.raises(UsageError, match="empty name"):
+        find([""])
+
+
+def test_a_file_reached_twice_is_returned_once(photos):
+    shutil.copy(photos / "x.jpg", photos / "copy.jpg")
+    found = find([photos, photos / "a", photos / "a" / "x.png", photos / "*.jpg"])
+    assert [str(source.tree) for source in found.files] == ["a/b/y", "a/x", "copy", "x"]
+    assert found.ignored == 1
+
+
+def test_a_link_to_a_file_is_a_file_of_its_own(photos):
+    (photos / "link.jpg").symlink_to(photos / "x.jpg")
+    assert trees(photos) == ["a/b/y", "a/x", "link", "x"]
+    assert trees(photos / "link.jpg", photos / "x.jpg") == ["link", "x"]
+
+
+def test_sha256_of_a_file_is_the_published_one(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea")  # FIPS 180-2, B.1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_before_it_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="pipe"):
+        sha256(tmp_path / "pipe.jpg")
+
+
+@pytest.mark.parametrize("inside", ["", "/**/*"])
+def test_links_cannot_loop(photos, inside):
+    (photos / "a" / "up").symlink_to(photos)
+    (photos / "again").symlink_to(photos)
+    (photos / "self").symlink_to(photos / "self")
+    assert trees(f"{photos}{inside}") == ["a/b/y", "a/x", "x"]
+
+
+def test_a_linked_folder_is_read_but_a_real_one_names_its_files(tmp_path):
+    picture(tmp_path / "photos" / "real" / "x.png")
+    picture(tmp_path / "elsewhere" / "y.png")
+    (tmp_path / "photos" / "a-link").symlink_to(tmp_path / "photos" / "real")
+    (tmp_path / "photos" / "more").symlink_to(tmp_path / "elsewhere")
+    assert trees(tmp_path / "photos") == ["more/y", "real/x"]
+
+
+def test_pipes_in_folders_are_passed_over(photos):
+    os.mkfifo(photos / "pipe.png")
+    assert trees(photos) == trees(photos / "*") == ["a/b/y", "a/x", "x"]
+
+
+def test_a_folder_that_cannot_be_listed_becomes_a_file_to_fail(photos, monkeypatch):
+    iterdir = Path.iterdir
+
+    def refuse(self):
+        if self.name == "b":
+            raise PermissionError(13, "Permission denied")
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert trees(photos) == ["a/b", "a/x", "x"]
+
+
+class TestResults:
+    @pytest.fixture
+    def results(self, photos) -> Path:
+        folder = photos / "segmented"
+        picture(folder / "masks" / "x.png")
+        for name in RESULT_FILES:
+            (folder / name).touch()
+        return folder
+
+    def test_of_an_earlier_run_are_never_input(self, photos, results):
+        assert trees(photos) == ["a/b/y", "a/x", "x"]
+        assert trees(photos / "*") == ["a/b/y", "a/x", "x"]
+
+    @pytest.mark.parametrize("name", [".", "masks"])
+    def test_of_an_earlier_run_are_refused_by_name(self, results, name):
+        with pytest.raises(UsageError, match="folder for results"):
+            find([results / name])
+
+    def test_named_one_by_one_are_counted(self, photos, results):
+        found = find([results / "masks" / "x.png", photos / "x.jpg"])
+        assert ([str(source.tree) for source in found.files], found.results) == (["x"], 1)
+
+    def test_of_this_run_are_never_input(self, photos):
+        output = photos / "new"
+        picture(output / "masks" / "x.png")
+        assert trees(photos, output=output) == ["a/b/y", "a/x", "x"]
+        assert "new/masks/x" in trees(photos)
+
+    def test_cannot_go_into_the_input_folder(self, photos):
+        with pytest.raises(UsageError, match="outside"):
+            find([photos], output=photos)
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("names", "expected"),
+        [
+            (["x.jpg", "x.png", "y.png"], ["x.jpg", "x.png", "y"]),
+            (["x.jpg", "x.png", "x.jpg.png"], ["x.jpg", "x.jpg.png", "x.png"]),
+            (["x.jpg", "x.png/y.jpg"], ["x.jpg", "x.png/y"]),
+            (["X.jpg", "x.png"], ["X.jpg", "x.png"]),
+            (["a/x.jpg", "b/x.jpg", "x"], ["a/x", "b/x", "x"]),
+            (["line\nbreak.png", "🐈.jpg"], ["line\nbreak", "🐈"]),
+        ],
+        ids=["same stem", "chain", "folder like an output", "case", "other folders", "odd characters"],
+    )
+    def test_cannot_meet(self, tmp_path, names, expected):
+        for name in names:
+            picture(tmp_path / name)
+        assert trees(tmp_path) == expected
+
+    def test_that_differ_only_by_case_get_a_hash(self, tmp_path):
+        picture(tmp_path / "x.jpg")
+        picture(tmp_path / "X.jpg")
+        if len(list(tmp_path.iterdir())) == 1:
+            return  # a file system that ignores case cannot ask the question
+        first, second = trees(tmp_path)
+        assert first.startswith("X.jpg-")
+        assert second.startswith("x.jpg-")
+        assert first.casefold() != second.casefold()
+
+    def test_of_255_bytes_leave_room_for_a_suffix(self, tmp_path):
+        for last in "ab":
+            picture(tmp_path / ("é" * 125 + last + ".png"))
+        outputs = [source.output(tmp_path, ".person.png") for source in find([tmp_path]).files]
+        assert len(set(outputs)) == 2
+        for output in outputs:
+            assert len(os.fsencode(output.name)) <= 255
+            output.touch()
+
+    def test_that_are_no_text_survive(self, tmp_path):
+        path = os.fsencode(tmp_path) + b"/caf\xe9.png"
+        try:
+            picture(tmp_path / "x.png").rename(os.fsdecode(path))
+        except OSError:
+            return  # a file system that takes text only cannot ask the question
+        source = find([tmp_path]).files[0]
+        source.output(tmp_path, ".jpg").touch()
+        assert shown(source.tree) == r"caf\udce9"
+
+    def test_of_random_trees_are_distinct_files_on_any_disk(self, tmp_path):
+        draw = random.Random(0)
+        parts = ["x", "X", "x.png", "x.jpg", "x.PNG", "é.png", "e\u0301.png", "x.png.png", "y"]
+        for trial in range(40):
+            folder = tmp_path / str(trial)
+            for _ in range(12):
+                path = folder.joinpath(*draw.choices(parts, k=draw.randint(1, 3)))
+                if not path.is_dir() and not any(parent.is_file() for parent in path.parents):
+                    picture(path)
+            places = [unicodedata.normalize("NFC", f"{tree}.png").casefold() for tree in trees(folder)]
+            folders = {str(parent) for place in places for parent in PurePosixPath(place).parents}
+            assert len(set(places)) == len(places)
+            assert not folders & set(places)
+
+
+def test_a_list_is_split_at_lines_or_at_nul():
+    assert list_from(io.BytesIO(b"a b.jpg\r\n\nc.jpg\n")) == ["a b.jpg", "c.jpg"]
+    assert list_from(io.BytesIO(b"line\nbreak.jpg\0c.jpg\0")) == ["line\nbreak.jpg", "c.jpg"]
+    assert os.fsencode(list_from(io.BytesIO(b"caf\xe9.jpg"))[0]) == b"caf\xe9.jpg"
+
+
+def test_paths_are_shown_on_one_line():
+    assert shown(Path("a\nb\x1b[31m🐈")) == r"a\nb\x1b[31m🐈"
+
+
+class TestWriteWhole:
+    def test_replaces_and_makes_folders(self, tmp_path):
+        path = tmp_path / "new" / "x.txt"
+        for text in (b"old", b"new"):
+            with write_whole(path) as file:
+                file.write(text)
+        assert path.read_bytes() == b"new"
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_leaves_the_old_file_when_it_fails(self, tmp_path):
+        path = tmp_path / "x.txt"
+        path.write_bytes(b"old")
+        with pytest.raises(TypeError), write_whole(path) as file:
+            file.writelines([b"half", "no bytes"])
+        assert path.read_bytes() == b"old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_is_not_seen_before_it_is_whole_nor_read_as_input(self, tmp_path):
+        path = tmp_path / "x.png"
+        with write_whole(path) as file:
+            file.write(b"\x89PNG\r\n\x1a\n")
+            file.flush()
+            assert not path.exists()
+            assert find([tmp_path]).files == ()
+
+    def test_gives_files_the_permissions_of_any_new_file(self, tmp_path):
+        (tmp_path / "plain").touch()
+        with write_whole(tmp_path / "whole"):
+            pass
+        assert (tmp_path / "whole").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -1,0 +1,177 @@
+import csv
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from segcli.errors import SegcliError
+from segcli.files.sources import Source
+from segcli.pipeline.records import Ledger, Record, fingerprint, open_folder, state
+from segcli.pipeline.tables import write_areas
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(b"a photo")
+    return Source(path, PurePosixPath("pets/cat"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "out" / "masks").mkdir(parents=True)
+    (tmp_path / "out" / "masks" / "cat.png").write_bytes(b"a mask")
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def record(source):
+    status = source.path.stat()
+    return Record(
+        name="pets/cat",
+        input=str(source.path),
+        status="done",
+        settings="s1",
+        bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        sha256=hashlib.sha256(b"a photo").hexdigest(),
+        width=100,
+        height=50,
+        outputs={"mask": {"path": "masks/cat.png", "bytes": 6}},
+        areas={"background": 4000, "cat": 1000},
+        notes=("grey",),
+    )
+
+
+def test_what_is_written_is_read_again(folder, record):
+    Ledger(folder).append(record)
+    assert Ledger(folder).records == {"pets/cat": record}
+
+
+def test_the_last_line_of_a_name_counts(folder, record):
+    ledger = Ledger(folder)
+    ledger.append(record)
+    ledger.append(replace(record, status="failed", error="gone"))
+    assert Ledger(folder).records["pets/cat"].error == "gone"
+
+
+@pytest.mark.parametrize("cut", [1, 20, 100])
+def test_a_torn_last_line_costs_that_line_only(folder, record, cut):
+    ledger = Ledger(folder)
+    ledger.append(replace(record, name="whole"))
+    ledger.append(replace(record, name="torn"))
+    ledger.path.write_bytes(ledger.path.read_bytes()[:-cut])
+    after = Ledger(folder)
+    after.append(replace(record, name="next"))
+    kept = {"whole", "next"} | ({"torn"} if cut == 1 else set())  # without its newline alone the line is whole
+    assert set(Ledger(folder).records) == kept
+
+
+@pytest.mark.parametrize("line", [b"[]", b"null", b'{"name": 1}', b"\xff\xfe", b'{"name":"x","surprise":1}'])
+def test_lines_that_are_no_records_are_passed_over(folder, record, line):
+    Ledger(folder).path.write_bytes(line + b"\n")
+    ledger = Ledger(folder)
+    ledger.append(record)
+    assert set(Ledger(folder).records) == {"pets/cat"}
+
+
+def test_done_while_nothing_has_changed(folder, source, record):
+    ledger = Ledger(folder)
+    assert ledger.to_do([source], "s1") == [source]
+    ledger.append(record)
+    assert ledger.to_do([source], "s1") == []
+
+
+def test_touched_but_equal_is_done_by_its_hash(folder, source, record):
+    ledger = Ledger(folder)
+    ledger.append(record)
+    os.utime(source.path, ns=(1, 1))
+    assert ledger.proves_done(source, "s1")
+
+
+def test_another_content_of_the_same_size_and_time_needs_verify(folder, source, record):
+    ledger = Ledger(folder)
+    ledger.append(record)
+    source.path.write_bytes(b"b photo")
+    os.utime(source.path, ns=(record.mtime_ns, record.mtime_ns))
+    assert ledger.proves_done(source, "s1")
+    assert not ledger.proves_done(source, "s1", verify=True)
+
+
+def test_what_undoes_a_record(folder, source, record):
+    ledger = Ledger(folder)
+    ledger.append(record)
+    assert not ledger.proves_done(source, "other settings")
+    (folder / "masks" / "cat.png").write_bytes(b"cut")
+    assert not ledger.proves_done(source, "s1")
+    (folder / "masks" / "cat.png").unlink()
+    assert not ledger.proves_done(source, "s1")
+    ledger.append(replace(record, status="failed", outputs={}))
+    assert not ledger.proves_done(source, "s1")
+
+
+def test_a_changed_file_beside_the_input_is_to_do(folder, source, record, tmp_path):
+    beside = tmp_path / "cat.npz"
+    beside.write_bytes(b"probable")
+    source = replace(source, beside=beside)
+    ledger = Ledger(folder)
+    ledger.append(replace(record, beside=state(beside)))
+    assert ledger.to_do([source], "s1") == []
+    beside.write_bytes(b"improbable")
+    assert ledger.to_do([source], "s1") == [source]
+    beside.unlink()
+    assert ledger.to_do([source], "s1") == [source]
+    assert ledger.to_do([replace(source, beside=None)], "s1") == [replace(source, beside=None)]
+
+
+def test_changed_content_is_to_do(folder, source, record):
+    ledger = Ledger(folder)
+    ledger.append(record)
+    source.path.write_bytes(b"another photo")
+    assert ledger.to_do([source], "s1") == [source]
+
+
+def test_a_vanished_input_is_to_do_so_that_it_is_reported(folder, source, record):
+    ledger = Ledger(folder)
+    ledger.append(record)
+    source.path.unlink()
+    assert ledger.to_do([source], "s1") == [source]
+
+
+def test_areas_in_pixels_and_per_cent(tmp_path, record):
+    write_areas(tmp_path / "areas.csv", [record])
+    rows = list(csv.DictReader((tmp_path / "areas.csv").open()))
+    assert [(row["class"], row["pixels"], row["percent"]) for row in rows] == [
+        ("background", "4000", "80.000"),
+        ("cat", "1000", "20.000"),
+    ]
+
+
+def test_names_that_are_no_utf8_survive(folder, tmp_path, record):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    Ledger(folder).append(replace(record, input=name))
+    again = Ledger(folder).records["pets/cat"]
+    write_areas(tmp_path / "areas.csv", [again])
+    assert again.input == name
+    assert b"caf\xe9.jpg" in (tmp_path / "areas.csv").read_bytes()
+
+
+def test_fingerprint_ignores_order_and_sees_values():
+    assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+
+
+def test_a_release_that_makes_something_else_makes_old_results_stale(monkeypatch):
+    before = fingerprint({"a": 1})
+    monkeypatch.setattr("segcli.__version__", "99.0")
+    assert fingerprint({"a": 1}) == before
+    monkeypatch.setattr("segcli.pipeline.records.REVISION", 99)
+    assert fingerprint({"a": 1}) != before
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SegcliError, match="cannot write to"):
+        open_folder(Path(tmp_path / "file" / "out"))

@@ -1,0 +1,230 @@
+"""Folder runs lose nothing and say what is wrong: full disks, lost inputs, kills; and what they would take."""
+
+import errno
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import tomllib
+
+import kill_predict
+import pytest
+import torch
+from PIL import Image
+from small_runs import records, smooth, tree
+
+from segcli.pipeline import writer
+from segcli.pipeline.records import Ledger
+
+
+def failing(monkeypatch, code, after):
+    """Lets masks be written `after` times, then fail with that error."""
+    left = iter(range(after))
+    write = writer.write_label_map
+
+    def write_or_fail(*arguments):
+        if next(left, None) is None:
+            raise OSError(code, os.strerror(code), "masks")
+        write(*arguments)
+
+    monkeypatch.setattr(writer, "write_label_map", write_or_fail)
+
+
+@pytest.mark.parametrize(
+    ("code", "next_step"), [(errno.ENOSPC, "Free some space"), (errno.EROFS, "Name another folder with --output")]
+)
+def test_an_output_that_cannot_be_written_ends_the_run_and_keeps_what_is_done(
+    segcli, photos, tmp_path, monkeypatch, code, next_step
+):
+    with monkeypatch.context() as patch:
+        failing(patch, code, after=2)
+        result = segcli(photos, "-o", "out")
+    assert result.exit_code == 1
+    assert f"cannot write to out: {os.strerror(code)}" in result.stderr
+    assert next_step in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(records(tmp_path / "out")) == 2
+    assert not list((tmp_path / "out").rglob(".*"))
+    assert "3 segmented, 2 done before" in segcli(photos, "-o", "out").stdout
+
+
+def test_a_manifest_that_cannot_be_written_costs_that_record_only(segcli, photos, tmp_path, monkeypatch):
+    append = Ledger.append
+
+    def append_or_fail(ledger, record):
+        if len(ledger.records) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(ledger, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "append", append_or_fail)
+        assert segcli(photos, "-o", "out").exit_code == 1
+    assert "2 segmented, 3 done before" in segcli(photos, "-o", "out").stdout
+
+
+def test_an_output_folder_on_a_full_disk_is_one_line(segcli, photos, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("segcli.cli.run.write_whole", full)
+    result = segcli(photos, "-o", "out")
+    assert result.exit_code == 1
+    assert "cannot write to out: No space left on device" in result.stderr
+
+
+@pytest.mark.parametrize("loss", [FileNotFoundError, PermissionError, OSError(errno.EIO, os.strerror(errno.EIO))])
+def test_an_input_that_is_lost_on_the_way_is_a_failed_record(segcli, photos, tmp_path, monkeypatch, loss):
+    from segcli.pipeline import stages
+
+    hashed = stages.sha256
+
+    def lost(path):
+        if path.name == "b.png":
+            raise loss
+        return hashed(path)
+
+    monkeypatch.setattr(stages, "sha256", lost)
+    result = segcli(photos, "-o", "out")
+    assert result.exit_code == 3
+    done = records(tmp_path / "out")
+    assert {name for name, record in done.items() if record["status"] == "failed"} == {"b"}
+
+
+def test_what_killed_runs_left_half_written_goes_when_it_is_old(segcli, photos, tmp_path):
+    masks = tmp_path / "out/masks"
+    masks.mkdir(parents=True)
+    for name, age in (("old", 7200), ("new", 60)):
+        path = masks / f".segcli-{name}.part"
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    segcli(photos, "-o", "out")
+    assert [path.name for path in masks.glob(".*")] == [".segcli-new.part"]
+
+
+def test_ctrl_c_says_that_what_is_done_is_kept(segcli, photos, tmp_path, monkeypatch):
+    from segcli.inference.segmenter import Segmenter
+
+    predict, calls = Segmenter.predict, iter(range(3))
+
+    def predict_or_stop(segmenter, photos):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return predict(segmenter, photos)
+
+    monkeypatch.setattr(Segmenter, "predict", predict_or_stop)
+    result = segcli(photos, "-o", "out")
+    assert result.exit_code == 130
+    assert "what is done is kept" in result.stderr
+    assert len(records(tmp_path / "out")) == 3
+
+
+def test_a_dry_run_writes_nothing_and_foretells_what_a_run_takes(segcli, photos, tmp_path):
+    (photos / "broken.jpg").write_bytes((photos / "a.jpg").read_bytes()[:20])
+    result = segcli(photos, "-o", "out", "--dry-run", "--json")
+    assert result.exit_code == 0
+    assert not (tmp_path / "out").exists()
+    facts = json.loads(result.stdout)
+    assert (facts["photos"], facts["unreadable"], facts["skipped"]) == (5, 1, 0)
+    sizes = [80 * (60 + 20 * index) for index in range(5)]
+    assert facts["pixels"] == sum(sizes)
+    assert facts["size"] == [80, 100]
+    assert facts["working_size"] == [97, 97]
+    assert facts["seconds"] > 0
+    assert facts["memory"] > 50e6
+    segcli(photos, "-o", "out")
+    written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.parent.name != "out")
+    assert 1 / 3 < facts["disk"] / written < 3
+    again = segcli(photos, "-o", "out", "--dry-run")
+    assert "0 photos" in again.stdout
+    assert "5 done before" in again.stdout
+
+
+def test_a_run_is_replayed_from_its_run_toml(segcli, photos, tmp_path, checkpoint):
+    segcli(photos / "b.png", "-o", "first", "--flip", "--size", "65", "--crf", "--crf-set", "iterations=2")
+    result = segcli("--from", "first/run.toml", "-o", "second", model=())
+    assert result.exit_code == 0, result.output
+    mask = "masks/b.png"
+    assert (tmp_path / "first" / mask).read_bytes() == (tmp_path / "second" / mask).read_bytes()
+    first, second = (tomllib.loads((tmp_path / name / "run.toml").read_text()) for name in ("first", "second"))
+    assert first["options"]["weights"] == str(checkpoint)
+    for key in ("model", "protocol", "preprocessing", "crf", "outputs"):
+        assert first[key] == second[key]
+    assert "0 segmented, 1 done before" in segcli("--from", "first/run.toml", model=()).stdout
+    assert segcli("--from", "first/run.toml", "-o", "third", "--size", "97", model=()).exit_code == 0
+    assert tomllib.loads((tmp_path / "third/run.toml").read_text())["options"]["size"] == "97"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "options = 3", "inputs = []\n[options]\nsmell = 1", "inputs = ['x']\n[options]\nbatch = 'many'", "\0"]
+)
+def test_a_run_toml_that_is_none_is_wrong_usage(segcli, tmp_path, text):
+    (tmp_path / "run.toml").write_text(text)
+    result = segcli("--from", "run.toml", model=())
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_killed_runs_come_to_the_same_result(segcli, checkpoint, tmp_path):
+    kill_predict.make_photos(tmp_path / "photos", 12)
+    segcli(tmp_path / "photos", "-o", "alone")
+    trial = kill_predict.Trial(tmp_path / "photos", checkpoint, seconds=0.5)
+    moment = random.Random(0)
+    killed = [trial.kill(tmp_path / "killed", moment) for _ in range(3)]
+    assert any(killed)
+    segcli(tmp_path / "photos", "-o", "killed")
+    kill_predict.compare(tmp_path / "alone", tmp_path / "killed")
+
+
+def test_two_photos_of_a_run_may_differ_in_everything(segcli, tmp_path):
+    Image.fromarray(smooth(1, 33, 200)).save(tmp_path / "tall.png")
+    Image.new("L", (1, 1)).save(tmp_path / "dot.png")
+    assert "2 segmented" in segcli("tall.png", "dot.png", "-o", "out").stdout
+    assert {"masks/tall.png", "masks/dot.png"} <= tree(tmp_path / "out")
+
+
+def test_processes_share_the_photos_and_their_manifests_become_one(segcli, photos, checkpoint, tmp_path):
+    arguments = ["predict", str(photos), "-w", str(checkpoint), "-o", "shared", "--json", "--save", "mask,polygons"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "segcli"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launcher, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["segmented"] == 5
+    torch.set_num_threads(1)  # sums depend on it in their last digits
+    segcli(photos, "-o", "alone", "--save", "mask,polygons")
+    alone, shared = (
+        {name: {**record, "seconds": 0} for name, record in records(tmp_path / folder).items()}
+        for folder in ("alone", "shared")
+    )
+    assert alone == shared
+    assert tree(tmp_path / "alone") == tree(tmp_path / "shared")
+    for path in tree(tmp_path / "alone/masks"):
+        assert (tmp_path / "alone/masks" / path).read_bytes() == (tmp_path / "shared/masks" / path).read_bytes()
+
+
+def test_what_a_killed_team_left_is_not_done_again(segcli, photos, tmp_path):
+    segcli(photos, "-o", "out")
+    lines = (tmp_path / "out/manifest.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "out/manifest.jsonl").write_text(lines[0][:-5])  # torn
+    (tmp_path / "out/manifest.0.jsonl").write_text("".join(lines[1:3]))
+    (tmp_path / "out/manifest.1.jsonl").write_text("".join(lines[3:]) + lines[0][:30])
+    assert "1 segmented, 4 done before" in segcli(photos, "-o", "out").stdout
+    assert len(Ledger(tmp_path / "out").records) == 5
+    assert not list((tmp_path / "out").glob("manifest.*.jsonl"))
+
+
+@pytest.mark.shared
+def test_every_odd_file_has_its_line(segcli, shared_data, tmp_path):
+    """Named one by one, so that none is passed over: no crash, no hang, and the good ones are done."""
+    files = sorted(path for path in (shared_data / "bad").iterdir() if path.is_file())
+    result = segcli("-", "-o", "out", "--save", "mask", input="".join(f"{path}\n" for path in files))
+    assert result.exit_code == 3
+    found = records(tmp_path / "out")
+    assert {record["input"] for record in found.values()} == {str(path) for path in files}
+    for record in found.values():
+        if record["status"] == "done":
+            assert (tmp_path / "out" / record["outputs"]["mask"]["path"]).exists()
+        else:
+            assert record["error"]

@@ -1,0 +1,99 @@
+"""The order of the rooms: imports run one way, and torch is imported late."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "segcli"
+ROOMS = (
+    *("root", "files", "images", "data", "evaluation", "models", "weights"),
+    *("inference", "export", "crf", "pipeline", "training", "cli"),
+)
+"""A room imports only rooms before it; the files beside the rooms are the first."""
+WITHOUT_TORCH = (
+    *("errors", "labels", "files", "images", "data", "evaluation", "cli"),
+    *("models/spec", "models/variants", "models/preprocessing", "weights/manifest", "weights/hub"),
+    *("weights/tensorflow_bundle", "crf/params", "pipeline/records", "pipeline/tables"),
+    *("training/recipe", "training/schedule", "training/split"),
+)
+"""These files, and the files of these rooms, must answer where nobody waits for torch."""
+HEAVY = {"torch", "torchvision", "onnxruntime"}
+
+
+def room(module: str) -> str:
+    """The room of a module such as "segcli.files.atomic"; "root" for a file beside the rooms."""
+    first = module.split(".")[1]
+    return first if (PACKAGE / first).is_dir() else "root"
+
+
+def imported(tree: ast.Module, outermost: bool = False) -> set[str]:
+    """The modules and names that a file imports, those under TYPE_CHECKING left out."""
+    names = set()
+    for node in tree.body if outermost else ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def files() -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__main__"]
+
+
+def test_no_import_runs_upwards():
+    for path in files():
+        module = ".".join(("segcli", *path.relative_to(PACKAGE).with_suffix("").parts))
+        own = ROOMS.index(room(module))
+        for name in imported(ast.parse(path.read_text())):
+            if name.startswith("segcli.") and name != "segcli.__version__":
+                assert ROOMS.index(room(name)) <= own, f"{module} imports {name}, which stands above it"
+
+
+def test_every_init_inside_is_empty():
+    assert not [path for path in PACKAGE.rglob("*/__init__.py") if path.read_text() and path.parent != PACKAGE]
+
+
+@pytest.mark.parametrize("place", WITHOUT_TORCH)
+def test_no_torch_where_nobody_waits_for_it(place):
+    found = [path for path in files() if path.relative_to(PACKAGE).with_suffix("").as_posix().startswith(place)]
+    assert found
+    for path in found:
+        heavy = {name.split(".")[0] for name in imported(ast.parse(path.read_text()), outermost=True)} & HEAVY
+        assert not heavy, f"{path} imports {heavy}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["predict", "--help"], 0),
+        (["predict"], 2),
+        (["predict", "nowhere.jpg"], 2),
+        (["predict", "--model", "v3plus-xceptoin", "{root}"], 2),
+        (["predict", "--size", "big", "{root}"], 2),
+        (["train", "--config", "nowhere.toml"], 2),
+        (["no-such-command"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_help_and_usage_errors_import_no_torch(arguments, code, tmp_path):
+    """Importing torch costs seconds; nobody should wait that long for a typing mistake."""
+    from PIL import Image
+
+    Image.new("RGB", (40, 40)).save(tmp_path / "photo.png")
+    arguments = [argument.format(root=tmp_path) for argument in arguments]
+    program = (
+        "import sys\nfrom segcli.cli.app import app\n"
+        f"try: app({arguments!r}, prog_name='segcli')\n"
+        "except SystemExit as stop: code = stop.code\n"
+        "print('heavy:', {'torch', 'torchvision'} & set(sys.modules), 'code:', code)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert f"heavy: set() code: {code}" in result.stdout, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr

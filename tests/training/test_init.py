@@ -1,0 +1,160 @@
+"""What training starts from: pretrained backbones, weights with other classes; and what stays frozen."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from blobs import RECIPE
+from calibration import calibrate
+from torch import nn
+
+from segcli.errors import WeightsError
+from segcli.labels import CAMVID, VOC, from_names
+from segcli.models import variants
+from segcli.models.networks import deeplab
+from segcli.models.preprocessing import Preprocessing
+from segcli.training import init, recipe
+from segcli.training.init import Trainee
+from segcli.training.optimizer import is_classifier
+from segcli.weights import model_io
+from segcli.weights.model_io import Pretrained
+
+TWO = from_names(["field", "blob"])
+NAME = "v3-mobilenetv2-dm05"
+
+
+@pytest.fixture(scope="module")
+def lender(tmp_path_factory):
+    """A checkpoint with CamVid's classes and statistics that are not fresh."""
+    torch.manual_seed(4)
+    network = calibrate(deeplab.build(variants.get(NAME), len(CAMVID), 16))
+    path = tmp_path_factory.mktemp("lender") / "camvid.safetensors"
+    model_io.save(path, network, variants.get(NAME), CAMVID, Preprocessing(size=97, std=(60.0, 61.0, 62.0)))
+    return path, network.state_dict()
+
+
+def recipe_with(**model):
+    return recipe.from_dict({"model": {**RECIPE["model"], **model}})
+
+
+def test_fresh_weights_follow_from_the_seed():
+    one, same = (init.start(recipe_with(), TWO).network.state_dict() for _ in range(2))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    other = recipe.from_dict({**RECIPE, "data": {}, "run": {"seed": 1}})
+    assert not torch.equal(one["classifier.weight"], init.start(other, TWO).network.classifier.weight)
+
+
+def test_a_recipe_sets_size_and_padding():
+    found = init.start(recipe.from_dict({**RECIPE, "data": {"size": 640, "pad": "stride"}}), TWO)
+    assert (found.preprocessing.size, found.preprocessing.pad) == (640, "stride")
+    full = init.start(recipe.from_dict({**RECIPE, "data": {"size": 0, "pad": "none"}}), TWO)
+    assert (full.preprocessing.resize, full.preprocessing.pad) == ("none", "none")
+
+
+def test_fresh_weights_keep_the_signals_size():
+    """With batch statistics the deepest features are neither faded nor blown up."""
+    network = init.start(recipe_with(), TWO).network.train()
+    features = network.backbone(torch.randn(4, 3, 65, 65))[-1]
+    assert 0.1 < features.std() < 10
+
+
+def test_weights_with_other_classes_lend_all_but_the_classifier(lender):
+    path, tensors = lender
+    found = init.start(recipe_with(init=str(path)), TWO)
+    state = found.network.state_dict()
+    assert state["classifier.weight"].shape[0] == 2
+    for key, tensor in state.items():
+        if not is_classifier(key) and not key.endswith("num_batches_tracked"):
+            assert torch.equal(tensor, tensors[key]), key
+    assert found.preprocessing.std == (60.0, 61.0, 62.0)
+    assert found.preprocessing.size == 97
+    assert found.labels == TWO
+    assert not found.trained
+
+
+def test_weights_with_the_same_classes_lend_the_classifier_too(lender):
+    path, tensors = lender
+    found = init.start(recipe_with(init=str(path), name=""), CAMVID)
+    assert torch.equal(found.network.state_dict()["classifier.weight"], tensors["classifier.weight"])
+    assert found.trained
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.9997])
+def test_a_recipe_sets_how_slowly_statistics_follow(decay):
+    settings = recipe.from_dict({**RECIPE, "model": {**RECIPE["model"], "bn_decay": decay}})
+    network = init.start(settings, TWO).network
+    momenta = {layer.momentum for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)}
+    assert momenta == {1 - decay}
+
+
+def test_an_export_cannot_learn(monkeypatch):
+    exported = replace(init.start(recipe_with(), TWO), engine="onnx")
+    monkeypatch.setattr("segcli.weights.model_io.load", lambda *_, **__: exported)
+    with pytest.raises(WeightsError, match="export"):
+        init.start(recipe_with(init="model.onnx"), TWO)
+
+
+def test_weights_of_another_model_are_refused(lender):
+    with pytest.raises(WeightsError, match=r"holds v3-mobilenetv2-dm05, model.name asks for v3-mobilenetv2"):
+        init.start(recipe_with(init=str(lender[0]), name="v3-mobilenetv2"), TWO)
+
+
+def test_the_imagenet_backbone_is_taken_whole_or_not_at_all(monkeypatch):
+    spec = variants.get(NAME)
+    tensors = {f"backbone.{k}": v + 1 for k, v in deeplab.build(spec, 2).backbone.state_dict().items()}
+    found = Pretrained(spec, tensors, Preprocessing(mean=(1.0, 2.0, 3.0)), {"weights": "fake"})
+    monkeypatch.setattr(model_io, "pretrained", lambda *_: found)
+    model = init.start(recipe_with(init="imagenet"), TWO)
+    assert torch.equal(model.network.backbone.stem.conv.weight, tensors["backbone.stem.conv.weight"])
+    assert model.preprocessing.mean == (1.0, 2.0, 3.0)
+    del tensors["backbone.stem.conv.weight"]
+    with pytest.raises(WeightsError, match=r"backbone\.stem\.conv\.weight"):
+        init.start(recipe_with(init="imagenet"), TWO)
+
+
+def test_where_there_is_no_imagenet_backbone_training_from_scratch_is_offered(monkeypatch):
+    def none(*_):
+        raise WeightsError("no ImageNet weights are known")
+
+    monkeypatch.setattr(model_io, "pretrained", none)
+    with pytest.raises(WeightsError) as caught:
+        init.start(recipe_with(init="imagenet"), TWO)
+    assert 'model.init = "random"' in caught.value.hint
+
+
+def test_dropout_and_the_working_size_can_be_chosen():
+    tables = {"model": {**RECIPE["model"], "dropout": 0.35}, "data": {"size": 0}}
+    found = init.start(recipe.from_dict(tables), VOC)
+    assert {m.p for m in found.network.modules() if isinstance(m, nn.Dropout)} == {0.35}
+    assert found.preprocessing.resize == "none"
+
+
+def norms(network):
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def test_frozen_batch_normalisation_stays_frozen_in_train():
+    network = init.start(recipe_with(), TWO).network
+    one = Trainee(network, freeze_bn=True).train()
+    assert network.training
+    assert not any(norm.training for norm in norms(network))
+    assert not any(parameter.requires_grad for norm in norms(network) for parameter in norm.parameters())
+    before = [norm.running_mean.clone() for norm in norms(network)]
+    one(torch.randn(2, 3, 49, 49)).sum().backward()
+    assert all(torch.equal(norm.running_mean, old) for norm, old in zip(norms(network), before, strict=True))
+    assert network.classifier.weight.grad is not None
+
+
+@pytest.mark.parametrize("freeze_bn", [False, True])
+def test_a_frozen_backbone_thaws(freeze_bn):
+    network = init.start(recipe_with(), TWO).network
+    one = Trainee(network, freeze_bn)
+    one.freeze_backbone(True)
+    one.train()
+    assert not any(module.training for module in network.backbone.modules())
+    assert not any(parameter.requires_grad for parameter in network.backbone.parameters())
+    assert network.aspp.training
+    one.freeze_backbone(False)
+    one.train()
+    assert network.backbone.stem.conv.weight.requires_grad
+    assert {norm.training for norm in norms(network.backbone)} == {not freeze_bn}

@@ -1,0 +1,142 @@
+"""Recipes: what may stand in them, what is refused with which advice, and that the page tells the truth."""
+
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from segcli.errors import UsageError
+from segcli.training import recipe
+from segcli.training.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+NAMED = '[model]\nname = "v3-mobilenetv2"\n'
+RECIPES = sorted((ROOT / "examples").rglob("*.toml"))
+
+
+def written(tmp_path, text):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_a_recipe_leaves_out_has_its_default(tmp_path):
+    found = recipe.read(written(tmp_path, NAMED + "[schedule]\nbatch = 4\n"))
+    assert (found.schedule.batch, found.schedule.iterations, found.augment.scale) == (4, 30_000, (0.5, 2.0))
+
+
+def test_the_page_states_every_key_with_its_default():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    stated = tomllib.loads(page.split("```toml")[1].split("```")[0])
+    assert {f"{table}.{key}" for table in stated for key in stated[table]} == {
+        f"{table}.{key}" for table, keys in Recipe().to_dict().items() for key in keys
+    }
+    assert stated["model"].pop("name") == Recipe().model.name
+    assert recipe.from_dict({**stated, "model": {**stated["model"], "name": "v3-mobilenetv2"}}) == recipe.from_dict(
+        {"model": {"name": "v3-mobilenetv2"}}
+    )
+    for key in ("model.dropout", "data.size"):  # without a value TOML cannot state them
+        assert f"# {key.partition('.')[2]} =" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "advice"),
+    [
+        ("[schedule]\niteration = 5\n", "no key schedule.iteration", "Did you mean schedule.iterations?"),
+        ("[schedule]\ncrop = 5\n", "no key schedule.crop", "Did you mean augment.crop?"),
+        ("[schedul]\nbatch = 4\n", "no table schedul", "Did you mean schedule?"),
+        ("batch = 4\n", "no table batch", "Did you mean schedule.batch?"),
+        ("schedule = 4\n", "schedule is no table", "[schedule]"),
+        ("[schedule]\nbatch = 4.5\n", "schedule.batch cannot be 4.5", "a whole number"),
+        ("[schedule]\nbatch = true\n", "schedule.batch cannot be True", "a whole number"),
+        ("[schedule]\nbatch = 0\n", "schedule.batch cannot be 0", "in 1.."),
+        ("[schedule]\nrate = nan\n", "schedule.rate cannot be nan", "in 0..100"),
+        ('[schedule]\npolicy = "cosine"\n', "'cosine'", "'poly' or 'step'"),
+        ("[schedule]\nbatch = 10\naccumulate = 4\n", "10", "multiple"),
+        ("[augment]\nscale = [2, 1]\n", "no range", "smaller"),
+        ("[augment]\nscale = [1]\n", "augment.scale", "list of 2 numbers"),
+        ('[data]\nlabels = ["a", 1]\n', "data.labels", "text in quotes or a list of names"),
+        ('[model]\ninit = "random"\n', "model.name is missing", "segcli models"),
+        ("", "model.name is missing", "segcli models"),
+        ('[model]\nname = "v3-mobilnetv2"\n', "'v3-mobilnetv2'", "Did you mean v3-mobilenetv2"),
+        ('[model]\nname = "v2-vgg16"\noutput_stride = 16\n', "v2-vgg16 cannot have", "It can have 8."),
+        ("[run\n", "no valid TOML", ""),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_what_is_meant(tmp_path, text, said, advice):
+    with pytest.raises(UsageError) as caught:
+        recipe.read(written(tmp_path, text))
+    assert said in caught.value.message
+    assert advice in caught.value.hint
+
+
+def test_a_missing_file_is_a_wrong_command_line(tmp_path):
+    with pytest.raises(UsageError, match="cannot read"):
+        recipe.read(tmp_path / "none.toml")
+
+
+def test_changes_win_over_the_file_and_take_toml_or_text(tmp_path):
+    changes = ("schedule.batch=6", "schedule.batch=8", "augment.scale=[1, 1.5]", "data.images=my photos", "run.seed=3")
+    found = recipe.read(written(tmp_path, NAMED + "[schedule]\nbatch = 4\n"), changes)
+    assert (found.schedule.batch, found.augment.scale, found.data.images) == (8, (1.0, 1.5), "my photos")
+    assert found.run.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [("batch=4", "schedule.batch=4"), ("schedule.batch", "schedule.batch=4"), ("schedule.btach=4", "schedule.batch")],
+)
+def test_a_wrong_change_is_refused(tmp_path, change, advice):
+    with pytest.raises(UsageError) as caught:
+        recipe.read(written(tmp_path, ""), [change])
+    assert advice in caught.value.hint
+
+
+def test_a_momentum_that_no_optimizer_takes_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"optimizer.momentum"):
+        recipe.read(written(tmp_path, NAMED + '[optimizer]\nkind = "adamw"\nmomentum = 1.0\n'))
+
+
+def test_plain_values_lead_back():
+    one = recipe.from_dict(
+        {
+            "model": {"name": "v3-mobilenetv2"},
+            "data": {"labels": ["a", "b"], "size": 0},
+            "loss": {"class_weights": [1, 2.5]},
+        }
+    )
+    assert recipe.from_dict(one.to_dict()) == one
+    assert "dropout" not in one.to_dict()["model"]
+    assert list(map(repr, asdict(one)["loss"]["class_weights"])) == ["1.0", "2.5"]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_every_example_is_a_recipe(path):
+    assert recipe.read(path).run.seed == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        # base rate, power, batch, iterations, crop, largest scale, decay, factor of the classifier, shrunk labels
+        ("v2-vgg16", (0.001, 0.9, 10, 20_000, 321, 1.5, 5e-4, 10.0, True)),
+        ("v2-vgg16-step", (0.001, 0.9, 30, 6000, 321, 1.5, 5e-4, 10.0, True)),
+        ("v2-resnet101", (2.5e-4, 0.9, 10, 20_000, 321, 1.5, 5e-4, 10.0, True)),
+        ("v3-resnet101", (0.007, 0.9, 16, 30_000, 513, 2.0, 1e-4, 1.0, False)),
+        ("v3-resnet101-os8", (0.001, 0.9, 16, 30_000, 513, 2.0, 1e-4, 1.0, False)),
+        ("v3plus-xception", (0.007, 0.9, 16, 30_000, 513, 2.0, 4e-5, 1.0, False)),
+        ("v3plus-xception-os8", (0.001, 0.9, 16, 30_000, 513, 2.0, 4e-5, 1.0, False)),
+    ],
+)
+def test_the_papers_protocols(name, facts):
+    found = recipe.read(ROOT / "examples" / "recipes" / f"{name}.toml")
+    schedule, optimizer, augment = found.schedule, found.optimizer, found.augment
+    assert facts == (
+        *(schedule.rate, schedule.power, schedule.batch, schedule.iterations, augment.crop, augment.scale[1]),
+        *(optimizer.weight_decay, optimizer.classifier_rate, found.loss.shrink_labels),
+    )
+    assert found.optimizer.momentum == 0.9
+    assert found.schedule.policy == ("step" if name == "v2-vgg16-step" else "poly")
+    assert found.model.bn_decay == (0.9997 if name in ("v3-resnet101", "v3plus-xception") else 0.9)
+    assert found.model.freeze_bn == (name in ("v2-resnet101", "v3-resnet101-os8", "v3plus-xception-os8"))

@@ -1,0 +1,272 @@
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+
+import loopback_hub
+import pytest
+import torch
+from calibration import calibrate
+from foreign_files import foreign_state, hub_repository, network
+
+from segcli.errors import UsageError, WeightsError
+from segcli.files import atomic
+from segcli.labels import CAMVID, VOC, from_names
+from segcli.models import variants
+from segcli.models.networks import deeplab
+from segcli.models.preprocessing import Preprocessing
+from segcli.weights import checkpoint, model_io
+
+SPEC = variants.get("v3-mobilenetv2-dm05")
+REPO = "google/deeplabv3_mobilenet_v2_1.0_513"
+# A process of its own, since huggingface_hub reads its environment when it is imported; one line in, one line out.
+LOAD = """
+import json, sys
+import torch
+from segcli import cache, weights
+from segcli.errors import SegcliError
+for line in sys.stdin:
+    try:
+        model = weights.load(line.strip())
+        with torch.no_grad():
+            logits = model.network(torch.linspace(-1, 1, 3 * 33 * 33).reshape(1, 3, 33, 33))
+        here = cache.cached()[0]
+        said = {"logits": logits.flatten()[:50].tolist(), "provenance": model.provenance, "notes": model.notes}
+        said |= {"labels": model.labels.name, "output_stride": model.output_stride, "path": str(here.path)}
+    except SegcliError as error:
+        said = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+    print(json.dumps(said), flush=True)
+"""
+
+
+@contextmanager
+def loader(home, endpoint, **environment):
+    """A function from a model's name to what a process says about loading it."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    places = {
+        "OMP_NUM_THREADS": "1",
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home / "hf"),
+        "SEGCLI_CACHE_DIR": str(home / "segcli"),
+    }
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", LOAD], env=clean | places | environment, **pipes) as process:
+
+        def load(name):
+            process.stdin.write(name + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield load
+        process.stdin.close()
+
+
+def expected_logits(spec):
+    with torch.no_grad():
+        logits = network(spec)(torch.linspace(-1, 1, 3 * 33 * 33).reshape(1, 3, 33, 33))
+    return pytest.approx(logits.flatten()[:50].tolist(), rel=1e-4, abs=1e-4)
+
+
+def test_from_the_hub_to_logits_and_what_goes_wrong_on_the_way(tmp_path):
+    spec = variants.get("v3-mobilenetv2")
+    file = hub_repository(tmp_path / "server", spec, REPO)
+    blobs = tmp_path / "hf" / "hub" / f"models--{REPO.replace('/', '--')}"
+
+    def forget_all_but_the_record(path):
+        for cached in [*blobs.glob("snapshots/*/*"), *blobs.glob("blobs/*"), path]:
+            os.unlink(cached)  # noqa: PTH108 - of a dangling link too
+
+    with loopback_hub.serve(tmp_path / "server") as server, loader(tmp_path, server.url) as load:
+        first = load("v3-mobilenetv2")
+        assert first["logits"] == expected_logits(spec)
+        assert (first["labels"], first["output_stride"]) == ("voc2012", 8)
+        sha256 = atomic.sha256(file)
+        assert first["provenance"] == {
+            "weights": "v3-mobilenetv2@voc2012",
+            "source": f"{REPO}/pytorch_model.bin at main",
+            "commit": loopback_hub.COMMIT,
+            "sha256": sha256,
+            "licence": "other",
+        }
+        assert first["notes"][0].startswith("first download of v3-mobilenetv2@voc2012: ")
+        server.requests.clear()
+        assert load("v3-mobilenetv2@voc2012") == first | {"notes": []}
+        assert server.requests == []  # neither the Hub nor its cache is asked again
+
+        forget_all_but_the_record(first["path"])
+        server.faults["pytorch_model.bin"] = "flip"
+        said = load("v3-mobilenetv2")
+        assert said["error"] == "WeightsError"
+        assert f"not {sha256[:12]}... as at its first use, and was deleted" in said["message"]
+        assert "segcli weights remove v3-mobilenetv2@voc2012" in said["hint"]
+        server.faults["pytorch_model.bin"] = "gated"
+        assert load("v3-mobilenetv2")["message"] == f"{REPO} is gated"
+        server.heal("pytorch_model.bin")
+        again = load("v3-mobilenetv2")
+        assert (again["logits"], again["notes"]) == (first["logits"], [])
+        assert load("v3plus-xception71")["error"] == "WeightsError"
+        assert load("v3plus-xcepton")["error"] == "UsageError"
+
+    with loader(tmp_path, server.url, HF_HUB_OFFLINE="1") as load:
+        assert load("v3-mobilenetv2")["logits"] == first["logits"]
+        forget_all_but_the_record(first["path"])
+        assert "HF_HUB_OFFLINE forbids" in load("v3-mobilenetv2")["message"]
+
+
+@pytest.mark.shared
+def test_the_stand_in_for_the_hub_becomes_a_voc_model(tmp_path, shared_data):
+    made = model_io.convert_file(
+        shared_data / "hub" / REPO / "pytorch_model.bin", "transformers", "v3-mobilenetv2", tmp_path / "w.safetensors"
+    )
+    twin = model_io.convert_file(
+        shared_data / "hub" / REPO / "model.safetensors", "transformers", "v3-mobilenetv2", tmp_path / "v.safetensors"
+    )
+    assert made.tensors.keys() == twin.tensors.keys()
+    assert all(torch.equal(made.tensors[name], twin.tensors[name]) for name in made.tensors)
+    assert model_io.load(tmp_path / "w.safetensors").labels == VOC
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "run" / "best.safetensors"
+    model_io.save(path, network(SPEC, 11), SPEC, CAMVID, Preprocessing(size=65), {"epochs": 2}, {"miou": 0.25})
+    return path
+
+
+def test_what_is_saved_is_loaded_ready_to_run(saved):
+    model = model_io.load(saved)
+    assert (model.spec, model.labels, model.preprocessing) == (SPEC, CAMVID, Preprocessing(size=65))
+    assert (model.output_stride, model.notes) == (8, ())
+    assert model.provenance == {"weights": str(saved), "sha256": atomic.sha256(saved)}
+    assert not model.network.training
+    x = torch.randn(2, 3, 65, 65)
+    with torch.no_grad():
+        assert torch.equal(model.network(x), network(SPEC, 11)(x))
+    assert checkpoint.read(saved).scores == {"miou": 0.25}
+
+
+def test_a_path_may_be_text(saved, monkeypatch):
+    monkeypatch.chdir(saved.parent)
+    assert model_io.load("best.safetensors").labels == model_io.load(str(saved)).labels == CAMVID
+
+
+def test_the_output_stride_is_chosen_when_loading(saved):
+    wide = model_io.load(saved, 16)
+    assert wide.output_stride == 16
+    with torch.no_grad():
+        assert wide.network(torch.zeros(1, 3, 65, 65)).shape == (1, 11, 5, 5)
+    for stride in (7, 0):
+        with pytest.raises(UsageError, match=f"cannot have output stride {stride}"):
+            model_io.load(saved, stride)
+
+
+def test_a_network_of_other_classes_cannot_pass_for_the_labels(tmp_path):
+    model_io.save(tmp_path / "w.safetensors", network(SPEC, 21), SPEC, CAMVID, Preprocessing())
+    with pytest.raises(WeightsError, match="have 21 classes, the label set 11"):
+        model_io.load(tmp_path / "w.safetensors")
+
+
+@pytest.fixture
+def foreign_file(tmp_path):
+    state = foreign_state(network(SPEC, 11), SPEC, "transformers")
+    torch.save(state, tmp_path / "theirs.bin")
+    return tmp_path / "theirs.bin"
+
+
+def test_a_foreign_file_becomes_a_checkpoint_that_explains_itself(foreign_file, tmp_path):
+    out = tmp_path / "ours.safetensors"
+    model_io.convert_file(foreign_file, "transformers", SPEC.name, out, CAMVID)
+    model = model_io.load(out)
+    assert (model.spec, model.labels) == (SPEC, CAMVID)
+    assert model.provenance["source"] == "theirs.bin"
+    x = torch.randn(1, 3, 33, 33)
+    with torch.no_grad():
+        assert torch.equal(model.network(x), network(SPEC, 11)(x))
+
+
+def test_the_manifest_lends_labels_preprocessing_and_differences(tmp_path):
+    spec = variants.get("v3-mobilenetv3")
+    torch.save(foreign_state(network(spec), spec, "torchvision"), tmp_path / "tv.pth")
+    made = model_io.convert_file(tmp_path / "tv.pth", "torchvision", "v3-mobilenetv3", tmp_path / "w.safetensors")
+    assert made.labels == VOC
+    assert (made.preprocessing.resize, made.preprocessing.size) == ("short", 520)
+
+
+@pytest.mark.parametrize(
+    ("layout", "model", "labels", "error", "message"),
+    [
+        ("transformers", SPEC.name, None, UsageError, "has no known classes in the layout transformers"),
+        ("transformers", "v3-mobilnetv2", CAMVID, UsageError, "no model is called"),
+        ("transformers", "v3plus-xception", CAMVID, UsageError, "transformers has no v3plus-xception"),
+        ("transformers", "v3-mobilenetv2@voc2021", CAMVID, UsageError, "Did you mean v3-mobilenetv2@voc2012"),
+        ("transformers", f"{SPEC.name}@voc2012", CAMVID, UsageError, "Leave out @voc2012"),
+        ("timm", "v3plus-mobilenetv2@imagenett", None, UsageError, "Did you mean mobilenetv2@imagenet"),
+        ("keras", SPEC.name, CAMVID, UsageError, "no weights layout is called 'keras'"),
+        ("transformers", SPEC.name, VOC, WeightsError, "have 11 classes, the label set 21"),
+        ("transformers", "v3-mobilenetv2", CAMVID, WeightsError, "have .* of shape"),
+        ("segmentron", "v3plus-xception", CAMVID, WeightsError, "checkpoint has an unknown tensor"),
+    ],
+)
+def test_a_conversion_that_cannot_be_leaves_no_file(foreign_file, tmp_path, layout, model, labels, error, message):
+    with pytest.raises(error, match=message):
+        model_io.convert_file(foreign_file, layout, model, tmp_path / "w.safetensors", labels)
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown"])
+def test_a_missing_or_unknown_tensor_is_named(foreign_file, tmp_path, change):
+    state = torch.load(foreign_file, weights_only=True)
+    if change == "missing":
+        del state["segmentation_head.classifier.convolution.bias"]
+    else:
+        state["segmentation_head.extra"] = torch.zeros(1)
+    torch.save(state, foreign_file)
+    wrong = "lacks the tensor segmentation_head.classifier" if change == "missing" else "tensor segmentation_head.extra"
+    with pytest.raises(WeightsError, match=wrong):
+        model_io.convert_file(foreign_file, "transformers", SPEC.name, tmp_path / "w.safetensors", CAMVID)
+
+
+def test_a_missing_foreign_file_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"none.pth"):
+        model_io.convert_file(tmp_path / "none.pth", "transformers", SPEC.name, tmp_path / "w.safetensors", CAMVID)
+
+
+def test_a_backbone_alone_cannot_predict(tmp_path):
+    spec = replace(
+        variants.get("v3-mobilenetv2"),
+        backbone=replace(variants.get("v3-mobilenetv2").backbone, padding="symmetric", bn_eps=1e-5),
+    )
+    torch.save(foreign_state(network(spec), spec, "timm"), tmp_path / "timm.pth")
+    made = model_io.convert_file(tmp_path / "timm.pth", "timm", "v3plus-mobilenetv2", tmp_path / "w.safetensors")
+    assert {name.partition(".")[0] for name in made.tensors} == {"backbone"}
+    assert (made.spec.backbone.padding, made.spec.backbone.bn_eps) == ("symmetric", 1e-5)
+    with pytest.raises(WeightsError, match="hold a backbone only"):
+        model_io.load(tmp_path / "w.safetensors")
+
+
+def test_half_precision_takes_half_the_bytes_and_rounds_kernels_only(tmp_path):
+    torch.manual_seed(5)
+    trained = calibrate(deeplab.build(SPEC, 3, 16))
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    model_io.save(whole, trained, SPEC, from_names(["a", "b", "c"]), Preprocessing(), scores={"miou": 0.5})
+    made = model_io.halve(whole, half)
+    assert half.stat().st_size < 0.55 * whole.stat().st_size
+    assert made.scores == {"miou": 0.5}
+    state, kept = model_io.load(half).network.state_dict(), model_io.load(whole).network.state_dict()
+    for key, tensor in kept.items():
+        if tensor.ndim > 1:
+            assert torch.equal(state[key], tensor.to(torch.float16).float()), key
+        else:
+            assert torch.equal(state[key], tensor), key
+
+
+def test_kernels_beyond_half_precision_are_refused(tmp_path):
+    trained = deeplab.build(SPEC, 3, 16)
+    with torch.no_grad():
+        trained.classifier.weight[0] = 1e5
+    model_io.save(tmp_path / "big.safetensors", trained, SPEC, from_names(["a", "b", "c"]), Preprocessing())
+    with pytest.raises(WeightsError, match=r"classifier.weight does not fit into half precision"):
+        model_io.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
+    assert not (tmp_path / "half.safetensors").exists()
