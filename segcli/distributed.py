@@ -1,4 +1,7 @@
-"""Several processes on one job, as torchrun starts them: who I am, and how results come together."""
+"""Processes: several processes on one job, as torchrun starts them, and how their results come together.
+
+torch is imported only where there are several: a run on one process that has nothing to do must not wait for it.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -7,58 +10,66 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
-from torch import distributed
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Team:
-    """The processes that share a job; alone, a team of one.
+class Processes:
+    """The processes that share a job, seen from one of them; a job on one process is a world of size 1.
 
     Attributes:
-        rank: Which one this is, 0 to size - 1.
-        size: How many there are.
+        rank: Which one this is, 0 to world_size - 1.
+        world_size: How many there are.
     """
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process speaks and writes for all."""
         return self.rank == 0
 
-    def share(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This process's part: every size-th item, so that similar neighbours are shared out."""
-        return items[self.rank :: self.size]
+    def shard(self, items: Sequence[Item]) -> Sequence[Item]:
+        """This process's part: every world_size-th item, so that similar neighbours are shared out."""
+        return items[self.rank :: self.world_size]
 
-    def total(self, counts: np.ndarray) -> np.ndarray:
+    def all_reduce_sum(self, counts: np.ndarray) -> np.ndarray:
         """The sum of every process's int64 counts, exact, in every process."""
-        if self.size == 1:
+        if self.world_size == 1:
             return counts
+        import torch
+
         tensor = torch.from_numpy(counts.copy())
-        distributed.all_reduce(tensor)
+        torch.distributed.all_reduce(tensor)
         return tensor.numpy()
 
-    def gather(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """Every process's value, by rank, in every process; values must pickle."""
-        if self.size == 1:
+        if self.world_size == 1:
             return [value]
-        values: list[Any] = [None] * self.size
-        distributed.all_gather_object(values, value)
+        import torch
+
+        values: list[Any] = [None] * self.world_size
+        torch.distributed.all_gather_object(values, value)
         return values
+
+    def barrier(self) -> None:
+        """Wait until every process has come this far."""
+        self.all_gather(None)
 
 
 @contextmanager
-def join() -> Iterator[Team]:
-    """The team that torchrun's environment describes, or a team of one; left at the end."""
+def join() -> Iterator[Processes]:
+    """The processes that torchrun's environment describes, this one among them; left at the end of the block."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Team()
+        yield Processes()
         return
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    import torch
+
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
-        yield Team(distributed.get_rank(), distributed.get_world_size())
+        yield Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())
     finally:
-        distributed.destroy_process_group()
+        torch.distributed.destroy_process_group()

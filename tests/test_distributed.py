@@ -1,4 +1,4 @@
-"""A team of one, and two real processes that share items, sum counts and gather values."""
+"""One process alone, and two real processes that share items, sum counts and gather values."""
 
 import os
 import socket
@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from segcli import distributed
-from segcli.distributed import Team
+from segcli.distributed import Processes
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_shares_are_disjoint_and_whole(size):
     items = list(range(11))
-    shares = [Team(rank, size).share(items) for rank in range(size)]
+    shares = [Processes(rank, size).shard(items) for rank in range(size)]
     assert sorted(item for share in shares for item in share) == items
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -23,7 +23,7 @@ def test_alone_everything_is_ones_own(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with distributed.join() as alone:
         counts = np.array([1, 2], np.int64)
-        assert (alone, alone.leads) == (Team(0, 1), True)
+        assert (alone, alone.is_main) == (Processes(0, 1), True)
         assert alone.share("abc") == "abc"
         assert alone.gather("mine") == ["mine"]
         assert alone.total(counts).tolist() == [1, 2]
@@ -34,12 +34,12 @@ def member(rank: int, port: int, folder: str) -> None:
     """One of two processes, as torchrun would start it; leaves what it got in a file."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
     torch.set_num_threads(1)
-    with distributed.join() as members:
+    with distributed.join() as processes:
         counts = np.array([[2**53 + 1, rank], [2**24 + 1, 1]], np.int64)  # floating point has no such numbers
-        total = members.total(counts)
-        names = members.gather([f"of {rank}"] * (rank + 1))
+        total = processes.all_reduce_sum(counts)
+        names = processes.all_gather([f"of {rank}"] * (rank + 1))
         kept = counts[0, 1] == rank
-        np.savez(f"{folder}/{rank}.npz", total=total, names=str(names), leads=members.leads, kept=kept)
+        np.savez(f"{folder}/{rank}.npz", total=total, names=str(names), is_main=processes.is_main, kept=kept)
     assert not torch.distributed.is_initialized()
 
 
@@ -52,4 +52,4 @@ def test_two_processes_sum_exactly_and_gather_by_rank(tmp_path):
         got = np.load(tmp_path / f"{rank}.npz")
         assert got["total"].tolist() == [[2**54 + 2, 1], [2**25 + 2, 2]]
         assert str(got["names"]) == str([["of 0"], ["of 1", "of 1"]])
-        assert (bool(got["leads"]), bool(got["kept"])) == (rank == 0, True)
+        assert (bool(got["is_main"]), bool(got["kept"])) == (rank == 0, True)

@@ -14,7 +14,7 @@ ROOMS = (
 )
 """A room imports only rooms before it; the files beside the rooms are the first."""
 WITHOUT_TORCH = (
-    *("errors", "labels", "files", "images", "data", "evaluation", "cli"),
+    *("errors", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
     *("models/spec", "models/variants", "models/preprocessing", "weights/manifest", "weights/hub"),
     *("weights/tensorflow_bundle", "crf/params", "pipeline/records", "pipeline/tables"),
     *("training/recipe", "training/schedule", "training/split"),

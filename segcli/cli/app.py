@@ -20,8 +20,8 @@ class ErrorsAsLines(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:
         """Run the command; its arguments are still unparsed here, so `--json` is looked up by hand."""
-        leads = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one alone writes JSON
-        display = Display(as_json="--json" in ctx.args and leads)
+        is_main = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one alone writes JSON
+        display = Display(as_json="--json" in ctx.args and is_main)
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # whoever reads our output has seen enough (`| head`): Typer ends without a word

@@ -24,7 +24,7 @@ from segcli.pipeline.records import DONE, Ledger, Record, fingerprint, merge, op
 from segcli.pipeline.tables import write_areas, write_review
 
 if TYPE_CHECKING:
-    from segcli.distributed import Team
+    from segcli.distributed import Processes
     from segcli.pipeline.stages import Stages
     from segcli.pipeline.writer import Outputs
 
@@ -45,7 +45,7 @@ class Run:
     """One command's work on an output folder, alone or as one of several processes under torchrun.
 
     Args:
-        members: Who shares the work.
+        processes: Who shares the work.
         display: How to speak.
         outputs: What is written for each photo, and where.
         recipe: Everything that decides the outputs, as TOML-plain values.
@@ -55,14 +55,14 @@ class Run:
 
     def __init__(
         self,
-        members: Team,
+        processes: Processes,
         display: Display,
         outputs: Outputs,
         recipe: dict,
         inputs: list[str],
         options: dict | None = None,
     ):
-        self.members = members
+        self.processes = processes
         self.display = display
         self.folder: Path = outputs.folder
         self.outputs = outputs
@@ -81,7 +81,7 @@ class Run:
 
     def _open(self) -> None:
         with writing(self.folder):
-            self.ledger = Ledger(self.folder, self.members.rank if self.members.size > 1 else None)
+            self.ledger = Ledger(self.folder, self.processes.rank if self.processes.world_size > 1 else None)
 
     def complete(
         self,
@@ -115,14 +115,14 @@ class Run:
 
     def plan(self, found: Found, verify: bool) -> Sequence[Source]:
         """`to_do` in earnest: makes the output folder, writes run.toml, and returns this process's share."""
-        if self.members.leads:
+        if self.processes.is_main:
             open_folder(self.folder)
             self._write_recipe()
-        self.members.gather(None)  # nobody reads what is still being made
+        self.processes.barrier()  # nobody reads what is still being made
         self._open()
         # What one process already writes may look done to another, so that one of them decides for all.
-        self.todo = self.members.gather(self.to_do(found, verify) if self.members.leads else None)[0]
-        return self.members.share(self.todo)
+        self.todo = self.processes.all_gather(self.to_do(found, verify) if self.processes.is_main else None)[0]
+        return self.processes.shard(self.todo)
 
     def _write_recipe(self) -> None:
         started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0), "inputs": self.inputs}
@@ -147,8 +147,8 @@ class Run:
 
     def finish(self, found: Found, verb: str) -> int:
         """When all are through: write what sums up the folder, say what was done, and give the exit code."""
-        self.members.gather(None)
-        if not self.members.leads:
+        self.processes.barrier()
+        if not self.processes.is_main:
             return EXIT_DONE
         with writing(self.folder):
             merge(self.folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from segcli.data.dataset import Dataset, Sample
-from segcli.distributed import Team
+from segcli.distributed import Processes
 from segcli.errors import InputError
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.evaluation.predictions import Predictions
@@ -23,7 +23,7 @@ Refine = Callable[[np.ndarray, Prediction], Prediction]
 
 @dataclass
 class Tally:
-    """What is counted while images come in; `total` makes it the whole team's.
+    """What is counted while images come in; `all_reduce` makes it that of all processes.
 
     Attributes:
         matrix: Of the final label maps.
@@ -47,35 +47,35 @@ class Tally:
         before = cls.empty(classes, trimap, refined=False) if refined else None
         return cls(ConfusionMatrix(classes), Trimap(classes) if trimap else None, before)
 
-    def total(self, team: Team) -> None:
-        """Make every process's tally the sum over the team; the counts are exact."""
-        self.matrix.counts[:] = team.total(self.matrix.counts)
+    def all_reduce(self, processes: Processes) -> None:
+        """Make every process's tally the sum over the processes; the counts are exact."""
+        self.matrix.counts[:] = processes.all_reduce_sum(self.matrix.counts)
         if self.trimap is not None:
-            self.trimap.counts[:] = team.total(self.trimap.counts)
+            self.trimap.counts[:] = processes.all_reduce_sum(self.trimap.counts)
         if self.before is not None:
-            self.before.total(team)
-        self.images = [image for images in team.gather(self.images) for image in images]
-        self.reused = sum(team.gather(self.reused))
-        self.seconds = max(team.gather(self.seconds))
+            self.before.all_reduce(processes)
+        self.images = [image for images in processes.all_gather(self.images) for image in images]
+        self.reused = sum(processes.all_gather(self.reused))
+        self.seconds = max(processes.all_gather(self.seconds))
 
 
 def score(
     dataset: Dataset,
     segmenter: Segmenter,
     tally: Tally,
-    team: Team,
+    processes: Processes,
     *,
     refine: Refine | None = None,
     store: Predictions | None = None,
     batch: int = 1,
 ) -> Iterator[ImageScore]:
-    """Score a team member's share of a dataset; yields each image's own score.
+    """Score this process's shard of a dataset; yields each image's own score.
 
     Args:
         dataset: With labels.
         segmenter: The model and its protocol.
         tally: Takes the counts; has a `before` exactly if there is a refinement.
-        team: Who shares the images; call `tally.total(team)` when all are through.
+        processes: Who shares the images; call `tally.all_reduce(processes)` when all are through.
         refine: From a photo and its prediction to a better one, such as the CRF's.
         store: Label maps are saved there, and those there already are not computed; not for a refinement's `before`.
         batch: Photos a call of the network.
@@ -85,7 +85,7 @@ def score(
         DatasetError: A label cannot be used.
     """
     start = time.perf_counter()
-    samples = team.share(dataset.samples)
+    samples = processes.shard(dataset.samples)
     predicted = _predictions(dataset, samples, segmenter, tally, refine, store, batch)
     for image in evaluate(dataset, predicted, tally.matrix, tally.trimap):
         tally.images.append(image)

@@ -29,7 +29,7 @@ class Validation:
 
     Attributes:
         iteration: After how many iterations.
-        scores: Of the whole team.
+        scores: Of all processes.
         best: Whether the mIOU is the best so far.
         seconds: It took.
         segmenter: The model as it is now, for pictures; it changes with the next step.

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils import data
 
 from segcli.data.dataset import Dataset
-from segcli.distributed import Team
+from segcli.distributed import Processes
 from segcli.errors import DatasetError, SegcliError
 from segcli.images.read import read_rgb
 from segcli.models.preprocessing import Preprocessing
@@ -66,13 +66,13 @@ class Positions:
     """
 
     schedule: Schedule
-    team: Team
+    processes: Processes
     start: int
 
     def __iter__(self) -> Iterator[list[int]]:
         batch, part = self.schedule.batch, self.schedule.batch // self.schedule.accumulate
         for first in range(self.start * batch, self.schedule.iterations * batch, part):
-            yield list(self.team.share(range(first, first + part)))
+            yield list(self.processes.shard(range(first, first + part)))
 
     def __len__(self) -> int:
         return (self.schedule.iterations - self.start) * self.schedule.accumulate

@@ -1,4 +1,4 @@
-"""Training: the loop over iterations, its checkpoints and its validations, alone or in a team of processes."""
+"""Training: the loop over iterations, its checkpoints and its validations, on one process or several."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from segcli.data.dataset import Dataset
-from segcli.distributed import Team
+from segcli.distributed import Processes
 from segcli.errors import InputError, SegcliError
 from segcli.evaluation.metrics import Scores
 from segcli.files.atomic import PARTIAL
@@ -50,7 +50,7 @@ class Training:
         val: Photos to choose by.
         folder: Where checkpoints go.
         device: Where the network is.
-        team: Who shares the work.
+        processes: Who shares the work.
         iteration: How many are done.
         best: The best mIOU so far.
         history: Rows of metrics.csv: iteration, loss, rate and, where it was validated, miou.
@@ -63,7 +63,7 @@ class Training:
     val: Dataset
     folder: Path
     device: torch.device
-    team: Team = field(default_factory=Team)
+    processes: Processes = field(default_factory=Processes)
     iteration: int = 0
     best: float | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Training:
         network = self.model.network.to(self.device)
         if self.recipe.run.channels_last:
             network.to(memory_format=torch.channels_last)
-        if self.team.size > 1 and self.device.type == "cuda":
+        if self.processes.world_size > 1 and self.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
             self.model = replace(self.model, network=network)
         self.trainee = Trainee(network, self.recipe.model.freeze_bn)
@@ -135,7 +135,7 @@ class Training:
         """The crops of this and all later iterations."""
         recipe = self.recipe
         row = Crops(self.train, recipe.augment, self.model.preprocessing, recipe.run.seed)
-        positions = Positions(recipe.schedule, self.team, self.iteration)
+        positions = Positions(recipe.schedule, self.processes, self.iteration)
         return loader.parts(row, positions, recipe.run.workers, pinned=self.device.type == "cuda")
 
     def _step(self, parts: Iterator[Part]) -> Step:
@@ -145,23 +145,23 @@ class Training:
         wrapped = self._prepared(iteration)
         batch = [next(parts) for _ in range(settings.accumulate)]
         # Dropout follows from the iteration alone, so that a resumed run draws the same.
-        torch.manual_seed(_mixed(self.recipe.run.seed, iteration, self.team.rank))
+        torch.manual_seed(_mixed(self.recipe.run.seed, iteration, self.processes.rank))
         optimizer.set_rate(self.optimizer, rate)
         try:
             loss = self._update(wrapped, batch)
         except (RuntimeError, MemoryError) as error:
             if oom.is_shortage(error):
-                raise _out_of_memory(self.recipe, self.team.size) from error
+                raise _out_of_memory(self.recipe, self.processes.world_size) from error
             raise
         self.iteration += 1
         return Step(self.iteration, loss, rate, time.perf_counter() - start)
 
     def _prepared(self, iteration: int) -> nn.Module:
-        """The network in training mode, its backbone frozen or thawed, wrapped for the team."""
+        """The network in training mode, its backbone frozen or thawed, wrapped for several processes."""
         frozen = iteration < self.recipe.model.freeze_backbone
         if not hasattr(self, "wrapped") or frozen != self.trainee.frozen_backbone:
             self.trainee.freeze_backbone(frozen)
-            alone = self.team.size == 1
+            alone = self.processes.world_size == 1
             self.wrapped = self.trainee if alone else DistributedDataParallel(self.trainee)
         self.trainee.train()
         return self.wrapped
@@ -181,10 +181,10 @@ class Training:
         total = 0.0
         for index, (images, labels, _) in enumerate(batch):
             last = index == len(batch) - 1
-            with nullcontext() if last or self.team.size == 1 else wrapped.no_sync():
+            with nullcontext() if last or self.processes.world_size == 1 else wrapped.no_sync():
                 loss, shown = self._loss(wrapped, images, labels)
-                # The team averages its gradients, which are parts of a sum.
-                self.scaler.scale(loss * (shares[index] * self.team.size)).backward()
+                # DDP averages the processes' gradients, which are parts of a sum.
+                self.scaler.scale(loss * (shares[index] * self.processes.world_size)).backward()
             total += shares[index] * shown
         if not math.isfinite(total):
             self._stop(total, [name for _, _, names in batch for name in names])
@@ -197,7 +197,7 @@ class Training:
         return total
 
     def _loss(self, wrapped: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
-        """This process's part of the loss of one part of the batch, and the whole team's."""
+        """This process's part of the loss of one part of the batch, and that of all processes."""
         images, labels = (tensor.to(self.device, non_blocking=True) for tensor in (images, labels))
         if self.recipe.run.channels_last:
             images = images.to(memory_format=torch.channels_last)
@@ -210,13 +210,13 @@ class Training:
         return losses.mean(terms, whole[:, 1]), float(losses.mean(whole, whole[:, 1]))
 
     def _total(self, values: Tensor) -> Tensor:
-        if self.team.size > 1:
+        if self.processes.world_size > 1:
             values = values.clone()
             distributed.all_reduce(values)
         return values
 
     def _stop(self, value: float, names: list[str], what: str = "loss") -> None:
-        everyone = sorted({name for share in self.team.gather(names) for name in share})
+        everyone = sorted({name for share in self.processes.all_gather(names) for name in share})
         first = ", ".join(everyone[:8]) + (f" and {len(everyone) - 8} more" if len(everyone) > 8 else "")
         raise SegcliError(
             f"the {what} of iteration {self.iteration + 1} is {value}; its photos: {first}",
@@ -229,7 +229,7 @@ class Training:
         tally = Tally.empty(len(self.val.labels), trimap=False, refined=False)
         segmenter = Segmenter(self.model, self.device)
         try:
-            for _ in evaluate.score(self.val, segmenter, tally, self.team):
+            for _ in evaluate.score(self.val, segmenter, tally, self.processes):
                 pass
         except InputError as error:
             if oom.TOO_LARGE not in error.message:
@@ -238,13 +238,13 @@ class Training:
             raise InputError(
                 f"{where}: {oom.TOO_LARGE} in validation", "Start a new run with a lower data.size."
             ) from error
-        tally.total(self.team)
+        tally.all_reduce(self.processes)
         scores = tally.matrix.scores(self.val.labels)
         best = scores.miou is not None and (self.best is None or scores.miou > self.best)
         if best:
             self.best = scores.miou
         self._note(miou=scores.miou)
-        if best and self.team.leads:
+        if best and self.processes.is_main:
             self._write(BEST, scores)
         return Validation(self.iteration, scores, best, time.perf_counter() - start, segmenter)
 
@@ -255,8 +255,8 @@ class Training:
         self.history[-1].update(values)
 
     def save(self) -> None:
-        """Write the state to resume from and the last checkpoint; the team's leader does."""
-        if not self.team.leads:
+        """Write the state to resume from and the last checkpoint; the main process does."""
+        if not self.processes.is_main:
             return
         state = State(
             iteration=self.iteration,
@@ -292,7 +292,7 @@ class Training:
 
 
 def resume(
-    recipe: Recipe, train: Dataset, val: Dataset, folder: Path, device: torch.device, team: Team | None = None
+    recipe: Recipe, train: Dataset, val: Dataset, folder: Path, device: torch.device, processes: Processes | None = None
 ) -> Training:
     """The run in a folder, as it was when it was saved last; what a kill left half written is cleared away or made up.
 
@@ -308,9 +308,9 @@ def resume(
         Preprocessing.from_dict(state.model["preprocessing"]),
         recipe.model,
     )
-    run = Training(recipe, model, train, val, folder, device, team or Team())
+    run = Training(recipe, model, train, val, folder, device, processes or Processes())
     run.restore(state)
-    if run.team.leads:
+    if run.processes.is_main:
         for path in folder.glob(PARTIAL.format("*")):
             path.unlink(missing_ok=True)
         run._write(LAST, None)  # a kill may have come between the state and its checkpoint

@@ -12,7 +12,7 @@ from small_runs import smooth
 from tiny import tiny_model
 
 from segcli.data.dataset import Dataset, Sample, ids_of
-from segcli.distributed import Team
+from segcli.distributed import Processes
 from segcli.errors import InputError
 from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore
@@ -20,11 +20,11 @@ from segcli.inference.segmenter import Segmenter, from_probabilities
 from segcli.labels import VOC, VOID
 from segcli.pipeline.evaluate import Tally, score
 
-ALONE = Team()
+ALONE = Processes()
 
 
-class Apart(Team):
-    """A team of two whose other member has counted the same and is asked nothing."""
+class Apart(Processes):
+    """Two processes, the other of which has counted the same and is asked nothing."""
 
     def total(self, counts):
         return 2 * counts
@@ -51,9 +51,9 @@ def segmenter():
     return Segmenter(tiny_model())
 
 
-def scored(data, segmenter, *, team=ALONE, refined=False, **options):
+def scored(data, segmenter, *, processes=ALONE, refined=False, **options):
     tally = Tally.empty(len(data.labels), trimap=True, refined=refined)
-    images = list(score(data, segmenter, tally, team, **options))
+    images = list(score(data, segmenter, tally, processes, **options))
     assert images == tally.images
     return tally
 
@@ -78,7 +78,7 @@ def test_every_labelled_pixel_is_counted_once(data, segmenter):
 
 def test_shares_add_up_to_the_whole(data, segmenter):
     whole = scored(data, segmenter)
-    shares = [scored(data, segmenter, team=Team(rank, 2)) for rank in (0, 1)]
+    shares = [scored(data, segmenter, processes=Processes(rank, 2)) for rank in (0, 1)]
     assert [image.name for image in shares[1].images] == ["1", "3"]
     np.testing.assert_array_equal(shares[0].matrix.counts + shares[1].matrix.counts, whole.matrix.counts)
     np.testing.assert_array_equal(shares[0].trimap.counts + shares[1].trimap.counts, whole.trimap.counts)
@@ -91,7 +91,7 @@ def test_a_total_is_the_teams_in_every_part():
         part.trimap.counts[0, 0, 1] = 7
         part.images.append(ImageScore("a", 0.5, 0.5))
     tally.reused, tally.seconds = 3, 1.5
-    tally.total(Apart(0, 2))
+    tally.all_reduce(Apart(0, 2))
     for part in (tally, tally.before):
         assert (part.matrix.counts[0, 1], part.trimap.counts[0, 0, 1], len(part.images)) == (10, 14, 2)
     assert (tally.reused, tally.seconds) == (6, 1.5)

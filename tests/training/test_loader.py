@@ -5,7 +5,7 @@ import torch
 from blobs import blob_recipe, write_blobs
 from torch.utils.data import DataLoader
 
-from segcli.distributed import Team
+from segcli.distributed import Processes
 from segcli.models.preprocessing import Preprocessing
 from segcli.training import split
 from segcli.training.loader import Crops, Positions
@@ -44,16 +44,16 @@ def test_each_round_meets_every_photo_once(crops):
 
 def test_processes_share_each_part_without_gap_or_overlap():
     schedule = Schedule(iterations=3, batch=8, accumulate=2)
-    shares = [list(Positions(schedule, Team(rank, 2), start=1)) for rank in (0, 1)]
+    shares = [list(Positions(schedule, Processes(rank, 2), start=1)) for rank in (0, 1)]
     assert [sorted(a + b) for a, b in zip(*shares, strict=True)] == [
         list(range(start, start + 4)) for start in (8, 12, 16, 20)
     ]
-    assert len(shares[0]) == len(Positions(schedule, Team(), 1)) == 4
+    assert len(shares[0]) == len(Positions(schedule, Processes(), 1)) == 4
 
 
 def test_workers_change_nothing(crops):
     alone, helped = (
-        list(DataLoader(crops, batch_sampler=Positions(Schedule(iterations=2, batch=4), Team(), 0), num_workers=n))
+        list(DataLoader(crops, batch_sampler=Positions(Schedule(iterations=2, batch=4), Processes(), 0), num_workers=n))
         for n in (0, 2)
     )
     for (images, labels, names), (others, their_labels, their_names) in zip(alone, helped, strict=True):

@@ -153,7 +153,7 @@ def crf(
     outputs = Outputs(output, classes, kinds, {"crf": json.dumps(refinement.to_dict())})
     recipe = {"crf": refinement.to_dict(), "prior": unrefined.recipe(), "classes": classes.to_dict()}
     stages = folder.Stages(read, lambda group: [prior.prediction.to(place) for prior in group], refinement)
-    run = Run(distributed.Team(), display, outputs, recipe, inputs)
+    run = Run(distributed.Processes(), display, outputs, recipe, inputs)
     raise typer.Exit(run.complete(found, stages, verbs=("refining", "refined")))
 
 

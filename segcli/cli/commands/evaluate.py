@@ -22,7 +22,7 @@ from segcli.images.read import read_rgb
 
 if TYPE_CHECKING:
     from segcli.crf.stage import Refinement
-    from segcli.distributed import Team
+    from segcli.distributed import Processes
     from segcli.inference.segmenter import Segmenter
     from segcli.pipeline.evaluate import Tally
 
@@ -74,17 +74,17 @@ def evaluate_model(
     allocator.keep_freed_memory()
     from segcli import distributed
 
-    with distributed.join() as members:
-        display = Display(as_json and members.leads, quiet or not members.leads)
-        data = dataset_options.usable(data, members, display, skip_bad)
+    with distributed.join() as processes:
+        display = Display(as_json and processes.is_main, quiet or not processes.is_main)
+        data = dataset_options.usable(data, processes, display, skip_bad)
         photos = len(data.samples)
         engine = engines.by_number(network.passes(photos)) if save_predictions else None  # that of an earlier run
         segmenter = network.segmenter(source, display, photos, engine)
         models.check_labels(segmenter.model.labels, data.labels)
         refinement = crf_settings.if_wanted(crf)
-        job = _Job(data, segmenter, refinement, members, display)
+        job = _Job(data, segmenter, refinement, processes, display)
         tally = job.score(trimap, save_predictions, network.batch)
-        if members.leads:
+        if processes.is_main:
             job.report(tally, worst, output)
 
 
@@ -95,24 +95,24 @@ class _Job:
     data: Dataset
     segmenter: Segmenter
     refinement: Refinement | None
-    members: Team
+    processes: Processes
     display: Display
 
     def score(self, trimap: bool, save_predictions: Path | None, batch: int) -> Tally:
-        """The whole team's tally."""
+        """The tally of all processes."""
         from segcli.evaluation.predictions import Predictions
         from segcli.pipeline.evaluate import Tally, score
         from segcli.pipeline.records import fingerprint
 
         tally = Tally.empty(len(self.data.labels), trimap, self.refinement is not None)
         store = Predictions(save_predictions, self.data, fingerprint(self._recipe())) if save_predictions else None
-        share = len(self.members.share(self.data.samples))
+        share = len(self.processes.shard(self.data.samples))
         with self.display.counting(share, "scoring") as counter:
             for _ in score(
-                self.data, self.segmenter, tally, self.members, refine=self.refinement, store=store, batch=batch
+                self.data, self.segmenter, tally, self.processes, refine=self.refinement, store=store, batch=batch
             ):
                 counter.advance()
-        tally.total(self.members)
+        tally.all_reduce(self.processes)
         return tally
 
     def _recipe(self) -> dict:
@@ -140,7 +140,7 @@ class _Job:
             "images": len(tally.images),
             "reused": tally.reused,
             "seconds": round(tally.seconds, 2),
-            "processes": self.members.size,
+            "processes": self.processes.world_size,
             **self._recipe(),
             "input": list(size),
             "multiply_adds": spent.multiply_adds,

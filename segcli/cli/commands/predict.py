@@ -170,8 +170,8 @@ def predict(
     from segcli.inference import oom
     from segcli.pipeline import stages as folder
 
-    with distributed.join() as members:
-        display = Display(as_json and members.leads, quiet or not members.leads)
+    with distributed.join() as processes:
+        display = Display(as_json and processes.is_main, quiet or not processes.is_main)
         engine = engines.begun(output) or (engines.begun(from_run.parent) if from_run else None)
         segmenter = network.segmenter(source, display, len(found.files), engine)
         refinement = crf_settings.if_wanted(crf)
@@ -182,8 +182,8 @@ def predict(
             "crf": refinement and refinement.to_dict(),
             "input": {"range": reading.value_range},
         }
-        run = Run(members, display, outputs, recipe, inputs, replay.stated(ctx))
+        run = Run(processes, display, outputs, recipe, inputs, replay.stated(ctx))
         if not dry_run:
             raise typer.Exit(run.complete(found, stages, network.batch, verify))
-        if members.leads:
+        if processes.is_main:
             report(display, run.to_do(found, verify), found, segmenter, stages, outputs, reading.max_pixels)

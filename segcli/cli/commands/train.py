@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from segcli.data.dataset import Dataset
-    from segcli.distributed import Team
+    from segcli.distributed import Processes
     from segcli.training.artifacts import TensorBoard
     from segcli.training.events import Step, Validation
     from segcli.training.loop import Training
@@ -76,14 +76,14 @@ def train(
     allocator.keep_freed_memory()
     from segcli import distributed
 
-    with distributed.join() as members:
-        display = Display(as_json and members.leads, quiet or not members.leads)
-        chosen = _device(recipe, members, display)
+    with distributed.join() as processes:
+        display = Display(as_json and processes.is_main, quiet or not processes.is_main)
+        chosen = _device(recipe, processes, display)
         model = None if resume else _first_weights(recipe, data.labels, display)
         if skip_bad or not resume:
-            data, val = (dataset_options.usable(part, members, display, skip_bad) for part in (data, val))
+            data, val = (dataset_options.usable(part, processes, display, skip_bad) for part in (data, val))
         data = split.repeated(data, recipe.data.repeat, recipe.data.repeat_times)
-        run = _run(recipe, model, data, val, output, chosen, members)
+        run = _run(recipe, model, data, val, output, chosen, processes)
         display.say(
             f"model {run.model.spec.name}, {len(data.labels)} classes, {len(data)} photos to learn from, "
             f"{len(val)} to validate on",
@@ -115,18 +115,20 @@ def _restarted(output: Path) -> bool:
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0" and (output / STATE).exists()
 
 
-def _device(recipe: Recipe, members: Team, display: Display) -> torch.device:
+def _device(recipe: Recipe, processes: Processes, display: Display) -> torch.device:
     """This process's device, announced; UsageError where the batch cannot be shared out."""
     from segcli import devices
 
     part = recipe.schedule.batch // recipe.schedule.accumulate
-    if part % members.size:
+    if part % processes.world_size:
         raise UsageError(
-            f"{part} photos at once cannot be shared out to {members.size} processes",
+            f"{part} photos at once cannot be shared out to {processes.world_size} processes",
             "Make schedule.batch / schedule.accumulate a multiple of the number of processes.",
         )
-    chosen = devices.of_rank(devices.choose(recipe.run.device), int(os.environ.get("LOCAL_RANK", "0")), members.size)
-    several = f", {members.size} processes" if members.size > 1 else ""
+    chosen = devices.of_rank(
+        devices.choose(recipe.run.device), int(os.environ.get("LOCAL_RANK", "0")), processes.world_size
+    )
+    several = f", {processes.world_size} processes" if processes.world_size > 1 else ""
     display.say(f"device {devices.describe(chosen)}{several}", "dim")
     return chosen
 
@@ -148,17 +150,17 @@ def _run(
     val: Dataset,
     output: Path,
     device: torch.device,
-    members: Team,
+    processes: Processes,
 ) -> Training:
     """A new run of the model, or without one the run that is in the folder."""
     from segcli.training import loop
 
     if model is None:
-        return loop.resume(recipe, data, val, output, device, members)
-    if members.leads:
+        return loop.resume(recipe, data, val, output, device, processes)
+    if processes.is_main:
         with write_whole(output / "recipe.toml") as file:
             file.write(tomli_w.dumps(recipe.to_dict()).encode())
-    return loop.Training(recipe, model, data, val, output, device, members)
+    return loop.Training(recipe, model, data, val, output, device, processes)
 
 
 @dataclass
@@ -174,10 +176,10 @@ class _Follower:
         """To the end of the run."""
         from segcli.training.artifacts import TensorBoard
 
-        leads = self.run.team.leads
+        is_main = self.run.processes.is_main
         if self.run.iteration:
             self.display.say(f"going on after iteration {self.run.iteration}")
-        board = TensorBoard(self.folder, self.run.iteration) if leads else None
+        board = TensorBoard(self.folder, self.run.iteration) if is_main else None
         try:
             self._watch(board)
         except KeyboardInterrupt:
@@ -188,7 +190,7 @@ class _Follower:
         finally:
             if board:
                 board.close()
-        if leads:
+        if is_main:
             self._finish()
 
     def _watch(self, board: TensorBoard | None) -> None:
@@ -209,7 +211,7 @@ class _Follower:
 
     def _stepped(self, step: Step, counter) -> None:
         self.seconds.append(step.seconds)
-        if self.run.team.leads and step.iteration % self.run.recipe.run.log_every == 0:
+        if self.run.processes.is_main and step.iteration % self.run.recipe.run.log_every == 0:
             self._write_metrics()
         thawed = self.run.recipe.model.freeze_backbone
         if len(self.seconds) == ESTIMATE_AFTER or (thawed and step.iteration == thawed + ESTIMATE_AFTER):
@@ -227,7 +229,7 @@ class _Follower:
         return f"{text}; lower {lower} if that is too long", "yellow"
 
     def _validated(self, validation: Validation, counter) -> None:
-        if not self.run.team.leads:
+        if not self.run.processes.is_main:
             return
         from segcli.training import artifacts
 

@@ -17,7 +17,7 @@ from segcli.labels import LabelSet
 from segcli.training import split as splits
 
 if TYPE_CHECKING:
-    from segcli.distributed import Team
+    from segcli.distributed import Processes
 
 SHOWN_PROBLEMS = 10
 
@@ -85,15 +85,15 @@ def label_set(text: str) -> LabelSet:
     return splits.label_set(tuple(word.strip() for word in text.split(",")) if "," in text else text)
 
 
-def usable(data: Dataset, members: Team, display: Display, skip_bad: bool) -> Dataset:
+def usable(data: Dataset, processes: Processes, display: Display, skip_bad: bool) -> Dataset:
     """The dataset once every file of it has been read: with problems it is refused, or taken without them."""
-    mine = replace(data, samples=tuple(members.share(data.samples)), strays=())
+    mine = replace(data, samples=tuple(processes.shard(data.samples)), strays=())
     problems: list[check.Problem] = []
     with display.counting(len(mine.samples), f"checking {data.split}") as counter:
         for _, found in check.check(mine):
             counter.advance()
             problems += [problem for problem in found if problem.kind != "duplicate"]
-    problems = [problem for share in members.gather(problems) for problem in share]
+    problems = [problem for share in processes.all_gather(problems) for problem in share]
     for problem in problems[:SHOWN_PROBLEMS]:
         display.warn(problem.detail)
     if len(problems) > SHOWN_PROBLEMS:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from segcli.cli.app import app
 from segcli.cli.options import network as model
-from segcli.distributed import Team
+from segcli.distributed import Processes
 from segcli.images.masks import write_label_map
 from segcli.labels import CAMVID, CITYSCAPES, VOC
 from segcli.models import variants
@@ -210,7 +210,7 @@ def test_wrong_usage_is_one_line(camvid, small_checkpoint, arguments, message):
 def test_each_process_takes_its_own_gpu(camvid, small_checkpoint, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    monkeypatch.setattr("segcli.distributed.join", lambda: nullcontext(Team(rank=0, size=1)))
+    monkeypatch.setattr("segcli.distributed.join", lambda: nullcontext(Processes(rank=0, world_size=1)))
     monkeypatch.setattr("segcli.devices.describe", lambda device: f"called {device}")
     monkeypatch.setattr("segcli.inference.segmenter.Segmenter", lambda model, device, **_: sys.exit(f"chosen {device}"))
     monkeypatch.setenv("WORLD_SIZE", "2")
