@@ -118,10 +118,19 @@ def _narrowed(path: Path, ids: np.ndarray) -> np.ndarray:
     return ids.astype(np.uint16)
 
 
+def ids_by_colour(labels: LabelSet) -> dict[tuple[int, int, int], int]:
+    """The id that each colour of a label set means.
+
+    Of two classes of one colour the first counts. VOC's cream and black are void where no class has them; where 255 is
+    a class of its own, no colour is void.
+    """
+    void = {(0, 0, 0): VOID, tuple(labels.colours()[VOID].tolist()): VOID} if len(labels) <= VOID else {}
+    return void | {colour: index for index, colour in reversed([*enumerate(labels.palette)])}
+
+
 def _ids_of(path: Path, rgb: np.ndarray, labels: LabelSet) -> np.ndarray:
     """Exact colours (H, W, 3) -> uint8 ids (H, W), uint16 for more than 256 classes."""
-    void = {0: VOID, _code(*labels.colours()[VOID].tolist()): VOID} if len(labels) <= VOID else {}
-    colours = void | {_code(*colour): i for i, colour in reversed([*enumerate(labels.palette)])}
+    colours = {_code(*colour): index for colour, index in ids_by_colour(labels).items()}
     codes = np.array(sorted(colours), np.uint32)
     ids = np.array([colours[code] for code in codes.tolist()], np.uint8 if len(labels) <= 256 else np.uint16)
     red, green, blue = np.moveaxis(rgb.astype(np.uint32), 2, 0)
@@ -140,5 +149,26 @@ def _ids_of(path: Path, rgb: np.ndarray, labels: LabelSet) -> np.ndarray:
 
 
 def _code(red, green, blue):
-    """A colour as one number, of ints or of arrays."""
+    """One number for a colour; ints give an int, arrays an array."""
     return (red << 16) | (green << 8) | blue
+
+
+def shrink_label_map(label_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A label map (H, W) at another (height, width): each pixel takes the id at its centre, none is mixed."""
+    rows, columns = (nearest_indices(before, after) for before, after in zip(label_map.shape, size, strict=True))
+    return label_map.take(rows, 0).take(columns, 1)
+
+
+def nearest_indices(before: int, after: int, align_corners: bool = False) -> np.ndarray:
+    """For each of `after` pixels along one axis, the nearest of `before` ones: int64 (after,), ascending.
+
+    Args:
+        before: Pixels of the side that is there.
+        after: Pixels of the side that is wanted.
+        align_corners: Put the centres of the outermost pixels upon each other, so that a side of 8 n + 1 becomes
+            n + 1 by keeping every eighth pixel. Otherwise the pixels' outer edges meet, and each pixel takes the one
+            that its centre lies in.
+    """
+    if align_corners:
+        return np.rint(np.arange(after) * ((before - 1) / max(after - 1, 1))).astype(np.int64)
+    return (2 * np.arange(after, dtype=np.int64) + 1) * before // (2 * after)

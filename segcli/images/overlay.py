@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
+from segcli.images.masks import shrink_label_map
 from segcli.labels import BACKGROUND, LabelSet
 
-SIZE = 1920
+OVERLAY_SIZE = 1920
 """The long side of an overlay, at most, in pixels."""
 
 OPACITY = 0.5
@@ -48,7 +49,7 @@ def areas(label_map: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def overlay(
-    rgb: np.ndarray, label_map: np.ndarray, labels: LabelSet, opacity: float = OPACITY, size: int = SIZE
+    rgb: np.ndarray, label_map: np.ndarray, labels: LabelSet, opacity: float = OPACITY, size: int = OVERLAY_SIZE
 ) -> Image.Image:
     """Draw a label map over its photo.
 
@@ -91,9 +92,7 @@ def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[Image.Im
         return Image.fromarray(rgb), label_map
     small = max(1, round(width * scale)), max(1, round(height * scale))
     photo = Image.fromarray(rgb).resize(small, Image.Resampling.HAMMING, reducing_gap=2.0)
-    rows = ((np.arange(small[1]) + 0.5) * height / small[1]).astype(int)
-    columns = ((np.arange(small[0]) + 0.5) * width / small[0]).astype(int)
-    return photo, label_map.take(rows, 0).take(columns, 1)
+    return photo, shrink_label_map(label_map, (small[1], small[0]))
 
 
 def _by_id(values: np.ndarray, label_map: np.ndarray) -> np.ndarray:

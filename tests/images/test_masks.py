@@ -9,7 +9,14 @@ from PIL import Image, PngImagePlugin
 
 from segcli import labels
 from segcli.errors import InputError
-from segcli.images.masks import labels_of, read_label_map, write_label_map
+from segcli.images.masks import (
+    ids_by_colour,
+    labels_of,
+    nearest_indices,
+    read_label_map,
+    shrink_label_map,
+    write_label_map,
+)
 from segcli.labels import VOC, LabelSet
 
 VOC_MASKS = Path("voc-mini/VOCdevkit/VOC2012/SegmentationClass")
@@ -207,3 +214,28 @@ def test_a_text_chunk_that_is_no_label_set_is_none(text, tmp_path):
     chunks.add_text("segcli:labels", text)
     Image.new("P", (2, 2)).save(tmp_path / "x.png", pnginfo=chunks)
     assert labels_of(tmp_path / "x.png") is None
+
+
+def test_of_two_classes_of_one_colour_the_first_counts():
+    twins = LabelSet("twins", ("a", "b", "c"), ((1, 2, 3), (9, 9, 9), (1, 2, 3)))
+    assert ids_by_colour(twins) == {(1, 2, 3): 0, (9, 9, 9): 1, (0, 0, 0): 255, (224, 224, 192): 255}
+
+
+class TestShrunk:
+    def test_each_pixel_takes_the_one_that_its_centre_lies_in(self):
+        assert nearest_indices(7, 3).tolist() == [1, 3, 5]
+        assert nearest_indices(3, 6).tolist() == [0, 0, 1, 1, 2, 2]
+        assert nearest_indices(5, 1).tolist() == [2]
+
+    def test_a_centre_on_an_edge_takes_the_pixel_after_it(self):
+        """In exact numbers: 26 / 23 as a quotient is rounded, and would put the centre at 11.5 * 26 / 23 = 13 at 12."""
+        assert nearest_indices(26, 23)[11] == 13
+        assert nearest_indices(4, 2).tolist() == [1, 3]
+
+    def test_aligned_corners_keep_every_eighth_pixel(self):
+        assert nearest_indices(321, 41, align_corners=True).tolist() == list(range(0, 321, 8))
+        assert nearest_indices(9, 1, align_corners=True).tolist() == [0]
+
+    def test_rows_and_columns_are_not_mixed_up(self):
+        label_map = np.arange(24, dtype=np.uint8).reshape(4, 6)
+        assert shrink_label_map(label_map, (2, 3)).tolist() == [[7, 9, 11], [19, 21, 23]]
