@@ -1,4 +1,4 @@
-"""What the outputs of a run's files are called: one place in the output tree each."""
+"""The output tree: one place in it for each file of a run, the same on every file system."""
 
 # os.path.abspath follows no link, as names of outputs need it, where pathlib's resolve does.
 # ruff: noqa: PTH100
@@ -8,10 +8,12 @@ import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path, PurePosixPath
 
 NAME_BYTES = 200
-"""A longer output name is shortened, so that a suffix still fits into the 255 bytes of a file name."""
+"""The length in bytes above which an output's name is shortened, so that a suffix fits into a file name's 255."""
 
 
 def output_trees(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
@@ -19,21 +21,76 @@ def output_trees(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixP
 
     Where two outputs of a folder would meet (`x.jpg` and `x.png`, or `x.jpg` and a folder `x.png`), the files keep
     their suffix; where that does not part them (`x.jpg` and `X.jpg` on a disk that ignores case), they get a hash.
+
+    Args:
+        files: The files, each once.
+        roots: The absolute folders where the trees start.
     """
-    places = _places(files, roots)
-    folders = {_key(name) for folder in {p for place in places for p in place.parents} for name in _stems(folder)}
-    effort = [0] * len(places)
-    while True:
-        trees = [_spell(place, level) for place, level in zip(places, effort, strict=True)]
-        wanting = defaultdict(list)
-        for i, tree in enumerate(trees):
-            wanting[_key(tree)].append(i)
-        contested = [group for name, group in wanting.items() if len(group) > 1 or name in folders]
-        clashes = [i for group in contested for i in group if effort[i] == min(effort[j] for j in group) < 2]
-        if not clashes:
-            return trees
-        for i in clashes:
-            effort[i] += 1
+    outputs = [_Output(place) for place in _places(files, roots)]
+    folders = {folder for output in outputs for folder in output.place.parents}
+    reserved = {_key(name) for folder in folders for name in _could_become(folder)}
+    while clashing := _clashing(outputs, reserved):
+        for output in clashing:
+            output.spelling = _Spelling(output.spelling + 1)
+    return [output.tree for output in outputs]
+
+
+class _Spelling(IntEnum):
+    """What an output is called after its file; each spelling clashes with fewer names than the one before."""
+
+    STEM = 0
+    WHOLE_NAME = 1
+    WITH_HASH = 2
+
+
+@dataclass
+class _Output:
+    """The outputs of one file: the file's place in the input tree, and the spelling that was reached."""
+
+    place: PurePosixPath
+    spelling: _Spelling = _Spelling.STEM
+
+    @property
+    def tree(self) -> PurePosixPath:
+        name = self.place.stem if self.spelling == _Spelling.STEM else self.place.name
+        if self.spelling == _Spelling.WITH_HASH or len(os.fsencode(name)) > NAME_BYTES:
+            name = _with_hash(name, self.place)
+        return self.place.with_name(name)
+
+
+def _clashing(outputs: Sequence[_Output], reserved: set[str]) -> list[_Output]:
+    """The outputs to be spelled longer: those that share a name or have a reserved one, and can be spelled longer.
+
+    Of outputs that share a name only the ones of the shortest spelling yield; that may be enough for the others.
+    """
+    by_name = defaultdict(list)
+    for output in outputs:
+        by_name[_key(output.tree)].append(output)
+    yielding = []
+    for name, group in by_name.items():
+        if len(group) > 1 or name in reserved:
+            shortest = min(output.spelling for output in group)
+            yielding += [output for output in group if output.spelling == shortest < _Spelling.WITH_HASH]
+    return yielding
+
+
+def _could_become(folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Every name that a suffix could turn into this folder's: `a.b` for a folder `a.b.png`, and `a`."""
+    for i, character in enumerate(folder.name):
+        if character == "." and i > 0:
+            yield folder.with_name(folder.name[:i])
+
+
+def _key(tree: PurePosixPath) -> str:
+    """A text that is equal for paths which some file system takes for the same one."""
+    return unicodedata.normalize("NFC", str(tree).casefold())
+
+
+def _with_hash(name: str, place: PurePosixPath) -> str:
+    """The name, cut where it is overlong, with a hash of the whole place at its end."""
+    mark = hashlib.sha256(os.fsencode(str(place))).hexdigest()[:12]
+    kept = os.fsencode(name)[: NAME_BYTES - len(mark) - 1].decode(errors="ignore")
+    return f"{kept}-{mark}"
 
 
 def _places(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
@@ -44,26 +101,3 @@ def _places(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
     except ValueError:  # no roots at all, or several Windows drives
         return [PurePosixPath(path.drive.strip(":\\/"), *path.parts[1:]) for path in absolute]
     return [PurePosixPath(*path.relative_to(base).parts) for path in absolute]
-
-
-def _spell(place: PurePosixPath, effort: int) -> PurePosixPath:
-    """The output's name: the stem (effort 0), the whole name (1), or that with a hash (2 and for overlong names)."""
-    name = place.name if effort else place.stem
-    encoded = os.fsencode(name)
-    if effort < 2 and len(encoded) <= NAME_BYTES:
-        return place.with_name(name)
-    mark = hashlib.sha256(os.fsencode(str(place))).hexdigest()[:12]
-    kept = encoded[: NAME_BYTES - len(mark) - 1].decode(errors="ignore")
-    return place.with_name(f"{kept}-{mark}")
-
-
-def _stems(folder: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Every name that a suffix could turn into this folder's: `a.b` for a folder `a.b.png`, and `a`."""
-    for i, character in enumerate(folder.name):
-        if character == "." and i > 0:
-            yield folder.with_name(folder.name[:i])
-
-
-def _key(tree: PurePosixPath) -> str:
-    """Equal for paths that some file system takes for the same one."""
-    return unicodedata.normalize("NFC", str(tree).casefold())
