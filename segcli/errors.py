@@ -14,11 +14,12 @@ is raised is a bug and says so.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-DONE = 0
-FAILED = 1
-WRONG_USAGE = 2
-SOME_INPUTS_FAILED = 3
-INTERRUPTED = 130
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_SOME_FAILED = 3
+EXIT_INTERRUPTED = 130
+"""The exit codes of the program: done, failed, wrong usage, done but some inputs failed, interrupted."""
 
 
 class SegcliError(Exception):
@@ -29,7 +30,7 @@ class SegcliError(Exception):
         hint: The next step, as a sentence or a command; empty when the message holds it already.
     """
 
-    exit_code = FAILED
+    exit_code = EXIT_FAILED
 
     def __init__(self, message: str, hint: str = ""):
         super().__init__(message)
@@ -43,7 +44,7 @@ class SegcliError(Exception):
 class UsageError(SegcliError):
     """The command line or a configuration asks for something that cannot be."""
 
-    exit_code = WRONG_USAGE
+    exit_code = EXIT_USAGE
 
 
 class InputError(SegcliError):

@@ -12,13 +12,14 @@ from rich.text import Text
 from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars
 from segcli.errors import SegcliError
 from segcli.files.paths import shown
+from segcli.pipeline.listener import Listener
 
 PIPE_WIDTH = 250
 """Columns where stdout is a file or a pipe: whatever reads it wants whole words."""
 
 
-class Display:
-    """How one command speaks.
+class Display(Listener):
+    """How one command speaks; what long work has to say goes to stderr.
 
     Args:
         as_json: One JSON object on stdout, nothing else there.
@@ -55,6 +56,10 @@ class Display:
         """A remark for people, on stderr."""
         if not self.quiet:
             self.err.print(Text(shown(text), style))
+
+    def note(self, text: str) -> None:
+        """A remark about what is being done, in grey on stderr."""
+        self.say(text, "dim")
 
     def warn(self, text: str) -> None:
         """A remark that deserves attention, on stderr."""

@@ -79,13 +79,27 @@ def read_photo(
             _check(Path(path), image, max_pixels)
         elif known.name == "TIFF" and image.n_frames > 1:
             notes.append(f"Only the first of its {image.n_frames} pages is read; --pages reads them all.")
-        deep = ";16" in str(image.tile)
-        image.load()
-        turn = _UPRIGHT.get(_orientation(image, notes))
-        rgb = _to_rgb(image, value_range, notes)
-        if deep and image.mode == "RGB":
-            notes += _note_on_deep_colour(rgb)
-        return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
+        return _decoded(image, value_range, notes)
+
+
+def from_image(image: Image.Image, value_range: ValueRange = None) -> Photo:
+    """The photo that a Pillow image holds: upright, in sRGB, as `read_photo` gives it; the image itself is not changed.
+
+    Raises:
+        InputError: Its pixels cannot be decoded.
+    """
+    with _explained(Path(getattr(image, "filename", "") or "the image"), image.format or "picture"):
+        return _decoded(image, value_range, [])
+
+
+def _decoded(image: Image.Image, value_range: ValueRange, notes: list[str]) -> Photo:
+    deep = ";16" in str(getattr(image, "tile", ""))
+    image.load()
+    turn = _UPRIGHT.get(_orientation(image, notes))
+    rgb = _to_rgb(image, value_range, notes)
+    if deep and image.mode == "RGB":
+        notes += _note_on_deep_colour(rgb)
+    return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """manifest.jsonl: one line per input, from which a later run knows what is done and what areas.csv holds."""
 
+import errno
 import hashlib
 import io
 import json
+import os
 import time
+import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -183,3 +186,25 @@ def open_folder(folder: Path) -> None:
         for path in folder.rglob(PARTIAL.format("*")):
             if time.time() - path.stat().st_mtime > ABANDONED:
                 path.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse an output folder that cannot be made or written to, before any work; makes nothing.
+
+    Raises:
+        SegcliError: A file has its name, or one of its parents' names, or the folder may not be written to.
+    """
+    with writing(folder):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+
+
+def engine_of(folder: Path) -> str | None:
+    """The engine that an output folder was begun with; None where it has none on record."""
+    try:
+        return tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))["model"]["engine"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

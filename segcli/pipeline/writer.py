@@ -1,39 +1,43 @@
-"""What a run writes for each photo, and where."""
+"""Outputs: what a run writes for each photo, and where."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from segcli.crf.dense_crf import WORKING_SIZE
+from segcli.crf.settings import WORKING_SIZE
+from segcli.errors import UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.sources import Source
 from segcli.images import gallery, polygons
 from segcli.images.cutout import Colour, cutout, write_cutout
 from segcli.images.masks import write_label_map
-from segcli.images.overlay import areas, overlay, write_overlay
+from segcli.images.overlay import OVERLAY_SIZE, areas, overlay, write_overlay
 from segcli.images.probabilities import write_probabilities
-from segcli.inference.segmenter import Prediction
-from segcli.inference.transform import fit
-from segcli.inference.uncertainty import uncertainty
 from segcli.labels import BACKGROUND, VOID, LabelSet
+
+if TYPE_CHECKING:
+    from segcli.inference.segmenter import Prediction
 
 
 @dataclass(frozen=True)
-class Result:
-    """One photo, ready to be written.
+class Labelled:
+    """A photo with its final label map, ready to be written.
 
     Attributes:
-        source: Where it came from.
+        source: Where the photo came from; its tree names the outputs.
         photo: uint8 (H, W, 3).
-        prediction: Of that photo.
+        prediction: What the network, or the CRF, made of the photo.
         label_map: uint8 or uint16 (H, W), of the chosen classes only.
         areas: Class name -> pixels, for the classes that were found.
-        uncertainty: 0..1.
+        uncertainty: How unsure the network was, 0..1.
     """
 
     source: Source
@@ -46,11 +50,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written for one photo.
+    """The files of one photo, and the facts that its record keeps.
 
     Attributes:
         files: Kind -> {"path": relative to the output folder, "bytes": size}.
-        areas, uncertainty: As in Result.
+        areas: Class name -> pixels, for the classes that were found.
+        uncertainty: How unsure the network was, 0..1.
     """
 
     files: dict[str, dict] = field(default_factory=dict)
@@ -63,9 +68,9 @@ class Outputs:
     """An output folder and what goes into it.
 
     Attributes:
-        folder: Its path.
+        folder: The output folder.
         labels: The model's classes.
-        kinds: Keys of `WRITERS`, and "classes" for a mask of each class.
+        kinds: What is written, a choice of the keys of `WRITERS`.
         info: Text that every mask carries, such as the model's name.
         overlay_size: Longest side of an overlay in pixels.
         classes: The ids to keep; every other becomes background, or void where no class is called that. None: all.
@@ -76,9 +81,18 @@ class Outputs:
     labels: LabelSet
     kinds: frozenset[str]
     info: Mapping[str, str]
-    overlay_size: int = 1920
+    overlay_size: int = OVERLAY_SIZE
     classes: frozenset[int] | None = None
     cutout_background: Colour | None = None
+
+    def to_dict(self) -> dict:
+        """The choices that decide what is written, as TOML-plain values or None; part of a run's fingerprint."""
+        return {
+            "save": sorted(self.kinds),
+            "overlay_size": self.overlay_size,
+            "classes": None if self.classes is None else sorted(self.classes),
+            "cutout_background": self.cutout_background,
+        }
 
     def write(self, source: Source, photo: np.ndarray, prediction: Prediction) -> Written:
         """Write everything for one photo, each file whole or not at all.
@@ -86,33 +100,31 @@ class Outputs:
         Args:
             source: Where the photo came from; its tree names the outputs.
             photo: uint8 (H, W, 3).
-            prediction: Of that photo.
+            prediction: What the network, or the CRF, made of that photo.
 
         Raises:
-            OSError: The folder cannot be written to.
+            OSError: The folder cannot be written to, or a format cannot hold this picture (then without an errno).
         """
-        result = self._result(source, photo, prediction)
+        labelled = self._labelled(source, photo, prediction)
         files = {}
-        for kind, (subfolder, suffix, write) in WRITERS.items():
+        for kind, write in WRITERS.items():
             if kind in self.kinds:
-                path = source.output(self.folder / subfolder, suffix)
-                write(self, path, result)
-                files[kind] = path
-        if "classes" in self.kinds:
-            files |= self._write_class_masks(result)
+                files |= write(self, labelled)
         facts = {
             kind: {"path": path.relative_to(self.folder).as_posix(), "bytes": path.stat().st_size}
             for kind, path in files.items()
         }
-        return Written(facts, result.areas, result.uncertainty)
+        return Written(facts, labelled.areas, labelled.uncertainty)
 
-    def _result(self, source: Source, photo: np.ndarray, prediction: Prediction) -> Result:
+    def _labelled(self, source: Source, photo: np.ndarray, prediction: Prediction) -> Labelled:
+        from segcli.inference.uncertainty import uncertainty
+
         label_map = prediction.labels()
         if self.classes is not None:
             label_map = self._kept.take(label_map)
-        pixels, _ = areas(label_map, len(self.labels))
-        found = {self.labels.names[index]: int(pixels[index]) for index in np.flatnonzero(pixels)}
-        return Result(source, photo, prediction, label_map, found, uncertainty(prediction))
+        return Labelled(
+            source, photo, prediction, label_map, class_areas(label_map, self.labels), uncertainty(prediction)
+        )
 
     @cached_property
     def _kept(self) -> np.ndarray:
@@ -130,7 +142,7 @@ class Outputs:
         return sorted(self.classes or {i for i, name in enumerate(self.labels.names) if name != BACKGROUND})
 
     @cached_property
-    def _suffixes(self) -> dict[int, str]:
+    def class_suffixes(self) -> dict[int, str]:
         """How the mask of each class ends: ".person.png"; with the id where two would be called alike."""
         words = [re.sub(r"[^\w-]+", "-", name).encode()[:40].decode(errors="ignore") for name in self.labels.names]
         alike = [word.casefold() for word in words]
@@ -139,60 +151,107 @@ class Outputs:
             for label, word in enumerate(words)
         }
 
-    def _write_class_masks(self, result: Result) -> dict[str, Path]:
-        """A mask, 0 or 255, of each chosen class, or of each class found; those of an earlier run that are none go."""
-        files = {}
-        for label, suffix in self._suffixes.items():
-            path = result.source.output(self.folder / "classes", suffix)
-            name = self.labels.names[label]
-            if label in self.foreground and (name in result.areas or self.classes is not None):
-                with write_whole(path) as file:
-                    Image.fromarray((result.label_map == label).astype(np.uint8) * 255).save(file, "PNG")
-                files[f"class {name}"] = path
-            else:
-                path.unlink(missing_ok=True)
-        return files
+
+def class_areas(label_map: np.ndarray, labels: LabelSet) -> dict[str, int]:
+    """Pixels by class name of a label map (H, W), for the classes that occur in it, in the order of their ids."""
+    pixels, _ = areas(label_map, len(labels))
+    return {labels.names[index]: int(pixels[index]) for index in np.flatnonzero(pixels)}
 
 
-def _write_mask(outputs: Outputs, path: Path, result: Result) -> None:
-    write_label_map(path, result.label_map, outputs.labels, outputs.info)
+def kept_classes(names: Iterable[str] | None, labels: LabelSet, kinds: frozenset[str]) -> frozenset[int] | None:
+    """The ids of the classes to keep, by their names; None for all.
+
+    Raises:
+        UsageError: There is no such class, or cutouts are wanted and nothing says what to keep.
+    """
+    if names is not None:
+        return frozenset(map(labels.names.index, one_of("--classes", names, labels.names)))
+    if "cutout" in kinds and BACKGROUND not in labels.names:
+        raise UsageError(
+            f"--save cutout: {labels.name} has no background to cut away", "Name what to keep with --classes."
+        )
+    return None
 
 
-def _write_overlay(outputs: Outputs, path: Path, result: Result) -> None:
-    write_overlay(path, overlay(result.photo, result.label_map, outputs.labels, size=outputs.overlay_size))
+def one_of(option: str, words: Iterable[str], known: Iterable[str]) -> frozenset[str]:
+    """The words as a set; UsageError where one is not known, or there is none."""
+    chosen, known = frozenset(words), tuple(known)
+    if not chosen:
+        raise UsageError(f"{option} names nothing", f"Choose among {', '.join(known)}.")
+    if strange := sorted(chosen - set(known)):
+        raise UsageError(f"{option} {strange[0]}: not known", f"Choose among {', '.join(known)}.")
+    return chosen
 
 
-def _write_probabilities(outputs: Outputs, path: Path, result: Result) -> None:
-    size = fit(result.photo.shape[:2], WORKING_SIZE)
-    write_probabilities(path, result.prediction.probabilities(size).cpu().numpy(), outputs.labels)
+def _write_mask(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    path = labelled.source.output(outputs.folder / "masks", ".png")
+    write_label_map(path, labelled.label_map, outputs.labels, outputs.info)
+    return {"mask": path}
 
 
-def _write_cutout(outputs: Outputs, path: Path, result: Result) -> None:
-    kept = np.isin(result.label_map, outputs.foreground)
-    write_cutout(path, cutout(result.photo, kept, outputs.cutout_background))
+def _write_overlay(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    path = labelled.source.output(outputs.folder / "overlays", ".jpg")
+    write_overlay(path, overlay(labelled.photo, labelled.label_map, outputs.labels, size=outputs.overlay_size))
+    return {"overlay": path}
 
 
-def _write_polygons(outputs: Outputs, path: Path, result: Result) -> None:
-    polygons.write_polygons(path, str(result.source.path), result.label_map, outputs.labels)
+def _write_cutout(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    path = labelled.source.output(outputs.folder / "cutouts", ".png")
+    kept = np.isin(labelled.label_map, outputs.foreground)
+    write_cutout(path, cutout(labelled.photo, kept, outputs.cutout_background))
+    return {"cutout": path}
 
 
-def _write_gallery(outputs: Outputs, path: Path, result: Result) -> None:
-    name = result.source.tree.as_posix()
-    entry = gallery.Entry(name, result.photo, result.label_map, result.areas, result.uncertainty)
+def _write_class_masks(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    """A mask, 0 or 255, of each chosen class, or of each class found; those of an earlier run that are none go."""
+    files = {}
+    for label, suffix in outputs.class_suffixes.items():
+        path = labelled.source.output(outputs.folder / "classes", suffix)
+        name = outputs.labels.names[label]
+        if label in outputs.foreground and (name in labelled.areas or outputs.classes is not None):
+            with write_whole(path) as file:
+                Image.fromarray((labelled.label_map == label).astype(np.uint8) * 255).save(file, "PNG")
+            files[f"class {name}"] = path
+        else:
+            path.unlink(missing_ok=True)
+    return files
+
+
+def _write_polygons(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    path = labelled.source.output(outputs.folder / "polygons", ".json")
+    polygons.write_polygons(path, str(labelled.source.path), labelled.label_map, outputs.labels)
+    return {"polygons": path}
+
+
+def _write_gallery(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    path = labelled.source.output(outputs.folder / "gallery", ".json")
+    name = labelled.source.tree.as_posix()
+    entry = gallery.Entry(name, labelled.photo, labelled.label_map, labelled.areas, labelled.uncertainty)
     gallery.write_entry(path, entry, outputs.labels)
+    return {"gallery": path}
 
 
-Writer = Callable[[Outputs, Path, Result], None]
+def _write_probabilities(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    from segcli.inference.transform import fit
 
-WRITERS: dict[str, tuple[str, str, Writer]] = {
-    "mask": ("masks", ".png", _write_mask),
-    "overlay": ("overlays", ".jpg", _write_overlay),
-    "cutout": ("cutouts", ".png", _write_cutout),
-    "polygons": ("polygons", ".json", _write_polygons),
-    "gallery": ("gallery", ".json", _write_gallery),
-    "probs": ("probs", ".npz", _write_probabilities),
+    path = labelled.source.output(outputs.folder / "probs", ".npz")
+    size = fit(labelled.photo.shape[:2], WORKING_SIZE)
+    write_probabilities(path, labelled.prediction.probabilities(size).cpu().numpy(), outputs.labels)
+    return {"probs": path}
+
+
+Writer = Callable[[Outputs, Labelled], dict[str, Path]]
+
+WRITERS: dict[str, Writer] = {
+    "mask": _write_mask,
+    "overlay": _write_overlay,
+    "cutout": _write_cutout,
+    "classes": _write_class_masks,
+    "polygons": _write_polygons,
+    "gallery": _write_gallery,
+    "probs": _write_probabilities,
 }
-"""Kind of output -> its subfolder, its suffix and what writes it."""
+"""Kind of output -> what writes it for one photo and returns its files, by the names that records keep."""
 
 Merger = Callable[[Path, Iterable[Path], LabelSet], None]
 

@@ -13,7 +13,7 @@ from segcli.cli.display import Display, columns
 from segcli.cli.options import common
 from segcli.cli.options import dataset as dataset_options
 from segcli.cli.views.scores import percent, swatch
-from segcli.errors import FAILED, SOME_INPUTS_FAILED, InputError, UsageError
+from segcli.errors import EXIT_FAILED, EXIT_SOME_FAILED, InputError, UsageError
 from segcli.evaluation import predictions
 from segcli.evaluation.comparison import Comparison, Difference, Pairing, pair, picture
 from segcli.files import atomic
@@ -45,7 +45,7 @@ def compare(
     """
     display = Display(as_json, quiet)
     pairing = pair(a, b)
-    labels = dataset_options.label_set(names) if names else _labels(*pairing.pairs[0][1:])
+    labels = names or _labels(*pairing.pairs[0][1:])
     truths = _truths(truth, pairing)
     _keep_apart(output, (a, b, truth))
     comparison = Comparison(labels)
@@ -68,7 +68,7 @@ def compare(
             display.warn(f"{len(missing)} label maps are in {side[-1].upper()} only, such as {missing[0]}")
     _report(display, comparison, {"images": images, "failed": failed, **only}, len(truths))
     if failed:
-        raise typer.Exit(SOME_INPUTS_FAILED if images else FAILED)
+        raise typer.Exit(EXIT_SOME_FAILED if images else EXIT_FAILED)
 
 
 def _labels(a: Path, b: Path) -> LabelSet:

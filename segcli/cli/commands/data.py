@@ -15,7 +15,7 @@ from segcli.cli.views.scores import swatch
 from segcli.data import layouts
 from segcli.data.check import Census, Problem, check
 from segcli.data.dataset import Dataset
-from segcli.errors import FAILED
+from segcli.errors import EXIT_FAILED
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
@@ -48,7 +48,7 @@ def check_data(
     problems = [problem for part in parts for problem in _check(part, census, seen, display)]
     _report(display, parts, problems, census)
     if problems:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command("download")

@@ -6,7 +6,7 @@ import typer
 
 from segcli.cli.display import Display
 from segcli.cli.options import common
-from segcli.errors import FAILED
+from segcli.errors import EXIT_FAILED
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -32,4 +32,4 @@ def doctor(as_json: common.AsJson = False) -> None:
     healthy = all(check.ok for check in found)
     display.json({"healthy": healthy, "checks": [asdict(check) for check in found]})
     if not healthy:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)

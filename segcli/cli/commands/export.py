@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from segcli.cli.display import Display
-from segcli.cli.options import common
-from segcli.cli.options import network as models
+from segcli.cli.options import common, network
 from segcli.cli.progress import megabytes
-from segcli.cli.run import find
 from segcli.errors import SegcliError, UsageError
 from segcli.files import atomic
 from segcli.files.paths import shown
 from segcli.files.sources import Found
 from segcli.images.read import read_rgb
+from segcli.pipeline.model import load_network
+from segcli.pipeline.predict import find_photos
+from segcli.pipeline.records import check_folder
 
 if TYPE_CHECKING:
     from segcli.export.export import Export
@@ -74,12 +75,14 @@ def export(
     The file says what it is: classes, colours, preprocessing and origin stand in its metadata.
     """
     form = _format(form, output)
-    source = models.reference(model, weights, output_stride)
-    if isinstance(source, Path) and source.suffix == ".onnx":
-        raise UsageError(f"--weights {source} was exported already", "Give the checkpoint that it was made of.")
-    found = find([str(check)], None) if check else None
+    reference = network.reference(model, weights)
+    reference.check_output_stride(output_stride)
+    if reference.is_exported:
+        raise UsageError(f"--weights {reference} was exported already", "Give the checkpoint that it was made of.")
+    found = find_photos([str(check)], None) if check else None
+    check_folder(output.parent)
     display = Display(as_json, quiet)
-    loaded = models.load(source, output_stride, display)
+    loaded = load_network(reference, output_stride, display)
     from segcli.export import export as exporting
 
     plan = exporting.prepare(loaded, with_preprocessing)

@@ -20,6 +20,7 @@ from segcli.cli.views.scores import percent
 from segcli.errors import UsageError
 from segcli.files.atomic import write_whole
 from segcli.labels import LabelSet
+from segcli.pipeline.usable import usable
 from segcli.training import recipe as recipes
 from segcli.training import split
 from segcli.training.recipe import BEST, LAST, STATE, Recipe
@@ -81,7 +82,7 @@ def train(
         chosen = _device(recipe, processes, display)
         model = None if resume else _first_weights(recipe, data.labels, display)
         if skip_bad or not resume:
-            data, val = (dataset_options.usable(part, processes, display, skip_bad) for part in (data, val))
+            data, val = (usable(part, skip_bad, processes, display) for part in (data, val))
         data = split.repeated(data, recipe.data.repeat, recipe.data.repeat_times)
         run = _run(recipe, model, data, val, output, chosen, processes)
         display.say(

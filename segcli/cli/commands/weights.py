@@ -9,9 +9,11 @@ import typer
 from typer import Argument, Option
 
 from segcli.cli.display import Display, columns
-from segcli.cli.options import common, dataset
+from segcli.cli.options import common
+from segcli.cli.options.dataset import label_set
 from segcli.cli.progress import megabytes
-from segcli.errors import FAILED, UsageError
+from segcli.errors import EXIT_FAILED, UsageError
+from segcli.labels import LabelSet
 from segcli.weights import manifest
 from segcli.weights.manifest import Format
 
@@ -92,7 +94,7 @@ def verify(
     for cure in sorted(cures):
         display.say(cure)
     if cures:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
@@ -145,8 +147,13 @@ def convert(
     model: Annotated[str, Option("--model", "-m", metavar="NAME[@LABELS]", help="Which model it is.")],
     output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
     labels: Annotated[
-        str | None,
-        Option("--labels", metavar="A,B,...|FILE|SET", help="Its classes, where they differ from the model's own."),
+        LabelSet | None,
+        Option(
+            "--labels",
+            parser=common.Parsed(label_set, "--labels"),
+            metavar="A,B,...|FILE|SET",
+            help="Its classes, where they differ from the model's own.",
+        ),
     ] = None,
     as_json: common.AsJson = False,
 ) -> None:
@@ -155,10 +162,9 @@ def convert(
     if layout not in LAYOUTS:
         raise UsageError(f"--from {layout}: not known", f"Choose among {', '.join(LAYOUTS)}.")
     _check_output(output, file)
-    label_set = dataset.label_set(labels) if labels else None
     from segcli.weights import model_io
 
-    made = model_io.convert_file(file, layout, model, output, label_set)
+    made = model_io.convert_file(file, layout, model, output, labels)
     if len(made.labels):
         display.data(f"{output}: {made.spec.name}, {len(made.labels)} classes, {len(made.tensors)} tensors")
         display.say(f"Use it: segcli predict PHOTOS --weights {output}", "dim")

@@ -1,14 +1,118 @@
-"""Every option and argument that commands share, spelled once; defaults stand in each command's signature."""
+"""Every option and argument that commands share, spelled once; defaults stand in each command's signature.
 
+An option's text is parsed here, once: commands see values, never text to be parsed again. A default of such an option
+stands as it would be typed.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from PIL import ImageColor
 from typer import Argument, Option
 
 from segcli.errors import UsageError
+from segcli.images.read import ValueRange
 from segcli.models.variants import PAPER_SCALES
+from segcli.pipeline.model import ENGINES
+from segcli.pipeline.result import DEFAULT_KINDS
+from segcli.pipeline.writer import one_of
 
+
+class Parsed:
+    """A parser as Typer's options take it, that keeps the text which it was given, for run.toml.
+
+    Args:
+        parse: From an option's text to its value; raises UsageError.
+        option: The option, such as "--size".
+    """
+
+    typed: ClassVar[dict[str, str]] = {}
+    """The text that each option of the present command line was given."""
+
+    def __init__(self, parse: Callable[[str], Any], option: str):
+        self.parse = parse
+        self.option = option
+        self.__name__ = parse.__name__
+
+    def __call__(self, text: Any) -> Any:
+        """The text's value; a default that is a value already stays."""
+        self.typed.pop(self.option, None)
+        if not isinstance(text, str):
+            return text
+        self.typed[self.option] = text
+        return self.parse(text)
+
+
+def working_size(text: str) -> int:
+    """The `--size` option: "full" is 0 (the photo's own size), else pixels of at least 33."""
+    if text == "full":
+        return 0
+    if not text.isdecimal() or int(text) < 33:
+        raise UsageError(f"--size {text}: not a size", "Give a number of pixels from 33 on, or `full`.")
+    return int(text)
+
+
+def scale_list(text: str) -> tuple[float, ...]:
+    """The `--scales` option: the scales to average."""
+    try:
+        scales = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        scales = (0.0,)
+    if not all(0.1 <= scale <= 8 for scale in scales):
+        raise UsageError(f"--scales {text}: not scales", "Give numbers from 0.1 to 8, such as 0.5,1,2.")
+    return scales
+
+
+def engine_name(text: str) -> str:
+    """The `--engine` option."""
+    if text not in ENGINES:
+        raise UsageError(f"--engine {text}: not known", f"Choose among {', '.join(ENGINES)}.")
+    return text
+
+
+def value_range(text: str) -> ValueRange:
+    """The `--range` option: "auto", or LO:HI as two numbers with LO < HI."""
+    if text == "auto":
+        return text
+    low, _, high = text.partition(":")
+    try:
+        bounds = float(low), float(high)
+    except ValueError:
+        bounds = (0.0, 0.0)
+    if not bounds[0] < bounds[1]:
+        raise UsageError(f"--range {text}: not a range", "Give `auto`, or two numbers such as 0:4095.")
+    return bounds
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A list with commas, without empty words."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def choices(option: str, known: tuple[str, ...]) -> Parsed:
+    """A parser of a list with commas whose every word must be known; it gives a frozenset."""
+
+    def chosen(text: str) -> frozenset[str]:
+        return one_of(option, words(text), known)
+
+    return Parsed(chosen, option)
+
+
+def colour(option: str) -> Parsed:
+    """A parser of a colour as web pages write it, a name, #rgb, #rrggbb, rgb(...) or hsl(...): (red, green, blue)."""
+
+    def parsed(text: str) -> tuple[int, int, int]:
+        try:
+            return ImageColor.getrgb(text)[:3]
+        except ValueError:
+            raise UsageError(f"{option} {text}: no colour", "Write a name such as white, or #rrggbb.") from None
+
+    return Parsed(parsed, option)
+
+
+DEFAULT_SAVE = ",".join(DEFAULT_KINDS)
+"""The default of `--save`, as it would be typed."""
 MODEL, PROTOCOL, OUTPUT, LOOKS = "Model", "Protocol", "Output", "Display"
 
 Inputs = Annotated[
@@ -37,6 +141,7 @@ Engine = Annotated[
     str,
     Option(
         "--engine",
+        parser=Parsed(engine_name, "--engine"),
         metavar="auto|torch|onnx",
         help="What computes on the CPU; auto takes onnxruntime where that saves time.",
         rich_help_panel=MODEL,
@@ -52,8 +157,14 @@ OutputStride = Annotated[
     ),
 ]
 Size = Annotated[
-    str | None,
-    Option("--size", metavar="N|full", help="Working size in pixels instead of the model's.", rich_help_panel=PROTOCOL),
+    int | None,
+    Option(
+        "--size",
+        parser=Parsed(working_size, "--size"),
+        metavar="N|full",
+        help="Working size in pixels instead of the model's.",
+        rich_help_panel=PROTOCOL,
+    ),
 ]
 MultiScale = Annotated[
     bool,
@@ -64,8 +175,14 @@ Flip = Annotated[
     Option("--flip", help="Average with the mirrored photo (2 times slower).", rich_help_panel=PROTOCOL),
 ]
 Scales = Annotated[
-    str | None,
-    Option("--scales", metavar="S,S,...", help="Average these scales instead of --ms.", rich_help_panel=PROTOCOL),
+    tuple | None,
+    Option(
+        "--scales",
+        parser=Parsed(scale_list, "--scales"),
+        metavar="S,S,...",
+        help="Average these scales instead of --ms.",
+        rich_help_panel=PROTOCOL,
+    ),
 ]
 Tile = Annotated[
     int | None,
@@ -112,62 +229,8 @@ DataDir = Annotated[
 ]
 
 
-def working_size(text: str | None) -> int | None:
-    """The `--size` option: None stands, "full" is 0 (the photo's own size), else pixels of at least 33."""
-    if text is None:
-        return None
-    if text == "full":
-        return 0
-    if not text.isdecimal() or int(text) < 33:
-        raise UsageError(f"--size {text}: not a size", "Give a number of pixels from 33 on, or `full`.")
-    return int(text)
-
-
-def scale_list(text: str | None, multi_scale: bool) -> tuple[float, ...]:
-    """The `--scales` and `--ms` options: the scales to average; (1.0,) without either."""
-    if text is None:
-        return PAPER_SCALES if multi_scale else (1.0,)
-    if multi_scale:
+def averaged_scales(scales: tuple[float, ...] | None, multi_scale: bool) -> tuple[float, ...]:
+    """What `--scales` and `--ms` come to; (1.0,) without either."""
+    if scales and multi_scale:
         raise UsageError("--ms and --scales exclude each other", "--ms is --scales 0.5,0.75,1,1.25,1.5,1.75.")
-    try:
-        scales = tuple(float(word) for word in text.split(","))
-    except ValueError:
-        scales = (0.0,)
-    if not all(0.1 <= scale <= 8 for scale in scales):
-        raise UsageError(f"--scales {text}: not scales", "Give numbers from 0.1 to 8, such as 0.5,1,2.")
-    return scales
-
-
-def value_range(text: str | None) -> Literal["auto"] | tuple[float, float] | None:
-    """The `--range` option: "auto", or LO:HI as two numbers with LO < HI."""
-    if text is None or text == "auto":
-        return text
-    low, _, high = text.partition(":")
-    try:
-        bounds = float(low), float(high)
-    except ValueError:
-        bounds = (0.0, 0.0)
-    if not bounds[0] < bounds[1]:
-        raise UsageError(f"--range {text}: not a range", "Give `auto`, or two numbers such as 0:4095.")
-    return bounds
-
-
-def choices(text: str, known: tuple[str, ...], option: str) -> frozenset[str]:
-    """A comma-separated option whose every word must be known."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise UsageError(f"{option} names nothing", f"Choose among {', '.join(known)}.")
-    for word in words:
-        if word not in known:
-            raise UsageError(f"{option} {word}: not known", f"Choose among {', '.join(known)}.")
-    return frozenset(words)
-
-
-def colour(text: str | None, option: str) -> tuple[int, int, int] | None:
-    """An option with a colour as web pages write it: a name, #rgb, #rrggbb, rgb(...) or hsl(...)."""
-    if text is None:
-        return None
-    try:
-        return ImageColor.getrgb(text)[:3]
-    except ValueError:
-        raise UsageError(f"{option} {text}: no colour", "Write a name such as white, or #rrggbb.") from None
+    return scales or (PAPER_SCALES if multi_scale else (1.0,))

@@ -4,78 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Option
 
+from segcli.cli.options.common import Parsed
 from segcli.crf.params import CRFParams
+from segcli.crf.settings import BACKENDS, SMALLEST_WORKING_SIZE, WORKING_SIZE, CRFSettings
 from segcli.errors import UsageError
 
-if TYPE_CHECKING:
-    from segcli.crf.stage import Refinement
-
 PANEL = "Fully connected CRF"
-BACKENDS = ("torch", "pydensecrf")
-SIZE, SMALLEST = 1024, 16
-
-Crf = Annotated[bool, Option("--crf", help="Sharpen the outlines with the photo itself.", rich_help_panel=PANEL)]
-CrfSet = Annotated[
-    str | None,
-    Option(
-        "--crf-set",
-        metavar="NAME=VALUE,...",
-        help="Any of w1, sigma_alpha, sigma_beta, w2, sigma_gamma, iterations.",
-        rich_help_panel=PANEL,
-    ),
-]
-CrfConfig = Annotated[
-    Path | None,
-    Option("--crf-config", metavar="TOML", help="Settings from `segcli crf --tune`.", rich_help_panel=PANEL),
-]
-CrfSize = Annotated[
-    str,
-    Option("--crf-size", metavar="N|full", help="Longest side the CRF works at.", rich_help_panel=PANEL),
-]
-CrfBackend = Annotated[
-    str,
-    Option("--crf-backend", metavar="|".join(BACKENDS), help="Who computes it.", rich_help_panel=PANEL),
-]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How the CRF is to work, whether or not it is wanted."""
-
-    crf_set: CrfSet = None
-    crf_config: CrfConfig = None
-    crf_size: CrfSize = str(SIZE)
-    crf_backend: CrfBackend = "torch"
-
-    def __post_init__(self):
-        size, backend = self.crf_size, self.crf_backend
-        if backend not in BACKENDS:
-            raise UsageError(f"--crf-backend {backend}: not known", f"Choose {' or '.join(BACKENDS)}.")
-        if size != "full" and not (size.isdecimal() and int(size) >= SMALLEST):
-            raise UsageError(
-                f"--crf-size {size}: not a size", f"Give a number of pixels from {SMALLEST} on, or `full`."
-            )
-        self.params()
-
-    def params(self) -> CRFParams:
-        """What --crf-config and --crf-set give; the latter win."""
-        base = CRFParams.from_toml(self.crf_config) if self.crf_config else CRFParams()
-        changes = map(_setting, self.crf_set.split(",")) if self.crf_set else ()
-        return CRFParams.from_dict(base.to_dict() | dict(changes))
-
-    def if_wanted(self, crf: bool) -> Refinement | None:
-        """The CRF stage where --crf asks for it, or parameters do."""
-        return self.refinement() if crf or self.crf_set is not None or self.crf_config is not None else None
-
-    def refinement(self) -> Refinement:
-        """The CRF stage; torch is imported here."""
-        from segcli.crf.stage import Refinement
-
-        return Refinement(self.params(), 0 if self.crf_size == "full" else int(self.crf_size), self.crf_backend)
+def changes(text: str) -> dict[str, float | int]:
+    """The `--crf-set` option: settings by name."""
+    return dict(map(_setting, text.split(",")))
 
 
 def _setting(text: str) -> tuple[str, float | int]:
@@ -87,3 +30,91 @@ def _setting(text: str) -> tuple[str, float | int]:
         kind = "a whole number" if number is int else "a number"
         hint = "For example: --crf-set w1=5,sigma_beta=4,iterations=10"
         raise UsageError(f"--crf-set {text}: not a setting with {kind}", hint) from None
+
+
+def config(text: str) -> CRFParams:
+    """The `--crf-config` option: the settings in that file."""
+    return CRFParams.from_toml(Path(text))
+
+
+def working_size(text: str) -> int:
+    """The `--crf-size` option: "full" is 0 (the photo's own size)."""
+    if text == "full":
+        return 0
+    if not text.isdecimal() or int(text) < SMALLEST_WORKING_SIZE:
+        hint = f"Give a number of pixels from {SMALLEST_WORKING_SIZE} on, or `full`."
+        raise UsageError(f"--crf-size {text}: not a size", hint)
+    return int(text)
+
+
+def backend(text: str) -> str:
+    """The `--crf-backend` option."""
+    if text not in BACKENDS:
+        raise UsageError(f"--crf-backend {text}: not known", f"Choose {' or '.join(BACKENDS)}.")
+    return text
+
+
+Crf = Annotated[bool, Option("--crf", help="Sharpen the outlines with the photo itself.", rich_help_panel=PANEL)]
+CrfSet = Annotated[
+    dict | None,
+    Option(
+        "--crf-set",
+        parser=Parsed(changes, "--crf-set"),
+        metavar="NAME=VALUE,...",
+        help="Any of w1, sigma_alpha, sigma_beta, w2, sigma_gamma, iterations.",
+        rich_help_panel=PANEL,
+    ),
+]
+CrfConfig = Annotated[
+    CRFParams | None,
+    Option(
+        "--crf-config",
+        parser=Parsed(config, "--crf-config"),
+        metavar="TOML",
+        help="Settings from `segcli crf --tune`.",
+        rich_help_panel=PANEL,
+    ),
+]
+CrfSize = Annotated[
+    int,
+    Option(
+        "--crf-size",
+        parser=Parsed(working_size, "--crf-size"),
+        metavar="N|full",
+        help="Longest side the CRF works at.",
+        rich_help_panel=PANEL,
+    ),
+]
+CrfBackend = Annotated[
+    str,
+    Option(
+        "--crf-backend",
+        parser=Parsed(backend, "--crf-backend"),
+        metavar="|".join(BACKENDS),
+        help="Who computes it.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class CrfOptions:
+    """How the CRF is to work, whether or not it is wanted."""
+
+    crf_set: CrfSet = None
+    crf_config: CrfConfig = None
+    crf_size: CrfSize = str(WORKING_SIZE)
+    crf_backend: CrfBackend = "torch"
+
+    def __post_init__(self):
+        self.settings()
+
+    def settings(self) -> CRFSettings:
+        """What they come to; --crf-set wins over --crf-config."""
+        base = self.crf_config or CRFParams()
+        params = CRFParams.from_dict(base.to_dict() | (self.crf_set or {}))
+        return CRFSettings(params, int(self.crf_size), self.crf_backend)
+
+    def if_wanted(self, crf: bool) -> CRFSettings | None:
+        """The CRF's settings where --crf asks for it, or parameters do."""
+        return self.settings() if crf or self.crf_set is not None or self.crf_config is not None else None

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from segcli.cli.display import Display
 from segcli.cli.options import common
-from segcli.data import check, layouts
+from segcli.data import layouts
 from segcli.data.dataset import Dataset
-from segcli.errors import DatasetError, UsageError
+from segcli.errors import UsageError
 from segcli.labels import LabelSet
 from segcli.training import split as splits
 
 if TYPE_CHECKING:
-    from segcli.distributed import Processes
+    pass
 
-SHOWN_PROBLEMS = 10
+
+def label_set(text: str) -> LabelSet:
+    """The classes that `--names` gives: a list with commas, a file, or the name of a known set."""
+    return splits.label_set(tuple(word.strip() for word in text.split(",")) if "," in text else text)
+
 
 Name = Annotated[
     str,
@@ -34,18 +37,20 @@ Labels = Annotated[
     Option("--labels", metavar="DIR", help="With --dataset folder: the label PNGs.", rich_help_panel="Folder"),
 ]
 Names = Annotated[
-    str | None,
+    LabelSet | None,
     Option(
         "--names",
+        parser=common.Parsed(label_set, "--names"),
         metavar="A,B,...|FILE|SET",
         help="With --dataset folder: class names in the order of their ids, a label-set TOML, or a known set.",
         rich_help_panel="Folder",
     ),
 ]
 ClassNames = Annotated[
-    str | None,
+    LabelSet | None,
     Option(
         "--names",
+        parser=common.Parsed(label_set, "--names"),
         metavar="A,B,...|FILE|SET",
         help="The label maps' classes, where those do not say: names, a label-set TOML, or a known set.",
     ),
@@ -76,32 +81,5 @@ class Choice:
     def load(self, split: str) -> Dataset:
         """One part of it, a folder whole; it is listed, not read."""
         if self.dataset == "folder":
-            return layouts.folder(self.images, self.labels, label_set(self.names))
+            return layouts.folder(self.images, self.labels, self.names)
         return layouts.load(self.dataset, self.data_dir or Path("data"), split)
-
-
-def label_set(text: str) -> LabelSet:
-    """The classes that `--names` gives: a list with commas, a file, or the name of a known set."""
-    return splits.label_set(tuple(word.strip() for word in text.split(",")) if "," in text else text)
-
-
-def usable(data: Dataset, processes: Processes, display: Display, skip_bad: bool) -> Dataset:
-    """The dataset once every file of it has been read: with problems it is refused, or taken without them."""
-    mine = replace(data, samples=tuple(processes.shard(data.samples)), strays=())
-    problems: list[check.Problem] = []
-    with display.counting(len(mine.samples), f"checking {data.split}") as counter:
-        for _, found in check.check(mine):
-            counter.advance()
-            problems += [problem for problem in found if problem.kind != "duplicate"]
-    problems = [problem for share in processes.all_gather(problems) for problem in share]
-    for problem in problems[:SHOWN_PROBLEMS]:
-        display.warn(problem.detail)
-    if len(problems) > SHOWN_PROBLEMS:
-        display.warn(f"and {len(problems) - SHOWN_PROBLEMS} more: segcli data check lists them all")
-    bad = {problem.sample for problem in problems}
-    if bad and not skip_bad:
-        raise DatasetError(
-            f"{len(bad)} of {len(data)} samples of {data.name} {data.split} have problems ({problems[0].detail})",
-            "Mend them (`segcli data check` lists all), or leave them out with --skip-bad.",
-        )
-    return data.without(bad)

@@ -1,51 +1,29 @@
-"""From --model, --weights, --device and the protocol options to a Segmenter, the same way for every command."""
+"""The options that say which model runs, where, and by which protocol, the same for every command."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from segcli.cli.display import Display
 from segcli.cli.options import common
-from segcli.cli.options import engine as engines
 from segcli.errors import UsageError
 from segcli.labels import LabelSet
+from segcli.pipeline.model import DEFAULT_MODEL, ModelOptions
 from segcli.weights import manifest
-
-if TYPE_CHECKING:
-    from segcli.inference.segmenter import Segmenter
-    from segcli.weights.model_io import LoadedModel
-
-DEFAULT_MODEL = "v3-mobilenetv2"
+from segcli.weights.reference import ModelReference, checkpoint_at, named
 
 
-def reference(
-    model: str | None, weights: Path | None, output_stride: int | None = None, default: str = DEFAULT_MODEL
-) -> str | Path:
-    """What `weights.load` shall load; fails before torch is imported where the manifest has no such weights."""
-    if weights is not None:
-        if model is not None:
-            raise UsageError("--model and --weights exclude each other", "A checkpoint knows its own model.")
-        if not weights.is_file():
-            raise UsageError(
-                f"--weights {weights}: no such file",
-                "Give the path of a .safetensors checkpoint, or of an exported .onnx.",
-            )
-        return weights
-    entry = manifest.resolve(model or default)
-    strides = entry.model_spec().output_strides
-    if output_stride is not None and output_stride not in strides:
-        known = ", ".join(map(str, strides))
-        raise UsageError(f"{entry.variant} cannot have output stride {output_stride}", f"It can have {known}.")
-    return entry.name
+def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MODEL) -> ModelReference:
+    """The model that --model or --weights mean; no torch is needed to tell that there is none."""
+    if weights is None:
+        return named(model or default)
+    if model is not None:
+        raise UsageError("--model and --weights exclude each other", "A checkpoint knows its own model.")
+    return checkpoint_at(weights)
 
 
-def for_dataset(
-    model: str | None, weights: Path | None, output_stride: int | None, wanted: LabelSet, default: str
-) -> str | Path:
-    """Likewise for a dataset: without either, the weights of the variant `default` that have its labels.
+def reference_for(model: str | None, weights: Path | None, wanted: LabelSet, default: str) -> ModelReference:
+    """The model for a dataset: without --model and --weights, the variant `default` with the dataset's labels.
 
     Raises:
         UsageError: The weights are known to have other labels, or none of the default's have the dataset's.
@@ -54,11 +32,12 @@ def for_dataset(
         fitting = [name for name in _fitting(wanted) if name.startswith(f"{default}@")]
         if not fitting:
             raise UsageError(f"no default model has the labels of {wanted.name}", _what_fits(wanted))
-        return reference(fitting[0], None, output_stride)
-    source = reference(model, weights, output_stride)
-    if isinstance(source, str) and (labels := manifest.resolve(source).labels) != wanted.name:
-        raise UsageError(f"{source} has the labels of {labels}, the dataset those of {wanted.name}", _what_fits(wanted))
-    return source
+        return named(fitting[0])
+    found = reference(model, weights)
+    if found.labels is not None and found.labels.name != wanted.name:
+        message = f"{found} has the labels of {found.labels.name}, the dataset those of {wanted.name}"
+        raise UsageError(message, _what_fits(wanted))
+    return found
 
 
 def check_labels(have: LabelSet, wanted: LabelSet) -> None:
@@ -80,17 +59,6 @@ def _what_fits(labels: LabelSet) -> str:
     return f"These fit: {names}." if names else "Give a checkpoint that was trained for it with --weights."
 
 
-def load(source: str | Path, output_stride: int | None, display: Display) -> LoadedModel:
-    """Load a model, fetching its weights with a progress bar where need be."""
-    from segcli.weights import model_io
-
-    with display.downloading() as progress:
-        model = model_io.load(source, output_stride, progress=progress)
-    for note in model.notes:
-        display.say(note, "dim")
-    return model
-
-
 @dataclass(frozen=True)
 class Network:
     """Which model, where it runs, and the protocol to apply it by: the options that predict and eval share."""
@@ -109,74 +77,29 @@ class Network:
     precision: common.Precision = "float32"
 
     def __post_init__(self):
-        common.working_size(self.size)
-        common.scale_list(self.scales, self.multi_scale)
-        engines.check(self.engine, self.weights, self.tile, self.precision)
+        common.averaged_scales(self.scales, self.multi_scale)
 
-    def source(self) -> str | Path:
-        """What to load; see `reference`."""
-        return reference(self.model, self.weights, self.output_stride)
+    def reference(self) -> ModelReference:
+        """The model that is meant; one that cannot do what is asked for is refused."""
+        return self._checked(reference(self.model, self.weights))
 
-    def source_for(self, labels: LabelSet, default: str) -> str | Path:
-        """What to load for a dataset; see `for_dataset`."""
-        return for_dataset(self.model, self.weights, self.output_stride, labels, default)
+    def reference_for(self, labels: LabelSet, default: str) -> ModelReference:
+        """The model for a dataset; see `reference_for`."""
+        return self._checked(reference_for(self.model, self.weights, labels, default))
 
-    def passes(self, photos: int) -> int:
-        """Passes through the network for so many photos, tiles apart."""
-        return photos * len(common.scale_list(self.scales, self.multi_scale)) * (1 + self.flip)
+    def _checked(self, found: ModelReference) -> ModelReference:
+        self.options().check(found)
+        return found
 
-    def segmenter(self, source: str | Path, display: Display, photos: int, engine: str | None = None) -> Segmenter:
-        """A Segmenter of what `source` gave; the device is announced before anything is downloaded.
-
-        Args:
-            source: What to load.
-            display: Hears what is going on.
-            photos: How many there will be, about.
-            engine: The one that `--engine auto` shall stay with, if any.
-        """
-        from segcli import devices
-        from segcli.inference.segmenter import Segmenter
-
-        device = devices.of_process(engines.device(self.device, self.engine, source))
-        display.say(f"device {devices.describe(device)}", "dim")
-        model = load(source, self.output_stride, display)
-        wanted = "torch" if self.tile or self.precision != "float32" else self.engine
-        model = engines.chosen(model, wanted, device, self.passes(photos), engine, display)
-        runtime = ", under onnxruntime" if model.engine == "onnx" else ""
-        display.say(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{runtime}", "dim")
-        return Segmenter(
-            model,
-            device,
-            scales=common.scale_list(self.scales, self.multi_scale),
-            flip=self.flip,
-            size=common.working_size(self.size),
-            tile=self.tile,
-            precision=self.precision,
+    def options(self) -> ModelOptions:
+        """How to load and apply it."""
+        return ModelOptions(
+            self.output_stride,
+            self.size,
+            common.averaged_scales(self.scales, self.multi_scale),
+            self.flip,
+            self.tile,
+            self.precision,
+            self.device,
+            self.engine,
         )
-
-
-def recipe(segmenter: Segmenter) -> dict:
-    """The model and the protocol as TOML-plain values: with them the same masks can be made again."""
-    model = segmenter.model
-    return {
-        "model": {
-            "name": model.spec.name,
-            "labels": model.labels.name,
-            "output_stride": model.output_stride,
-            "engine": model.engine,
-            "weights": model.provenance,
-        },
-        "protocol": {
-            "scales": list(segmenter.scales),
-            "flip": segmenter.flip,
-            "tile": segmenter.tile,
-            "precision": segmenter.precision,
-        },
-        "preprocessing": asdict(segmenter.preprocessing),
-    }
-
-
-def provenance(segmenter: Segmenter) -> dict[str, str]:
-    """What every mask says about its origin, in its text chunks."""
-    model = segmenter.model
-    return {"model": model.spec.name, "weights": json.dumps(model.provenance)}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import typer.core
 from typer import Option
 
 from segcli.cli.options import common
@@ -48,9 +49,9 @@ From = Annotated[
 
 
 def stated(ctx: typer.Context) -> dict:
-    """The options that were given, here or by `--from`, as TOML-plain values."""
-    given = [name for name in ctx.params if name not in (*PASSING, "inputs") and _is_given(ctx, name)]
-    return {name: _plain(ctx.params[name]) for name in given if ctx.params[name] is not None}
+    """The options that were given, here or by `--from`, as they were typed or as TOML-plain values."""
+    given = [one for one in ctx.command.params if one.name not in (*PASSING, "inputs") and _is_given(ctx, one.name)]
+    return {one.name: _typed(one, ctx.params[one.name]) for one in given if ctx.params[one.name] is not None}
 
 
 def _is_given(ctx: typer.Context, name: str) -> bool:
@@ -58,5 +59,6 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name in ("COMMANDLINE", "DEFAULT_MAP", "ENVIRONMENT")
 
 
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
+def _typed(parameter: typer.core.TyperOption, value: object) -> object:
+    text = next((common.Parsed.typed[option] for option in parameter.opts if option in common.Parsed.typed), None)
+    return text if text is not None else str(value) if isinstance(value, Path) else value

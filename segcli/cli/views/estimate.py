@@ -8,34 +8,28 @@ from typing import TYPE_CHECKING
 from segcli.cli.display import Display
 from segcli.cli.progress import clock, megabytes
 from segcli.files.paths import shown
-from segcli.files.sources import Found, Source
+from segcli.models.preprocessing import Preprocessing
+from segcli.pipeline.run import FolderRun
 
 if TYPE_CHECKING:
-    from segcli.inference.segmenter import Segmenter
     from segcli.pipeline.estimate import Forecast
-    from segcli.pipeline.stages import Stages
     from segcli.pipeline.writer import Outputs
 
 
-def report(
-    display: Display,
-    todo: list[Source],
-    found: Found,
-    segmenter: Segmenter,
-    stages: Stages,
-    outputs: Outputs,
-    max_pixels: int,
-) -> None:
-    """Try two photos, and print what all would take."""
+def report(display: Display, run: FolderRun, max_pixels: int) -> None:
+    """Try two photos of a run, and print what all would take."""
     from segcli.inference.transform import geometry
     from segcli.pipeline.estimate import forecast
 
-    facts = forecast(todo, stages, outputs, max_pixels)
-    working = geometry(facts.size, segmenter.preprocessing).padded if facts.photos else (0, 0)
-    skipped = len(found.files) - len(todo)
+    todo = run.find_todo()
+    outputs = run.plan.outputs
+    facts = forecast(todo, run.stages, outputs, max_pixels)
+    preprocessing = Preprocessing(**run.plan.recipe["preprocessing"])
+    working = geometry(facts.size, preprocessing).padded if facts.photos else (0, 0)
+    skipped = len(run.found.files) - len(todo)
     for line in _lines(facts, skipped, working, outputs):
         display.data(line)
-    counts = {"skipped": skipped, "ignored": found.ignored, "working_size": list(working)}
+    counts = {"skipped": skipped, "ignored": run.found.ignored, "working_size": list(working)}
     display.json({"output": str(outputs.folder), **asdict(facts), **counts})
 
 

@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from segcli.cli.display import Display, columns
 from segcli.evaluation.metrics import Scores
-from segcli.evaluation.scoring import ImageScore, worst
-from segcli.files.atomic import write_whole
-from segcli.images import plots
 from segcli.labels import LabelSet
 
 if TYPE_CHECKING:
     from segcli.pipeline.evaluate import Tally
+    from segcli.pipeline.evaluation import Evaluation
 
 
-def report(display: Display, labels: LabelSet, tally: Tally, facts: dict, worst_count: int) -> dict:
-    """Print the scores; returns them with the facts as JSON-plain values."""
-    result = _result(labels, tally, facts, worst_count)
-    _print(display, labels, tally, result)
+def report(display: Display, evaluation: Evaluation, worst_count: int) -> None:
+    """Print the scores, as a table or as one JSON object."""
+    result = evaluation.to_dict(worst_count)
+    _print(display, evaluation.data.labels, evaluation.tally, result)
     display.json(result)
-    return result
-
-
-def _result(labels: LabelSet, tally: Tally, facts: dict, worst_count: int) -> dict:
-    scores = tally.matrix.scores(labels)
-    result = {**scores.to_dict(), **facts}
-    if tally.trimap is not None:
-        result["trimap"] = _trimap(tally, labels)
-    if tally.before is not None:
-        before = tally.before.matrix.scores(labels).to_dict()
-        result["without_crf"] = before | ({"trimap": _trimap(tally.before, labels)} if tally.trimap else {})
-    result["confusion"] = tally.matrix.counts.tolist()  # true class by predicted class; last column: predicted as void
-    result["worst"] = [_image(image) for image in worst(tally.images, worst_count)]
-    return result
-
-
-def _trimap(tally: Tally, labels: LabelSet) -> dict[str, float | None]:
-    return {str(width): scores.miou for width, scores in tally.trimap.scores(labels).items()}
-
-
-def _image(image: ImageScore) -> dict:
-    return {"name": image.name, "miou": image.miou, "pixel_accuracy": image.pixel_accuracy}
 
 
 def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> None:
@@ -91,21 +65,3 @@ def swatch(colour: Sequence[int]) -> Text:
 def percent(value: float | None) -> str:
     """A share as per cent with two digits; a dash where there is none."""
     return "-" if value is None else f"{100 * value:.2f}"
-
-
-def write(output: Path, labels: LabelSet, tally: Tally, result: dict) -> None:
-    """Leave scores.json, the confusion matrix and the trimap's curves in a folder."""
-    with write_whole(output / "scores.json") as file:
-        file.write(json.dumps(result, indent=1).encode())
-    with write_whole(output / "confusion.png") as file:
-        plots.confusion_matrix(tally.matrix.counts, labels).save(file, "PNG")
-    if tally.trimap is not None:
-        curves = {"with CRF" if tally.before else result["model"]["name"]: _curve(tally, labels)}
-        if tally.before is not None:
-            curves["without CRF"] = _curve(tally.before, labels)
-        with write_whole(output / "trimap.png") as file:
-            plots.trimap(curves).save(file, "PNG")
-
-
-def _curve(tally: Tally, labels: LabelSet) -> dict[int, float | None]:
-    return {width: scores.miou for width, scores in tally.trimap.scores(labels).items()}

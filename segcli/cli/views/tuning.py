@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,9 @@ from segcli.evaluation import predictions
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
+from segcli.files.sources import Source
 from segcli.labels import LabelSet
+from segcli.pipeline.refine import RefineJob
 
 if TYPE_CHECKING:
     import torch
@@ -30,26 +32,22 @@ SHOWN = 10
 SEARCHED = ("w1", "sigma_alpha", "sigma_beta")
 
 
-def search(
-    display: Display,
-    photos: Sequence[tuple[Callable[[], Prior], Path]],
-    classes: LabelSet,
-    refinement: Refinement,
-    device: torch.device,
-    output: Path,
-) -> None:
+def search(display: Display, job: RefineJob, truths: Mapping[Source, Path]) -> None:
     """Search, keep the best settings so far in a file, and print the table.
 
     Args:
         display: How to speak.
-        photos: Each photo's reader, with its true label map.
-        classes: Of both.
-        refinement: Its settings that are not searched stay; its size is the photos'.
-        device: Where the CRF runs.
-        output: The TOML to write, or a folder that gets crf.toml.
+        job: What is refined, and where to: a TOML, or a folder that gets crf.toml. Settings that are not searched stay.
+        truths: The true label maps of the photos to tune on.
     """
+    from segcli import devices
     from segcli.crf.tuning import Grid, best, tune
 
+    classes, stages = job.classes, job.stages(display)
+    refinement, device, output = job.crf.stage(), devices.choose(job.device), job.folder
+    kind = "probabilities" if job.unrefined.probs else "label maps"
+    display.say(f"tuning on {len(truths)} of {len(job.found.files)} photos, those with {kind} and truth")
+    photos = [(lambda source=source: stages.read(source), truth) for source, truth in truths.items()]
     path = output if output.suffix == ".toml" else output / "crf.toml"
     trials: list[Trial] = []
     with display.counting(len(photos) * (1 + _passes(Grid())), "tuning", "photos") as counter:

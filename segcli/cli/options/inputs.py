@@ -1,0 +1,10 @@
+"""The inputs of a command: names as typed, or a list on stdin."""
+
+import sys
+
+from segcli.files import sources
+
+
+def named(inputs: list[str]) -> list[str]:
+    """The inputs; `-` among them stands for the list on stdin."""
+    return [name for text in inputs for name in (sources.list_from(sys.stdin.buffer) if text == "-" else [text])]

@@ -1,0 +1,50 @@
+"""How a run that fills an output folder looks: progress, failed photos, the last line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segcli.cli.display import Display
+from segcli.errors import EXIT_OK
+from segcli.pipeline.run import FolderRun, Summary
+
+
+def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
+    """Do the run's work, say how far it is and what came of it, and give the exit code.
+
+    Args:
+        run: The work.
+        display: How to speak.
+        doing: What happens to each photo, as a word for the progress: "segmenting".
+        done: What has happened then: "segmented".
+    """
+    try:
+        with display.counting(len(run.begin()), doing) as counter:
+            for record in run:
+                counter.advance()
+                for note in record.notes:
+                    counter.remark(f"{record.input}: {note}")
+                if record.error:
+                    told = record.error if record.input in record.error else f"{record.input}: {record.error}"
+                    display.failure(f"failed: {told}")
+    except KeyboardInterrupt:
+        display.say("interrupted: what is done is kept, and the same command goes on from there")
+        raise
+    summary = run.finish()
+    if summary is None:
+        return EXIT_OK
+    if not display.quiet:
+        display.data(_sentence(summary, done, run.folder))
+    display.json(summary.to_dict())
+    return summary.exit_code
+
+
+def _sentence(summary: Summary, done: str, folder: Path) -> str:
+    parts = [f"{summary.segmented} {done}"]
+    if summary.skipped:
+        parts.append(f"{summary.skipped} done before")
+    if summary.failed:
+        parts.append(f"{summary.failed} failed (why: {folder / 'manifest.jsonl'})")
+    if summary.ignored:
+        parts.append(f"{summary.ignored} other files ignored")
+    return f"{', '.join(parts)}: {folder}"

@@ -1,0 +1,51 @@
+"""CRFSettings: the fully connected CRF's parameters with the size, the backend and the threshold it works by.
+
+No torch here: the command line and the plan of a run read these before anything heavy is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+from segcli.crf.params import CRFParams
+
+if TYPE_CHECKING:
+    from segcli.crf.stage import Refinement
+
+Backend = Literal["torch", "pydensecrf"]
+BACKENDS: tuple[str, ...] = get_args(Backend)
+
+WORKING_SIZE = 1024
+"""The longest side, in pixels, that photos are shrunk to unless told otherwise."""
+SMALLEST_WORKING_SIZE = 16
+"""The smallest working size, in pixels, that may be asked for."""
+EPS = 0.05
+"""Classes that nowhere exceed this probability, and nowhere are the likeliest, take no part unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class CRFSettings:
+    """How the CRF is to refine predictions.
+
+    Attributes:
+        params: The two kernels and the number of iterations; the sigmas count pixels of the working size.
+        size: The longest side, in pixels, that photos are shrunk to for the CRF; 0 works at the photo's own size.
+        backend: "torch", or "pydensecrf" where that package is installed.
+        eps: As in `dense_crf.refine`.
+    """
+
+    params: CRFParams = field(default_factory=CRFParams)
+    size: int = WORKING_SIZE
+    backend: Backend = "torch"
+    eps: float = EPS
+
+    def to_dict(self) -> dict:
+        """Plain values for run.toml; they are part of a run's fingerprint."""
+        return {**self.params.to_dict(), "size": self.size, "backend": self.backend, "eps": self.eps}
+
+    def stage(self) -> Refinement:
+        """The stage of a run that refines with these settings; torch is imported here."""
+        from segcli.crf.stage import Refinement
+
+        return Refinement(self.params, self.size, self.backend, self.eps)

@@ -1,0 +1,233 @@
+"""Evaluation: a model's scores on a dataset, by the papers' protocol, with what they were measured on and with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segcli.data import layouts
+from segcli.data.dataset import Dataset
+from segcli.distributed import Processes
+from segcli.errors import UsageError
+from segcli.evaluation.metrics import Scores
+from segcli.evaluation.predictions import Predictions
+from segcli.evaluation.scoring import ImageScore, worst
+from segcli.files.atomic import write_whole
+from segcli.images import plots
+from segcli.images.read import read_rgb
+from segcli.pipeline.listener import SILENT, Listener
+from segcli.pipeline.model import CRF, Model, crf_settings, load
+from segcli.pipeline.records import check_folder, fingerprint
+from segcli.pipeline.usable import usable
+
+if TYPE_CHECKING:
+    from segcli.crf.settings import CRFSettings
+    from segcli.pipeline.evaluate import Tally
+
+WORST = 5
+"""So many of the worst images are listed unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scored.
+
+    Attributes:
+        model: The model, with its protocol.
+        crf: The CRF's settings; None where it did not refine.
+        data: The dataset.
+        tally: The counts of all images.
+        processes: Who shared the work.
+    """
+
+    model: Model
+    crf: CRFSettings | None
+    data: Dataset
+    tally: Tally
+    processes: Processes
+
+    @cached_property
+    def scores(self) -> Scores:
+        """mIOU, IOU by class, and accuracies, each in 0..1."""
+        return self.tally.matrix.scores(self.data.labels)
+
+    @property
+    def miou(self) -> float | None:
+        """The mean intersection over union, in 0..1; None where no pixel is labelled."""
+        return self.scores.miou
+
+    @property
+    def images(self) -> list[ImageScore]:
+        """Each image's own scores."""
+        return self.tally.images
+
+    def to_dict(self, worst_count: int = WORST) -> dict[str, Any]:
+        """JSON-plain values, as `segcli eval --json` prints them; `worst_count` of the worst images are listed."""
+        labels, tally = self.data.labels, self.tally
+        result = {**self.scores.to_dict(), **self._facts}
+        if tally.trimap is not None:
+            result["trimap"] = _trimap(tally, labels)
+        if tally.before is not None:
+            before = tally.before.matrix.scores(labels).to_dict()
+            result["without_crf"] = before | ({"trimap": _trimap(tally.before, labels)} if tally.trimap else {})
+        result["confusion"] = tally.matrix.counts.tolist()  # true by predicted class; last column: predicted as void
+        result["worst"] = [asdict(image) for image in worst(tally.images, worst_count)]
+        return result
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What the scores were measured on and with, as JSON-plain values."""
+        from segcli.inference.transform import geometry
+        from segcli.models import cost
+
+        facts, segmenter = self.model.facts, self.model.segmenter
+        size = geometry(read_rgb(self.data.samples[0].image).shape[:2], segmenter.preprocessing).padded
+        protocol = {"scales": segmenter.scales, "flip": segmenter.flip, "output_stride": facts.output_stride}
+        spent = cost.measure(facts.spec, size, classes=len(facts.labels), **protocol)
+        return {
+            "dataset": self.data.name,
+            "split": self.data.split,
+            "images": len(self.tally.images),
+            "reused": self.tally.reused,
+            "seconds": round(self.tally.seconds, 2),
+            "processes": self.processes.world_size,
+            **recipe(self.model, self.crf),
+            "input": list(size),
+            "multiply_adds": spent.multiply_adds,
+            "multiply_adds_as_paper": spent.as_paper,
+        }
+
+    def save(self, folder: Path, worst_count: int = WORST) -> None:
+        """Leave scores.json, the confusion matrix, the trimap's curves and overlays of the worst images in a folder.
+
+        Raises:
+            OSError: The folder cannot be written to.
+        """
+        result = self.to_dict(worst_count)
+        with write_whole(folder / "scores.json") as file:
+            file.write(json.dumps(result, indent=1).encode())
+        with write_whole(folder / "confusion.png") as file:
+            plots.confusion_matrix(self.tally.matrix.counts, self.data.labels).save(file, "PNG")
+        if self.tally.trimap is not None:
+            with write_whole(folder / "trimap.png") as file:
+                plots.trimap(self._curves()).save(file, "PNG")
+        self._write_overlays(folder / "worst", {image["name"] for image in result["worst"]})
+
+    def _curves(self) -> dict[str, dict[int, float | None]]:
+        before = self.tally.before
+        curves = {"with CRF" if before else self.model.facts.spec.name: _curve(self.tally, self.data.labels)}
+        return curves | ({"without CRF": _curve(before, self.data.labels)} if before else {})
+
+    def _write_overlays(self, folder: Path, names: set[str]) -> None:
+        """Overlays of the named samples, computed once more."""
+        from segcli.images.overlay import overlay, write_overlay
+
+        for sample in self.data.samples:
+            if sample.name in names:
+                result = self.model.predict(sample.image, self.crf)
+                path = folder / f"{sample.name}.jpg"
+                write_overlay(path, overlay(result.photo, result.labels, self.data.labels))
+
+
+def recipe(model: Model, crf: CRFSettings | None) -> dict[str, Any]:
+    """Everything that decides the predictions, as TOML-plain values or None."""
+    return {**model.recipe, "crf": crf and crf.to_dict()}
+
+
+def _trimap(tally: Tally, labels: Any) -> dict[str, float | None]:
+    return {str(width): miou for width, miou in _curve(tally, labels).items()}
+
+
+def _curve(tally: Tally, labels: Any) -> dict[int, float | None]:
+    return {width: scores.miou for width, scores in tally.trimap.scores(labels).items()}
+
+
+def score_all(
+    model: Model,
+    data: Dataset,
+    *,
+    crf: CRFSettings | None = None,
+    trimap: bool = False,
+    save_predictions: Path | None = None,
+    batch: int = 1,
+    processes: Processes | None = None,
+    listener: Listener = SILENT,
+) -> Evaluation:
+    """Score a loaded model on a dataset whose samples can all be used.
+
+    Args:
+        model: With the dataset's classes.
+        data: From `usable`.
+        crf: The CRF's settings; None leaves the network's outlines.
+        trimap: Scores in bands around void too.
+        save_predictions: A folder for label maps as the benchmark's server wants them; those there are not computed.
+        batch: Photos a step on a GPU.
+        processes: Who shares the images; the sums are exact.
+        listener: Hears of the progress.
+
+    Raises:
+        UsageError: The model has other classes than the dataset.
+        InputError: A photo cannot be read or refined.
+    """
+    from segcli.pipeline.evaluate import Tally, score
+
+    processes = processes or Processes()
+    if model.labels.names != data.labels.names:
+        have, wanted = model.labels, data.labels
+        message = f"the model has {len(have)} classes ({have.name}), the dataset {len(wanted)} others ({wanted.name})"
+        raise UsageError(message, "Give a model that was trained for these classes.")
+    tally = Tally.empty(len(data.labels), trimap, crf is not None)
+    store = Predictions(save_predictions, data, fingerprint(recipe(model, crf))) if save_predictions else None
+    stages = {"refine": crf and crf.stage(), "store": store, "batch": batch}
+    with listener.counting(len(processes.shard(data.samples)), "scoring") as counter:
+        for _ in score(data, model.segmenter, tally, processes, **stages):
+            counter.advance()
+    tally.all_reduce(processes)
+    return Evaluation(model, crf, data, tally, processes)
+
+
+def evaluate(
+    model: str | Path | Model,
+    dataset: str | Dataset,
+    *,
+    data_dir: str | Path = "data",
+    split: str = "val",
+    crf: CRF = None,
+    trimap: bool = False,
+    skip_bad: bool = False,
+    save_predictions: str | Path | None = None,
+    batch: int = 1,
+    listener: Listener = SILENT,
+    **options: Any,
+) -> Evaluation:
+    """Score a model on a dataset as `segcli eval` does: at the labels' own size, void ignored.
+
+    Args:
+        model: A name, a checkpoint or exported .onnx, or a model from `load`.
+        dataset: A published one by name (`data.layouts.DATASETS`), or `data.layouts.folder(images, labels, classes)`.
+        data_dir: The folder that holds a published dataset.
+        split: Which part of it.
+        crf: True or settings: refine with the fully connected CRF, and score both.
+        trimap: Scores in bands around void too.
+        skip_bad: Leave out files with problems instead of stopping.
+        save_predictions: A folder for label maps as the benchmark's server wants them.
+        batch: Photos a step on a GPU.
+        listener: Hears of the progress.
+        options: As for `load`, for a model that is not loaded yet.
+
+    Raises:
+        UsageError: There is no such model or dataset, or their classes differ.
+        DatasetError: The dataset is missing, incomplete, or has problems.
+        WeightsError: The weights cannot be had or do not fit.
+    """
+    data = dataset if isinstance(dataset, Dataset) else layouts.load(dataset, Path(data_dir), split)
+    store = None if save_predictions is None else Path(save_predictions)
+    if store is not None:
+        check_folder(store)
+    data = usable(data, skip_bad, listener=listener)
+    loaded = model if isinstance(model, Model) else load(model, listener=listener, **options)
+    details = {"crf": crf_settings(crf), "trimap": trimap, "save_predictions": store, "batch": batch}
+    return score_all(loaded, data, **details, listener=listener)

@@ -1,0 +1,299 @@
+"""Model: a network on a device with its classes and its protocol; `load` makes one, `Model.predict` asks it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+import numpy as np
+from PIL import Image
+
+from segcli.crf.settings import CRFSettings
+from segcli.errors import InputError, UsageError
+from segcli.images.read import Photo as ReadPhoto
+from segcli.images.read import from_image, read_photo
+from segcli.labels import LabelSet
+from segcli.models.preprocessing import Preprocessing
+from segcli.models.spec import ModelSpec
+from segcli.pipeline.listener import SILENT, Listener
+from segcli.pipeline.result import Result
+from segcli.weights.reference import ModelReference, resolve
+
+if TYPE_CHECKING:
+    from segcli.inference.segmenter import Segmenter
+    from segcli.weights.model_io import LoadedModel
+
+DEFAULT_MODEL = "v3-mobilenetv2"
+"""The model that is used where none is named: 21 everyday classes, 10 MB."""
+
+Engine = Literal["auto", "torch", "onnx"]
+ENGINES: tuple[str, ...] = get_args(Engine)
+Precision = Literal["float32", "bf16", "fp16"]
+Photo = str | Path | Image.Image | np.ndarray
+"""A photo as `Model.predict` takes it: a file, a Pillow image, or uint8 (H, W, 3) red-green-blue."""
+CRF = bool | CRFSettings | None
+"""Whether the CRF refines, and with which settings; True takes the default ones."""
+
+
+class ModelFacts(Protocol):
+    """What is known of a model, whether or not its network is loaded."""
+
+    spec: ModelSpec
+    labels: LabelSet
+    preprocessing: Preprocessing
+    output_stride: int
+    engine: str
+    provenance: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is loaded and applied.
+
+    Attributes:
+        output_stride: Input pixels a feature; None: the one the weights were made for.
+        size: Working size in pixels; 0 keeps the photo's own, None takes the weights' own.
+        scales: The scales whose probabilities are averaged; (1.0,) is the plain network.
+        flip: Average with the mirrored photo's probabilities too.
+        tile: Windows of about this side, in pixels, where the network's input is larger; None: the whole at once.
+        precision: What the network computes in.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        engine: What computes on the CPU; "auto" takes onnxruntime where that saves time.
+    """
+
+    output_stride: int | None = None
+    size: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    tile: int | None = None
+    precision: Precision = "float32"
+    device: str = "auto"
+    engine: Engine = "auto"
+
+    def passes(self, photos: int) -> int:
+        """How often the network runs for so many photos, tiles apart."""
+        return photos * len(self.scales) * (1 + self.flip)
+
+    def check(self, reference: ModelReference) -> None:
+        """Refuse what this model cannot do; no torch is needed to tell.
+
+        Raises:
+            UsageError: The output stride is none of the model's, or an exported graph cannot do what is asked for.
+        """
+        reference.check_output_stride(self.output_stride)
+        under_onnx = self.engine == "onnx" or reference.is_exported
+        if self.tile is not None and under_onnx:
+            raise UsageError(
+                "--tile needs torch: windows share what the whole picture looks like, and an exported graph takes no "
+                "more than a picture",
+                "Leave out --tile, or use the checkpoint with --engine torch.",
+            )
+        if self.precision != "float32" and under_onnx:
+            message = f"--precision {self.precision} needs torch: an exported graph computes in float32"
+            raise UsageError(message, "Leave it out.")
+        if self.engine == "torch" and reference.is_exported:
+            raise UsageError(f"--engine torch cannot run {reference}", "Leave it out: onnxruntime runs such files.")
+        if under_onnx and self.device not in ("auto", "cpu"):
+            message = f"onnxruntime runs on the CPU, not on {self.device}"
+            raise UsageError(message, "Leave out --device, or use --engine torch.")
+
+    def device_name(self, reference: ModelReference) -> str:
+        """The device's name once the engine is considered: onnxruntime uses the CPU here."""
+        return "cpu" if self.engine == "onnx" or reference.is_exported else self.device
+
+    def wanted_engine(self) -> Engine:
+        """The engine once the protocol is considered: tiles and half precision need torch."""
+        return "torch" if self.tile or self.precision != "float32" else self.engine
+
+    def engine_by_number(self, photos: int) -> str:
+        """The engine by the number of passes alone: the same for every run of that kind, whatever is converted."""
+        from segcli.export.engine import by_number
+
+        return by_number(self.passes(photos))
+
+    def recipe(self, facts: ModelFacts) -> dict[str, Any]:
+        """The model and the protocol as TOML-plain values: with them the same masks can be made again."""
+        from segcli.inference.tiling import corner, fitting
+        from segcli.inference.transform import at_size
+
+        return {
+            "model": {
+                "name": facts.spec.name,
+                "labels": facts.labels.name,
+                "output_stride": facts.output_stride,
+                "engine": facts.engine,
+                "weights": dict(facts.provenance),
+            },
+            "protocol": {
+                "scales": list(self.scales),
+                "flip": self.flip,
+                "tile": None if self.tile is None else fitting(self.tile, corner(facts.spec)),
+                "precision": self.precision,
+            },
+            "preprocessing": asdict(at_size(facts.preprocessing, self.size)),
+        }
+
+
+def provenance(facts: ModelFacts) -> dict[str, str]:
+    """What every mask says about its origin, in its text chunks."""
+    return {"model": facts.spec.name, "weights": json.dumps(dict(facts.provenance))}
+
+
+class Model:
+    """A network that is ready to label photos.
+
+    Args:
+        segmenter: The network on its device, with its protocol.
+        options: What it was loaded with.
+    """
+
+    def __init__(self, segmenter: Segmenter, options: ModelOptions):
+        self.segmenter = segmenter
+        self.options = options
+
+    def __repr__(self) -> str:
+        facts = self.facts
+        return f"<segcli model {facts.spec.name}, {len(self.labels)} classes of {self.labels.name}, {facts.engine}>"
+
+    @property
+    def facts(self) -> LoadedModel:
+        """What the model is, and where its weights come from."""
+        return self.segmenter.model
+
+    @property
+    def labels(self) -> LabelSet:
+        """The model's classes: names, colours and the void id."""
+        return self.facts.labels
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """The model and the protocol as TOML-plain values, as run.toml holds them."""
+        return self.options.recipe(self.facts)
+
+    def predict(self, photo: Photo, crf: CRF = None) -> Result:
+        """Label every pixel of one photo.
+
+        Args:
+            photo: A file, a Pillow image, or uint8 (H, W, 3) red-green-blue.
+            crf: True or settings: refine the outlines with the fully connected CRF.
+
+        Raises:
+            InputError: The photo cannot be read, or is no picture of that kind.
+        """
+        read, path = as_photo(photo)
+        prediction = self.segmenter.predict([read.rgb])[0]
+        result = Result(read.rgb, self.labels, prediction, path, read.notes, provenance(self.facts))
+        settings = crf_settings(crf)
+        return result.refine(settings) if settings else result
+
+
+def as_photo(photo: Photo) -> tuple[ReadPhoto, Path | None]:
+    """The decoded photo (rgb, notes), and its file where it has one; InputError where it is none."""
+    if isinstance(photo, str | Path):
+        return read_photo(photo), Path(photo)
+    if isinstance(photo, Image.Image):
+        return from_image(photo), None
+    return ReadPhoto(np.array(checked_array(photo))), None
+
+
+def checked_array(photo: Any) -> np.ndarray:
+    """A uint8 (H, W, 3) array, or InputError: floats and other channels would be guessed at."""
+    array = np.asarray(photo)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise InputError(
+            f"a photo is uint8 (height, width, 3) red-green-blue, not {array.dtype} {array.shape}",
+            "Convert it, or give the file or a Pillow image.",
+        )
+    return array
+
+
+def crf_settings(crf: CRF) -> CRFSettings | None:
+    """The CRF's settings where it is wanted."""
+    return CRFSettings() if crf is True else crf or None
+
+
+def load(
+    model: str | Path | ModelReference = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    engine: Engine = "auto",
+    output_stride: int | None = None,
+    size: int | None = None,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    tile: int | None = None,
+    precision: Precision = "float32",
+    listener: Listener = SILENT,
+) -> Model:
+    """Load a model, fetching its weights if they are not on this computer.
+
+    Args:
+        model: A name of `segcli models` such as "v3plus-xception" or "street", or the path of a checkpoint or an
+            exported .onnx.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        engine: What computes on the CPU: "torch", "onnx" (onnxruntime; converts the network once), or "auto", which
+            takes onnxruntime where the network is converted already.
+        output_stride: Input pixels a feature: 8, 16 or 32; None: the one the weights were made for.
+        size: Working size in pixels; 0 keeps the photo's own, None takes the weights' own.
+        scales: The scales whose probabilities are averaged.
+        flip: Average with the mirrored photo's probabilities too.
+        tile: Windows of about this side, in pixels, where the network's input is larger.
+        precision: "float32", or "bf16" or "fp16" where the device can.
+        listener: Hears of the device, downloads and remarks.
+
+    Raises:
+        UsageError: There is no such model, or it cannot do what is asked for.
+        WeightsError: The weights cannot be had, are damaged, or do not fit.
+        DeviceError: The device is not there, or cannot compute in that precision.
+    """
+    options = ModelOptions(output_stride, size, tuple(scales), flip, tile, precision, device, engine)
+    return load_with(options, model if isinstance(model, ModelReference) else resolve(model), listener)
+
+
+def load_with(
+    options: ModelOptions,
+    reference: ModelReference,
+    listener: Listener = SILENT,
+    *,
+    photos: int = 1,
+    keep_engine: str | None = None,
+) -> Model:
+    """Load a model by its resolved reference; the device is announced before anything is downloaded.
+
+    Args:
+        options: How.
+        reference: Which.
+        listener: Hears what is going on.
+        photos: How many there will be, about: a conversion for onnxruntime must be worth it.
+        keep_engine: The engine that "auto" shall stay with, if any.
+    """
+    options.check(reference)
+    from segcli import devices
+    from segcli.export.engine import select_engine
+    from segcli.inference.segmenter import Segmenter
+
+    device = devices.of_process(options.device_name(reference))
+    listener.note(f"device {devices.describe(device)}")
+    model = load_network(reference, options.output_stride, listener)
+    model = select_engine(
+        model, options.wanted_engine(), device, options.passes(photos), keep_engine, tell=listener.note
+    )
+    runtime = ", under onnxruntime" if model.engine == "onnx" else ""
+    listener.note(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{runtime}")
+    protocol = {name: getattr(options, name) for name in ("scales", "flip", "size", "tile", "precision")}
+    return Model(Segmenter(model, device, **protocol), options)
+
+
+def load_network(reference: ModelReference, output_stride: int | None, listener: Listener = SILENT) -> LoadedModel:
+    """Load the network alone, on the CPU, fetching its weights where need be."""
+    from segcli.weights import model_io
+
+    with listener.downloading() as progress:
+        model = model_io.load(reference, output_stride, progress=progress)
+    for note in model.notes:
+        listener.note(note)
+    return model

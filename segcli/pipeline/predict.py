@@ -1,0 +1,263 @@
+"""Labelling a folder of photos: found, planned, and only then a model is loaded, where anything is to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segcli.crf.settings import CRFSettings
+from segcli.distributed import Processes
+from segcli.errors import InputError
+from segcli.files import sources
+from segcli.files.sources import Found, Source
+from segcli.images.cutout import Colour
+from segcli.images.overlay import OVERLAY_SIZE
+from segcli.images.pages import expand
+from segcli.images.read import MAX_PIXELS, Photo, ValueRange, read_photo
+from segcli.labels import LabelSet
+from segcli.pipeline.foresight import foresee
+from segcli.pipeline.listener import SILENT, Listener
+from segcli.pipeline.model import (
+    CRF,
+    DEFAULT_MODEL,
+    Model,
+    ModelFacts,
+    ModelOptions,
+    crf_settings,
+    load_with,
+    provenance,
+)
+from segcli.pipeline.records import engine_of
+from segcli.pipeline.result import DEFAULT_KINDS
+from segcli.pipeline.run import FolderRun, Invocation, Plan
+from segcli.pipeline.writer import WRITERS, Outputs, kept_classes, one_of
+from segcli.weights.reference import ModelReference, resolve
+
+if TYPE_CHECKING:
+    from segcli.pipeline.stages import Stages
+
+DEFAULT_FOLDER = Path("segmented")
+"""The output folder where none is named."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How photos are read.
+
+    Attributes:
+        value_range: Values of 16-bit photos that become black and white; see `images.read.read_photo`.
+        max_pixels: Photos with more pixels are refused.
+        pages: Every page of TIFF and GIF files, not only the first.
+    """
+
+    value_range: ValueRange = None
+    max_pixels: int = MAX_PIXELS
+    pages: bool = False
+
+    def find(self, inputs: Sequence[str | Path], output: Path | None) -> Found:
+        """The photos, or their pages, among files, folders and patterns; InputError where there is none."""
+        found = find_photos(inputs, output)
+        return replace(found, files=expand(found.files, self.max_pixels)) if self.pages else found
+
+    def read(self, source: Source) -> Photo:
+        """Decode one photo."""
+        return read_photo(source.path, self.value_range, self.max_pixels, source.page)
+
+    def to_dict(self) -> dict:
+        """What decides the outputs, as TOML-plain values or None."""
+        bounds = self.value_range
+        if isinstance(bounds, tuple):
+            return {"range": ":".join(repr(float(bound)).removesuffix(".0") for bound in bounds)}
+        return {"range": bounds}
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What is written of each photo.
+
+    Attributes:
+        kinds: Keys of `writer.WRITERS`.
+        classes: Names of the classes to keep; the others become background, or void. None: all.
+        cutout_background: The colour of what is cut away; None leaves it transparent.
+        overlay_size: Longest side of an overlay in pixels.
+    """
+
+    kinds: frozenset[str] = frozenset(DEFAULT_KINDS)
+    classes: tuple[str, ...] | None = None
+    cutout_background: Colour | None = None
+    overlay_size: int = OVERLAY_SIZE
+
+    def outputs(self, folder: Path, labels: LabelSet, info: dict[str, str]) -> Outputs:
+        """An output folder that these are written to; UsageError where `classes` and the labels do not fit."""
+        kept = kept_classes(self.classes, labels, self.kinds)
+        return Outputs(folder, labels, self.kinds, info, self.overlay_size, kept, self.cutout_background)
+
+
+@dataclass(frozen=True)
+class PredictJob:
+    """Everything that a run of `segcli predict` is asked for.
+
+    Attributes:
+        reference: Which model.
+        options: How it is loaded and applied.
+        crf: The CRF's settings; None leaves the network's outlines.
+        reading: How photos are read.
+        saving: What is written of each.
+        folder: Where to.
+        keep_engine: Other run folders whose engine this run stays with, such as that of `--from`.
+    """
+
+    reference: ModelReference
+    options: ModelOptions = field(default_factory=ModelOptions)
+    crf: CRFSettings | None = None
+    reading: Reading = field(default_factory=Reading)
+    saving: Saving = field(default_factory=Saving)
+    folder: Path = DEFAULT_FOLDER
+    keep_engine: tuple[Path, ...] = ()
+
+    def check(self) -> None:
+        """Refuse what cannot be, before anything is loaded; raises UsageError."""
+        self.options.check(self.reference)
+        if self.reference.labels is not None:
+            kept_classes(self.saving.classes, self.reference.labels, self.saving.kinds)
+
+    def plan(self, facts: ModelFacts) -> Plan:
+        """What decides the outputs, for a model that is known, loaded or not."""
+        recipe = {
+            **self.options.recipe(facts),
+            "crf": self.crf and self.crf.to_dict(),
+            "input": self.reading.to_dict(),
+        }
+        return Plan(self.saving.outputs(self.folder, facts.labels, provenance(facts)), recipe)
+
+    def begun_engine(self) -> str | None:
+        """The engine that the output folder was begun with; a run goes on with it, so that what is done stays done."""
+        engines = map(engine_of, (self.folder, *self.keep_engine))
+        return next((engine for engine in engines if engine), None)
+
+    def foreseen(self) -> Plan | None:
+        """The plan without loading the network; None where it cannot be known."""
+        facts = foresee(self.reference, self.options, self.begun_engine())
+        return facts and self.plan(facts)
+
+    def stages(self, model: Model) -> Stages:
+        """What happens to each photo."""
+        from segcli.inference import oom
+        from segcli.pipeline import stages
+
+        refine = self.crf and self.crf.stage()
+        network = stages.network(model.segmenter)
+        return stages.Stages(self.reading.read, network, refine, oom.on_cpu(model.segmenter))
+
+
+def find_photos(inputs: Sequence[str | Path], output: Path | None) -> Found:
+    """The photos among files, folders and patterns; InputError where there is none."""
+    found = sources.find(inputs, output)
+    if not found.files:
+        passed = [f"{found.ignored} other files ignored"] if found.ignored else []
+        passed += [f"{found.results} results of segcli left out"] if found.results else []
+        reasons = f" ({', '.join(passed)})" if passed else ""
+        named = ", ".join(map(str, inputs))
+        raise InputError(f"no photos in {named}{reasons}", "Name photos or a folder of photos.")
+    return found
+
+
+def run(
+    job: PredictJob,
+    found: Found,
+    *,
+    model: Model | None = None,
+    listener: Listener = SILENT,
+    invocation: Invocation | None = None,
+    processes: Processes | None = None,
+    batch: int = 1,
+    verify: bool = False,
+) -> FolderRun:
+    """A run that labels the photos found; iterate over it to work.
+
+    Args:
+        job: What is asked for.
+        found: The photos.
+        model: One that is loaded already; None loads it where anything is to do.
+        listener: Hears of the device, downloads and remarks.
+        invocation: As typed, for run.toml.
+        processes: Who shares the work.
+        batch: Photos a step on a GPU; it never changes a mask.
+        verify: Compare contents, not times, to see what is done.
+    """
+
+    def prepare(photos: int) -> tuple[Plan, Stages]:
+        keep = job.begun_engine()
+        ready = model or load_with(job.options, job.reference, listener, photos=photos, keep_engine=keep)
+        return job.plan(ready.facts), job.stages(ready)
+
+    foreseen = job.plan(model.facts) if model else job.foreseen()
+    details = {"invocation": invocation, "processes": processes, "batch": batch, "verify": verify}
+    return FolderRun(found, job.folder, prepare, foreseen=foreseen, **details)
+
+
+def predict_folder(
+    inputs: str | Path | Sequence[str | Path],
+    output: str | Path = DEFAULT_FOLDER,
+    *,
+    model: str | Path | Model = DEFAULT_MODEL,
+    crf: CRF = None,
+    save: Iterable[str] = DEFAULT_KINDS,
+    classes: Iterable[str] | None = None,
+    cutout_background: Colour | None = None,
+    overlay_size: int = OVERLAY_SIZE,
+    value_range: ValueRange = None,
+    max_pixels: int = MAX_PIXELS,
+    pages: bool = False,
+    batch: int = 1,
+    verify: bool = False,
+    listener: Listener = SILENT,
+    **options: object,
+) -> FolderRun:
+    """Label a folder of photos as `segcli predict` does; iterate over what it returns to work.
+
+    Each step gives the `Record` of one photo as soon as its files are whole. A run that was stopped goes on where it
+    stopped when it is begun again; what is done already is not done again. After the last record call `finish()`,
+    which writes areas.csv and review.csv and gives the `Summary`.
+
+    Args:
+        inputs: Files, folders (with all their subfolders) or patterns.
+        output: The output folder.
+        model: A name, a checkpoint or exported .onnx, or a model from `load`.
+        crf: True or settings: refine the outlines with the fully connected CRF.
+        save: Any of mask, overlay, cutout, classes, polygons, gallery, probs.
+        classes: Names of the classes to keep; the others become background, or void. None: all.
+        cutout_background: (red, green, blue) of what is cut away; None leaves it transparent.
+        overlay_size: Longest side of an overlay in pixels.
+        value_range: Values of 16-bit photos that become black and white: "auto" or (low, high).
+        max_pixels: Photos with more pixels are refused.
+        pages: Every page of TIFF and GIF files, not only the first.
+        batch: Photos a step on a GPU; it never changes a mask.
+        verify: Compare contents, not times, to see what is done.
+        listener: Hears of the device, downloads and remarks.
+        options: As for `load`, for a model that is not loaded yet: device, engine, output_stride, size, scales, flip,
+            tile, precision.
+
+    Raises:
+        UsageError: Something is asked for that cannot be.
+        InputError: There are no photos.
+        SegcliError: The model cannot be had, or the output folder cannot be written to.
+    """
+    loaded = model if isinstance(model, Model) else None
+    if loaded and options:
+        raise TypeError(f"the model is loaded already; {', '.join(options)} must be given to load()")
+    reading = Reading(value_range, max_pixels, pages)
+    named = None if classes is None else tuple(classes)
+    saving = Saving(one_of("save", save, WRITERS), named, cutout_background, overlay_size)
+    folder = Path(output)
+    given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    asked = loaded.options if loaded else ModelOptions(**options)
+    reference = None if loaded else resolve(model)
+    job = PredictJob(reference, asked, crf_settings(crf), reading, saving, folder)
+    if not loaded:
+        job.check()
+    found = reading.find(given, folder)
+    invocation = Invocation(list(map(str, given)))
+    return run(job, found, model=loaded, listener=listener, invocation=invocation, batch=batch, verify=verify)

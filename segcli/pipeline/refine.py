@@ -1,0 +1,229 @@
+"""Refining with the fully connected CRF what a network or a person said: one photo, or a folder of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segcli.crf.settings import CRFSettings
+from segcli.errors import InputError, UsageError
+from segcli.evaluation import predictions
+from segcli.files.paths import shown
+from segcli.files.sources import Found, Source
+from segcli.images import masks
+from segcli.images.probabilities import classes_of
+from segcli.labels import LabelSet, from_names
+from segcli.pipeline.listener import SILENT, Listener
+from segcli.pipeline.model import Photo, as_photo
+from segcli.pipeline.result import Result
+from segcli.pipeline.run import FolderRun, Invocation, Plan
+from segcli.pipeline.writer import Outputs
+
+if TYPE_CHECKING:
+    from segcli.pipeline.stages import Stages
+
+DEFAULT_FOLDER = Path("refined")
+"""The output folder where none is named."""
+DEFAULT_GT_PROB = 0.7
+"""How far rough labels are trusted unless told otherwise, as the CRF's public examples do."""
+KINDS = ("mask", "overlay", "probs")
+"""What can be written of each refined photo."""
+
+
+@dataclass(frozen=True)
+class Unrefined:
+    """What a network or a person said about photos: one of two folders, whose files are matched by name.
+
+    Attributes:
+        probs: The output folder of `predict --save probs`.
+        labels: A folder of rough label maps.
+        label_set: The label maps' classes, where the maps do not say.
+        gt_prob: How far rough labels are trusted, between 0 and 1.
+
+    Raises:
+        UsageError: Neither folder is given, or both, or one is no folder; or gt_prob is out of range.
+    """
+
+    probs: Path | None = None
+    labels: Path | None = None
+    label_set: LabelSet | None = None
+    gt_prob: float = DEFAULT_GT_PROB
+
+    def __post_init__(self):
+        if (self.probs is None) == (self.labels is None):
+            raise UsageError("give either --probs or --labels", "--probs takes what `predict --save probs` wrote.")
+        if self.label_set and self.probs:
+            raise UsageError("--names goes with --labels", "Files of probabilities say which classes they have.")
+        if not 0 < self.gt_prob < 1:
+            raise UsageError(f"--gt-prob must lie between 0 and 1, not {self.gt_prob:g}", "0.7 is usual.")
+        check_folder("--probs", self.probs)
+        check_folder("--labels", self.labels)
+
+    def beside(self, found: Found) -> Found:
+        """The photos, each with the file that is refined where it has one."""
+        files = self._saved(found) if self.probs else self._drawn(found)
+        return replace(found, files=tuple(replace(source, beside=files.get(source)) for source in found.files))
+
+    def classes(self, found: Found) -> LabelSet:
+        """The classes of what is refined.
+
+        Raises:
+            UsageError: The label maps do not say, and nobody named them.
+            InputError: No file of probabilities can be read.
+        """
+        files = [source.beside for source in found.files if source.beside is not None]
+        if self.probs:
+            return classes_of(files)
+        known = self.label_set or masks.labels_of(files[0])
+        if known is None:
+            raise UsageError("the label maps do not say which classes they have", "Name them with --names.")
+        return known
+
+    def to_dict(self) -> dict:
+        """Their origin, as TOML-plain values."""
+        return {"probs": str(self.probs)} if self.probs else {"labels": str(self.labels), "gt_prob": self.gt_prob}
+
+    def _saved(self, found: Found) -> dict[Source, Path]:
+        """Each photo's file of probabilities, where it has one."""
+        root = self.probs / "probs" if (self.probs / "probs").is_dir() else self.probs
+        paths = {source: source.output(root, ".npz") for source in found.files}
+        paths = {source: path for source, path in paths.items() if path.is_file()}
+        if not paths:
+            raise UsageError(
+                f"{shown(root)} has no probabilities of these photos",
+                "Name the same photos or folder as for `segcli predict --save probs`.",
+            )
+        return paths
+
+    def _drawn(self, found: Found) -> dict[Source, Path]:
+        """Each photo's rough label map, where it has one."""
+        paths = predictions.match(found.files, predictions.find(self.labels))
+        if not paths:
+            message = f"{shown(self.labels)} has no label maps (PNG) of these photos"
+            raise UsageError(message, "They are matched by name.")
+        return paths
+
+
+def check_folder(option: str, path: Path | None) -> None:
+    """UsageError where a folder is named that is none."""
+    if path is not None and not path.is_dir():
+        raise UsageError(f"{option} {shown(path)} is no folder", "Files are matched with the photos by name.")
+
+
+@dataclass(frozen=True)
+class RefineJob:
+    """Everything that a run of `segcli crf` is asked for.
+
+    Attributes:
+        unrefined: What is refined.
+        found: The photos, each with its file beside it.
+        crf: The CRF's settings.
+        device: Where the CRF runs: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        kinds: A choice of KINDS.
+        folder: Where to.
+    """
+
+    unrefined: Unrefined
+    found: Found
+    crf: CRFSettings = field(default_factory=CRFSettings)
+    device: str = "auto"
+    kinds: frozenset[str] = frozenset({"mask", "overlay"})
+    folder: Path = DEFAULT_FOLDER
+
+    @cached_property
+    def classes(self) -> LabelSet:
+        """The classes of what is refined."""
+        return self.unrefined.classes(self.found)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What decides the outputs."""
+        settings = self.crf.to_dict()
+        outputs = Outputs(self.folder, self.classes, self.kinds, {"crf": json.dumps(settings)})
+        prior = self.unrefined.to_dict()
+        return Plan(outputs, {"crf": settings, "prior": prior, "classes": self.classes.to_dict()})
+
+    def stages(self, listener: Listener) -> Stages:
+        """What happens to each photo; torch is imported here."""
+        from segcli import devices
+        from segcli.crf import unary
+        from segcli.pipeline.stages import Stages
+
+        place = devices.choose(self.device)
+        listener.note(f"device {devices.describe(place)}")
+        labels = self.classes if self.unrefined.labels else None
+        files = [source.beside for source in self.found.files if source.beside is not None]
+        read, _ = unary.reader(files, labels, self.unrefined.gt_prob, self.crf.size)
+        return Stages(read, lambda group: [one.prediction.to(place) for one in group], self.crf.stage())
+
+
+def run(job: RefineJob, *, listener: Listener = SILENT, invocation: Invocation | None = None) -> FolderRun:
+    """A run that refines photos; iterate over it to work."""
+    return FolderRun(
+        job.found, job.folder, lambda photos: (job.plan, job.stages(listener)), foreseen=job.plan, invocation=invocation
+    )
+
+
+def refine(
+    photo: Photo,
+    said: np.ndarray,
+    *,
+    classes: LabelSet | Sequence[str] | None = None,
+    crf: CRFSettings | None = None,
+    gt_prob: float = DEFAULT_GT_PROB,
+    device: str = "auto",
+) -> Result:
+    """Sharpen what a network or a person said about one photo, with the fully connected CRF (v2 paper, section 3.3).
+
+    Args:
+        photo: A file, a Pillow image, or uint8 (H, W, 3) red-green-blue.
+        said: Probabilities, float (K, h, w) in 0..1 of any size, or a rough label map, integers (H, W) in 0..K-1 with
+            255 for "no opinion".
+        classes: The classes' names or a label set; needed for a label map, else numbers stand for names.
+        crf: The CRF's settings; None takes the default ones.
+        gt_prob: How far a rough label map is trusted, between 0 and 1.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises:
+        InputError: The photo or what was said cannot be used.
+        UsageError: The classes of a label map are not named, or gt_prob is out of range.
+    """
+    import torch
+
+    from segcli import devices
+    from segcli.crf.dense_crf import unary_from_labels
+    from segcli.inference.segmenter import from_probabilities
+
+    read, path = as_photo(photo)
+    known = _classes(said, classes)
+    settings = crf or CRFSettings()
+    array = np.asarray(said)
+    if array.dtype.kind == "f":
+        unary = torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    elif array.shape == read.rgb.shape[:2]:
+        unary = unary_from_labels(array.astype(np.int32), len(known), gt_prob)
+    else:
+        raise InputError(f"the label map has the shape {array.shape}, the photo {read.rgb.shape[:2]}")
+    prediction = from_probabilities(unary, read.rgb.shape[:2]).to(devices.choose(device))
+    info = {"crf": json.dumps(settings.to_dict())}
+    return Result(read.rgb, known, prediction, path, read.notes, info).refine(settings)
+
+
+def _classes(said: np.ndarray, classes: LabelSet | Sequence[str] | None) -> LabelSet:
+    """The label set, which must have a class for each channel."""
+    array = np.asarray(said)
+    channels = len(array) if array.dtype.kind == "f" and array.ndim == 3 else None
+    if classes is None:
+        if channels is None:
+            raise UsageError("the label map does not say which classes it has", "Name them with classes=[...].")
+        return from_names([str(index) for index in range(channels)], "numbered")
+    known = classes if isinstance(classes, LabelSet) else from_names(list(classes))
+    if channels not in (None, len(known)):
+        raise InputError(f"the probabilities have {channels} channels, but {len(known)} classes are named")
+    return known

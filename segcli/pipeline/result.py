@@ -1,0 +1,114 @@
+"""Result: what a model, or the CRF, says of one photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from segcli.files.sources import Source
+from segcli.images.overlay import OVERLAY_SIZE, overlay
+from segcli.labels import LabelSet
+from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, one_of
+
+if TYPE_CHECKING:
+    from segcli.crf.settings import CRFSettings
+    from segcli.inference.segmenter import Prediction
+
+DEFAULT_KINDS = ("mask", "overlay")
+"""What is written of a photo where nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The classes of a photo's pixels.
+
+    Attributes:
+        photo: uint8 (H, W, 3) red-green-blue, upright.
+        label_set: The classes: names, colours and the void id.
+        path: The photo's file; None for a picture from memory.
+        notes: What the reader of the photo had to decide, a sentence each.
+        info: Text that every mask carries, such as the model's name.
+    """
+
+    photo: np.ndarray
+    label_set: LabelSet
+    prediction: Prediction = field(repr=False)
+    path: Path | None = None
+    notes: tuple[str, ...] = ()
+    info: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The class id of every pixel: (H, W), uint8, or uint16 from 256 classes on."""
+        return self.prediction.labels()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes; a class id is an index into them."""
+        return self.label_set.names
+
+    def probabilities(self, size: tuple[int, int] | None = None) -> np.ndarray:
+        """The probability of every class in every pixel: float32 (K, H, W), summing to 1 over K.
+
+        Args:
+            size: (height, width) in pixels; the photo's own where None. A large photo takes 4 K H W bytes.
+        """
+        return self.prediction.probabilities(size).cpu().numpy()
+
+    def areas(self) -> dict[str, int]:
+        """Pixels by class name, for the classes that were found, in the order of their ids."""
+        return class_areas(self.labels, self.label_set)
+
+    def overlay(self, size: int = OVERLAY_SIZE) -> Image.Image:
+        """The photo with its classes in colour, and a legend; `size` is its longest side at most, in pixels."""
+        return Image.fromarray(np.asarray(overlay(self.photo, self.labels, self.label_set, size=size)))
+
+    def refine(self, crf: CRFSettings) -> Result:
+        """The result that the fully connected CRF makes of this one.
+
+        Raises:
+            InputError: A sigma is too small for this photo.
+        """
+        refined = crf.stage()(self.photo, self.prediction)
+        return Result(self.photo, self.label_set, refined, self.path, self.notes, self.info)
+
+    def save(
+        self,
+        folder: str | Path,
+        save: Iterable[str] = DEFAULT_KINDS,
+        *,
+        name: str | None = None,
+        classes: Iterable[str] | None = None,
+        overlay_size: int = OVERLAY_SIZE,
+    ) -> dict[str, Path]:
+        """Write files as `segcli predict` does: masks/NAME.png, overlays/NAME.jpg and so on.
+
+        Args:
+            folder: The output folder; it is made.
+            save: Any of mask, overlay, cutout, classes, polygons, gallery, probs.
+            name: What the files are called, without suffix; the photo's own name where None.
+            classes: Names of the classes to keep; the others become background, or void. None: all.
+            overlay_size: Longest side of an overlay in pixels.
+
+        Returns:
+            The files by kind.
+
+        Raises:
+            UsageError: A kind or class is not known, or the photo has no name and none is given.
+            OSError: The folder cannot be written to.
+        """
+        kinds = one_of("save", save, WRITERS)
+        kept = kept_classes(classes, self.label_set, kinds)
+        outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept)
+        written = outputs.write(self._source(name), self.photo, self.prediction)
+        return {kind: outputs.folder / file["path"] for kind, file in written.files.items()}
+
+    def _source(self, name: str | None) -> Source:
+        stem = name or (self.path.stem if self.path else "photo")
+        return Source(self.path or Path(stem), PurePosixPath(PurePosixPath(stem).name))

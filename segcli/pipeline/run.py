@@ -1,0 +1,261 @@
+"""FolderRun: photos through stages into an output folder, resumable, on one process or several.
+
+The order is: find, plan, then load. What is done already is known from the ledger, so that a run with nothing to do
+loads no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
+
+from segcli import __version__
+from segcli.distributed import Processes
+from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, UsageError
+from segcli.files.atomic import write_whole, writing
+from segcli.files.paths import shown
+from segcli.files.sources import Found, Source
+from segcli.pipeline.records import DONE, Ledger, Record, check_folder, fingerprint, merge, open_folder
+from segcli.pipeline.tables import write_areas, write_review
+from segcli.pipeline.writer import MERGERS, Outputs
+
+if TYPE_CHECKING:
+    from segcli.pipeline.stages import Stages
+
+RUN_FILE = "run.toml"
+"""The record of a run in its output folder, which `--from` reads."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides the outputs of a run.
+
+    Attributes:
+        outputs: What is written for each photo, and where.
+        recipe: The other settings, as TOML-plain values; None is left out.
+    """
+
+    outputs: Outputs
+    recipe: dict[str, Any]
+
+    @cached_property
+    def stated(self) -> dict[str, Any]:
+        """The recipe with the outputs' own settings, as run.toml holds it."""
+        return toml_plain({**self.recipe, "outputs": self.outputs.to_dict()})
+
+    @cached_property
+    def settings(self) -> str:
+        """The fingerprint: outputs made with another one are stale."""
+        return fingerprint(self.stated)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What the user asked for, as it was typed, so that `--from run.toml` can repeat it.
+
+    Attributes:
+        inputs: Paths and patterns.
+        options: Options by name, as TOML-plain values.
+    """
+
+    inputs: Sequence[str] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to.
+
+    Attributes:
+        output: The output folder.
+        segmented: How many photos were done now.
+        skipped: How many were done before.
+        failed: How many failed.
+        ignored: How many other files the input folders held.
+        records: One for each photo, in order.
+    """
+
+    output: Path
+    segmented: int
+    skipped: int
+    failed: int
+    ignored: int
+    records: tuple[Record, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all is done, 1 where every photo failed, 3 where some did."""
+        if not self.failed:
+            return EXIT_OK
+        return EXIT_FAILED if self.failed == len(self.records) else EXIT_SOME_FAILED
+
+    def to_dict(self) -> dict:
+        """JSON-plain values, as `--json` prints them."""
+        counts = {name: getattr(self, name) for name in ("segmented", "skipped", "failed", "ignored")}
+        images = [asdict(record) for record in self.records]
+        return {"output": str(self.output), **counts, "exit_code": self.exit_code, "images": images}
+
+
+class FolderRun:
+    """A run that fills an output folder; iterate over it to work, one Record a photo as each is done.
+
+    Whoever stops early loses nothing: a record is in the ledger as soon as its files are whole, and the same run begun
+    again does only what is missing or has changed.
+
+    Args:
+        found: The photos.
+        folder: The output folder.
+        prepare: Called with the number of photos to do, loads what is needed, and gives the plan and the stages.
+        foreseen: The plan as far as it is known without loading; None where it is not.
+        invocation: For run.toml.
+        processes: Who shares the work.
+        batch: Photos a call of the predict stage.
+        verify: Compare contents, not times, to see what is done.
+    """
+
+    def __init__(
+        self,
+        found: Found,
+        folder: Path,
+        prepare: Callable[[int], tuple[Plan, Stages]],
+        *,
+        foreseen: Plan | None = None,
+        invocation: Invocation | None = None,
+        processes: Processes | None = None,
+        batch: int = 1,
+        verify: bool = False,
+    ):
+        self.found = found
+        self.folder = folder
+        self.invocation = invocation or Invocation()
+        self.processes = processes or Processes()
+        self.batch = batch
+        self.verify = verify
+        self.todo: list[Source] = []
+        self.stages: Stages | None = None
+        self.plan: Plan | None = foreseen
+        self._prepare = prepare
+        self._begun = False
+        self._open()
+
+    def _open(self) -> None:
+        with writing(self.folder):
+            self.ledger = Ledger(self.folder, self.processes.rank if self.processes.world_size > 1 else None)
+
+    def find_todo(self) -> list[Source]:
+        """What is to do, loading what is needed unless nothing is; writes nothing.
+
+        Raises:
+            UsageError: The folder holds results of other photos of the same names.
+            SegcliError: The folder cannot be written to.
+        """
+        self._refuse_other_inputs()
+        check_folder(self.folder)
+        if self.plan is not None and not self._to_do():
+            return []
+        self._load()
+        return self._to_do()
+
+    def _to_do(self) -> list[Source]:
+        return self.ledger.to_do(self.found.files, self.plan.settings, self.verify)
+
+    def _load(self) -> None:
+        if self.stages is None:
+            photos = self.found.files if self.plan is None else self._to_do()
+            self.plan, self.stages = self._prepare(len(photos))
+
+    def _refuse_other_inputs(self) -> None:
+        for source in self.found.files:
+            if other := self.ledger.other_input(source):
+                raise UsageError(
+                    f"{shown(self.folder)} holds results of {shown(other)}, which those of "
+                    f"{shown(source.path)} would replace",
+                    "Name another folder with --output.",
+                )
+
+    def begin(self) -> Sequence[Source]:
+        """Plan, load, make the output folder and write run.toml, once; returns this process's share of the work."""
+        if not self._begun:
+            todo = self._planned() if self.processes.is_main else None
+            self.todo = self.processes.all_gather(todo)[0]  # one decides for all: what one writes may look done already
+            self._open()
+            if self.todo:
+                self._load()
+            self._begun = True
+        return self.processes.shard(self.todo)
+
+    def _planned(self) -> list[Source]:
+        if self.folder.is_dir():
+            open_folder(self.folder)  # first: what killed processes left is part of what is done
+            self._open()
+        todo = self.find_todo()
+        open_folder(self.folder)
+        self._write_run_file()
+        return todo
+
+    def __iter__(self) -> Iterator[Record]:
+        share = self.begin()
+        if share:
+            from segcli.pipeline.stages import segment
+
+            yield from segment(share, self.stages, self.plan.outputs, self.ledger, self.plan.settings, self.batch)
+
+    def __len__(self) -> int:
+        return len(self.begin())
+
+    def _write_run_file(self) -> None:
+        started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0)}
+        values = {**started, "inputs": list(self.invocation.inputs), **self.plan.stated}
+        text = tomli_w.dumps(toml_plain({**values, "options": self.invocation.options}))
+        with writing(self.folder), write_whole(self.folder / RUN_FILE) as file:
+            file.write(text.encode())
+
+    def finish(self) -> Summary | None:
+        """When all are through: write what sums up the folder. The summary; None in all processes but the main one."""
+        self.processes.barrier()
+        if not self.processes.is_main:
+            return None
+        with writing(self.folder):
+            merge(self.folder)
+            self._open()
+            self._sum_up()
+        records = tuple(self.ledger.records[source.tree.as_posix()] for source in self.found.files)
+        failed = sum(record.status != DONE for record in records)
+        done, before = len(self.todo) - failed, len(records) - len(self.todo)
+        return Summary(self.folder, done, before, failed, self.found.ignored, records)
+
+    def _sum_up(self) -> None:
+        done = self._counted()
+        write_areas(self.folder / "areas.csv", done)
+        write_review(self.folder / "review.csv", done)
+        for kind in self.plan.outputs.kinds & MERGERS.keys():
+            name, merge_parts = MERGERS[kind]
+            parts = (self.folder / record.outputs[kind]["path"] for record in done if kind in record.outputs)
+            merge_parts(self.folder / name, (part for part in parts if part.is_file()), self.plan.outputs.labels)
+
+    def _counted(self) -> list[Record]:
+        """What areas.csv and its kin tell of: this recipe's results, each photo once, by its present name."""
+        names = {source.tree.as_posix() for source in self.found.files}
+        paths = {source.path.resolve() for source in self.found.files}
+        return [
+            record
+            for record in self.ledger.records.values()
+            if record.status == DONE
+            and record.settings == self.plan.settings
+            and (record.name in names or Path(record.input).resolve() not in paths)
+        ]
+
+
+def toml_plain(value: Any) -> Any:
+    """A value as TOML holds it: None is left out, sequences are lists, bytes that are no text are escaped."""
+    if isinstance(value, dict):
+        return {key: toml_plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [toml_plain(item) for item in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
