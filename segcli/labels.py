@@ -14,6 +14,9 @@ VOID = 255
 BACKGROUND = "background"
 """The class that stands for "none of the others": it is neither drawn, outlined nor cut out."""
 
+Colour = tuple[int, int, int]
+"""Red, green and blue, each in 0..255."""
+
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
     """The VOC devkit's colours: the bits of an id, dealt in turn to red, green and blue from the top bit down."""

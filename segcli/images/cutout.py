@@ -1,4 +1,4 @@
-"""Photos with everything but the chosen classes cut away."""
+"""Cutouts: photos with everything but the chosen classes cut away."""
 
 from pathlib import Path
 
@@ -6,8 +6,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from segcli.files.atomic import write_whole
-
-Colour = tuple[int, int, int]
+from segcli.labels import Colour
 
 
 def cutout(rgb: np.ndarray, kept: np.ndarray, background: Colour | None = None) -> Image.Image:
@@ -16,7 +15,7 @@ def cutout(rgb: np.ndarray, kept: np.ndarray, background: Colour | None = None) 
     Args:
         rgb: uint8 (H, W, 3).
         kept: bool (H, W).
-        background: The colour of the rest; None leaves it transparent.
+        background: Red, green and blue of the rest, each 0..255; None leaves it transparent.
 
     Returns:
         RGBA, or RGB with a background. The border is softened by half a pixel to either side; wholly transparent

@@ -1,6 +1,6 @@
 """A gallery: one HTML file with every photo before and after, that any browser shows without a server.
 
-It holds the pictures themselves, at most SIZE pixels a side: about 60 kB a photo.
+It holds the pictures themselves, at most PICTURE_SIZE pixels a side: about 60 kB a photo.
 """
 
 import base64
@@ -16,7 +16,9 @@ from PIL import Image
 from segcli.files.atomic import write_whole
 from segcli.labels import BACKGROUND, LabelSet
 
-SIZE = 640
+PICTURE_SIZE = 640
+"""The long side of a gallery's pictures, at most, in pixels."""
+
 _PAGE = Path(__file__).with_name("gallery.html")
 _ENTRIES, _LABELS = b"<!-- entries -->", b"/* labels */ {}"
 
@@ -26,11 +28,11 @@ class Entry:
     """One photo of a gallery.
 
     Attributes:
-        name: What to call it.
+        name: The photo's title on the page.
         rgb: uint8 (H, W, 3).
         label_map: uint8 or uint16 (H, W).
         areas: Class name -> pixels.
-        uncertainty: 0..1.
+        uncertainty: How unsure the network was, 0..1.
     """
 
     name: str
@@ -40,10 +42,10 @@ class Entry:
     uncertainty: float
 
     def facts(self, labels: LabelSet) -> dict:
-        """What the page needs, JSON-plain, the pictures as data addresses."""
+        """The entry as the page reads it: JSON-plain, the pictures as data addresses."""
         height, width = self.label_map.shape
         photo, classes = Image.fromarray(self.rgb), Image.fromarray(self.label_map)
-        photo.thumbnail((SIZE, SIZE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        photo.thumbnail((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC, reducing_gap=2.0)
         small = np.asarray(classes.resize(photo.size, Image.Resampling.NEAREST))
         return {
             "name": self.name,
@@ -57,7 +59,7 @@ class Entry:
 
 
 def _tint(label_map: np.ndarray, labels: LabelSet) -> Image.Image:
-    """The classes' colours, transparent where there is none; RGBA."""
+    """The classes' colours as RGBA, transparent where there is none."""
     shown = np.zeros((65536, 4), np.uint8)
     shown[: len(labels), :3] = labels.palette
     shown[: len(labels), 3] = [0 if name == BACKGROUND else 255 for name in labels.names]
@@ -71,13 +73,19 @@ def _address(picture: Image.Image, kind: str, **options: int) -> str:
 
 
 def write_entry(path: Path, entry: Entry, labels: LabelSet) -> None:
-    """Write one photo's part, for `merge` to collect."""
+    """Write one photo's part of a gallery as JSON, for `merge` to collect."""
     with write_whole(path) as file:
         file.write(json.dumps(entry.facts(labels)).encode())
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
-    """Write the gallery of many photos, one at a time in memory."""
+    """Write the gallery of many photos, one at a time in memory.
+
+    Args:
+        path: The HTML file, replaced as a whole.
+        parts: Files that `write_entry` wrote, in the order of the page.
+        labels: Names and colours for the page's legend.
+    """
     colours = {name: f"rgb{colour}" for name, colour in zip(labels.names, labels.palette, strict=True)}
     page = _PAGE.read_bytes().replace(_LABELS, _harmless(json.dumps({**colours, BACKGROUND: ""}).encode()))
     head, tail = page.split(_ENTRIES)

@@ -1,4 +1,4 @@
-"""Overlays: the photo tinted by class, with borders and a legend, for people to look at; and class areas."""
+"""Overlays: the photo tinted by class, with borders and a legend, for people to look at."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,15 +10,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
-from segcli.images.masks import shrink_label_map
+from segcli.images.masks import areas, shrink_label_map
 from segcli.labels import BACKGROUND, LabelSet
 
 OVERLAY_SIZE = 1920
 """The long side of an overlay, at most, in pixels."""
 
 OPACITY = 0.5
+"""The opacity of the tint, 0..1."""
+
 JPEG = {"quality": 90, "subsampling": 0}
-"""On 1920 x 1440 overlays: 0.39 to 0.49 MB, 47 to 48 dB; 4:2:0 saves a sixth and smears the borders by 1 to 3 dB."""
+"""Pillow's settings for overlays. On 1920 x 1440 pixels: 0.39 to 0.49 MB, 47 to 48 dB; 4:2:0 saves a sixth and smears
+the borders by 1 to 3 dB."""
 
 _SMALLEST_TYPE = 11
 _MOST_ROWS = 19
@@ -26,26 +29,6 @@ _MOST_COVERED = 0.2
 """The share of the picture that the legend may cover."""
 _BUSY = np.uint8(10)
 """A legend over one pixel of a border hides as much as one over so many pixels inside a region."""
-
-
-def areas(label_map: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """How much of the picture each class covers.
-
-    Args:
-        label_map: uint8 or uint16 (H, W); ids from `classes` on, void for one, count for no class.
-        classes: K.
-
-    Returns:
-        int64 (K,) pixels, and float64 (K,) per cent of all pixels of the picture, void included.
-    """
-    pixels = np.zeros(classes, np.int64)
-    if label_map.dtype == np.uint8:
-        counts = np.array(Image.fromarray(label_map).histogram())[:classes]  # a quarter of bincount's time
-        pixels[: len(counts)] = counts
-        return pixels, 100 * pixels / max(1, label_map.size)
-    for strip in np.array_split(label_map, max(1, label_map.size // 4_000_000)):  # bincount takes 8 bytes a pixel
-        pixels += np.bincount(strip.ravel(), minlength=classes)[:classes]
-    return pixels, 100 * pixels / max(1, label_map.size)
 
 
 def overlay(
@@ -61,7 +44,7 @@ def overlay(
         rgb: uint8 (H, W, 3).
         label_map: uint8 or uint16 (H, W).
         labels: Names and colours of the ids.
-        opacity: Of the tint, in 0..1.
+        opacity: The opacity of the tint, 0..1.
         size: The long side of the result in pixels; smaller photos keep their size.
 
     Returns:

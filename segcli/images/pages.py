@@ -1,4 +1,4 @@
-"""Files of several pages as one source a page."""
+"""Pages: files of several pictures as one source a page."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,6 +8,7 @@ from segcli.files.sources import Source
 from segcli.images.read import MAX_PIXELS, opened
 
 FORMATS = ("TIFF", "GIF")
+"""The names of the formats whose frames count as pages."""
 
 
 def expand(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> tuple[Source, ...]:

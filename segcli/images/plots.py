@@ -1,4 +1,4 @@
-"""Pictures of evaluations and training runs: a confusion matrix, and curves. Drawn with Pillow alone."""
+"""Plots of evaluations and training runs: a confusion matrix, and curves. Drawn with Pillow alone."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from segcli.labels import LabelSet
-
-Colour = tuple[int, int, int]
+from segcli.labels import Colour, LabelSet
 
 INK = (38, 42, 48)
 PALE = (140, 146, 154)
@@ -17,14 +15,14 @@ SHADES = ((255, 255, 255), (120, 177, 218), (8, 48, 107))
 """A cell's colour at none, a quarter and all of its row: the shades follow the square root, so that little shows."""
 
 CURVES = ((31, 98, 163), (214, 92, 30), (48, 138, 76), (140, 76, 168), (190, 50, 70), (120, 100, 40))
-SIZE = (960, 600)
-"""Of a graph, in pixels."""
+GRAPH_SIZE = (960, 600)
+"""The width and height of a graph in pixels."""
 
-CORNER = ("rows: true class", "columns: predicted as", "in % of the row")
+_CORNER = ("rows: true class", "columns: predicted as", "in % of the row")
 
 
 def confusion_matrix(counts: np.ndarray, labels: LabelSet) -> Image.Image:
-    """Draws which classes are taken for which.
+    """Draw which classes are taken for which.
 
     Each row is a class of the truth, each cell the share of its pixels that were predicted as the column's class.
     Columns are the classes that occur at all, and void where something was predicted as void.
@@ -42,10 +40,10 @@ def confusion_matrix(counts: np.ndarray, labels: LabelSet) -> Image.Image:
     titles = [*zip(labels.names, labels.palette, strict=True), ("void", PALE)]
     cell = int(np.clip(1400 / max(1, len(columns)), 14, 44))
     font = ImageFont.load_default(min(15, cell - 2))
-    margin = 50 + round(max(font.getlength(name) for name in (CORNER[1], *labels.names)))
+    margin = 50 + round(max(font.getlength(name) for name in (_CORNER[1], *labels.names)))
     picture = Image.new("RGB", (margin + len(columns) * cell + 20, margin + len(rows) * cell + 20), "white")
     draw = ImageDraw.Draw(picture)
-    draw.multiline_text((margin - 30, 20), "\n".join(CORNER), PALE, font, anchor="ra", align="right")
+    draw.multiline_text((margin - 30, 20), "\n".join(_CORNER), PALE, font, anchor="ra", align="right")
     for x, column in enumerate(columns):
         upright = _title(*titles[column], font, (margin, cell), swatch_first=True).transpose(Image.Transpose.ROTATE_90)
         picture.paste(upright, (margin + x * cell, 0))
@@ -87,12 +85,12 @@ def _shade(share: float) -> Colour:
     return red, green, blue
 
 
-def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, int] = SIZE) -> Image.Image:
-    """Draws mIOU as a function of the band's width, as v3+ Fig. 5: one curve for each entry.
+def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, int] = GRAPH_SIZE) -> Image.Image:
+    """Draw mIOU as a function of the band's width, as v3+ Fig. 5: one curve for each entry.
 
     Args:
         series: By name, the mIOU, 0..1, at each width in pixels; None where a band holds no labelled pixel.
-        size: Of the picture, in pixels.
+        size: The picture's width and height in pixels.
 
     Returns:
         An RGB picture.
@@ -101,13 +99,15 @@ def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, in
     return _lines(curves, ("width of the band around void, in pixels", "mIOU in %"), size)
 
 
-def training(loss: Mapping[int, float], miou: Mapping[int, float | None], size: tuple[int, int] = SIZE) -> Image.Image:
-    """Draws how a training run went: the loss, and below it the mIOU of the validations.
+def training(
+    loss: Mapping[int, float], miou: Mapping[int, float | None], size: tuple[int, int] = GRAPH_SIZE
+) -> Image.Image:
+    """Draw how a training run went: the loss, and below it the mIOU of the validations.
 
     Args:
-        loss: By iteration.
-        miou: Likewise, 0..1; None where no pixel was labelled.
-        size: Of each of the two graphs, in pixels.
+        loss: The loss by iteration.
+        miou: The mIOU by iteration, 0..1; None where no pixel was labelled.
+        size: The width and height of each of the two graphs in pixels.
 
     Returns:
         An RGB picture.
@@ -149,7 +149,7 @@ def _lines(curves: Mapping[str, Mapping[int, float]], titles: tuple[str, str], s
 def _draw_axes(
     draw: ImageDraw.ImageDraw, size: tuple[int, int], across: list[float], up: list[float], titles: tuple[str, str]
 ) -> Callable[[float, float], tuple[float, float]]:
-    """Draws the grid with its numbers and titles; returns where an (x, y) lies."""
+    """Draw the grid with its numbers and titles; returns a function from values (x, y) to the pixel where they lie."""
     font = ImageFont.load_default(30)
     left, top, right, bottom = 130, 110, size[0] - 50, size[1] - 140
 

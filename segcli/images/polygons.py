@@ -1,4 +1,4 @@
-"""Regions as polygons, exactly along the pixels' edges, and as COCO's JSON.
+"""Polygons: regions of a label map, exactly along the pixels' edges, and as COCO's JSON.
 
 A library would bring what is not needed: OpenCV's contours run through pixel centres, half a pixel inside, and
 contourpy cuts corners. Following the edges themselves takes a page, and pycocotools draws the very same pixels again.
@@ -19,7 +19,7 @@ _RIGHT, _DOWN, _LEFT, _UP = range(4)
 
 @dataclass(frozen=True)
 class Polygon:
-    """One connected region.
+    """The outline of one connected region.
 
     Attributes:
         points: int (n, 2) of x, y, clockwise on the screen, in pixels from the photo's top left corner. A hole is
@@ -31,7 +31,7 @@ class Polygon:
     area: int
 
     def box(self) -> list[int]:
-        """x, y, width, height."""
+        """The region's bounding box as COCO has it: [x, y, width, height] in pixels."""
         low, high = self.points.min(0), self.points.max(0)
         return [int(value) for value in (*low, *(high - low))]
 
@@ -52,8 +52,9 @@ class _Edges:
     """The borders between inside and outside, each one pixel long and directed so that inside lies on its right.
 
     Attributes:
-        following, before: Index of the next and the previous edge of a loop.
-        starts: The (row, column) of the pixel corner where an edge starts.
+        following: The index of the next edge of each edge's loop.
+        before: The index of the previous edge of each edge's loop.
+        starts: The (row, column) of the pixel corner where each edge starts.
     """
 
     def __init__(self, mask: np.ndarray):
@@ -79,7 +80,7 @@ class _Edges:
         self.starts = list(zip(*(part.tolist() for part in np.divmod(start, self.width)), strict=True))
 
     def regions(self) -> Iterator[np.ndarray]:
-        """For each region the corners of its outline, holes joined to it: int (n, 2) of row, column."""
+        """The corners of each region's outline, holes joined to it: int (n, 2) of row, column."""
         seen = [False] * len(self.starts)
         outer, holes = [], []
         for first in range(len(seen)):
@@ -107,9 +108,8 @@ class _Edges:
         inner = next(edge for edge in hole if self.starts[edge] == (row, column) and self._goes_down(edge))
         outside = np.flatnonzero(~self.mask[:row, column])
         met = int(outside[-1]) + 1 if outside.size else 0
-        border = int(
-            np.searchsorted(self.codes, met * self.width + column)
-        )  # it goes right, and those codes come first
+        # The border goes right, and the codes of such edges come first.
+        border = int(np.searchsorted(self.codes, met * self.width + column))
         down, up = len(self.starts), len(self.starts) + 1
         self.starts += [(met, column), (row, column)]
         outer, last = self.before[border], self.before[inner]
@@ -135,7 +135,7 @@ def _corners(loop: np.ndarray) -> np.ndarray:
 
 
 def annotations(label_map: np.ndarray, labels: LabelSet) -> list[dict]:
-    """COCO's annotations of a label map, one a region; `id` and `image_id` are given by `merge`."""
+    """COCO's annotations of a label map (H, W), one a region; `merge` gives them their `id` and `image_id`."""
     found = np.flatnonzero(np.bincount(label_map.ravel(), minlength=len(labels))[: len(labels)])
     return [
         {
@@ -152,7 +152,7 @@ def annotations(label_map: np.ndarray, labels: LabelSet) -> list[dict]:
 
 
 def write_polygons(path: Path, file_name: str, label_map: np.ndarray, labels: LabelSet) -> None:
-    """Write one photo's polygons, for `merge` to collect."""
+    """Write one photo's part of a COCO file as JSON, for `merge` to collect."""
     height, width = label_map.shape
     image = {"file_name": file_name, "width": width, "height": height}
     with write_whole(path) as file:

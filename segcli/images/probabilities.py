@@ -1,4 +1,4 @@
-"""Class probabilities on disk: npz files that `segcli predict --save probs` writes and `segcli crf` reads."""
+"""Probabilities on disk: npz files that `segcli predict --save probs` writes and `segcli crf` reads."""
 
 import json
 import zipfile
@@ -13,13 +13,13 @@ from segcli.files.paths import shown
 from segcli.labels import LabelSet
 
 MOST_BYTES = 4 * 2**30
-"""A file of probabilities that would unpack to more is refused."""
+"""The unpacked size in bytes above which a file of probabilities is refused."""
 
 _MAKE_THEM = "Files of probabilities are made by `segcli predict --save probs`."
 
 
 def write_probabilities(path: Path, probabilities: np.ndarray, labels: LabelSet) -> None:
-    """Write float (K, h, w) probabilities as an npz, whole or not at all.
+    """Write class probabilities, float (K, h, w), as an npz, whole or not at all.
 
     It holds `probabilities` (float16), the classes' `names`, and `labels` (the whole label set as JSON).
     """

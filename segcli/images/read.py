@@ -1,4 +1,4 @@
-"""Decoding: whatever a camera, scanner, microscope or robot writes -> uint8 red, green, blue, upright, in sRGB."""
+"""Reading photos: what a camera, scanner, microscope or robot wrote, as uint8 red, green, blue, upright, in sRGB."""
 
 import stat
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ from segcli.files import formats
 from segcli.files.paths import shown
 
 MAX_PIXELS = 200_000_000
-"""A file that claims more is refused before it is decoded; the largest camera sensors have about 200 million."""
+"""The pixels above which a file is refused before it is decoded; the largest camera sensors have about as many."""
 
 ValueRange = Literal["auto"] | tuple[float, float] | None
-"""Which values of a picture of more than 8 bits become black and white; see `read_photo`."""
+"""The values of a picture of more than 8 bits that become black and white; see `read_photo`."""
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -49,7 +49,7 @@ class Photo:
 
 
 def read_rgb(path: str | Path, value_range: ValueRange = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """`read_photo` without its notes: uint8 (H, W, 3)."""
+    """Decode a picture as `read_photo` does, without its notes: uint8 (H, W, 3)."""
     return read_photo(path, value_range, max_pixels).rgb
 
 
@@ -67,7 +67,7 @@ def read_photo(
             and 99.9 percentiles; None takes 0..65535 for integers and 0..1 for floating point, "auto" where the
             values do not fit into that. Pictures of 8 bits are left as they are.
         max_pixels: A larger picture is refused.
-        page: Which frame instead, from 0 on.
+        page: The frame to read instead of the first, counted from 0.
 
     Raises:
         InputError: The file is missing, damaged, too large, or no such picture.
@@ -216,7 +216,7 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 
 def _managed(image: Image.Image, profile: bytes) -> Image.Image:
-    """RGB or CMYK by its profile -> sRGB; Display P3 of phones and Adobe RGB look pale without."""
+    """The RGB or CMYK picture converted to sRGB by its profile; phones' Display P3 and Adobe RGB look pale without."""
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     if "sRGB" in ImageCms.getProfileDescription(source):
         return image.convert("RGB")
@@ -224,7 +224,7 @@ def _managed(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _to_grey(image: Image.Image, value_range: ValueRange, notes: list[str]) -> Image.Image:
-    """A picture of 16 or 32 bits a pixel -> mode L."""
+    """A picture of 16 or 32 bits a pixel in 256 grey levels, mode L."""
     values = np.asarray(image)
     low, high = _limits(values, value_range, notes)
     if values.dtype.itemsize == 2:

@@ -10,6 +10,7 @@ from PIL import Image, PngImagePlugin
 from segcli import labels
 from segcli.errors import InputError
 from segcli.images.masks import (
+    areas,
     ids_by_colour,
     labels_of,
     nearest_indices,
@@ -219,6 +220,22 @@ def test_a_text_chunk_that_is_no_label_set_is_none(text, tmp_path):
 def test_of_two_classes_of_one_colour_the_first_counts():
     twins = LabelSet("twins", ("a", "b", "c"), ((1, 2, 3), (9, 9, 9), (1, 2, 3)))
     assert ids_by_colour(twins) == {(1, 2, 3): 0, (9, 9, 9): 1, (0, 0, 0): 255, (224, 224, 192): 255}
+
+
+class TestAreas:
+    def test_are_counts_and_shares_of_the_whole_picture(self):
+        label_map = np.uint8([[0, 0, 0, 2], [2, 255, 255, 0]])
+        pixels, percent = areas(label_map, 4)
+        assert (pixels.dtype, pixels.tolist()) == (np.int64, [4, 0, 2, 0])
+        assert percent.tolist() == [50, 0, 25, 0]
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_of_large_maps_agree_with_numpy(self, dtype):
+        label_map = np.random.default_rng(0).integers(0, 21, (3001, 2999)).astype(dtype)
+        assert areas(label_map, 21)[0].tolist() == np.unique(label_map, return_counts=True)[1].tolist()
+
+    def test_of_no_pixel_are_no_division_by_zero(self):
+        assert areas(np.zeros((0, 4), np.uint8), 2)[1].tolist() == [0, 0]
 
 
 class TestShrunk:

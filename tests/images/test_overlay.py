@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segcli.images.overlay import areas, overlay, write_overlay
+from segcli.images.overlay import overlay, write_overlay
 from segcli.labels import ADE20K, CAMVID, CITYSCAPES, VOC, LabelSet
 
 PERSON, CAR = VOC.names.index("person"), VOC.names.index("car")
@@ -19,22 +19,6 @@ def drawn(rgb: np.ndarray, label_map: np.ndarray, labels: LabelSet = VOC, **opti
 def legend_box(before: np.ndarray, after: np.ndarray) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom of what differs between two pictures."""
     return Image.fromarray(np.abs(before.astype(int) - after).max(2).astype(np.uint8)).getbbox()
-
-
-class TestAreas:
-    def test_are_counts_and_shares_of_the_whole_picture(self):
-        label_map = np.uint8([[0, 0, 0, 2], [2, 255, 255, 0]])
-        pixels, percent = areas(label_map, 4)
-        assert (pixels.dtype, pixels.tolist()) == (np.int64, [4, 0, 2, 0])
-        assert percent.tolist() == [50, 0, 25, 0]
-
-    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-    def test_of_large_maps_agree_with_numpy(self, dtype):
-        label_map = np.random.default_rng(0).integers(0, 21, (3001, 2999)).astype(dtype)
-        assert areas(label_map, 21)[0].tolist() == np.unique(label_map, return_counts=True)[1].tolist()
-
-    def test_of_no_pixel_are_no_division_by_zero(self):
-        assert areas(np.zeros((0, 4), np.uint8), 2)[1].tolist() == [0, 0]
 
 
 class TestTint:
