@@ -14,9 +14,9 @@ ROOMS = (
 )
 """A room imports only rooms before it; the files beside the rooms are the first."""
 WITHOUT_TORCH = (
-    *("errors", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
+    *("errors", "decoding", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
     *("models/spec", "models/variants", "models/preprocessing", "weights/manifest", "weights/hub"),
-    *("weights/tensorflow_bundle", "crf/params", "pipeline/records", "pipeline/tables"),
+    *("weights/reference", "weights/tensorflow_bundle", "crf/params", "pipeline/records", "pipeline/tables"),
     *("training/recipe", "training/schedule", "training/split"),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""

@@ -4,22 +4,29 @@ A recipe is a TOML file with a table for each part; what it leaves out has the d
 `docs/training.md` says the same with a word on each. `--set table.key=value` wins over the file.
 """
 
-import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
+from segcli import decoding
+from segcli.decoding import DecodingError, UnknownKeyError, WrongValueError, between
 from segcli.errors import UsageError
 from segcli.models import variants
 
 RANDOM, IMAGENET = "random", "imagenet"
-"""Of `model.init`: fresh weights, or an ImageNet backbone; anything else names weights or a checkpoint."""
+"""The words that `model.init` takes (fresh weights, an ImageNet backbone); other text names weights or a checkpoint."""
 BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
 """What a run leaves in its folder: two checkpoints, and what it goes on from."""
+
+COUNT_LIMIT = 10_000_000
+"""The largest number of steps that a recipe may state."""
+Steps = Annotated[int, between(1, COUNT_LIMIT)]
+StepsOrNone = Annotated[int, between(0, COUNT_LIMIT)]
+"""A number of optimizer steps, where 0 stands for "not at all"."""
+Scale = Annotated[float, between(0.05, 16)]
+"""A factor on the sides of a photo and its label."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,11 @@ class Model:
 
     name: str = ""
     init: str = IMAGENET
-    output_stride: int = 0
-    dropout: float | None = None
+    output_stride: Annotated[int, between(0, 256)] = 0
+    dropout: Annotated[float, between(0, 0.95)] | None = None
     freeze_bn: bool = False
-    bn_decay: float = 0.9
-    freeze_backbone: int = 0
+    bn_decay: Annotated[float, between(0, 0.99999)] = 0.9
+    freeze_backbone: StepsOrNone = 0
 
 
 @dataclass(frozen=True)
@@ -48,26 +55,26 @@ class Data:
     val_images: str = ""
     val_masks: str = ""
     labels: str | tuple[str, ...] = ""
-    holdout: float = 0.2
-    size: int | None = None
+    holdout: Annotated[float, between(0, 0.9)] = 0.2
+    size: Annotated[int, between(0, 16384)] | None = None
     pad: Literal["square", "stride", "none"] | None = None
     repeat: tuple[str, ...] = ()
-    repeat_times: int = 2
+    repeat_times: Annotated[int, between(1, 100)] = 2
 
 
 @dataclass(frozen=True)
 class Schedule:
     """[schedule]: how many steps, of how many photos, at which rate."""
 
-    iterations: int = 30_000
-    batch: int = 16
-    accumulate: int = 1
+    iterations: Steps = 30_000
+    batch: Annotated[int, between(1, 65536)] = 16
+    accumulate: Annotated[int, between(1, 65536)] = 1
     policy: Literal["poly", "step"] = "poly"
-    rate: float = 0.007
-    power: float = 0.9
-    step: int = 2000
-    gamma: float = 0.1
-    warmup: int = 0
+    rate: Annotated[float, between(0, 100)] = 0.007
+    power: Annotated[float, between(0, 10)] = 0.9
+    step: Steps = 2000
+    gamma: Annotated[float, between(0, 1)] = 0.1
+    warmup: StepsOrNone = 0
 
 
 @dataclass(frozen=True)
@@ -75,23 +82,23 @@ class Optimizer:
     """[optimizer]: stochastic gradient descent with momentum, as the papers train, or AdamW."""
 
     kind: Literal["sgd", "adamw"] = "sgd"
-    momentum: float = 0.9
-    weight_decay: float = 4e-5
+    momentum: Annotated[float, between(0, 0.9999)] = 0.9
+    weight_decay: Annotated[float, between(0, 1)] = 4e-5
     decay_all: bool = False
-    classifier_rate: float = 1.0
-    clip: float = 0.0
+    classifier_rate: Annotated[float, between(0, 1000)] = 1.0
+    clip: Annotated[float, between(0, 1e6)] = 0.0
 
 
 @dataclass(frozen=True)
 class Augment:
     """[augment]: what happens to each photo and its mask."""
 
-    crop: int = 513
-    scale: tuple[float, float] = (0.5, 2.0)
-    scale_step: float = 0.0
+    crop: Annotated[int, between(33, 16384)] = 513
+    scale: tuple[Scale, Scale] = (0.5, 2.0)
+    scale_step: Annotated[float, between(0, 16)] = 0.0
     flip: bool = True
-    colour: float = 0.0
-    focus: float = 0.0
+    colour: Annotated[float, between(0, 0.9)] = 0.0
+    focus: Annotated[float, between(0, 1)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,30 +106,30 @@ class Loss:
     """[loss]: the cross entropy over the pixels that are not void, and Lovász-Softmax where it has a factor."""
 
     shrink_labels: bool = False
-    hardest: float = 1.0
-    hardest_after: int = 0
-    class_weights: tuple[float, ...] = ()
-    lovasz: float = 0.0
+    hardest: Annotated[float, between(0.001, 1)] = 1.0
+    hardest_after: StepsOrNone = 0
+    class_weights: tuple[Annotated[float, between(0, 1e6)], ...] = ()
+    lovasz: Annotated[float, between(0, 1e6)] = 0.0
 
 
 @dataclass(frozen=True)
 class Run:
     """[run]: where and how it is computed, and how often it is saved and looked at."""
 
-    seed: int = 0
+    seed: Annotated[int, between(0, 2**31 - 1)] = 0
     device: str = "auto"
     amp: Literal["off", "bf16", "fp16"] = "off"
     channels_last: bool = False
-    workers: int = 2
-    log_every: int = 20
-    save_every: int = 500
-    validate_every: int = 1000
-    overlays: int = 4
+    workers: Annotated[int, between(0, 256)] = 2
+    log_every: Steps = 20
+    save_every: Steps = 500
+    validate_every: Steps = 1000
+    overlays: Annotated[int, between(0, 1000)] = 4
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run, whole."""
+    """Everything that decides a training run: one field for each table of the file."""
 
     model: Model = field(default_factory=Model)
     data: Data = field(default_factory=Data)
@@ -141,47 +148,6 @@ class Recipe:
         }
 
 
-_UNIONS = (UnionType, Union)  # Literal[...] | None is the older of the two
-_POSITIVE = (1, 10_000_000)
-_LIMITS: dict[str, tuple[float, float]] = {
-    "model.output_stride": (0, 256),
-    "model.dropout": (0.0, 0.95),
-    "model.freeze_backbone": (0, 10_000_000),
-    "model.bn_decay": (0.0, 0.99999),
-    "data.holdout": (0.0, 0.9),
-    "data.size": (0, 16384),
-    "data.repeat_times": (1, 100),
-    "schedule.iterations": _POSITIVE,
-    "schedule.batch": (1, 65536),
-    "schedule.accumulate": (1, 65536),
-    "schedule.rate": (0.0, 100.0),
-    "schedule.power": (0.0, 10.0),
-    "schedule.step": _POSITIVE,
-    "schedule.gamma": (0.0, 1.0),
-    "schedule.warmup": (0, 10_000_000),
-    "optimizer.momentum": (0.0, 0.9999),
-    "optimizer.weight_decay": (0.0, 1.0),
-    "optimizer.classifier_rate": (0.0, 1000.0),
-    "optimizer.clip": (0.0, 1e6),
-    "augment.crop": (33, 16384),
-    "augment.scale": (0.05, 16.0),
-    "augment.scale_step": (0.0, 16.0),
-    "augment.colour": (0.0, 0.9),
-    "augment.focus": (0.0, 1.0),
-    "loss.hardest": (0.001, 1.0),
-    "loss.hardest_after": (0, 10_000_000),
-    "loss.class_weights": (0.0, 1e6),
-    "loss.lovasz": (0.0, 1e6),
-    "run.seed": (0, 2**31 - 1),
-    "run.workers": (0, 256),
-    "run.log_every": _POSITIVE,
-    "run.save_every": _POSITIVE,
-    "run.validate_every": _POSITIVE,
-    "run.overlays": (0, 1000),
-}
-"""Of every number in a recipe, both ends included."""
-
-
 def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
     """Read a recipe from a TOML file.
 
@@ -193,11 +159,11 @@ def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
         UsageError: The file cannot be read, or `from_dict` refuses what stands in it.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tables = decoding.read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read the recipe {path}: {error.strerror}", "examples/recipes has some.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the recipe {path} is no valid TOML: {error}") from error
+    except DecodingError as error:
+        raise UsageError(f"the recipe {path} is no valid TOML: {error.message}") from error
     try:
         return from_dict(changed(tables, changes))
     except UsageError as error:
@@ -226,16 +192,14 @@ def from_dict(tables: Mapping[str, Any]) -> Recipe:
     Raises:
         UsageError: A table or key is unknown, a value is of the wrong kind or out of range, or two contradict.
     """
-    parts = {f.name: f.default_factory for f in fields(Recipe)}
-    _refuse_unknown(tables, parts, "")
-    built = {}
-    for name, values in tables.items():
-        if not isinstance(values, dict):
-            raise UsageError(f"{name} is no table", f"Write [{name}] above its keys.")
-        kinds = get_type_hints(parts[name])
-        _refuse_unknown(values, kinds, f"{name}.")
-        built[name] = parts[name](**{key: _decode(kinds[key], v, f"{name}.{key}") for key, v in values.items()})
-    recipe = Recipe(**built)
+    try:
+        recipe = decoding.decode(Recipe, tables)
+    except UnknownKeyError as error:
+        raise _no_such_key(error) from error
+    except WrongValueError as error:
+        if "." not in error.place:
+            raise UsageError(f"{error.place} is no table", f"Write [{error.place}] above its keys.") from error
+        raise UsageError(error.message, error.hint) from error
     _refuse_contradictions(recipe)
     return recipe
 
@@ -247,57 +211,19 @@ def known_keys() -> list[str]:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return decoding.parse_toml(f"value = {text}")["value"]
+    except DecodingError:
         return text.strip()
 
 
-def _refuse_unknown(values: Mapping[str, Any], known: Iterable[str], table: str) -> None:
-    known = list(known)
-    for key in values:
-        if key in known:
-            continue
-        elsewhere = [name for name in known_keys() if name.rpartition(".")[2] == key]
-        near = elsewhere or [table + name for name in get_close_matches(key, known, n=1)]
-        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
-        raise UsageError(f"a recipe has no {'key' if table else 'table'} {table}{key}", hint)
-
-
-def _decode(kind: Any, value: Any, where: str) -> Any:
-    """`value` as the annotation says, within its limits, or UsageError."""
-    if not _fits(kind, value):
-        raise UsageError(f"{where} cannot be {value!r}", f"It must be {_described(kind)}.")
-    value = tuple(value) if isinstance(value, list) else value
-    low, high = _LIMITS.get(where, (-math.inf, math.inf))
-    for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, int | float) and not isinstance(number, bool) and not low <= number <= high:
-            raise UsageError(f"{where} cannot be {number:g}", f"It must be in {low:g}..{high:g}.")
-    if float not in (kind, *get_args(kind)) or value is None:
-        return value
-    return tuple(map(float, value)) if isinstance(value, tuple) else float(value)
-
-
-def _fits(kind: Any, value: Any) -> bool:
-    if get_origin(kind) in _UNIONS:
-        return any(_fits(one, value) for one in get_args(kind))
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        right_length = kinds[-1] is Ellipsis or (isinstance(value, list | tuple) and len(value) == len(kinds))
-        return isinstance(value, list | tuple) and right_length and all(_fits(kinds[0], item) for item in value)
-    return type(value) in ((int, float) if kind is float else (kind,))
-
-
-def _described(kind: Any) -> str:
-    if get_origin(kind) in _UNIONS:
-        return " or ".join(_described(one) for one in get_args(kind) if one is not NoneType)
-    if get_origin(kind) is Literal:
-        return " or ".join(map(repr, get_args(kind)))
-    if get_origin(kind) is tuple:
-        item, *rest = get_args(kind)
-        return f"a list of {'' if Ellipsis in rest else '2 '}{'names' if item is str else 'numbers'}"
-    return {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}[kind]
+def _no_such_key(error: UnknownKeyError) -> UsageError:
+    """What to say of an unknown table or key: the same key in another table comes first, then the nearest one."""
+    elsewhere = [name for name in known_keys() if name.rpartition(".")[2] == error.key]
+    close = get_close_matches(error.key, error.known, n=1)
+    near = elsewhere or [decoding.joined(error.place, name) for name in close]
+    hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(error.known)}."
+    kind = "key" if error.place else "table"
+    return UsageError(f"a recipe has no {kind} {decoding.joined(error.place, error.key)}", hint)
 
 
 def _refuse_contradictions(recipe: Recipe) -> None:
