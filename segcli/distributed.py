@@ -19,8 +19,8 @@ class Processes:
     """The processes that share a job, seen from one of them; a job on one process is a world of size 1.
 
     Attributes:
-        rank: Which one this is, 0 to world_size - 1.
-        world_size: How many there are.
+        rank: The number of this process, 0 to world_size - 1.
+        world_size: The number of processes.
     """
 
     rank: int = 0

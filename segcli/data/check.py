@@ -1,4 +1,4 @@
-"""Reads a whole dataset before hours are spent on it, and says what is wrong with which file."""
+"""Checks of a whole dataset before hours are spent on it: what is wrong with which file."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ Kind = Literal["missing", "stray", "photo", "label", "size", "ids", "duplicate"]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One thing that is wrong with a dataset.
 
     Attributes:
         kind: "missing": the photo or the label is not there; "stray": a label without a photo; "photo", "label": the
@@ -40,12 +40,13 @@ class Problem:
 
 @dataclass
 class Census:
-    """How often each class occurs in the labels that were read; the last entry of each array is void.
+    """A count of the classes in the labels that were read.
 
     Attributes:
-        pixels: int64 (K + 1).
-        images: int64 (K + 1), in how many labels the class occurs at all.
-        labels: How many labels were counted.
+        classes: The number of classes, K.
+        pixels: int64 (K + 1), the pixels of each class; the last entry is void.
+        images: int64 (K + 1), the labels in which each class occurs at all; the last entry is void.
+        labels: The number of labels that were counted.
     """
 
     classes: int
@@ -57,7 +58,7 @@ class Census:
         self.pixels, self.images = np.zeros((2, self.classes + 1), np.int64)
 
     def add(self, label: np.ndarray) -> None:
-        """Counts the ids (H, W), 0..K-1 or VOID, of one label."""
+        """Count the ids (H, W), 0..K-1 or VOID, of one label."""
         counts = np.bincount(np.minimum(label, self.classes).ravel(), minlength=self.classes + 1)
         self.pixels += counts
         self.images += counts > 0
@@ -67,14 +68,14 @@ class Census:
 def check(
     dataset: Dataset, census: Census | None = None, seen: dict[str, str] | None = None
 ) -> Iterator[tuple[Sample | None, tuple[Problem, ...]]]:
-    """Reads every photo and every label once and yields each sample with what is wrong with it.
+    """Read every photo and every label once, and yield each sample with what is wrong with it.
 
     Last of all come the labels without a photo, with None for the sample.
 
     Args:
-        dataset: What to read.
-        census: Takes the classes of the labels; illegal ids count as void.
-        seen: By content, the photos of the splits that were checked before; give the same dict for all splits to find
+        dataset: The dataset to read.
+        census: The count that the labels are added to; illegal ids count as void.
+        seen: SHA-256 -> name, of photos in splits that were checked before; give the same dict for all splits to find
             photos that stand in two of them.
     """
     seen = {} if seen is None else seen
@@ -106,7 +107,7 @@ def _sample_problems(
 def _photo_problems(
     dataset: Dataset, sample: Sample, seen: dict[str, str]
 ) -> Generator[Problem, None, tuple[int, int] | None]:
-    """Returns the photo's (height, width), upright, if it can be read."""
+    """Yield what is wrong with the photo; return its (height, width), upright, if it can be read."""
     path = sample.image
     if not path.is_file():
         hint = "Add the photo, or take it off the list."
@@ -121,7 +122,7 @@ def _photo_problems(
 
 
 def _label_problems(dataset: Dataset, sample: Sample) -> Generator[Problem, None, np.ndarray | None]:
-    """Returns the label as classes (H, W), illegal ids as void, if it can be read."""
+    """Yield what is wrong with the label; return it as classes (H, W), illegal ids as void, if it can be read."""
     path = sample.label
     if not path.is_file():
         hint = f"Add the label of {shown(sample.image.name)}."

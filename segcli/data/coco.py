@@ -1,4 +1,4 @@
-"""COCO's instances drawn as label maps of VOC's 21 classes, the way torchvision's references do it."""
+"""COCO: its instances drawn as label maps of VOC's 21 classes, the way torchvision's references do it."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ class Instances:
         self.photos = tuple(photo for photo in self._images if not min_area or areas[photo] > min_area)
 
     def read_ids(self, sample: Sample) -> np.ndarray:
-        """The sample's classes, uint8 (H, W): 0 for background, VOID where instances overlap."""
+        """Draw the sample's classes, uint8 (H, W): 0 for background, VOID where instances overlap."""
         image = self._images[sample.image.name]
         try:
             height, width = int(image["height"]), int(image["width"])
@@ -61,7 +61,7 @@ class Instances:
 
 
 def _draw(segmentation: list | dict, height: int, width: int) -> np.ndarray:
-    """Polygons or a run-length code as a mask, bool (H, W)."""
+    """The mask, bool (H, W), that polygons or a run-length code describe."""
     drawing = _drawing()
     codes = drawing.frPyObjects(segmentation, height, width)
     return drawing.decode(codes).reshape(height, width, -1).any(axis=2)

@@ -1,4 +1,4 @@
-"""Photos paired with their labels, whatever published layout they come from."""
+"""Datasets: photos paired with their labels, whatever published layout they come from."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class Sample:
 
 
 def read_mask(sample: Sample) -> np.ndarray:
-    """The ids of the sample's label PNG as its file holds them, (H, W) uint8 or uint16; InputError if it is none."""
+    """Read the ids of the sample's label PNG as they are stored, uint8 or uint16 (H, W); InputError if it has none."""
     return masks.read_label_map(sample.label)
 
 
@@ -36,11 +36,11 @@ class Dataset:
     """One split of a dataset. Listing it reads no photo and no label.
 
     Attributes:
-        name: How the command line calls it.
-        split: Its split, such as "val".
-        labels: Its classes.
-        samples: In a fixed order.
-        ids: From every id that its label files may hold to a class of `labels`, or to VOID.
+        name: The name by which the command line knows it.
+        split: The split, such as "val".
+        labels: The classes.
+        samples: The photos with their labels, in a fixed order.
+        ids: Every id that a label file may hold -> a class of `labels`, or VOID.
         read_ids: Reads the ids of a sample as its file holds them, (H, W).
         strays: Label files that no photo belongs to.
     """
@@ -57,7 +57,7 @@ class Dataset:
         return len(self.samples)
 
     def read_label(self, sample: Sample) -> np.ndarray:
-        """The sample's ids as uint8 (H, W), in 0..K-1 or VOID; DatasetError if its label cannot be used."""
+        """Read the sample's classes, uint8 (H, W) in 0..K-1 or VOID; DatasetError if its label cannot be used."""
         if sample.label is None:
             raise DatasetError(f"{self.name} {self.split} has no labels", "Take a split whose labels are published.")
         try:
@@ -70,7 +70,7 @@ class Dataset:
         return mapped
 
     def legal_ids(self) -> str:
-        """Which ids its label files may hold, as a sentence."""
+        """The ids that the label files may hold, as a sentence."""
         classes = [file_id for file_id, label in self.ids.items() if label != VOID]
         void = sorted(file_id for file_id, label in self.ids.items() if label == VOID)
         span = f"{min(classes)} to {max(classes)}"
@@ -93,11 +93,11 @@ def ids_of(labels: LabelSet) -> dict[int, int]:
 
 
 def map_ids(raw: np.ndarray, ids: Mapping[int, int]) -> tuple[np.ndarray, dict[int, int]]:
-    """From a file's ids to classes.
+    """Turn a file's ids into classes.
 
     Args:
         raw: Ids (H, W), unsigned.
-        ids: From every legal id to a class or VOID.
+        ids: Every legal id -> a class or VOID.
 
     Returns:
         The classes, uint8 (H, W) with VOID for void and for illegal ids, and how many pixels each illegal id has.
@@ -111,7 +111,7 @@ def map_ids(raw: np.ndarray, ids: Mapping[int, int]) -> tuple[np.ndarray, dict[i
 
 
 def illegal_ids(ids: np.ndarray, classes: int) -> np.ndarray:
-    """The ids, one per pixel, that are neither in 0..classes - 1 nor VOID."""
+    """The ids, one for each pixel that has such a one, that are neither in 0..classes - 1 nor VOID."""
     return ids[(ids >= classes) & (ids != VOID)]
 
 

@@ -1,4 +1,4 @@
-"""The published datasets in their own layouts, and folders of one's own.
+"""Layouts: the published datasets as they are unpacked, and folders of one's own.
 
 A layout is a function from the data folder and a split to a `Dataset`; it accepts the folder that holds the dataset as
 well as the dataset's own folder, and where it finds neither it says what to put where.
@@ -63,7 +63,7 @@ ADE20K_TREE = """
 It is ADEChallengeData2016.zip of the MIT scene-parsing benchmark."""
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".jp2", ".avif", ".heic", ".ppm", ".pgm")
-"""Suffixes that make a file in a folder a photo or a mask. Content does not decide: a broken file must show up."""
+"""The suffixes that make a file in a folder a photo or a mask. Content does not decide: a broken file must show up."""
 
 
 def voc2012(data_dir: Path, split: str) -> Dataset:
@@ -78,7 +78,7 @@ def voc2012(data_dir: Path, split: str) -> Dataset:
 
 
 def _trainaug(data_dir: Path, root: Path, train: set[str], val: set[str]) -> Dataset:
-    """Where VOC itself labels an image its own mask is taken: it marks void, which the added masks do not."""
+    """The split "trainaug"; where VOC labels an image its own mask is taken, which marks void as the others do not."""
     converted = (root / "SegmentationClassAug", data_dir / "SegmentationClassAug")
     published = (place / "benchmark_RELEASE" / "dataset" / "cls" for place in (data_dir, root.parent, root))
     added = next((place for place in (*converted, *published) if place.is_dir()), None)
@@ -149,7 +149,7 @@ def cityscapes_coarse(data_dir: Path, split: str) -> Dataset:
 
 
 def _cityscapes(name: str, data_dir: Path, split: str, kind: str, archive: str) -> Dataset:
-    """Reads `labelIds`, the published files, and where there are none of these `labelTrainIds`."""
+    """A split of Cityscapes, by `labelIds`, the published files; where there are none of these, by `labelTrainIds`."""
     tree = CITYSCAPES_TREE.format(kind=kind, archive=archive)
     root = _root(data_dir, ("cityscapes", "."), f"leftImg8bit/{split}", f"Cityscapes {split} photos", tree)
     if split != "test" and not (root / kind / split).is_dir():
@@ -166,7 +166,7 @@ def _cityscapes(name: str, data_dir: Path, split: str, kind: str, archive: str) 
 
 
 def cityscapes_ids() -> dict[int, int]:
-    """From the 34 ids of Cityscapes' label files to its 19 classes; the other 15 are void."""
+    """The ids of Cityscapes' label files -> its classes: of the 34, 19 are classes and 15 void."""
     return dict.fromkeys(range(34), VOID) | {file_id: i for i, file_id in enumerate(labels.CITYSCAPES_LABEL_IDS)}
 
 
@@ -213,12 +213,12 @@ def folder(images: Path, masks: Path, classes: LabelSet) -> Dataset:
 
 @dataclass(frozen=True)
 class Layout:
-    """What can be known of a dataset before it is read.
+    """A published dataset, as far as it is known before it is read.
 
     Attributes:
-        labels: Its classes.
-        splits: Its splits.
-        read: Lists one of them: `read(data_dir, split)`.
+        labels: The classes.
+        splits: The names of the splits.
+        read: Lists one of the splits: `read(data_dir, split)`.
     """
 
     labels: LabelSet
@@ -248,16 +248,16 @@ def get(name: str) -> Layout:
 
 
 def load(name: str, data_dir: Path, split: str) -> Dataset:
-    """Lists one split of a published dataset.
+    """List one split of a published dataset.
 
     Args:
         name: One of `DATASETS`.
         data_dir: The folder that holds the dataset, or the dataset's own folder.
-        split: One of its splits.
+        split: One of the dataset's splits.
 
     Raises:
-        UsageError: No such dataset or split.
-        DatasetError: It is not there or not whole; the hint says what to put where.
+        UsageError: There is no such dataset or split.
+        DatasetError: The dataset is not there or not whole; the hint says what to put where.
     """
     layout = get(name)
     if split not in layout.splits:
@@ -269,7 +269,7 @@ def load(name: str, data_dir: Path, split: str) -> Dataset:
 
 
 def download_voc2012(data_dir: Path) -> None:
-    """Fetches VOC 2012 (2 GB) into `data_dir` by torchvision, which checks the archive's md5; draws torchvision's bar.
+    """Fetch VOC 2012 (2 GB) into `data_dir` by torchvision, which checks the archive's md5; draws torchvision's bar.
 
     Raises:
         DatasetError: The host did not answer, which has happened often since 2025, or sent another file.

@@ -1,4 +1,4 @@
-"""Two folders of predictions on the same photos: where they differ, and which is nearer to the truth."""
+"""Comparisons of two folders of predictions: where they differ, and which is nearer to the truth."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from segcli.evaluation import predictions
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.evaluation.scoring import check_prediction
 from segcli.files.paths import shown
+from segcli.images.plots import INK
 from segcli.labels import VOID, LabelSet
 
 PANEL = 960
 """The long side of each half of a picture, at most, in pixels."""
 
 GAP, LINE = 8, 26
-INK = (38, 42, 48)
+"""The space between the halves, and the height of a line of text, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Pairing:
     """The label maps that two folders have in common.
 
     Attributes:
-        pairs: Name, map in A, map in B, by name.
+        pairs: (name, map in A, map in B), in the order of the names.
         only_a: Names that only A has.
         only_b: Names that only B has.
     """
@@ -37,7 +38,7 @@ class Pairing:
 
 
 def pair(a: Path, b: Path) -> Pairing:
-    """Finds the maps of the same name in two folders; UsageError if there are none."""
+    """Find the maps of the same name in two folders; UsageError if there are none."""
     for folder in (a, b):
         if not folder.is_dir():
             raise UsageError(f"{shown(folder)} is no folder", "Give two folders of predicted label maps.")
@@ -52,13 +53,13 @@ def pair(a: Path, b: Path) -> Pairing:
 
 @dataclass(frozen=True)
 class Difference:
-    """One photo's two label maps.
+    """The two label maps of one photo.
 
     Attributes:
-        name: Of the photo.
-        agreement: Share of the pixels with the same class in both, in 0..1.
-        a: Classes, uint8 (H, W).
-        b: Likewise.
+        name: The photo's name.
+        agreement: Share of the pixels with the same class in both, 0..1.
+        a: The classes that A predicts, uint8 (H, W).
+        b: The classes that B predicts, uint8 (H, W).
     """
 
     name: str
@@ -68,13 +69,13 @@ class Difference:
 
 
 class Comparison:
-    """What two folders' differences add up to.
+    """The differences of two folders, summed over photos.
 
     Attributes:
         labels: The classes.
         between: A as the truth, B as the prediction: its per-class IOU is the two's agreement on each class.
-        a: A against the truth, of the photos that have one.
-        b: Likewise B.
+        a: A against the truth, over the photos that have one.
+        b: B against the truth, over the photos that have one.
     """
 
     def __init__(self, labels: LabelSet):
@@ -82,7 +83,7 @@ class Comparison:
         self.between, self.a, self.b = (ConfusionMatrix(len(labels)) for _ in range(3))
 
     def compare(self, pairs: Iterable[tuple[str, Path, Path]]) -> Iterator[Difference]:
-        """Reads and counts pairs and yields each one's difference; InputError for maps that cannot be compared."""
+        """Read and count pairs, and yield each one's difference; InputError for maps that cannot be compared."""
         for name, path_a, path_b in pairs:
             a, b = (predictions.read_classes(path, self.labels) for path in (path_a, path_b))
             if a.shape != b.shape:
@@ -93,19 +94,19 @@ class Comparison:
             yield Difference(name, float((a == b).mean()), a, b)
 
     def score(self, difference: Difference, truth: np.ndarray) -> None:
-        """Counts a pair against its truth: ids (H, W) in 0..K-1 or VOID; InputError if the sizes differ."""
+        """Count a pair against its truth: ids (H, W) in 0..K-1 or VOID; InputError if the sizes differ."""
         for matrix, ids in ((self.a, difference.a), (self.b, difference.b)):
             check_prediction(difference.name, ids, truth.shape, len(self.labels))
             matrix.update(truth, ids)
 
 
 def picture(difference: Difference, labels: LabelSet, photo: np.ndarray | None = None) -> Image.Image:
-    """Draws where two label maps disagree: A's classes on the left, B's on the right, all else faded.
+    """Draw where two label maps disagree: A's classes on the left, B's on the right, all else faded.
 
     Below stand the most frequent disagreements with their share of the photo's pixels.
 
     Args:
-        difference: The two maps.
+        difference: The photo's two label maps.
         labels: Names and colours.
         photo: uint8 (H, W, 3), the backdrop; without it, or at another size, the backdrop is plain.
 

@@ -1,4 +1,4 @@
-"""Scores of predicted label maps against the truth: the confusion matrix, what follows from it, and the trimap.
+"""Metrics of predicted label maps against the truth: the confusion matrix, and the scores that follow from it.
 
 Everything is counted in int64 and summed image by image: memory stays flat, and however the images are shared out among
 processes the sum of their `counts` is the same bit for bit.
@@ -12,12 +12,12 @@ from segcli.data.dataset import illegal_ids
 from segcli.labels import VOID, LabelSet
 
 STRIP = 1 << 20
-"""So many pixels are counted at once: the counting takes some 40 bytes a pixel."""
+"""The number of pixels that are counted at once: the counting takes some 40 bytes a pixel."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a confusion matrix says. Each value is in 0..1, or None where no pixel speaks for it.
+    """The scores of a confusion matrix. Each is in 0..1, or None where no pixel speaks for it.
 
     Attributes:
         miou: Mean over the classes that occur in the truth or in the predictions, as TensorFlow's mean_iou.
@@ -25,7 +25,7 @@ class Scores:
         pixel_accuracy: Share of the labelled pixels that are right.
         mean_accuracy: Share of a class's pixels that are right, averaged over the classes in the truth.
         frequency_weighted_iou: Intersection over union weighted by each class's share of the labelled pixels.
-        classes: Over how many classes `miou` is the mean.
+        classes: The number of classes that `miou` is the mean of.
     """
 
     miou: float | None
@@ -36,7 +36,7 @@ class Scores:
     classes: int
 
     def to_dict(self) -> dict:
-        """Plain JSON values."""
+        """The scores as plain JSON values."""
         return asdict(self)
 
 
@@ -53,7 +53,7 @@ class ConfusionMatrix:
         self.counts = np.zeros((classes, classes + 1), np.int64)
 
     def update(self, truth: np.ndarray, predicted: np.ndarray) -> "ConfusionMatrix":
-        """Adds one image and returns the matrix of that image alone.
+        """Add one image and return the matrix of that image alone.
 
         Args:
             truth: Ids (H, W) in 0..K-1 or VOID; void pixels are not counted.
@@ -73,7 +73,7 @@ class ConfusionMatrix:
         return total
 
     def scores(self, labels: LabelSet) -> Scores:
-        """The scores. A channel that stands for void (ADE20K's 0) is no class and enters no mean."""
+        """The scores over all images. A channel that stands for void (ADE20K's 0) is no class and enters no mean."""
         right = np.diagonal(self.counts)
         truth = self.counts.sum(axis=1)
         union = truth + self.counts[:, :-1].sum(axis=0) - right
@@ -95,7 +95,21 @@ class ConfusionMatrix:
 def joint_counts(
     truth: np.ndarray, predicted: np.ndarray, classes: int, group: np.ndarray | None = None, groups: int = 1
 ) -> np.ndarray:
-    """Labelled pixels by group, true class and predicted class: int64 (groups, K, K + 1)."""
+    """The number of labelled pixels by group, true class and predicted class.
+
+    Args:
+        truth: Ids in 0..K-1 or VOID, of any shape; void pixels are not counted.
+        predicted: Ids in 0..K-1 or VOID, of the same shape.
+        classes: The number of classes, K.
+        group: The group of each pixel, 0..groups - 1, of the same shape; None puts all into one.
+        groups: The number of groups.
+
+    Returns:
+        int64 (groups, K, K + 1); the last column is "predicted as void".
+
+    Raises:
+        ValueError: The shapes differ, or an id is neither a class nor void.
+    """
     if truth.shape != predicted.shape:
         raise ValueError(f"the truth has the shape {truth.shape}, the prediction {predicted.shape}")
     for ids in (truth, predicted):

@@ -1,4 +1,4 @@
-"""Predicted label maps on disk, in the form that each benchmark's server takes."""
+"""Predictions: label maps in a folder, in the form that each benchmark's server takes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,9 +32,9 @@ class Predictions:
     want them: `frankfurt_000000_000294_labelIds.png`. Those of other datasets are palette PNGs of the sample's name.
 
     Attributes:
-        folder: Where they lie.
-        dataset: Whose samples they answer.
-        run: What they were made with, in one word, such as a digest; only maps of the same run count as there.
+        folder: The folder that holds them.
+        dataset: The dataset whose samples they answer.
+        run: One word, such as a digest, for what they were made with; only maps of the same run count as there.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Predictions:
     run: str
 
     def path(self, sample: Sample) -> Path:
-        """Where this sample's label map lies."""
+        """The file that holds this sample's label map."""
         if self.dataset.name == "voc2012":
             results = self.folder / "results" / "VOC2012" / "Segmentation"
             return results / f"comp6_{self.dataset.split}_cls" / f"{sample.name}.png"
@@ -50,7 +50,7 @@ class Predictions:
         return self.folder / f"{sample.name}{ending}.png"
 
     def write(self, sample: Sample, label_map: np.ndarray) -> None:
-        """Writes one label map, uint8 (H, W) in 0..K-1, whole or not at all; OSError where the disk does not let it."""
+        """Write one label map, uint8 (H, W) in 0..K-1, whole or not at all; OSError where the disk does not let it."""
         path = self.path(sample)
         if path.stem.endswith(LABEL_IDS):
             _write_label_ids(path, label_map, self.run)
@@ -66,12 +66,12 @@ class Predictions:
             return False
 
     def read(self, sample: Sample) -> np.ndarray:
-        """The sample's classes, uint8 (H, W) in 0..K-1 or VOID; InputError if there is no such map or it is none."""
+        """Read the sample's classes, uint8 (H, W) in 0..K-1 or VOID; InputError if there is none."""
         return read_classes(self.path(sample), self.dataset.labels)
 
 
 def read_classes(path: Path, labels: LabelSet) -> np.ndarray:
-    """Reads a predicted label map of any origin as classes, uint8 (H, W) in 0..K-1 or VOID.
+    """Read a predicted label map of any origin as classes, uint8 (H, W) in 0..K-1 or VOID.
 
     Files named `*_labelIds.png` are taken to hold Cityscapes' own ids if `labels` are Cityscapes'.
 
@@ -97,7 +97,7 @@ def _write_label_ids(path: Path, label_map: np.ndarray, run: str) -> None:
 def find(folder: Path) -> dict[str, Path]:
     """The label maps in a folder of predictions, by name.
 
-    Of an output folder of segcli its `masks` are taken. A map's name is its file's, without the suffix and
+    In an output folder of segcli they are those in `masks`. A map's name is its file's, without the suffix and
     without `_labelIds`, or its path below the folder where two files share a name.
     """
     is_output = all((folder / name).exists() for name in ("masks", *RESULT_FILES))
@@ -110,7 +110,7 @@ def find(folder: Path) -> dict[str, Path]:
 
 
 def match(sources: Sequence[Source], maps: Mapping[str, Path]) -> dict[Source, Path]:
-    """Photos with their maps: each takes the one of its name; where photos share it, that of the same sub-folder.
+    """Pair photos with label maps of their names; where photos share a name, with those of their own sub-folders.
 
     Args:
         sources: The photos.

@@ -1,4 +1,4 @@
-"""Scoring of predictions against a dataset, image by image."""
+"""Scoring: predictions against a dataset, image by image."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,12 @@ from segcli.evaluation.trimap import Trimap
 
 @dataclass(frozen=True)
 class ImageScore:
-    """How one image came out; None where it has no labelled pixel.
+    """The scores of one image, in 0..1; None where it has no labelled pixel.
 
     Attributes:
         name: The sample's name.
-        miou: Over the classes in this image's truth or prediction.
-        pixel_accuracy: Over this image's labelled pixels.
+        miou: Mean intersection over union of the classes in this image's truth or prediction.
+        pixel_accuracy: Share of this image's labelled pixels that are right.
     """
 
     name: str
@@ -33,13 +33,13 @@ def evaluate(
     matrix: ConfusionMatrix,
     trimap: Trimap | None = None,
 ) -> Iterator[ImageScore]:
-    """Counts predictions into `matrix` and `trimap` and yields each image's own score.
+    """Count predictions into `matrix` and `trimap`, and yield each image's own scores.
 
     Args:
-        dataset: Where the truth comes from.
-        predictions: Samples of it, each with its ids (H, W), 0..K-1 or VOID, at the label's own size.
-        matrix: Takes every image.
-        trimap: Likewise, if wanted.
+        dataset: The dataset that holds the truth.
+        predictions: Samples of the dataset, each with its ids (H, W), 0..K-1 or VOID, at the label's own size.
+        matrix: The confusion matrix that every image is added to.
+        trimap: The trimap that every image is added to, if one is wanted.
 
     Raises:
         InputError: A prediction has another size than its label, or ids that are no classes.
@@ -55,7 +55,7 @@ def evaluate(
 
 
 def check_prediction(name: str, predicted: np.ndarray, shape: tuple[int, ...], classes: int) -> None:
-    """Raises InputError, naming the image, unless the ids (H, W) have that shape and are classes or VOID."""
+    """Raise InputError, naming the image, unless the ids (H, W) have that shape and are classes or VOID."""
     if predicted.shape != shape:
         (height, width), found = shape, " x ".join(map(str, predicted.shape[::-1]))
         raise InputError(

@@ -1,4 +1,4 @@
-"""Trimap: scores in bands around void, which lies along object boundaries (v3+ paper, section 4.4)."""
+"""Trimaps: scores near the borders of objects alone."""
 
 from collections.abc import Sequence
 
@@ -27,14 +27,14 @@ class Trimap:
         self.counts = np.zeros((len(self.widths), classes, classes + 1), np.int64)
 
     def update(self, truth: np.ndarray, predicted: np.ndarray) -> None:
-        """Adds one image; as `ConfusionMatrix.update`."""
+        """Add one image: ids (H, W) in 0..K-1 or VOID; ValueError for shapes or ids as in `ConfusionMatrix.update`."""
         distance = void_distance(truth, self.widths[-1])
         band = distance <= self.widths[-1]
         rings = np.searchsorted(self.widths, distance[band])
         self.counts += joint_counts(truth[band], predicted[band], self.counts.shape[1], rings, len(self.widths))
 
     def scores(self, labels: LabelSet) -> dict[int, Scores]:
-        """The scores by band width."""
+        """The scores within each band, by its width in pixels."""
         bands = {}
         for width, counts in zip(self.widths, np.cumsum(self.counts, axis=0), strict=True):
             matrix = ConfusionMatrix(len(labels))
@@ -44,7 +44,15 @@ class Trimap:
 
 
 def void_distance(truth: np.ndarray, reach: int) -> np.ndarray:
-    """Chessboard distance of each pixel (H, W) to the nearest void pixel; reach + 1 where that is beyond `reach`."""
+    """The chessboard distance of each pixel to the nearest void pixel.
+
+    Args:
+        truth: Ids (H, W).
+        reach: The largest distance of interest, in pixels.
+
+    Returns:
+        int32 (H, W), in 0..reach + 1; reach + 1 for every pixel that lies farther away than `reach`.
+    """
     near = truth == VOID
     distance = np.full(truth.shape, reach + 1, np.int32)
     for _ in range(reach + 1):

@@ -1,4 +1,4 @@
-"""A file written whole or not at all, and its SHA-256."""
+"""Atomic writes: a file is there whole or not at all; and a file's SHA-256."""
 
 import errno
 import hashlib
@@ -43,7 +43,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Makes one clear line of it where an output folder cannot be written to: SegcliError instead of OSError."""
+    """Turn an OSError from writing into an output folder into one clear line with a next step, a SegcliError."""
     try:
         yield
     except OSError as error:

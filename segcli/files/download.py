@@ -1,4 +1,4 @@
-"""A file behind a URL, whole or not at all: resumed after a cut, with an eye on the free disk."""
+"""Downloads: a file behind a URL, whole or not at all, resumed after a cut, with an eye on the free disk."""
 
 import shutil
 import ssl
@@ -15,20 +15,21 @@ from segcli import __version__
 from segcli.errors import WeightsError
 
 CHUNK = 1 << 18
+"""The bytes that are read at once."""
 TIMEOUT = 30.0
-"""Seconds without a byte after which a connection counts as cut."""
+"""The seconds without a byte after which a connection counts as cut."""
 RETRIES = 4
-"""How often a cut connection is taken up again without a new byte in between."""
+"""The number of times that a cut connection is taken up again without a new byte in between."""
 PAUSE = 1.0
-"""Seconds before the first retry, doubled with each further one."""
-LARGEST = 4 << 30
-"""Bytes above which a file cannot be one of the manifest's."""
+"""The seconds before the first retry, doubled with each further one."""
+LARGEST_FILE = 4 << 30
+"""The size in bytes above which a file cannot be one of the manifest's."""
 HEADROOM = 64 << 20
-"""Bytes of disk to leave free."""
+"""The bytes of the disk to leave free."""
 
 
 Progress = Callable[[str, int, int | None], None]
-"""Called as bytes arrive with (name, bytes here so far, bytes in all or None where the server does not say)."""
+"""A function that is called as bytes arrive, with (name, bytes here so far, bytes in all or None where unknown)."""
 
 
 class _CutError(Exception):
@@ -44,7 +45,7 @@ class _SafeRedirects(HTTPRedirectHandler):
 
 
 def require_space(folder: Path, size: int) -> None:
-    """WeightsError unless that many bytes fit on the disk that the existing `folder` is on."""
+    """Raise WeightsError unless that many bytes fit on the disk that the existing `folder` is on."""
     free = shutil.disk_usage(folder).free
     if free < size + HEADROOM:
         raise WeightsError(
@@ -88,10 +89,10 @@ def download(url: str, path: Path, progress: Progress | None = None) -> None:
 
 
 def _receive(url: str, part: Path, progress: Progress | None) -> None:
-    """One connection's worth of bytes, appended to `part`; _CutError if the file is not complete then."""
+    """Append to `part` what one connection brings; _CutError if the file is not complete then."""
     with _open(url, part) as response:
         done, total = _placement(response, _size(part))
-        if total > LARGEST:
+        if total > LARGEST_FILE:
             raise _too_large(url)
         require_space(part.parent, total - done)
         if not done:
@@ -100,7 +101,7 @@ def _receive(url: str, part: Path, progress: Progress | None) -> None:
         with part.open("ab") as file:
             while chunk := _read(response):
                 done += len(chunk)
-                if done > (total or LARGEST):
+                if done > (total or LARGEST_FILE):
                     raise _too_large(url)
                 file.write(chunk)
                 if progress:
@@ -110,7 +111,7 @@ def _receive(url: str, part: Path, progress: Progress | None) -> None:
 
 
 def _open(url: str, part: Path) -> HTTPResponse:
-    """The response from where `part` ends, or from the start if the file at the server is not the same any more."""
+    """Ask for the file from where `part` ends, or from its start if the server's is not the same any more."""
     headers = {"User-Agent": f"segcli/{__version__}", "Accept-Encoding": "identity"}
     validator = _validator_file(part)
     if _size(part) and validator.is_file() and (known := validator.read_text(encoding="ascii")):
@@ -133,7 +134,7 @@ def _open(url: str, part: Path) -> HTTPResponse:
 
 
 def _placement(response: HTTPResponse, have: int) -> tuple[int, int]:
-    """(bytes to keep of those we have, bytes of the whole file or 0 if unknown)."""
+    """The bytes to keep of those we have, and the bytes of the whole file, 0 if unknown."""
     announced = response.headers.get("Content-Length", "")
     length = int(announced) if announced.isdecimal() else 0
     if response.status != HTTPStatus.PARTIAL_CONTENT:
@@ -151,7 +152,7 @@ def _read(response: HTTPResponse) -> bytes:
 
 
 def _validator(response: HTTPResponse) -> str:
-    """What If-Range may be asked with: a strong ETag or a date, in ASCII as HTTP has it; empty if there is neither."""
+    """The value for If-Range: a strong ETag or a date, in ASCII as HTTP has it; empty if there is neither."""
     etag, date = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
     known = etag if etag.startswith('"') else date
     return known if known.isascii() else ""

@@ -1,18 +1,18 @@
-"""The picture formats that segcli reads or knows by name, told apart by their first bytes, never by a suffix."""
+"""Formats: the picture files that segcli reads or knows by name, told apart by their first bytes, never a suffix."""
 
 import re
 from dataclasses import dataclass
 
 HEAD = 160
-"""So many bytes from a file's start tell every format below."""
+"""The number of bytes at a file's start that tell every format below."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """One file format.
+    """A file format.
 
     Attributes:
-        name: What people call it.
+        name: The name that people use for it.
         signature: Matches the first bytes of its files.
         pillow: Pillow's name for its decoder; empty for a format that segcli refuses.
         keeps_ids: Whether label ids survive being stored in it: nothing is lost, and no palette renumbered.

@@ -27,10 +27,10 @@ class Source:
     """One file to read.
 
     Attributes:
-        path: Where it is, spelled as the user reached it.
+        path: The file, spelled as the user reached it.
         tree: The place of its outputs below an output folder, without a suffix; unique in its run, never absolute,
             never with a "..".
-        page: Which of its pages, from 0 on; None where the first stands for the file.
+        page: The page of the file, from 0 on; None where the first stands for the file.
         beside: Another file that its outputs are made of, such as its saved probabilities.
     """
 
@@ -46,12 +46,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """What the inputs of a run come to.
+    """The files to read that a run's inputs name or hold.
 
     Attributes:
         files: The files to read, in the order of their trees.
-        ignored: How many files inside folders have no signature of a picture format that segcli reads.
-        results: How many files were named, but lie among results of segcli and are not read.
+        ignored: The number of files inside folders without the signature of a picture format that segcli reads.
+        results: The number of files that were named, but lie among results of segcli and are not read.
     """
 
     files: tuple[Source, ...]
@@ -60,7 +60,11 @@ class Found:
 
 
 def list_from(stream: BinaryIO) -> list[str]:
-    """The paths that a list holds, one a line, or ended by NUL as `find -print0` writes them; empty ones left out."""
+    """Read a list of paths, one a line, or each ended by NUL as `find -print0` writes them; empty ones are left out.
+
+    Raises:
+        UsageError: The stream holds a picture.
+    """
     data = stream.read()
     if formats.sniff(data[: formats.HEAD]):
         raise UsageError("stdin holds a picture, not a list of paths", "Save the picture to a file and name that.")
@@ -75,9 +79,8 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     folders (a leading ".") are skipped. A pattern (`*`, `?`, `[...]`, `**`) that the shell left alone is expanded
     here, unless a file of that very name exists. Inside folders and patterns the content decides what a picture is;
     a file that was named itself is always returned, and reading it tells what is wrong with it. So is a sub-folder
-    that cannot be listed. A file that is reached twice is returned once;
-    a link to a file is a file of its own. The output folder and folders with
-    results of an earlier run (`RESULT_FILES`) are left out.
+    that cannot be listed. A file that is reached twice is returned once; a link to a file is a file of its own. The
+    output folder and folders with results of an earlier run (`RESULT_FILES`) are left out.
 
     Args:
         inputs: Paths or patterns.
@@ -187,7 +190,7 @@ def _walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[P
 
 
 def _result_test(output: Path | None) -> Callable[[str], bool]:
-    """A test whether a real folder is, or lies in, the output folder or one with results of an earlier run."""
+    """A test of whether a real folder is, or lies in, the output folder or one with results of an earlier run."""
     real_output = None if output is None else os.path.realpath(output)
 
     @cache
@@ -209,7 +212,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether the content is of a format that segcli reads; what cannot be read is one until the reader says why."""
+    """Whether the content is a picture that segcli reads; so counts what cannot be opened: its reader says why."""
     try:
         with path.open("rb") as file:
             known = formats.sniff(file.read(formats.HEAD))

@@ -36,7 +36,7 @@ def output_trees(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixP
 
 
 class _Spelling(IntEnum):
-    """What an output is called after its file; each spelling clashes with fewer names than the one before."""
+    """The ways to name an output after its file; each spelling clashes with fewer names than the one before."""
 
     STEM = 0
     WHOLE_NAME = 1

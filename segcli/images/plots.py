@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from segcli.labels import Colour, LabelSet
 
 INK = (38, 42, 48)
+"""The colour of text in pictures of evaluations."""
 PALE = (140, 146, 154)
 GRID = (226, 229, 233)
 SHADES = ((255, 255, 255), (120, 177, 218), (8, 48, 107))

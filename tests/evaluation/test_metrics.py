@@ -1,27 +1,15 @@
+"""The confusion matrix and its scores against scikit-learn's."""
+
 import warnings
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from random_maps import random_maps
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, jaccard_score
 
-from segcli.data import layouts
-from segcli.errors import InputError
-from segcli.evaluation import metrics, scoring
-from segcli.evaluation import trimap as trimap_module
+from segcli.evaluation import metrics
 from segcli.evaluation.metrics import ConfusionMatrix
-from segcli.evaluation.scoring import ImageScore
-from segcli.evaluation.trimap import Trimap
 from segcli.labels import ADE20K, VOC, VOID, from_names
-
-
-def random_maps(generator, classes=21, shape=(60, 80)):
-    """A truth with void and runs of one class, and a prediction that is right in about half of its pixels."""
-    coarse = generator.integers(0, classes, (shape[0] // 10, shape[1] // 10), np.uint8)
-    truth = np.kron(coarse, np.ones((10, 10), np.uint8))
-    predicted = np.where(generator.random(shape) < 0.5, truth, generator.integers(0, classes, shape, np.uint8))
-    truth[generator.random(shape) < 0.1] = VOID
-    return truth, predicted
 
 
 def test_the_confusion_matrix_equals_scikit_learns_on_maps_with_void():
@@ -76,13 +64,11 @@ def test_images_in_any_order_and_any_split_give_the_same_matrix():
 
 def test_counting_in_strips_changes_nothing(monkeypatch):
     pair = random_maps(np.random.default_rng(6))
-    whole, strips = (ConfusionMatrix(21), Trimap(21)), (ConfusionMatrix(21), Trimap(21))
-    for part in whole:
-        part.update(*pair)
+    whole, strips = ConfusionMatrix(21), ConfusionMatrix(21)
+    whole.update(*pair)
     monkeypatch.setattr(metrics, "STRIP", 7)
-    for part, expected in zip(strips, whole, strict=True):
-        part.update(*pair)
-        np.testing.assert_array_equal(part.counts, expected.counts)
+    strips.update(*pair)
+    np.testing.assert_array_equal(strips.counts, whole.counts)
 
 
 def test_update_returns_the_matrix_of_that_image_alone():
@@ -133,69 +119,3 @@ def test_what_cannot_be_counted_is_refused_and_counts_nothing(truth, predicted):
     with pytest.raises(ValueError, match=r"shape|among 21 classes"):
         matrix.update(truth, predicted)
     assert matrix.counts.sum() == 0
-
-
-def test_void_distance_is_scipys_chessboard_distance():
-    truth = np.zeros((40, 50), np.uint8)
-    truth[np.random.default_rng(4).random(truth.shape) < 0.004] = VOID
-    expected = ndimage.distance_transform_cdt(truth != VOID, metric="chessboard")
-    np.testing.assert_array_equal(trimap_module.void_distance(truth, 6), np.minimum(expected, 7))
-
-
-def test_a_map_without_void_has_no_band():
-    assert (trimap_module.void_distance(np.zeros((5, 5), np.uint8), 3) == 4).all()
-    trimap = Trimap(21)
-    trimap.update(np.zeros((5, 5), np.uint8), np.zeros((5, 5), np.uint8))
-    assert trimap.scores(VOC)[1].miou is None
-
-
-def test_the_trimap_scores_what_void_dilated_by_a_square_covers():
-    generator = np.random.default_rng(5)
-    maps = [random_maps(generator, shape=(50, 70)) for _ in range(2)]
-    for truth, _ in maps:
-        truth[truth == VOID] = 0
-        truth[20:22, 10:60] = VOID
-    trimap = Trimap(21, widths=(1, 3, 9))
-    for pair in maps:
-        trimap.update(*pair)
-    bands = trimap.scores(VOC)
-    assert list(bands) == [1, 3, 9]
-    for width, scores in bands.items():
-        expected = ConfusionMatrix(21)
-        for truth, predicted in maps:
-            square = np.ones((2 * width + 1, 2 * width + 1))
-            outside = ~ndimage.binary_dilation(truth == VOID, square)
-            expected.update(np.where(outside, VOID, truth), predicted)
-        assert scores == expected.scores(VOC)
-
-
-@pytest.mark.shared
-def test_voc_annotations_scored_against_themselves_are_perfect_at_every_width(shared_data):
-    dataset = layouts.load("voc2012", shared_data / "voc-mini", "val")
-    truths = ((sample, dataset.read_label(sample)) for sample in dataset.samples)
-    answers = ((sample, np.where(truth == VOID, 0, truth)) for sample, truth in truths)
-    matrix, trimap = ConfusionMatrix(21), Trimap(21)
-    images = list(scoring.evaluate(dataset, answers, matrix, trimap))
-    assert len(images) == 11
-    assert {image.miou for image in images} == {1.0}
-    assert (matrix.scores(VOC).miou, matrix.scores(VOC).classes) == (1.0, 14)  # 14 classes stand in the README
-    assert {scores.miou for scores in trimap.scores(VOC).values()} == {1.0}
-
-
-@pytest.mark.parametrize(
-    ("predicted", "message"),
-    [
-        (np.zeros((375, 501), np.uint8), "is 501 x 375 pixels, its label 500 x 375"),
-        (np.full((375, 500), 21, np.uint8), "holds id 21 among 21 classes"),
-    ],
-    ids=["size", "id"],
-)
-def test_a_prediction_that_does_not_fit_is_named(predicted, message):
-    with pytest.raises(InputError, match=f"the prediction of 2007_000033 {message}"):
-        scoring.check_prediction("2007_000033", predicted, (375, 500), 21)
-
-
-def test_the_worst_images_come_first_and_empty_ones_not_at_all():
-    images = [ImageScore("a", 0.5, 0.9), ImageScore("b", None, None), ImageScore("c", 0.1, 0.8)]
-    images += [ImageScore("d", 0.5, 0.2), ImageScore("e", 0.9, 0.9)]
-    assert [image.name for image in scoring.worst(iter(images), 3)] == ["c", "d", "a"]

@@ -122,14 +122,14 @@ def test_an_unreachable_server_is_an_error_at_once(target):
 
 
 def test_too_large_a_file_is_refused_before_a_byte_is_read(server, target, monkeypatch):
-    monkeypatch.setattr(download, "LARGEST", len(CONTENT) - 1)
+    monkeypatch.setattr(download, "LARGEST_FILE", len(CONTENT) - 1)
     with pytest.raises(WeightsError, match="sends more"):
         download.download(f"{server.url}/weights.pth", target)
     assert left_behind(target) == []
 
 
 def test_a_file_without_an_announced_length_ends_at_the_limit(server, target, monkeypatch):
-    monkeypatch.setattr(download, "LARGEST", len(CONTENT))
+    monkeypatch.setattr(download, "LARGEST_FILE", len(CONTENT))
     server.faults["weights.pth"] = "endless"
     with pytest.raises(WeightsError, match="sends more"):
         download.download(f"{server.url}/weights.pth", target)
