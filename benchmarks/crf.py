@@ -124,7 +124,7 @@ def peak(mode: str, options: argparse.Namespace) -> None:
     refined.labels()
     took = time.perf_counter() - start
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    classes = len(refined.kept)
+    classes = len(refined.channels.ids)
     print(f"{mode}: {classes} of {CLASSES} classes, {took:.0f} s, peak {most:.2f} GB ({before:.2f} GB before)")
 
 

@@ -5,8 +5,7 @@ python benchmarks/tiles.py --model v3-mobilenetv2 PHOTO...
 
 import argparse
 import time
-from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -14,26 +13,36 @@ from torch.nn import functional as F
 
 from segcli.images.read import read_rgb
 from segcli.inference.segmenter import Segmenter
+from segcli.inference.tiling import Tiled
 from segcli.weights import model_io
+from segcli.weights.model_io import LoadedModel
 
 
-class OwnWindow(Segmenter):
+class OwnWindow(Tiled):
     """Each window averages itself."""
 
-    def _for_windows(self, view: Tensor) -> Callable[[Tensor], Tensor]:
-        return self.network
+    def _image_mean(self, view: Tensor) -> None:
+        return None
 
 
-class ShrunkenWhole(Segmenter):
+class ShrunkenWhole(Tiled):
     """Each window is told the average over the view shrunk to a window's size."""
 
-    def _for_windows(self, view: Tensor) -> Callable[[Tensor], Tensor]:
+    def _image_mean(self, view: Tensor) -> Tensor:
         shape = [max(1, round(side * self.tile / max(view.shape[-2:]))) for side in view.shape[-2:]]
-        features = self.network.image_features(F.interpolate(view, shape, mode="bilinear", antialias=True))
-        return partial(self.network, image_mean=features.mean((2, 3), keepdim=True))
+        shrunken = F.interpolate(view, shape, mode="bilinear", antialias=True)
+        return self.network.image_features(shrunken).mean((2, 3), keepdim=True)
 
 
-WAYS = {"own window": OwnWindow, "shrunken whole": ShrunkenWhole, "whole": Segmenter}
+WAYS = {"own window": OwnWindow, "shrunken whole": ShrunkenWhole, "whole": Tiled}
+
+
+def segmenter(model: LoadedModel, tile: int, way: type[Tiled]) -> Segmenter:
+    """A Segmenter whose windows hear of the whole picture that way."""
+    made = Segmenter(model, size=0, tile=tile)
+    windows = made.multi_scale.network
+    made.multi_scale = replace(made.multi_scale, network=way(**vars(windows)))
+    return made
 
 
 def timed(segmenter: Segmenter, photo: np.ndarray) -> tuple[np.ndarray, float]:
@@ -57,7 +66,7 @@ def main() -> None:
         for tile in options.tiles:
             cells = []
             for way in WAYS.values():
-                labels, spent = timed(way(model, size=0, tile=tile), photo)
+                labels, spent = timed(segmenter(model, tile, way), photo)
                 cells.append(f"{100 * (labels == whole).mean():.2f} % in {spent / seconds:.1f} times the whole's time")
             print(f"| {name} | {tile} |", " | ".join(cells), "|", flush=True)
 

@@ -1,7 +1,9 @@
-"""Choosing the device: what was asked for or a clear refusal, never a silent fall back."""
+"""Devices and what they compute in: the one that was asked for or a clear refusal, never a silent fall back."""
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -9,11 +11,12 @@ import torch
 from segcli.errors import DeviceError, UsageError
 
 Precision = Literal["float32", "bf16", "fp16"]
-_HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+HALF_TYPES: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""The types of half precision by the names that options and recipes give them."""
 
 
 def choose(name: str = "auto") -> torch.device:
-    """The device for "auto", "cpu", "cuda", "cuda:N" or "mps".
+    """The device that is called "auto" (the best there is), "cpu", "cuda", "cuda:N" or "mps".
 
     Raises:
         UsageError: That is no device's name.
@@ -44,17 +47,21 @@ def of_rank(device: torch.device, local_rank: int, processes: int) -> torch.devi
 
 
 def of_process(name: str = "auto") -> torch.device:
-    """`choose`, and under torchrun this process's own GPU where "cuda" was meant; raises what `choose` raises."""
+    """The device that `choose` gives, and under torchrun this process's own GPU where "cuda" was meant.
+
+    Raises:
+        UsageError, DeviceError: Where `choose` does, or this process has no GPU of its own.
+    """
     return of_rank(choose(name), int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
-def half(precision: Precision, device: torch.device) -> torch.dtype | None:
-    """The type of half precision that a network shall compute in, for `torch.autocast`; None for float32.
+def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """The type that `torch.autocast` shall give a network's convolutions; None for float32, which needs no autocast.
 
     Raises:
-        DeviceError: The device cannot.
+        DeviceError: The device cannot compute in that precision.
     """
-    dtype = _HALVES.get(precision)
+    dtype = HALF_TYPES.get(precision)
     if dtype is not None and not _computes(device, dtype):
         raise DeviceError(f"--precision {precision}: {device} cannot compute in it", "Leave --precision out.")
     return dtype
@@ -64,10 +71,28 @@ def _computes(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether a convolution comes out in that type; where autocast cannot, it warns and does without."""
     try:
         with warnings.catch_warnings(action="ignore"), torch.autocast(device.type, dtype):
-            one = torch.ones(1, 1, 3, 3, device=device)
+            one = torch.ones(1, 1, 3, 3).to(device)
             return torch.nn.functional.conv2d(one, one).dtype == dtype
     except RuntimeError:
         return False
+
+
+@contextmanager
+def without_tf32(device: torch.device) -> Iterator[None]:
+    """A block in which float32 is float32 on an NVIDIA GPU; elsewhere it changes nothing.
+
+    Torch lets cuDNN's convolutions round their float32 inputs to TF32, of 10 bits instead of 23, unless told otherwise.
+    The setting is the process's own, so that it is put back afterwards.
+    """
+    switches = (torch.backends.cudnn.conv, torch.backends.cuda.matmul) if device.type == "cuda" else ()
+    before = [switch.fp32_precision for switch in switches]
+    try:
+        for switch in switches:
+            switch.fp32_precision = "ieee"
+        yield
+    finally:
+        for switch, precision in zip(switches, before, strict=True):
+            switch.fp32_precision = precision
 
 
 def _best() -> str:
@@ -86,7 +111,7 @@ def _check_cuda(device: torch.device) -> None:
 
 
 def describe(device: torch.device) -> str:
-    """One phrase for people: `cuda:0 (NVIDIA H200, 139 GiB)` or `cpu (2 threads)`."""
+    """A device in one phrase for people: `cuda:0 (NVIDIA H200, 139 GiB)` or `cpu (2 threads)`."""
     if device.type == "cuda":
         facts = torch.cuda.get_device_properties(device)
         return f"{device} ({facts.name}, {facts.total_memory / 2**30:.0f} GiB)"

@@ -94,7 +94,7 @@ def test_the_cpu_is_described_with_its_threads():
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", None), ("bf16", torch.bfloat16)])
 def test_a_precision_that_the_device_has(precision, dtype):
-    assert devices.half(precision, torch.device("cpu")) == dtype
+    assert devices.autocast_type(precision, torch.device("cpu")) == dtype
 
 
 @pytest.mark.parametrize("trouble", ["refuses", "does without"])
@@ -106,4 +106,4 @@ def test_a_precision_that_the_device_has_not_is_refused(monkeypatch, trouble):
 
     monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
     with pytest.raises(DeviceError, match="--precision fp16: cpu cannot compute in it"):
-        devices.half("fp16", torch.device("cpu"))
+        devices.autocast_type("fp16", torch.device("cpu"))

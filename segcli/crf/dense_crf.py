@@ -7,23 +7,18 @@ compatibility, symmetric normalisation, a fixed number of parallel updates (Krä
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from segcli.crf.mean_field import EPS, LEAST_PROBABILITY, Kernel, kept_classes, mean_field
+from segcli.crf.mean_field import LEAST_PROBABILITY, Kernel, kept_classes, mean_field
 from segcli.crf.params import CRFParams
 from segcli.crf.permutohedral.lattice import BLOCK, Lattice, Workspace
 from segcli.crf.permutohedral.simplex import largest_coordinate
+from segcli.crf.settings import EPS, Backend
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
-
-Backend = Literal["torch", "pydensecrf"]
-
-WORKING_SIZE = 1024
-"""The longest side, in pixels, that photos are shrunk to unless told otherwise."""
 
 _PYDENSECRF_LIMIT = 32767 - 12  # two simplices short of where int16 ends
 

@@ -17,9 +17,7 @@ import torch
 from torch import Tensor
 
 from segcli.crf.permutohedral.lattice import Workspace
-
-EPS = 0.05
-"""Classes whose probability stays below this everywhere are left out unless somewhere they are the likeliest."""
+from segcli.crf.settings import EPS
 
 LEAST_PROBABILITY = 1e-5
 """What smaller probabilities count as, as in densecrf."""

@@ -1,4 +1,4 @@
-"""Deciding: the class with the largest score at every pixel, without a full-size volume of scores."""
+"""Argmax: the class with the largest score at every pixel, without a full-size volume of scores."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ ROUNDING = 1e-5
 
 
 def label_map(scores: Tensor, place: Geometry, align_corners: bool) -> np.ndarray:
-    """The class of every pixel of a photo.
+    """The class with the largest score at every pixel of a photo.
 
     Args:
         scores: (1, K, h, w), of the network's own resolution.
@@ -22,16 +22,24 @@ def label_map(scores: Tensor, place: Geometry, align_corners: bool) -> np.ndarra
     Returns:
         (H, W), uint8, or uint16 from 256 classes on (255 is void). Of equal scores the first class's counts.
     """
-    ids = contenders(scores[0])
-    names = ids.cpu().numpy().astype(np.uint8 if scores.shape[1] <= VOID else np.uint16)
-    result = np.empty(place.photo, names.dtype)
-    for rows, band in bands(scores[:, ids], place, align_corners, place.photo):
-        result[rows] = names.take(largest(band).cpu().numpy())
+    ids = None if _is_full_size(scores, place) else candidates(scores[0])
+    classes = np.arange(scores.shape[1]) if ids is None else ids.cpu().numpy()
+    classes = classes.astype(np.uint8 if scores.shape[1] <= VOID else np.uint16)
+    result = np.empty(place.photo, classes.dtype)
+    for rows, band in bands(scores if ids is None else scores[:, ids], place, align_corners, place.photo):
+        result[rows] = classes.take(argmax(band).cpu().numpy())
     return result
 
 
-def contenders(scores: Tensor) -> Tensor:
-    """The ids of the classes that can have the largest score somewhere between the samples of (K, h, w).
+def _is_full_size(scores: Tensor, place: Geometry) -> bool:
+    """Whether the scores lie on the photo's pixels: then nothing is interpolated, and looking for candidates costs more
+    than it saves.
+    """
+    return scores.shape[-2:] == place.photo == place.resized == place.padded
+
+
+def candidates(scores: Tensor) -> Tensor:
+    """The ids of the classes that can have the largest score somewhere between the samples of (K, h, w), int64 (k,).
 
     Between four neighbouring samples bilinear interpolation stays between their least and their greatest. A class
     whose greatest is everywhere below some other's least wins nowhere. Of 21 classes photos keep 4 in the median.
@@ -44,10 +52,10 @@ def contenders(scores: Tensor) -> Tensor:
     return (~loses).nonzero()[:, 0]
 
 
-def largest(scores: Tensor) -> Tensor:
-    """Where the largest of (K, H, W) scores stands: (H, W), the first of equal ones.
+def argmax(scores: Tensor) -> Tensor:
+    """The class of the largest of (K, H, W) scores, the first of equal ones: (H, W), uint8 up to 255 classes, or int64.
 
-    It is `argmax(0)`, which has no fast path along the first axis: this takes half its time or less.
+    Torch's `argmax(0)` has no fast path along the first axis: this takes half its time or less.
     """
     if len(scores) > VOID:
         return scores.argmax(0)

@@ -1,7 +1,8 @@
-"""When memory runs out: smaller batches, then the CPU, then a word about that one photo; labels do not change."""
+"""Out of memory: smaller batches, then the CPU, then a word about that one photo; labels do not change."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -39,7 +40,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 def predict(photos: Sequence[Any], first: Predict, fallback: Predict | None = None) -> list[Outcome]:
-    """Predict photos, and step down where memory runs out.
+    """Predict photos, stepping down where memory runs out.
 
     Args:
         photos: A batch.
@@ -64,7 +65,7 @@ def predict(photos: Sequence[Any], first: Predict, fallback: Predict | None = No
 
 
 def near(work: Callable[[Prediction], Made], prediction: Prediction) -> Made:
-    """`work(prediction)` on its device, or on the CPU where memory does not suffice there.
+    """Do work on a prediction on its device, or on the CPU where memory does not suffice there.
 
     Raises:
         InputError: The CPU's does not suffice either.
@@ -77,27 +78,15 @@ def near(work: Callable[[Prediction], Made], prediction: Prediction) -> Made:
 
 
 def on_cpu(segmenter: Segmenter) -> Predict | None:
-    """A fallback for `predict`: the Segmenter's network, moved to the CPU for one call; None where it is there."""
-    own = segmenter.device
-    if own.type == "cpu":
+    """A fallback for `predict`: the same Segmenter on the CPU, made when it is first needed; None where it is there."""
+    if segmenter.device.type == "cpu":
         return None
-
-    def move(device: torch.device) -> None:
-        segmenter.device = device
-        segmenter.network.to(device)
-
-    def predict_there(photos: Sequence[Any]) -> list[Prediction]:
-        move(torch.device("cpu"))
-        try:
-            return segmenter.predict([photo.rgb for photo in photos])
-        finally:
-            move(own)
-
-    return predict_there
+    twin = cache(lambda: segmenter.on(torch.device("cpu")))
+    return lambda photos: twin().predict([photo.rgb for photo in photos])
 
 
 def _attempt(work: Callable[[Any], Made], argument: Any) -> Made | None:
-    """None where memory ran out; the failed attempt's tensors, which its traceback holds, are gone by then."""
+    """What the work gives, or None where memory ran out; the failed attempt's tensors, which its traceback holds, are gone by then."""
     try:
         return work(argument)
     except Exception as error:

@@ -1,21 +1,46 @@
 """Segmenter: a photo in, its class scores at any size and its label map out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from segcli.devices import Precision, half
+from segcli.devices import Precision, autocast_type
 from segcli.inference import tiling
 from segcli.inference.argmax import label_map
-from segcli.inference.transform import Geometry, at_size, batched, to_input, undo
-from segcli.models.networks.deeplab import DeepLab
-from segcli.models.preprocessing import scaled
+from segcli.inference.forward import Forward
+from segcli.inference.multi_scale import MultiScale
+from segcli.inference.placement import placed
+from segcli.inference.tiling import Tiled
+from segcli.inference.transform import Geometry, at_size, bands, batched, to_input, to_photo
+from segcli.labels import VOID
 from segcli.weights.model_io import LoadedModel
+
+
+class Channels(NamedTuple):
+    """The classes that some scores are about, where those of the others are left out.
+
+    Attributes:
+        ids: The class of each channel, ascending.
+        classes: How many classes there are in all, K.
+    """
+
+    ids: tuple[int, ...]
+    classes: int
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Channels (C, H, W) in the places of their classes: (K, H, W), 0 in the others."""
+        result = values.new_zeros(self.classes, *values.shape[1:])
+        result[list(self.ids)] = values
+        return result
+
+    def labels(self, numbers: np.ndarray) -> np.ndarray:
+        """Numbers of channels (H, W) as class ids, uint8, or uint16 from 256 classes on."""
+        return np.array(self.ids, np.uint8 if self.classes <= VOID else np.uint16)[numbers]
 
 
 @dataclass(frozen=True)
@@ -23,16 +48,24 @@ class Prediction:
     """The network's opinion of one photo, kept at its own low resolution until somebody asks.
 
     Attributes:
-        scores: float32 (1, K, h, w).
+        scores: float32 (1, C, h, w).
         place: How the photo lay in the network's input.
         align_corners: The spec's rule for enlarging the scores.
         is_probability: Whether the scores are probabilities already; else they are logits.
+        channels: The classes of the C channels, where those of probability 0 are left out: at 12 megapixels each would
+            take 48 MB. None: channel k is class k.
     """
 
     scores: Tensor
     place: Geometry
     align_corners: bool
     is_probability: bool = False
+    channels: Channels | None = None
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, K."""
+        return self.scores.shape[1] if self.channels is None else self.channels.classes
 
     def to(self, device: torch.device) -> "Prediction":
         """The same prediction with its scores on a device."""
@@ -40,12 +73,22 @@ class Prediction:
 
     def probabilities(self, size: tuple[int, int] | None = None) -> Tensor:
         """float32 (K, H, W), summing to 1 over K, at the photo's size or the (height, width) asked for."""
-        scores = undo(self.scores, self.place, self.align_corners, size)[0]
-        return scores if self.is_probability else scores.softmax(0)
+        return self._probabilities(to_photo(self.scores, self.place, self.align_corners, size)[0])
+
+    def probability_bands(self, size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
+        """The probabilities at (height, width) in bands of rows: the rows, and float32 (K, rows, W)."""
+        for rows, scores in bands(self.scores, self.place, self.align_corners, size):
+            yield rows, self._probabilities(scores)
 
     def labels(self) -> np.ndarray:
         """The class of every pixel of the photo: (H, W), uint8, or uint16 from 256 classes on (255 is void)."""
-        return label_map(self.scores, self.place, self.align_corners)
+        numbers = label_map(self.scores, self.place, self.align_corners)
+        return numbers if self.channels is None else self.channels.labels(numbers)
+
+    def _probabilities(self, scores: Tensor) -> Tensor:
+        """Scores (C, H, W) of any size as probabilities (K, H, W)."""
+        values = scores if self.is_probability else scores.softmax(0)
+        return values if self.channels is None else self.channels.spread(values)
 
 
 def from_probabilities(probabilities: Tensor, photo: tuple[int, int]) -> Prediction:
@@ -57,14 +100,21 @@ def from_probabilities(probabilities: Tensor, photo: tuple[int, int]) -> Predict
 class Segmenter:
     """A model on a device, with the protocol to apply it by.
 
+    The model's network is shared where it lies on that device already, else copied: Segmenters of one model leave each
+    other's parameters alone. It is put into evaluation mode.
+
     Args:
-        model: From `weights.load`; its network moves to the device.
+        model: From `model_io.load`.
         device: Where the network runs.
         scales: Each scale's probabilities are averaged; (1.0,) is the plain network.
         flip: Average with the mirrored photo's probabilities too.
         size: Working size in pixels instead of the weights' own; 0 keeps the photo's size.
-        tile: Windows of about this side where the network's input is larger; None: the whole at once.
-        precision: Of the network; in half of it labels may differ here and there.
+        tile: Windows of about this side in pixels where the network's input is larger; None: the whole at once.
+        precision: What the network computes in; in half precision labels may differ here and there.
+
+    Attributes:
+        network: The network on its device.
+        preprocessing: The model's, at the working size.
 
     Raises:
         DeviceError: The device cannot compute in that precision.
@@ -82,17 +132,31 @@ class Segmenter:
         precision: Precision = "float32",
     ):
         self.model = model
-        self.device = torch.device(device)
         self.scales = tuple(scales)
         self.flip = flip
         self.preprocessing = at_size(model.preprocessing, size)
         self.tile = None if tile is None else tiling.fitting(tile, tiling.corner(model.spec))
         self.precision = precision
-        self._half = half(precision, self.device)
-        self.network = model.network.to(self.device).eval()
-        if self._half is not None and self.device.type == "cuda":
-            self.network.to(memory_format=torch.channels_last)  # as tensor cores take it: nothing is turned around
+        self._half = autocast_type(precision, torch.device(device))
+        self._place(torch.device(device))
 
+    def _place(self, device: torch.device) -> None:
+        """Take the model's network to a device, and put together what the protocol makes of it."""
+        self.device = device
+        tensor_cores = self._half is not None and device.type == "cuda"  # they take channels last as it is
+        self.network = placed(self.model.network, device, channels_last=tensor_cores).eval()
+        spec = self.model.spec
+        forward = Forward(self.network, device, self._half)
+        windows = Tiled(forward, self.tile, tiling.corner(spec), self.model.output_stride)
+        self.multi_scale = MultiScale(windows, self.scales, self.flip, spec.align_corners)
+
+    def on(self, device: torch.device) -> "Segmenter":
+        """The same model and protocol on another device; this one stays as it is."""
+        twin = copy(self)
+        twin._place(device)
+        return twin
+
+    @torch.inference_mode()
     def predict(self, photos: Sequence[np.ndarray]) -> list[Prediction]:
         """Segment photos, uint8 (H, W, 3) each; the result does not depend on which photos share a call.
 
@@ -102,11 +166,10 @@ class Segmenter:
         inputs = [to_input(photo, self.preprocessing) for photo in photos]
         predictions: dict[int, Prediction] = {}
         for members in self._batches([place.padded for _, place in inputs]):
-            batch = batched([inputs[index][0] for index in members], self.device)
-            scores, padded = self._scores(batch)
+            scores, covered = self.multi_scale(batched([inputs[index][0] for index in members], self.device))
             for index, row in zip(members, scores.split(1), strict=True):
-                place = replace(inputs[index][1], padded=padded)
-                predictions[index] = Prediction(row, place, self.model.spec.align_corners, not self._is_plain)
+                place = replace(inputs[index][1], padded=covered)
+                predictions[index] = Prediction(row, place, self.model.spec.align_corners, self.multi_scale.averages)
         return [predictions[index] for index in range(len(inputs))]
 
     def probabilities(self, photo: np.ndarray) -> Tensor:
@@ -117,66 +180,11 @@ class Segmenter:
         """The label map (H, W) of a uint8 (H, W, 3) photo."""
         return self.predict([photo])[0].labels()
 
-    @property
-    def _is_plain(self) -> bool:
-        return self.scales == (1.0,) and not self.flip
-
     def _batches(self, shapes: list[tuple[int, int]]) -> list[list[int]]:
+        """The numbers of the inputs that pass the network together, by the inputs' shapes."""
         if self.device.type == "cpu":
             return [[index] for index in range(len(shapes))]
         groups: dict[tuple[int, int], list[int]] = {}
         for index, shape in enumerate(shapes):
             groups.setdefault(shape, []).append(index)
         return list(groups.values())
-
-    @torch.inference_mode()
-    def _scores(self, batch: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Logits (N, K, h, w) of the plain network, else averaged probabilities; and the input size they cover."""
-        size = (batch.shape[-2], batch.shape[-1])
-        if self._is_plain:
-            return self._logits(batch)
-        views = [(scale, mirrored) for scale in self.scales for mirrored in ((False, True) if self.flip else (False,))]
-        total = self._view(batch, *views[0])
-        for scale, mirrored in views[1:]:
-            total += self._view(batch, scale, mirrored)
-        return total / len(views), size
-
-    def _view(self, batch: Tensor, scale: float, mirrored: bool) -> Tensor:
-        """Probabilities (N, K, H', W') by way of a scaled and mirrored input; sides become int((d - 1) s + 1)."""
-        align = self.model.spec.align_corners
-        size = (batch.shape[-2], batch.shape[-1])
-        shape = (scaled(size[0], scale), scaled(size[1], scale))
-        view = batch if scale == 1 else F.interpolate(batch, shape, mode="bilinear", align_corners=align)
-        logits, padded = self._logits(view.flip(-1) if mirrored else view)
-        if padded == shape:
-            enlarged = F.interpolate(logits, size, mode="bilinear", align_corners=align)
-        else:
-            enlarged = undo(logits, Geometry(size, shape, padded), align)
-        return (enlarged.flip(-1) if mirrored else enlarged).softmax(1)
-
-    def _logits(self, view: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Logits of one view, in windows where it is larger than a tile, and the input size that they cover."""
-        if self.tile is None or max(view.shape[-2:]) <= self.tile:
-            return self._run(self.network, view), (view.shape[-2], view.shape[-1])
-        logits, padded = self._tiled(self._for_windows(view), view)
-        return logits, (padded.shape[-2], padded.shape[-1])
-
-    def _for_windows(self, view: Tensor) -> Callable[[Tensor], Tensor]:
-        """The network for windows of one view: image pooling averages the view, which takes a pass of its own.
-
-        The view's features are put together from windows as its scores are. Those of the view shrunk to a window's
-        size would cost less, and are worse: the network sees other things in a small picture than in a large one.
-        """
-        if not (isinstance(self.network, DeepLab) and self.network.pools_image):
-            return self.network
-        features, _ = self._tiled(self.network.image_features, view)
-        height, width = (-(-side // self.model.output_stride) for side in view.shape[-2:])  # without what pads it
-        return partial(self.network, image_mean=features[..., :height, :width].mean((2, 3), keepdim=True))
-
-    def _tiled(self, network: Callable[[Tensor], Tensor], view: Tensor) -> tuple[Tensor, Tensor]:
-        return tiling.run(partial(self._run, network), view, self.tile, tiling.corner(self.model.spec))
-
-    def _run(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """`network(x)` in the precision asked for, as float32."""
-        with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
-            return network(x).float()

@@ -1,11 +1,13 @@
-"""A picture too large for one pass through the network: overlapping windows whose scores are blended smoothly."""
+"""Tiled: a network in overlapping windows, whose scores are blended smoothly, for inputs too large for one pass."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from segcli.inference.forward import Forward, Scores
 from segcli.inference.transform import STRIDE
 from segcli.models.spec import ModelSpec
 
@@ -13,8 +15,44 @@ OVERLAP = 1 / 3
 """Share of a window's side that it has in common with its neighbour, at least."""
 
 
+@dataclass(frozen=True)
+class Tiled:
+    """A network in overlapping windows where its input is larger than a tile, else in one pass.
+
+    Attributes:
+        network: Takes each window.
+        tile: The largest side of a window in pixels, from `fitting`; None: always one pass.
+        corner: The model's, from `corner`.
+        output_stride: The network's: input pixels a score.
+    """
+
+    network: Forward
+    tile: int | None
+    corner: int
+    output_stride: int
+
+    def __call__(self, view: Tensor) -> Scores:
+        """An input (N, 3, H, W) of any size -> logits (N, K, h, w)."""
+        if self.tile is None or max(view.shape[-2:]) <= self.tile:
+            return Scores(self.network.logits(view), (view.shape[-2], view.shape[-1]))
+        mean = self._image_mean(view)
+        return run(lambda window: self.network.logits(window, mean), view, self.tile, self.corner)
+
+    def _image_mean(self, view: Tensor) -> Tensor | None:
+        """The average (N, C, 1, 1) of a view's image features, which takes a pass of its own; None without pooling.
+
+        The features are put together from windows as the scores are. Those of the view shrunk to a window's size
+        would cost less, and are worse: the network sees other things in a small picture than in a large one.
+        """
+        if not self.network.pools_image:
+            return None
+        features = run(self.network.image_features, view, self.tile, self.corner).values
+        height, width = (-(-side // self.output_stride) for side in view.shape[-2:])  # without what pads it
+        return features[..., :height, :width].mean((2, 3), keepdim=True)
+
+
 def corner(spec: ModelSpec) -> int:
-    """1 where the model's scores lie on the corners of cells (inputs of 32 n + 1 pixels), 0 where in their middles.
+    """The rest of a model's sides by 32: 1 where its scores lie on the corners of cells, 0 where in their middles.
 
     Caffe's pooling, which rounds up, makes a corner grid also where the enlargement does not align corners.
     """
@@ -22,12 +60,12 @@ def corner(spec: ModelSpec) -> int:
 
 
 def fitting(tile: int, corner: int) -> int:
-    """The largest side up to `tile` whose scores fall onto the grid of the whole picture: 32 n + corner."""
+    """The largest side up to `tile` pixels whose scores fall onto the grid of the whole picture: 32 n + corner."""
     return max(STRIDE, (tile - corner) // STRIDE * STRIDE) + corner
 
 
-def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: int) -> tuple[Tensor, Tensor]:
-    """Scores of the whole picture, put together from windows.
+def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: int) -> Scores:
+    """Put the scores of a whole picture together from those of windows.
 
     Windows lie at multiples of 32 pixels, so that their scores are samples of one grid; where they overlap, scores
     are averaged with weights that fall off towards a window's sides.
@@ -39,7 +77,7 @@ def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: in
         corner: The model's.
 
     Returns:
-        Scores (N, K, h, w), and the view padded with zeros on the right and at the bottom to the size they cover.
+        Scores (N, K, h, w), which cover the view as it is padded with zeros on the right and at the bottom.
     """
     sides = [max(1, -(-(side - corner) // STRIDE)) * STRIDE + corner for side in view.shape[-2:]]
     padded = F.pad(view, (0, sides[1] - view.shape[-1], 0, sides[0] - view.shape[-2]))
@@ -56,7 +94,7 @@ def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: in
             place = (..., *_cells(top // stride, left // stride, scores))
             total[place] += scores * window
             weights[place] += window
-    return total / weights, padded
+    return Scores(total / weights, (sides[0], sides[1]))
 
 
 def _cells(top: int, left: int, scores: Tensor) -> tuple[slice, slice]:

@@ -1,4 +1,4 @@
-"""The one pair that stands between photos and networks: `to_input` before, `undo` after."""
+"""From photos to a network's input, `to_input`, and from its scores back to the photos' pixels, `to_photo`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ LONGEST_SHAPE = 40
 
 @dataclass(frozen=True)
 class Geometry:
-    """What `undo` needs to find every photo pixel again; all are (height, width) in pixels.
+    """How a photo lies in the network's input, so that every photo pixel is found again; all (height, width) in pixels.
 
     Attributes:
         photo: The photo as decoded.
@@ -49,7 +49,7 @@ def at_size(preprocessing: Preprocessing, size: int | None) -> Preprocessing:
 
 
 def geometry(photo: tuple[int, int], preprocessing: Preprocessing) -> Geometry:
-    """Where a photo of (height, width) pixels ends up in the input."""
+    """The Geometry of a photo of (height, width) pixels; InputError where it is too thin for the model."""
     resized = _resized(photo, preprocessing)
     return Geometry(photo, resized, _padded(resized, preprocessing))
 
@@ -80,13 +80,13 @@ def _padded(resized: tuple[int, int], preprocessing: Preprocessing) -> tuple[int
 
 
 def fit(photo: tuple[int, int], longest: int) -> tuple[int, int]:
-    """(height, width) of a photo shrunk, never enlarged, to at most `longest` pixels a side; 0 is no limit."""
+    """The (height, width) of a photo shrunk, never enlarged, to at most `longest` pixels a side; 0 is no limit."""
     scale = longest / max(photo) if longest else 1.0
     return photo if scale >= 1 else (max(1, round(photo[0] * scale)), max(1, round(photo[1] * scale)))
 
 
 def to_input(rgb: np.ndarray, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
-    """A photo, uint8 (H, W, 3) red-green-blue, as the network's input.
+    """Prepare a photo, uint8 (H, W, 3) red-green-blue, for the network.
 
     Returns:
         float32 (1, 3, H', W'), resized (bilinear, antialiased), normalised, then padded with the
@@ -100,25 +100,25 @@ def to_input(rgb: np.ndarray, preprocessing: Preprocessing) -> tuple[Tensor, Geo
 
 
 def normalise(photo: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """A uint8 (3, h, w) RGB picture as float32 (1, 3, h, w) in the weights' channel order, mean and scale."""
+    """An RGB picture (3, h, w) of grey levels 0..255 as float32 (1, 3, h, w) in the weights' channel order and scale."""
     mean = torch.tensor(preprocessing.mean).view(3, 1, 1)
     std = torch.tensor(preprocessing.std).view(3, 1, 1)
-    normal = (photo - mean).div_(std)  # uint8 - float32 is float32
+    normal = (photo - mean).div_(std)  # also of uint8: minus a float32 it is float32
     return (normal.flip(0) if preprocessing.channels == "BGR" else normal).unsqueeze(0)
 
 
 def place_on_grey(normal: Tensor, place: Geometry, preprocessing: Preprocessing) -> Tensor:
-    """A normalised (1, 3, h, w) picture at the top left of a (1, 3, H', W') canvas of the padding's grey."""
+    """A canvas (1, 3, H', W') of the padding's grey with a normalised picture (1, 3, h, w) at its top left."""
     if place.padded == place.resized:
         return normal
-    grey = normalise(torch.full((3, 1, 1), 0, dtype=torch.uint8) + preprocessing.pad_value, preprocessing)
+    grey = normalise(torch.full((3, 1, 1), float(preprocessing.pad_value)), preprocessing)
     canvas = grey.expand(1, 3, *place.padded).clone()
     canvas[..., : place.resized[0], : place.resized[1]] = normal
     return canvas
 
 
 def batched(inputs: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Inputs of one size, (1, 3, H, W) each, as one batch on a device.
+    """A batch (N, 3, H, W) on a device, of N inputs (1, 3, H, W) of one size.
 
     A GPU fetches it from pinned memory, so that the processor need not wait and prepares what comes next.
     """
@@ -131,8 +131,9 @@ class Axis:
     """Bilinear interpolation along one axis.
 
     Attributes:
-        first, second: int64, the two neighbouring samples of each pixel.
-        weight: float32, of the second.
+        first: int64 (pixels,), the sample before each pixel.
+        second: int64 (pixels,), the sample after each pixel.
+        weight: float32 (pixels,), the second sample's share, 0..1.
         shift: Where the pixels are samples themselves, the first one's index: nothing is to be computed; else None.
     """
 
@@ -142,7 +143,7 @@ class Axis:
     shift: int | None
 
     def interpolate(self, values: Tensor, dim: int, start: int, stop: int) -> Tensor:
-        """Pixels start..stop of an axis of `values`; a view of them where nothing is to be computed."""
+        """The pixels start..stop along axis `dim` (-1 or -2) of samples `values`; a view where nothing is computed."""
         if self.shift is not None:
             return values.narrow(dim, self.shift + start, stop - start)
         first, second = (values.index_select(dim, index[start:stop]) for index in (self.first, self.second))
@@ -156,6 +157,10 @@ class Enlargement:
 
     Columns are interpolated once, on the score map's few rows; a row of the photo then costs one
     blend of two such rows, so that a large photo never holds a full score volume.
+
+    Attributes:
+        wide: Scores (N, K, h, W): the photo's columns in the score map's rows.
+        vertical: How the photo's rows lie among the score map's.
     """
 
     wide: Tensor
@@ -167,7 +172,7 @@ class Enlargement:
 
 
 def enlargement(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int]) -> Enlargement:
-    """Prepare `undo` for a picture of size (height, width) that shows the whole photo; scores are (N, K, h, w)."""
+    """The Enlargement of scores (N, K, h, w) to a picture of size (height, width) that shows the whole photo."""
     vertical, horizontal = (
         _axis(size[axis], place.resized[axis], place.padded[axis], scores.shape[2 + axis], align_corners, scores.device)
         for axis in (0, 1)
@@ -175,13 +180,13 @@ def enlargement(scores: Tensor, place: Geometry, align_corners: bool, size: tupl
     return Enlargement(horizontal.interpolate(scores, -1, 0, size[1]), vertical)
 
 
-def undo(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int] | None = None) -> Tensor:
-    """Scores of the network's own resolution, (N, K, h, w), at every pixel of the photo.
+def to_photo(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int] | None = None) -> Tensor:
+    """Bring scores from the network's own resolution back to every pixel of the photo.
 
     The padding is left behind and the resize inverted in one bilinear interpolation.
 
     Args:
-        scores: What the network returned for the input that `place` describes.
+        scores: (N, K, h, w), what the network returned for the input that `place` describes.
         place: From `to_input`.
         align_corners: Whether the first and last score lie on the centres of the first and last input pixels.
         size: (height, width) of the result where it is not the photo's own.
@@ -196,10 +201,10 @@ def undo(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, 
 def bands(
     scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int]
 ) -> Iterator[tuple[slice, Tensor]]:
-    """`undo` of one photo in bands of rows, so that a large one never holds a full score volume.
+    """Bring the scores (1, K, h, w) of one photo back in bands of rows: a large one never holds a full score volume.
 
     Yields:
-        The rows, and their scores (K, rows, W); perhaps a view, as those of `undo`.
+        The rows, and their scores (K, rows, W) as `to_photo` gives them; perhaps a view: copy before changing it.
     """
     height, width = size
     enlarged = enlargement(scores, place, align_corners, size)

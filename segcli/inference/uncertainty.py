@@ -1,4 +1,4 @@
-"""How sure the network is of a photo, in one number."""
+"""Uncertainty: how unsure a network is of a photo, in one number."""
 
 import math
 
@@ -6,7 +6,7 @@ from segcli.inference.segmenter import Prediction
 from segcli.inference.transform import fit
 
 SIZE = 64
-"""The grid, in samples on the long side, on which it is measured: a millisecond a photo."""
+"""Samples on the long side of the grid on which it is measured: a millisecond a photo."""
 
 
 def uncertainty(prediction: Prediction) -> float:

@@ -52,7 +52,7 @@ def test_classes_that_matter_nowhere_take_no_memory():
     scores = torch.randn(1, 300, 10, 15).index_add_(1, torch.tensor([40, 260]), torch.full((1, 2, 10, 15), 30.0))
     prediction = Prediction(scores, Geometry((40, 60), (40, 60), (40, 60)), align_corners=True)
     refined = Refinement(PARAMS, size=0)(photo, prediction)
-    assert refined.kept == (40, 260)
+    assert refined.channels == ((40, 260), 300)
     assert refined.scores.shape == (1, 2, 40, 60)
     expected = dense_crf.refine(prediction.probabilities(), photo, PARAMS)
     assert torch.equal(refined.probabilities(), expected)

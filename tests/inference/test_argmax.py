@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from segcli.inference.argmax import contenders, label_map, largest
-from segcli.inference.transform import Geometry, undo
+from segcli.inference.argmax import argmax, candidates, label_map
+from segcli.inference.transform import Geometry, to_photo
 
 PLACE = Geometry((75, 100), (39, 52), (65, 65))
 
@@ -30,7 +30,7 @@ def test_the_label_map_is_the_whole_volumes_argmax(classes, align_corners, place
         torch.randn(1, classes, 17, 17),
         torch.randn(1, classes, 1, 1),
     ):
-        expected = undo(scores, place, align_corners)[0].argmax(0).numpy()
+        expected = to_photo(scores, place, align_corners)[0].argmax(0).numpy()
         ours = label_map(scores, place, align_corners)
         assert np.array_equal(ours, expected)
         assert ours.dtype == (np.uint8 if classes <= 255 else np.uint16)
@@ -46,8 +46,8 @@ def test_a_class_that_is_second_at_every_sample_may_win_between_them():
 
 def test_few_classes_contend():
     scores = blobs(150)[0]
-    enlarged = undo(scores[None], Geometry((136, 136), (136, 136), (136, 136)), False)[0]
-    kept = contenders(scores).tolist()
+    enlarged = to_photo(scores[None], Geometry((136, 136), (136, 136), (136, 136)), False)[0]
+    kept = candidates(scores).tolist()
     assert set(enlarged.argmax(0).unique().tolist()) <= set(kept)
     assert len(kept) <= 4
 
@@ -55,14 +55,14 @@ def test_few_classes_contend():
 def test_equal_scores_all_contend_and_the_first_counts():
     scores = torch.zeros(1, 5, 4, 4)
     scores[0, 0] = -1
-    assert contenders(scores[0]).tolist() == [1, 2, 3, 4]
+    assert candidates(scores[0]).tolist() == [1, 2, 3, 4]
     assert (label_map(scores, Geometry((8, 8), (8, 8), (8, 8)), True) == 1).all()
 
 
 @pytest.mark.parametrize("classes", [1, 21, 255, 256, 300])
 def test_the_largest_is_argmax(classes):
     scores = torch.randint(0, 5, (classes, 20, 30)).float()
-    assert torch.equal(largest(scores).long(), scores.argmax(0))
+    assert torch.equal(argmax(scores).long(), scores.argmax(0))
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf")])

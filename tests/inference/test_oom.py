@@ -71,18 +71,25 @@ def test_a_batch_is_divided_until_it_fits_and_labels_stay(photos, most):
 
 
 def test_a_photo_that_is_too_much_goes_to_the_cpu(photos):
-    segmenter = Segmenter(tiny_model())
-    expected = labels(oom.predict(photos, network(segmenter)))
-    moves = []
-    segmenter.device = torch.device("cuda")
-    segmenter.network.to = moves.append
-    fallback = oom.on_cpu(segmenter)
-    outcomes = oom.predict(photos, with_room_for(0, network(segmenter), []), fallback)
+    """The CPU's Segmenter uses the model's own network, which lies there; the device's keeps its own."""
+    model = tiny_model()
+    expected = labels(oom.predict(photos, network(Segmenter(model))))
+    elsewhere = Segmenter(model, "meta")
+    outcomes = oom.predict(photos, with_room_for(0, network(elsewhere), []), oom.on_cpu(elsewhere))
     assert [outcome.note for outcome in outcomes] == [oom.ON_CPU] * 5
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(labels(outcomes), expected, strict=True))
-    assert moves == [torch.device("cpu"), torch.device("cuda")] * 5
-    assert segmenter.device == torch.device("cuda")
+    assert elsewhere.device == next(elsewhere.network.parameters()).device == torch.device("meta")
+
+
+def test_the_cpu_has_no_fallback_and_another_device_makes_it_once(photos, monkeypatch):
     assert oom.on_cpu(Segmenter(tiny_model())) is None
+    elsewhere, made, on = Segmenter(tiny_model(), "meta"), [], Segmenter.on
+    monkeypatch.setattr(Segmenter, "on", lambda segmenter, device: made.append(device) or on(segmenter, device))
+    fallback = oom.on_cpu(elsewhere)
+    assert not made
+    for photo in photos[:2]:
+        fallback([photo])
+    assert made == [torch.device("cpu")]
 
 
 def test_a_photo_that_is_too_much_everywhere_is_that_photos_error(photos):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pretended_gpu import CUDA, pretend
 from tiny import SMALL, tiny_model
 from torch.nn import functional as F
 
 from segcli.images.masks import read_label_map
 from segcli.images.read import read_rgb
 from segcli.inference import tiling
-from segcli.inference.segmenter import Prediction, Segmenter, from_probabilities
+from segcli.inference.segmenter import Channels, Prediction, Segmenter, from_probabilities
 from segcli.inference.transform import Geometry, to_input
 from segcli.labels import VOC, LabelSet
 from segcli.models import variants
@@ -22,6 +23,7 @@ from segcli.models.spec import ASPPSpec
 from segcli.models.variants import PAPER_SCALES
 
 PRECISIONS = ("float32", "bf16")
+HALVES = {"float32": set(), "bf16": {torch.bfloat16}, "fp16": {torch.float16}}
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -89,6 +91,64 @@ def test_a_photo_does_not_depend_on_its_batch_mates():
     assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
 
 
+def test_two_segmenters_of_one_model_leave_each_others_parameters_alone():
+    model, picture = tiny_model(), photo(50, 60)
+    here = Segmenter(model)
+    expected = here.labels(picture)
+    there = Segmenter(model, "meta")
+    assert here.network is model.network, "nothing to move, nothing to copy"
+    assert {parameter.device.type for parameter in here.network.parameters()} == {"cpu"}
+    assert {parameter.device.type for parameter in there.network.parameters()} == {"meta"}
+    assert there.predict([picture])[0].scores.device.type == "meta"
+    assert np.array_equal(here.labels(picture), expected)
+
+
+def test_a_segmenter_on_another_device_keeps_the_protocol():
+    model, picture = tiny_model(), photo(150, 200)
+    ours = Segmenter(model, scales=(0.5, 1.0), flip=True, size=0, tile=100, precision="bf16")
+    there = ours.on(torch.device("meta"))
+    back = there.on(torch.device("cpu"))
+    assert (ours.device.type, there.device.type) == ("cpu", "meta")
+    assert back.network is model.network
+    assert torch.equal(back.predict([picture])[0].scores, ours.predict([picture])[0].scores)
+
+
+def test_off_the_cpu_inputs_of_one_shape_share_a_batch():
+    """Shapes are all that "meta" computes; the order of the photos stays."""
+    segmenter, seen = Segmenter(tiny_model(preprocessing=replace(SMALL, pad="none")), "meta"), []
+    segmenter.network.register_forward_pre_hook(lambda _, arguments: seen.append(tuple(arguments[0].shape)))
+    predictions = segmenter.predict([photo(*size) for size in [(50, 60), (33, 41), (50, 60), (50, 60)]])
+    assert seen == [(3, 3, 50, 60), (1, 3, 33, 41)]
+    assert [prediction.place.photo for prediction in predictions] == [(50, 60), (33, 41), (50, 60), (50, 60)]
+    assert [prediction.scores.shape[-2:] for prediction in predictions] == [(7, 8), (5, 6), (7, 8), (7, 8)]
+
+
+def test_on_the_cpu_every_photo_passes_alone():
+    segmenter, seen = Segmenter(tiny_model()), []
+    hook = segmenter.network.register_forward_pre_hook(lambda _, arguments: seen.append(len(arguments[0])))
+    segmenter.predict([photo(50, 60)] * 3)
+    hook.remove()
+    assert seen == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("precision", "channels_last"), [("float32", False), ("bf16", True), ("fp16", True)])
+def test_on_a_gpu_half_precision_has_its_channels_last(monkeypatch, precision, channels_last):
+    """Tensor cores take them so; float32 keeps the order it has, and so does the model itself."""
+    model, asked = tiny_model(), pretend(monkeypatch)
+    segmenter = Segmenter(model, "cuda", precision=precision)
+    assert segmenter.network.features.weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+    assert not model.network.features.weight.is_contiguous(memory_format=torch.channels_last)
+    dtypes = {dtype for _, dtype in asked.autocasts}
+    segmenter.predict([photo(50, 60)])
+    assert {dtype for _, dtype in asked.autocasts} == dtypes == HALVES[precision]
+
+
+def test_on_a_gpu_a_batch_comes_from_pinned_memory_and_nobody_waits(monkeypatch):
+    segmenter, asked = Segmenter(tiny_model(), "cpu"), pretend(monkeypatch)
+    segmenter.on(CUDA).predict([photo(50, 60), photo(65, 65)])
+    assert ((2, 3, 65, 65), True, torch.preserve_format, True) in asked.copies
+
+
 def test_windows_of_a_network_without_pooling_are_simply_put_together():
     model, picture = tiny_model(), photo(150, 200)
     batch, _ = to_input(picture, replace(SMALL, size=0))
@@ -141,6 +201,20 @@ def test_half_precision_is_the_networks_alone():
     assert not torch.equal(half, plain)
     assert torch.allclose(half, plain, atol=0.1)
     assert torch.equal(half, half.bfloat16().float())
+
+
+def test_classes_that_are_left_out_have_probability_0():
+    few = torch.randn(1, 2, 5, 6).softmax(1)
+    whole = Prediction(few, Geometry((10, 12), (5, 6), (5, 6)), False, True)
+    sparse = replace(whole, channels=Channels((1, 298), 300))
+    probabilities = sparse.probabilities()
+    assert sparse.classes == len(probabilities) == 300
+    assert torch.equal(probabilities[[1, 298]], whole.probabilities())
+    assert probabilities.amax((1, 2)).nonzero().flatten().tolist() == [1, 298]
+    assert np.array_equal(sparse.labels(), probabilities.argmax(0).numpy())
+    assert sparse.labels().dtype == np.uint16
+    bands = torch.cat([band for _, band in sparse.probability_bands((7, 9))], 1)
+    assert torch.equal(bands, sparse.probabilities((7, 9)))
 
 
 def test_more_than_256_classes_need_two_bytes():

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pretended_gpu import CUDA, pretend
 from torch.nn import functional as F
 
 from segcli.errors import InputError
-from segcli.inference.transform import Geometry, at_size, batched, enlargement, geometry, to_input, undo
+from segcli.inference.transform import Geometry, at_size, batched, enlargement, geometry, to_input, to_photo
 from segcli.models.preprocessing import Preprocessing
 
 TENSORFLOW = Preprocessing()
@@ -68,20 +69,20 @@ def test_a_shrunk_photo_equals_pillows_within_a_grey_level():
 
 @pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize("stride", [4, 8, 16])
-def test_undo_of_an_unresized_photo_is_torchs_interpolation_cropped(align_corners, stride):
+def test_scores_of_an_unresized_photo_is_torchs_interpolation_cropped(align_corners, stride):
     place = geometry((375, 500), TENSORFLOW)
     side = (513 - 1) // stride + 1
     scores = torch.randn(2, 21, side, side)
     expected = F.interpolate(scores, (513, 513), mode="bilinear", align_corners=align_corners)[..., :375, :500]
-    assert torch.allclose(undo(scores, place, align_corners), expected, atol=1e-4)
+    assert torch.allclose(to_photo(scores, place, align_corners), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
-def test_undo_of_an_enlarged_photo_is_torchs_interpolation_to_its_size(align_corners):
+def test_scores_of_an_enlarged_photo_is_torchs_interpolation_to_its_size(align_corners):
     """Without padding, and with corners not aligned, one bilinear step from scores to photo is F.interpolate's."""
     place = Geometry((375, 500), (520, 693), (520, 693))
     scores = torch.randn(1, 5, 65, 87)
-    ours = undo(scores, place, align_corners)
+    ours = to_photo(scores, place, align_corners)
     if not align_corners:
         assert torch.allclose(ours, F.interpolate(scores, (375, 500), mode="bilinear"), atol=1e-4)
     grid = F.interpolate(scores, (520, 693), mode="bilinear", align_corners=align_corners)
@@ -89,11 +90,11 @@ def test_undo_of_an_enlarged_photo_is_torchs_interpolation_to_its_size(align_cor
     assert (ours - two_steps).abs().mean() < 0.02 * scores.std()
 
 
-def test_undo_maps_a_linear_ramp_onto_itself():
+def test_the_way_back_maps_a_linear_ramp_onto_itself():
     """Scores that are the input's own column number come back as the column each photo pixel was resized to."""
     place = Geometry((100, 1000), (51, 513), (513, 513))
     scores = torch.linspace(0, 512, 65).expand(1, 1, 65, 65)
-    columns = undo(scores, place, align_corners=True)[0, 0, 0]
+    columns = to_photo(scores, place, align_corners=True)[0, 0, 0]
     expected = ((torch.arange(1000) + 0.5) * 0.513 - 0.5).clamp(0, 512)
     assert torch.allclose(columns, expected, atol=1e-3)
 
@@ -103,7 +104,7 @@ def test_bands_of_rows_are_the_whole_cut_apart():
     scores = torch.randn(1, 21, 33, 33)
     enlarged = enlargement(scores, place, True, (375, 500))
     bands = [enlarged.rows(start, min(start + 100, 375)) for start in range(0, 375, 100)]
-    assert torch.equal(torch.cat(bands, dim=2), undo(scores, place, True))
+    assert torch.equal(torch.cat(bands, dim=2), to_photo(scores, place, True))
 
 
 def test_a_batch_is_its_inputs_in_order():
@@ -119,14 +120,36 @@ def test_a_batch_arrives_on_a_gpu():
     assert torch.equal(batched(inputs, torch.device("cuda")).cpu(), torch.cat(inputs))
 
 
+def test_a_gpu_fetches_a_batch_from_pinned_memory_without_waiting(monkeypatch):
+    asked = pretend(monkeypatch)
+    inputs = [torch.randn(1, 3, 65, 65) for _ in range(2)]
+    assert torch.equal(batched(inputs, CUDA), torch.cat(inputs))
+    assert asked.copies == [((2, 3, 65, 65), True, torch.preserve_format, True)]
+    batched(inputs, torch.device("cpu"))
+    assert len(asked.pinned) == 1
+
+
+@pytest.mark.parametrize(
+    "preprocessing", [TENSORFLOW, replace(TORCHVISION, pad="stride"), replace(CAFFE, pad="stride")]
+)
+def test_the_padding_is_what_a_grey_photo_would_be(preprocessing):
+    """Also where the grey, such as a mean, is no whole number; in the weights' channel order."""
+    grey = torch.tensor([preprocessing.pad_value] * 3)
+    expected = (grey - torch.tensor(preprocessing.mean)) / torch.tensor(preprocessing.std)
+    expected = expected.flip(0) if preprocessing.channels == "BGR" else expected
+    batch, place = to_input(np.zeros((40, 50, 3), np.uint8), preprocessing)
+    assert place.padded != place.resized
+    assert torch.equal(batch[0, :, -1, -1], expected)
+
+
 def test_scores_at_the_photos_own_pixels_are_not_copied():
     scores = torch.randn(1, 5, 65, 65)
     place = Geometry((40, 50), (40, 50), (65, 65))
     for align_corners in (True, False):
-        same = undo(scores, place, align_corners)
+        same = to_photo(scores, place, align_corners)
         assert torch.equal(same, scores[..., :40, :50])
         assert same.data_ptr() == scores.data_ptr()
-        halves = undo(scores[..., ::2, ::2], place, align_corners)
+        halves = to_photo(scores[..., ::2, ::2], place, align_corners)
         assert halves.shape == same.shape
 
 
@@ -139,4 +162,4 @@ def test_photos_too_thin_for_their_short_side_are_refused():
 def test_one_pixel_photos_pass():
     batch, place = to_input(np.full((1, 1, 3), 9, np.uint8), TORCHVISION)
     assert batch.shape == (1, 3, 520, 520)
-    assert undo(torch.randn(1, 3, 65, 65), place, False).shape == (1, 3, 1, 1)
+    assert to_photo(torch.randn(1, 3, 65, 65), place, False).shape == (1, 3, 1, 1)
