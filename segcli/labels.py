@@ -210,6 +210,17 @@ def from_names(names: Sequence[str], name: str = "folder", ignore: int | None = 
     return LabelSet(name, names, voc_palette(len(names)), ignore)
 
 
+def parse(classes: str | Sequence[str]) -> LabelSet:
+    """The label set that a user names: a list of names (also text with commas), a file of them, or a known set.
+
+    Raises:
+        UsageError: The list or file is no label set, or no known set is called that.
+    """
+    if isinstance(classes, str) and "," not in classes:
+        return read(Path(classes)) if Path(classes).suffix else get(classes)
+    return from_names([name.strip() for name in classes.split(",")] if isinstance(classes, str) else classes)
+
+
 def read(path: Path) -> LabelSet:
     """Reads a label set from a file of one's own.
 

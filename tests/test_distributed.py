@@ -24,9 +24,9 @@ def test_alone_everything_is_ones_own(monkeypatch):
     with distributed.join() as alone:
         counts = np.array([1, 2], np.int64)
         assert (alone, alone.is_main) == (Processes(0, 1), True)
-        assert alone.share("abc") == "abc"
-        assert alone.gather("mine") == ["mine"]
-        assert alone.total(counts).tolist() == [1, 2]
+        assert alone.shard("abc") == "abc"
+        assert alone.all_gather("mine") == ["mine"]
+        assert alone.all_reduce_sum(counts).tolist() == [1, 2]
     assert not torch.distributed.is_initialized()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from segcli.evaluation.scoring import ImageScore, worst
 from segcli.files.atomic import write_whole
 from segcli.images import plots
 from segcli.images.read import read_rgb
+from segcli.labels import LabelSet, parse
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import CRF, Model, crf_settings, load
 from segcli.pipeline.records import check_folder, fingerprint
@@ -191,10 +193,13 @@ def score_all(
 
 def evaluate(
     model: str | Path | Model,
-    dataset: str | Dataset,
+    dataset: str | Dataset = "folder",
     *,
     data_dir: str | Path = "data",
     split: str = "val",
+    images: str | Path | None = None,
+    labels: str | Path | None = None,
+    names: str | Sequence[str] | LabelSet | None = None,
     crf: CRF = None,
     trimap: bool = False,
     skip_bad: bool = False,
@@ -207,9 +212,12 @@ def evaluate(
 
     Args:
         model: A name, a checkpoint or exported .onnx, or a model from `load`.
-        dataset: A published one by name (`data.layouts.DATASETS`), or `data.layouts.folder(images, labels, classes)`.
+        dataset: A published one by name, such as "voc2012", or "folder" with `images`, `labels` and `names`.
         data_dir: The folder that holds a published dataset.
-        split: Which part of it.
+        split: Which part of a published dataset.
+        images: The folder of the photos.
+        labels: The folder of their label PNGs.
+        names: The classes' names in the order of their ids, a label set, or what `--names` takes.
         crf: True or settings: refine with the fully connected CRF, and score both.
         trimap: Scores in bands around void too.
         skip_bad: Leave out files with problems instead of stopping.
@@ -223,7 +231,7 @@ def evaluate(
         DatasetError: The dataset is missing, incomplete, or has problems.
         WeightsError: The weights cannot be had or do not fit.
     """
-    data = dataset if isinstance(dataset, Dataset) else layouts.load(dataset, Path(data_dir), split)
+    data = dataset if isinstance(dataset, Dataset) else _listed(dataset, Path(data_dir), split, images, labels, names)
     store = None if save_predictions is None else Path(save_predictions)
     if store is not None:
         check_folder(store)
@@ -231,3 +239,19 @@ def evaluate(
     loaded = model if isinstance(model, Model) else load(model, listener=listener, **options)
     details = {"crf": crf_settings(crf), "trimap": trimap, "save_predictions": store, "batch": batch}
     return score_all(loaded, data, **details, listener=listener)
+
+
+def _listed(
+    dataset: str,
+    data_dir: Path,
+    split: str,
+    images: str | Path | None,
+    labels: str | Path | None,
+    names: str | Sequence[str] | LabelSet | None,
+) -> Dataset:
+    """A dataset by its name and folders; it is listed, not read."""
+    if dataset != "folder":
+        return layouts.load(dataset, data_dir, split)
+    if images is None or labels is None or names is None:
+        raise UsageError('dataset="folder" needs images, labels and names', "Give the two folders and the classes.")
+    return layouts.folder(Path(images), Path(labels), names if isinstance(names, LabelSet) else parse(names))

@@ -26,10 +26,10 @@ ALONE = Processes()
 class Apart(Processes):
     """Two processes, the other of which has counted the same and is asked nothing."""
 
-    def total(self, counts):
+    def all_reduce_sum(self, counts):
         return 2 * counts
 
-    def gather(self, value):
+    def all_gather(self, value):
         return [value, value]
 
 

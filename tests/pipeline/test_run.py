@@ -68,7 +68,7 @@ def test_an_output_folder_on_a_full_disk_is_one_line(segcli, photos, monkeypatch
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("segcli.cli.run.write_whole", full)
+    monkeypatch.setattr("segcli.pipeline.run.write_whole", full)
     result = segcli(photos, "-o", "out")
     assert result.exit_code == 1
     assert "cannot write to out: No space left on device" in result.stderr

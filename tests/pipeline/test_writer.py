@@ -92,7 +92,7 @@ def test_a_class_that_is_no_more_found_leaves_no_mask(segcli, photos, tmp_path):
 def test_files_of_classes_keep_to_the_folder(tmp_path):
     labels = from_names(["background", "../../evil", "a b", "a-b", "A-B", "x" * 300])
     outputs = Outputs(tmp_path, labels, frozenset({"classes"}), {})
-    suffixes = list(outputs._suffixes.values())
+    suffixes = list(outputs.class_suffixes.values())
     assert len({suffix.casefold() for suffix in suffixes}) == len(labels)
     assert all("/" not in suffix and len(suffix) < 50 for suffix in suffixes)
 

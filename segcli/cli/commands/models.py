@@ -46,7 +46,7 @@ def models(
     Multiply-adds are those of one photo of --size by --size; with --ms and --flip, of all its runs.
     """
     display = Display(as_json)
-    protocol = _Protocol(size, output_stride, common.scale_list(None, multi_scale), flip)
+    protocol = _Protocol(size, output_stride, common.averaged_scales(None, multi_scale), flip)
     if name is not None:
         _show(display, name, protocol)
         return

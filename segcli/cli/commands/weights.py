@@ -10,10 +10,9 @@ from typer import Argument, Option
 
 from segcli.cli.display import Display, columns
 from segcli.cli.options import common
-from segcli.cli.options.dataset import label_set
 from segcli.cli.progress import megabytes
 from segcli.errors import EXIT_FAILED, UsageError
-from segcli.labels import LabelSet
+from segcli.labels import LabelSet, parse
 from segcli.weights import manifest
 from segcli.weights.manifest import Format
 
@@ -123,9 +122,9 @@ def halve(
     """Store a checkpoint in half precision, to ship it: half the bytes, the same model up to rounding."""
     display = Display(as_json)
     _check_output(output, file)
-    from segcli.weights import model_io
+    from segcli.weights import conversion
 
-    model_io.halve(file, output)
+    conversion.halve(file, output)
     before, after = file.stat().st_size, output.stat().st_size
     display.data(f"{output}: {megabytes(after)} instead of {megabytes(before)}")
     display.json({"output": str(output), "bytes": after})
@@ -150,7 +149,7 @@ def convert(
         LabelSet | None,
         Option(
             "--labels",
-            parser=common.Parsed(label_set, "--labels"),
+            parser=common.Parsed(parse, "--labels"),
             metavar="A,B,...|FILE|SET",
             help="Its classes, where they differ from the model's own.",
         ),
@@ -162,9 +161,9 @@ def convert(
     if layout not in LAYOUTS:
         raise UsageError(f"--from {layout}: not known", f"Choose among {', '.join(LAYOUTS)}.")
     _check_output(output, file)
-    from segcli.weights import model_io
+    from segcli.weights import conversion
 
-    made = model_io.convert_file(file, layout, model, output, labels)
+    made = conversion.convert_file(file, layout, model, output, labels)
     if len(made.labels):
         display.data(f"{output}: {made.spec.name}, {len(made.labels)} classes, {len(made.tensors)} tensors")
         display.say(f"Use it: segcli predict PHOTOS --weights {output}", "dim")

@@ -12,16 +12,10 @@ from segcli.cli.options import common
 from segcli.data import layouts
 from segcli.data.dataset import Dataset
 from segcli.errors import UsageError
-from segcli.labels import LabelSet
-from segcli.training import split as splits
+from segcli.labels import LabelSet, parse
 
 if TYPE_CHECKING:
     pass
-
-
-def label_set(text: str) -> LabelSet:
-    """The classes that `--names` gives: a list with commas, a file, or the name of a known set."""
-    return splits.label_set(tuple(word.strip() for word in text.split(",")) if "," in text else text)
 
 
 Name = Annotated[
@@ -40,7 +34,7 @@ Names = Annotated[
     LabelSet | None,
     Option(
         "--names",
-        parser=common.Parsed(label_set, "--names"),
+        parser=common.Parsed(parse, "--names"),
         metavar="A,B,...|FILE|SET",
         help="With --dataset folder: class names in the order of their ids, a label-set TOML, or a known set.",
         rich_help_panel="Folder",
@@ -50,7 +44,7 @@ ClassNames = Annotated[
     LabelSet | None,
     Option(
         "--names",
-        parser=common.Parsed(label_set, "--names"),
+        parser=common.Parsed(parse, "--names"),
         metavar="A,B,...|FILE|SET",
         help="The label maps' classes, where those do not say: names, a label-set TOML, or a known set.",
     ),

@@ -1,0 +1,112 @@
+"""How a training run looks: its progress, its validations, and what to do with its checkpoint."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from statistics import median
+
+from segcli.cli.display import Display
+from segcli.cli.progress import Counter, clock
+from segcli.cli.views.scores import percent
+from segcli.training.events import Event, Step, Validation
+from segcli.training.history import History
+from segcli.training.recipe import Recipe
+from segcli.training.run import TrainingListener
+from segcli.training.run_folder import BEST, LAST, STATE
+
+ESTIMATE_AFTER = 20
+"""So many steps decide how long the rest is said to take."""
+MANY_HOURS = 12
+"""From here on an estimate comes with what to lower."""
+
+
+class TrainingDisplay(Display, TrainingListener):
+    """Shows a run on stderr while it goes, and what it came to on stdout; of torchrun's processes the first alone does.
+
+    Args:
+        recipe: Of the run.
+        folder: Of the run.
+        as_json: One JSON object on stdout, nothing else there.
+        quiet: Errors only.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, as_json: bool = False, quiet: bool = False):
+        is_main = os.environ.get("RANK", "0") == "0"
+        super().__init__(as_json and is_main, quiet or not is_main)
+        self.recipe = recipe
+        self.folder = folder
+        self.history: History | None = None
+        self.bar = ExitStack()
+        self.counter = Counter(self.say)
+        self.seconds: list[float] = []
+
+    def started(self, history: History) -> None:
+        """Begin to count the iterations that are left."""
+        self.history = history
+        left = self.recipe.schedule.iterations - history.iteration
+        self.counter = self.bar.enter_context(self.counting(left, "training", "iterations"))
+
+    def follow(self, events: Iterator[Event]) -> None:
+        """Take the events of `segcli.training.run.train` to the end of the run."""
+        try:
+            with closing(events), self.bar:
+                for event in events:
+                    self._show(event)
+        except KeyboardInterrupt:
+            if self.history is not None:
+                self._say_interrupted()
+            raise
+        if self.history is not None:
+            self._sum_up(self.history)
+
+    def _say_interrupted(self) -> None:
+        if (self.folder / STATE).exists():
+            self.say("interrupted: --resume goes on from the last checkpoint")
+        else:
+            self.say("interrupted before the first checkpoint: the same command starts anew")
+
+    def _show(self, event: Event) -> None:
+        if self.history is None:  # another process speaks
+            return
+        if isinstance(event, Step):
+            self._show_step(event, self.history)
+        else:
+            self._show_validation(event)
+
+    def _show_step(self, step: Step, history: History) -> None:
+        self.counter.describe(f"loss {step.loss:.3f}, rate {step.rate:.2g}, best mIOU {percent(history.best)}")
+        self.counter.advance()
+        self.seconds.append(step.seconds)
+        thawed = self.recipe.model.freeze_backbone
+        if len(self.seconds) == ESTIMATE_AFTER or (thawed and step.iteration == thawed + ESTIMATE_AFTER):
+            self.counter.remark(*self._estimate(step.iteration))
+
+    def _estimate(self, done: int) -> tuple[str, str]:
+        """The time that is left by the median of the last steps, and its style; validations come on top."""
+        thawed = self.recipe.model.freeze_backbone
+        left = (self.recipe.schedule.iterations - done) * median(self.seconds[-ESTIMATE_AFTER:])
+        text = f"about {clock(left)} for the rest, validations not counted"
+        if done <= thawed:
+            text += f"; longer once the backbone learns, after iteration {thawed}"
+        if left < MANY_HOURS * 3600:
+            return text, "dim"
+        return f"{text}; lower schedule.iterations, augment.crop or schedule.batch if that is too long", "yellow"
+
+    def _show_validation(self, validation: Validation) -> None:
+        best = ", the best so far" if validation.best else ""
+        self.counter.remark(
+            f"iteration {validation.iteration}: val mIOU {percent(validation.scores.miou)}{best}, "
+            f"pixel accuracy {percent(validation.scores.pixel_accuracy)}, {validation.seconds:.0f} s",
+            "",
+        )
+
+    def _sum_up(self, history: History) -> None:
+        best = self.folder / BEST
+        weights = best if best.is_file() else self.folder / LAST
+        self.data(f"best val mIOU {percent(history.best)} after {history.iteration} iterations: {self.folder}")
+        if history.is_best_at_start:
+            self.say(f"no better than the weights it began with: {BEST} holds those", "yellow")
+        self.data(f"segcli predict PHOTOS --weights {weights}")
+        facts = {"iterations": history.iteration, "best_miou": history.best, "last_miou": history.last_miou}
+        self.json({"output": str(self.folder), "weights": str(weights), **facts})

@@ -1,0 +1,150 @@
+"""predict_folder: the command's run from Python, planned before anything is loaded."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_runs import records, smooth, tree
+
+import segcli
+from segcli.errors import InputError, SegcliError, UsageError
+from segcli.pipeline import model as models
+from segcli.pipeline.predict import PredictJob, Reading
+from segcli.pipeline.stages import WRITE_BEHIND
+
+
+@pytest.fixture
+def run(checkpoint, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def begin(**options):
+        options = {"model": checkpoint, "engine": "torch", "device": "cpu", **options}
+        return segcli.predict_folder("photos", "out", **options)
+
+    return begin
+
+
+def test_fills_the_folder_as_the_command_does(run, segcli, photos, tmp_path):
+    summary = _done(run())
+    assert (summary.segmented, summary.skipped, summary.failed) == (5, 0, 0)
+    assert segcli("photos", "-o", "other", "--engine", "torch").exit_code == 0
+    for path in tree(tmp_path / "out"):
+        if path.startswith(("masks/", "overlays/", "areas", "review")):
+            assert (tmp_path / "out" / path).read_bytes() == (tmp_path / "other" / path).read_bytes()
+    ours, theirs = (records(tmp_path / name) for name in ("out", "other"))
+    for record in (*ours.values(), *theirs.values()):
+        del record["seconds"]
+    assert ours == theirs
+
+
+def test_goes_on_where_it_stopped(run, photos, tmp_path):
+    """More photos than may be written ahead of the caller."""
+    many = 3 * WRITE_BEHIND
+    for index in range(many):
+        Image.fromarray(smooth(index, 40, 40)).save(photos / f"{index:03}.png")
+    first = iter(run())
+    next(first)
+    first.close()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/masks").rglob("*.png")}
+    assert 1 <= len(before) < many
+    again = run()
+    assert len(again) == 5 + many - len(records(tmp_path / "out"))
+    assert _done(again).skipped == len(before)
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+def test_a_loaded_model_is_used_as_it_is(run, checkpoint):
+    model = segcli.load(checkpoint, device="cpu", engine="torch", flip=True)
+    assert _done(segcli.predict_folder("photos", "out", model=model)).segmented == 5
+    with pytest.raises(TypeError, match="loaded already; flip"):
+        segcli.predict_folder("photos", "out", model=model, flip=True)
+
+
+def test_with_nothing_to_do_no_network_is_loaded(run, monkeypatch):
+    _done(run())
+
+    def fail(*_, **__):
+        raise AssertionError("a network was loaded")
+
+    monkeypatch.setattr("segcli.pipeline.predict.load_with", fail)
+    again = run()
+    assert len(again) == 0
+    assert _done(again).skipped == 5
+
+
+def test_other_settings_are_something_to_do(run):
+    _done(run())
+    assert len(run(flip=True)) == 5
+    assert len(run(save=["mask"])) == 5
+
+
+def test_a_bad_folder_is_told_before_anything_is_loaded(run, tmp_path, monkeypatch):
+    (tmp_path / "out").write_text("a file")
+    monkeypatch.setattr("segcli.pipeline.predict.load_with", lambda *_, **__: pytest.fail("a network was loaded"))
+    with pytest.raises(SegcliError, match="cannot write to out: Not a directory"):
+        len(run())
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to(run, tmp_path):
+    (tmp_path / "out").mkdir(mode=0o500)
+    with pytest.raises(SegcliError, match="Permission denied"):
+        len(run())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"save": ["smell"]}, "save smell: not known"),
+        ({"classes": ["unicorn"], "model": "street", "engine": "auto"}, "--classes unicorn: not known"),
+        ({"output_stride": 7, "model": "street"}, "cannot have output stride 7"),
+        ({"model": "stret"}, "stret"),
+    ],
+)
+def test_wrong_options_leave_nothing_behind(run, tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
+        run(**options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no photos in empty"):
+        segcli.predict_folder("empty", "out", model="street")
+
+
+def test_one_bad_photo_does_not_stop_the_rest(run, photos, tmp_path):
+    (photos / "bad.png").write_bytes((photos / "b.png").read_bytes()[:60])
+    found = list(run())
+    (bad,) = (record for record in found if record.status == "failed")
+    assert bad.name == "bad"
+    assert bad.error
+    assert len(found) == 6
+
+
+def test_what_jpeg_cannot_hold_is_that_photos_failure(run, photos, tmp_path):
+    """An overlay of 70,000 pixels: JPEG ends at 65,500. The folder's disk is sound, and the others go on."""
+    Image.fromarray(np.tile(smooth(1, 70, 4), (1, 1000, 1))).save(photos / "long.png")
+    summary = _done(run(overlay_size=100_000))
+    assert (summary.segmented, summary.failed, summary.exit_code) == (5, 1, 3)
+    assert "its outputs cannot be written" in records(tmp_path / "out")["long"]["error"]
+
+
+@pytest.mark.parametrize(("bounds", "text"), [(None, None), ("auto", "auto"), ((0.0, 4095.0), "0:4095")])
+def test_a_range_is_on_record_as_it_is_typed(bounds, text):
+    """So that runs of earlier versions, which kept the text, stay done."""
+    assert Reading(bounds).to_dict() == {"range": text}
+
+
+def test_nothing_loads_torch_until_it_must(checkpoint):
+    job = PredictJob(models.resolve(checkpoint), models.ModelOptions(engine="torch"))
+    facts = job.foreseen()
+    assert facts.stated["model"]["name"] == "v3-mobilenetv2-dm05"
+
+
+def _done(run):
+    for _ in run:
+        pass
+    return run.finish()
