@@ -1,4 +1,4 @@
-"""What is compared: segcli's networks under its engines, and what a user would write with three other libraries.
+"""Contenders: segcli's networks under its engines, and what a user would write with three other libraries.
 
 Every network has random weights, batch normalisation measured on photos (without it numbers fade into denormals, which
 take the processor many times as long) and a classifier whose classes all occur. All work at 513x513; the networks of
@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segcli.export import onnx_cache
 from segcli.files.sources import Source
 from segcli.images.read import read_photo
 from segcli.inference.segmenter import Segmenter
@@ -35,9 +36,9 @@ from segcli.weights import model_io
 CLASSES = len(VOC)
 SIZE = 513
 KINDS = frozenset({"mask", "overlay"})
-"""What `segcli predict` writes unless told otherwise."""
+"""The outputs that `segcli predict` writes unless told otherwise."""
 PATIENCE = 10
-"""Seconds after which a peer's loop over a folder is stopped: it works photo by photo, so that its rate is known."""
+"""The seconds after which a peer's loop over a folder ends: it works photo by photo, so that its rate is known."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Contender:
     """One way to segment photos.
 
     Attributes:
-        name: In the table.
-        network: From an input to logits.
+        name: Its name in the table.
+        network: Gives the logits of an input (1, 3, H, W).
         example: An input made from a photo, (1, 3, H, W).
-        segment: From photos and an output folder to what came of each photo; a peer stops early.
-        multiply_adds: Of the example.
+        segment: Segments photos into an output folder and returns what came of each; a peer stops early.
+        multiply_adds: The multiply-adds that the example takes.
         is_ours: Whether it is segcli.
     """
 
@@ -67,9 +68,9 @@ class Peer:
 
     Attributes:
         library: Its package on PyPI.
-        name: In the table.
-        make: The network with random weights and CLASSES classes.
-        size: The side of its input.
+        name: Its name in the table.
+        make: Builds the network with random weights and CLASSES classes.
+        size: The side of its input in pixels.
     """
 
     library: str
@@ -78,7 +79,7 @@ class Peer:
     size: int = SIZE
 
     def version(self) -> str | None:
-        """The library's, if it is installed."""
+        """The library's version; None where it is not installed."""
         module = self.library.replace("-", "_")
         return metadata.version(self.library) if util.find_spec(module) else None
 
@@ -114,7 +115,7 @@ class Outcome(nn.Module):
         self.key = key
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> the logits."""
+        """The logits of an input (N, 3, H, W)."""
         return self.network(x)[self.key]
 
 
@@ -131,7 +132,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     ),
     "v3plus-xception": (Peer(SMP, "smp DeepLabV3Plus tu-xception65", _smp("tu-xception65"), 512),),
 }
-"""The same network first, then the nearest that the other libraries have."""
+"""The peers of each variant: the same network first, then the nearest that the other libraries have."""
 
 
 def checkpoint(variant: str, photos: Sequence[Path], path: Path) -> Path:
@@ -145,24 +146,21 @@ def checkpoint(variant: str, photos: Sequence[Path], path: Path) -> Path:
 
 
 def usable(engine: str) -> bool:
-    """Whether this version and this machine have an engine of segcli."""
-    return engine == "torch" or (
-        bool(util.find_spec("segcli.export.onnx_cache")) and import_module("segcli.export.onnx_cache").available()
-    )
+    """Whether this machine has an engine of segcli, "torch" or "onnx"."""
+    return engine == "torch" or onnx_cache.available()
 
 
 def segmenter(path: Path, engine: str) -> Segmenter:
-    """A checkpoint under "torch" or "onnx"."""
+    """A checkpoint's Segmenter under an engine, "torch" or "onnx"."""
     model = model_io.load(path)
     if engine == "onnx":
-        engines = import_module("segcli.export.onnx_cache")
-        engines.convert(model)
-        model = engines.accelerated(model)
+        onnx_cache.convert(model)
+        model = onnx_cache.accelerated(model)
     return Segmenter(model)
 
 
 def ours(path: Path, engine: str, photos: Sequence[Path]) -> Contender:
-    """A checkpoint under "torch" or "onnx", in the pipeline of `segcli predict` with its usual outputs."""
+    """A checkpoint under an engine, "torch" or "onnx", in the pipeline of `segcli predict` with its usual outputs."""
     used = segmenter(path, engine)
     example, _ = to_input(read_photo(photos[0]).rgb, used.preprocessing)
     cost = measure(used.model.spec, SIZE, classes=CLASSES, output_stride=16).multiply_adds

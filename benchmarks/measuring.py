@@ -18,11 +18,11 @@ Result = TypeVar("Result")
 
 @dataclass
 class Timings:
-    """What repeated runs of one thing took.
+    """The times that repeated runs of one thing took.
 
     Attributes:
-        wall: Seconds each.
-        cores: Seconds of processor time each, of all threads together.
+        wall: The seconds of each run.
+        cores: The seconds of processor time of each run, all threads together.
     """
 
     wall: list[float] = field(default_factory=list)
@@ -46,12 +46,12 @@ class Timings:
 
     @property
     def seconds(self) -> float:
-        """The median."""
+        """The median of the runs' seconds."""
         return statistics.median(self.wall)
 
     @property
     def core_seconds(self) -> float:
-        """The median."""
+        """The median of the runs' seconds of processor time."""
         return statistics.median(self.cores)
 
 
@@ -69,14 +69,14 @@ def in_turns(works: Mapping[str, Callable[[], object]], rounds: int, repeats: in
 
 
 def peak_multiply_adds(rounds: int, side: int = 2048) -> float:
-    """Multiply-adds a second that a product of two large float32 matrices reaches: the best of a few."""
+    """The multiply-adds a second that a product of two large float32 matrices reaches: the best of a few."""
     a, b, out = (torch.randn(side, side) for _ in range(3))
     timings = in_turns({"product": lambda: torch.mm(a, b, out=out)}, max(rounds, 3), repeats=3)
     return side**3 / min(timings["product"].wall)
 
 
 def machine(libraries: Iterable[str]) -> str:
-    """One line: processor, cores in use, what else was going on, and versions."""
+    """The machine in one line: processor, cores in use, what else was going on, and versions."""
     versions = [f"{name} {metadata.version(name)}" for name in libraries if _installed(name)]
     load = f", load {os.getloadavg()[0]:.1f} before the start" if hasattr(os, "getloadavg") else ""
     cores = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"

@@ -1,4 +1,4 @@
-"""What takes processes of their own: starting up, and the memory that one photo of 12 megapixels takes."""
+"""Measurements in processes of their own: starting up, and the memory that one photo of 12 megapixels takes."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ START: dict[str, list[str]] = {
 
 
 def start_up(weights: Path, photo: Path, rounds: int) -> dict[str, Timings]:
-    """Wall time from the command to its end; processor time is not counted here."""
+    """The wall time from each command to its end; processor time is not counted here."""
     with tempfile.TemporaryDirectory() as folder:
         predict = ["-m", "segcli", "predict", str(photo), "-w", str(weights), "-o", folder]
         commands = {**START, "segcli predict, one photo": predict}
@@ -35,7 +35,7 @@ def _runner(arguments: list[str], folder: str) -> Callable[[], object]:
 
 
 def at_12_megapixels(kind: str, weights: Path, photo: Path, threads: int) -> tuple[float, float, float]:
-    """Seconds and bytes for one photo by "torch", "onnx" or "peer", in a process of its own.
+    """The seconds and bytes that one photo takes by "torch", "onnx" or "peer", in a process of its own.
 
     Returns:
         Seconds from the file to what is written; the idle process's bytes, with torch imported and the model loaded;

@@ -1,4 +1,4 @@
-"""How fast segcli is, beside what one would write with segmentation_models.pytorch, torchvision and transformers.
+"""The speed of segcli, beside what one would write with segmentation_models.pytorch, torchvision and transformers.
 
 python benchmarks/speed.py                                # everything, in under 12 minutes on two quiet cores
 python benchmarks/speed.py --quick                        # one network, few photos: does it still work?

@@ -17,7 +17,7 @@ from measuring import Timings, in_turns, table
 from segcli.errors import SegcliError
 from segcli.files.atomic import sha256
 from segcli.images import overlay
-from segcli.images.masks import write_label_map
+from segcli.images.masks import areas, write_label_map
 from segcli.images.read import read_photo
 from segcli.inference import uncertainty
 from segcli.inference.segmenter import Prediction, Segmenter
@@ -38,11 +38,11 @@ SPEED = [
     "of the network's own rate",
 ]
 NETWORK_SECONDS = 1.5
-"""Of passes for one measurement of a network."""
+"""The seconds of passes that make one measurement of a network."""
 
 
 def contenders_of(variant: str, path: Path, engines: Sequence[str], photos: Sequence[Path]) -> list[Contender]:
-    """Ours, then the peers that are installed."""
+    """A variant's contenders: ours, then the peers that are installed."""
     compared = []
     for engine in engines:
         try:
@@ -55,7 +55,7 @@ def contenders_of(variant: str, path: Path, engines: Sequence[str], photos: Sequ
 def speed(
     variant: str, compared: Sequence[Contender], photos: Sequence[Path], output: Path, rounds: int, peak: float
 ) -> str:
-    """Network time and folder rate of one variant, beside its peers'."""
+    """The table of a variant's network time and folder rate, beside its peers'."""
     networks = network_times(compared, rounds)
     folders = folder_times(compared, photos, output, rounds)
     peers = [contender.name for contender in compared if not contender.is_ours]
@@ -81,7 +81,7 @@ def speed(
 
 
 def network_times(compared: Sequence[Contender], rounds: int) -> dict[str, Timings]:
-    """Passes of one photo each, the contenders in turns."""
+    """The times of passes of one photo each, the contenders in turns."""
 
     def run(contender: Contender) -> Callable[[], object]:
         return torch.inference_mode()(lambda: contender.network(contender.example))
@@ -94,7 +94,7 @@ def network_times(compared: Sequence[Contender], rounds: int) -> dict[str, Timin
 def folder_times(
     compared: Sequence[Contender], photos: Sequence[Path], output: Path, rounds: int
 ) -> dict[str, Timings]:
-    """Seconds a photo, from the first file's opening to the last one's closing; a round takes a part of the folder."""
+    """The times a photo, from the first file's opening to the last's closing; a round takes a part of the folder."""
     timings = {contender.name: Timings() for contender in compared}
     order = list(compared)
     for part in range(rounds):
@@ -107,7 +107,7 @@ def folder_times(
 
 
 def stages(path: Path, engine: str, photos: Sequence[Path], output: Path) -> str:
-    """Where one photo's processor time goes: every stage alone, one after the other."""
+    """The table of one photo's processor time by stage: every stage alone, one after the other."""
     segmenter = contenders.segmenter(path, engine)
     open_folder(output)
     ledger = Ledger(output)
@@ -135,7 +135,7 @@ def _time_stages(photo: Path, segmenter: Segmenter, ledger: Ledger, timings: dic
     scores = time("network", torch.inference_mode()(lambda: segmenter.network(batch)))
     prediction = Prediction(scores, place, segmenter.model.spec.align_corners)
     label_map = time("enlarge, decide", prediction.labels)
-    time("areas, uncertainty", lambda: (overlay.areas(label_map, len(VOC)), uncertainty.uncertainty(prediction)))
+    time("areas, uncertainty", lambda: (areas(label_map, len(VOC)), uncertainty.uncertainty(prediction)))
     time("mask", lambda: write_label_map(mask, label_map, VOC))
     picture = time("draw overlay", lambda: overlay.overlay(rgb, label_map, VOC))
     time("write overlay", lambda: overlay.write_overlay(drawn, picture))
@@ -143,14 +143,14 @@ def _time_stages(photo: Path, segmenter: Segmenter, ledger: Ledger, timings: dic
 
 
 def start_up(path: Path, photo: Path, rounds: int) -> str:
-    """From a command to its end."""
+    """The table of the seconds from a command to its end."""
     timings = processes.start_up(path, photo, rounds)
     rows = [[name, f"{timing.seconds:.2f}"] for name, timing in timings.items()]
     return f"### Starting up\n\n{table(['command', 'seconds'], rows)}"
 
 
 def large_photo(path: Path, engines: Sequence[str], photo: Path, rounds: int) -> str:
-    """One photo of 4000x3000, each time in a new process."""
+    """The table of one photo of 4000x3000, each time in a new process."""
     kinds = {f"segcli, {engine}": engine for engine in engines}
     peer = contenders.PEERS["v3plus-mobilenetv2"][0]
     if peer.version():

@@ -115,7 +115,7 @@ multi-scale rows of the same network included, the count is {count:.2f}.
 
 @cache
 def cost(spec: ModelSpec, output_stride: int, scales: bool = False) -> Cost:
-    """Of one photo, not mirrored; measured once however many rows ask."""
+    """The cost of one photo, not mirrored; measured once however many rows ask."""
     return measure(spec, SIZE, classes=CLASSES, output_stride=output_stride, scales=PAPER_SCALES if scales else (1.0,))
 
 
