@@ -1,11 +1,10 @@
 """The mIOU of labelling each pixel by the nearest mean colour of a class: what any network must better.
 
-python benchmarks/nearest_colour.py --config examples/small.toml
+python benchmarks/nearest_colour.py --config small
 """
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from segcli.data.dataset import Dataset
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.images.read import read_rgb
 from segcli.labels import VOID
-from segcli.training import recipe, split
+from segcli.training import packaged, recipe, split
 
 
 def mean_colours(dataset: Dataset) -> np.ndarray:
@@ -36,8 +35,8 @@ def nearest(rgb: np.ndarray, colours: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="a recipe, for its photos")
-    train, val = split.choose(recipe.read(parser.parse_args().config).data)
+    parser.add_argument("--config", required=True, help="a recipe's name or file, for its photos")
+    train, val = split.choose(recipe.read(packaged.find(parser.parse_args().config)).data)
     colours = mean_colours(train)
     matrix = ConfusionMatrix(len(val.labels))
     for sample in val.samples:

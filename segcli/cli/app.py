@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
-from segcli.cli.commands import compare, crf, data, doctor, evaluate, export, models, predict, train, weights
+from segcli.cli.commands import compare, crf, data, doctor, evaluate, export, models, predict, recipes, train, weights
 from segcli.cli.display import Display
 from segcli.errors import SegcliError
 
@@ -61,6 +61,7 @@ app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate_model)
 app.command("export", epilog=export.EXAMPLES)(export.export)
 app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("recipes", epilog=recipes.EXAMPLES)(recipes.recipes)
 app.command("crf", epilog=crf.EXAMPLES)(crf.crf)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(data.app, name="data", help="Check a dataset before hours are spent on it.")

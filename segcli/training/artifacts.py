@@ -7,40 +7,74 @@ from pathlib import Path
 from typing import Any
 
 from segcli.data.dataset import Dataset
-from segcli.files.atomic import write_whole
+from segcli.files.atomic import write_whole, writing
 from segcli.images import plots
 from segcli.images.overlay import overlay, write_overlay
 from segcli.images.read import read_rgb
-from segcli.inference.segmenter import Segmenter
 from segcli.training.events import Event, Step, Validation
+from segcli.training.history import History
+from segcli.training.recipe import Run
+from segcli.training.run_folder import CURVE, METRICS, OVERLAYS, TENSORBOARD
 
 COLUMNS = ("iteration", "loss", "rate", "miou")
 
 
-def write_metrics(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """metrics.csv: a line for each row of `Training.history`; loss is the mean since the line before."""
+class Artifacts:
+    """Writes these files while a run goes on; to be closed at its end.
+
+    Args:
+        folder: Of the run.
+        settings: [run] of the recipe: how often the metrics are written, and how many overlays.
+        val: Photos to validate on; the first of them become overlays.
+        history: Of the run, which goes on changing.
+    """
+
+    def __init__(self, folder: Path, settings: Run, val: Dataset, history: History):
+        self.folder = folder
+        self.settings = settings
+        self.val = val
+        self.history = history
+        self.board = TensorBoard(folder, history.iteration)
+
+    def add(self, event: Event) -> None:
+        """Write what a step or a validation adds; SegcliError where the folder cannot be written to."""
+        with writing(self.folder):
+            self.board.add(event)
+            if isinstance(event, Validation):
+                write_metrics(self.folder, self.history.rows)
+                write_curve(self.folder, self.history.rows)
+                write_overlays(self.folder, event, self.val, self.settings.overlays)
+            elif event.iteration % self.settings.log_every == 0:
+                write_metrics(self.folder, self.history.rows)
+
+    def close(self) -> None:
+        """Write what TensorBoard's writer still holds."""
+        self.board.close()
+
+
+def write_metrics(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write metrics.csv: a line for each row of `History.rows`; loss is the mean since the line before."""
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     table.writeheader()
-    table.writerows(history)
-    with write_whole(folder / "metrics.csv") as file:
+    table.writerows(rows)
+    with write_whole(folder / METRICS) as file:
         file.write(text.getvalue().encode())
 
 
-def write_curve(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """curve.png: the loss and the validations' mIOU over the iterations."""
-    loss, miou = ({row["iteration"]: row[key] for row in history if key in row} for key in ("loss", "miou"))
-    with write_whole(folder / "curve.png") as file:
+def write_curve(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write curve.png: the loss and the validations' mIOU over the iterations."""
+    loss, miou = ({row["iteration"]: row[key] for row in rows if key in row} for key in ("loss", "miou"))
+    with write_whole(folder / CURVE) as file:
         plots.training(loss, miou).save(file, "PNG")
 
 
 def write_overlays(folder: Path, validation: Validation, val: Dataset, count: int) -> None:
-    """overlays/ITERATION/NAME.jpg: what the model makes of the first photos to validate on."""
-    segmenter: Segmenter = validation.segmenter
+    """Write overlays/ITERATION/NAME.jpg: what the model makes of the first `count` photos to validate on."""
     for sample in val.samples[:count]:
         photo = read_rgb(sample.image)
-        picture = overlay(photo, segmenter.labels(photo), val.labels)
-        write_overlay(folder / "overlays" / f"{validation.iteration:06}" / f"{sample.name}.jpg", picture)
+        picture = overlay(photo, validation.segmenter.labels(photo), val.labels)
+        write_overlay(folder / OVERLAYS / f"{validation.iteration:06}" / f"{sample.name}.jpg", picture)
 
 
 class TensorBoard:
@@ -57,10 +91,10 @@ class TensorBoard:
         except ImportError:
             self.writer = None
         else:
-            self.writer = SummaryWriter(folder / "tensorboard", purge_step=iteration + 1 if iteration else None)
+            self.writer = SummaryWriter(folder / TENSORBOARD, purge_step=iteration + 1 if iteration else None)
 
     def add(self, event: Event) -> None:
-        """Take in a step or a validation."""
+        """Write the scalars of a step or a validation."""
         if self.writer is None:
             return
         if isinstance(event, Step):

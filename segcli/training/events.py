@@ -1,20 +1,25 @@
 """What a training run reports while it goes: its steps and its validations."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from segcli.evaluation.metrics import Scores
-from segcli.inference.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from segcli.inference.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
 class Step:
-    """One iteration is done.
+    """One step of the optimizer is done.
 
     Attributes:
-        iteration: How many are done.
-        loss: Over the labelled pixels of all processes.
-        rate: The learning rate it took.
-        seconds: It took, reading photos included.
+        iteration: How many steps are done; the first event's is 1.
+        loss: The mean over the labelled pixels of all processes, before the step.
+        rate: The learning rate of the step.
+        seconds: What the step took, reading photos included.
     """
 
     iteration: int
@@ -28,10 +33,10 @@ class Validation:
     """The validation photos have been scored.
 
     Attributes:
-        iteration: After how many iterations.
-        scores: Of all processes.
+        iteration: How many steps had been done; 0 for the weights with which the run began.
+        scores: Over the validation photos of all processes.
         best: Whether the mIOU is the best so far.
-        seconds: It took.
+        seconds: What the scoring took.
         segmenter: The model as it is now, for pictures; it changes with the next step.
     """
 

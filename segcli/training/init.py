@@ -1,4 +1,4 @@
-"""The network that training starts from, and what of it is frozen."""
+"""The model that training starts from: fresh, on an ImageNet backbone, or with the weights of another model."""
 
 import math
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
     """The model before its first step, as `model.init` says; fresh weights follow from `run.seed`.
 
     Args:
-        recipe: Of the run.
+        recipe: What `model.init`, `data.size` and `run.seed` are.
         labels: The classes to learn. Weights with other classes lend all but their classifier.
         progress: Called while weights are downloaded.
 
@@ -71,7 +71,7 @@ def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, reci
 
 
 def initialise(network: nn.Module) -> None:
-    """Fresh weights: He's for convolutions, by their fan-out; the classifier normal with deviation 0.01, as v1's.
+    """Set fresh weights: He's for convolutions, by their fan-out; the classifier normal with deviation 0.01, as v1's.
 
     A depthwise convolution's fan-out is that of one channel. Torch's own `kaiming_normal_` counts all channels, which
     leaves so little of the signal that batch normalisation's eps swallows part of it.
@@ -129,42 +129,3 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], n
         if key not in tensors or tensors[key].shape != own[key].shape:
             raise WeightsError(f"the weights {name} do not fit at {key}", "They belong to another model.")
         own[key].copy_(tensors[key])
-
-
-class Trainee(nn.Module):
-    """A network in training, parts of which stay as they are.
-
-    What is frozen keeps its weights and its batch statistics, also after `train()`.
-
-    Args:
-        network: From `start`.
-        freeze_bn: Whether every batch normalisation is frozen, for good.
-    """
-
-    def __init__(self, network: nn.Module, freeze_bn: bool):
-        super().__init__()
-        self.network = network
-        self.norms = tuple(m for m in network.modules() if freeze_bn and isinstance(m, nn.modules.batchnorm._BatchNorm))
-        self.frozen_backbone = False
-        self.freeze_backbone(False)
-
-    def freeze_backbone(self, frozen: bool) -> None:
-        """Freeze the backbone, or thaw it."""
-        self.frozen_backbone = frozen
-        self.network.backbone.requires_grad_(not frozen)
-        for norm in self.norms:
-            norm.requires_grad_(False)
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> "Trainee":
-        """As every module's, but what is frozen stays in eval mode."""
-        super().train(mode)
-        if self.frozen_backbone:
-            self.network.backbone.eval()
-        for norm in self.norms:
-            norm.eval()
-        return self
-
-    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
-        """As the network's."""
-        return self.network(x)

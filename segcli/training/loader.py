@@ -1,7 +1,7 @@
-"""The stream of training crops: an endless row of photos in random order, each augmented its own way.
+"""The stream of training crops: endless, photos in random order, each augmented its own way.
 
-What stands at a position of the row follows from the seed and the position alone. Whoever computes it, a worker,
-another process or a resumed run, gets the same crop.
+The crop at a position of the stream follows from the seed and the position alone. Whoever computes it, a worker,
+another process or a resumed run, gets the same one.
 """
 
 from collections.abc import Iterator
@@ -16,24 +16,26 @@ from segcli.distributed import Processes
 from segcli.errors import DatasetError, SegcliError
 from segcli.images.read import read_rgb
 from segcli.models.preprocessing import Preprocessing
-from segcli.training.augment import augment, draw
+from segcli.training.augment import augment, sample_params
 from segcli.training.recipe import Augment, Schedule
 
-ORDER, DICE = 0, 1
-"""Streams of random numbers that must not meet."""
+ORDER, AUGMENTATION = 0, 1
+"""Keys of two random streams from one seed: which photo stands where, and how it is augmented."""
 
 Crop = tuple[Tensor, Tensor, str]
-Part = tuple[Tensor, Tensor, list[str]]
+"""float32 (3, crop, crop), uint8 (crop, crop) and the path of the photo."""
+MicroBatch = tuple[Tensor, Tensor, list[str]]
+"""float32 (N, 3, crop, crop), uint8 (N, crop, crop) and the paths of the photos."""
 
 
 class Crops(data.Dataset):
-    """Crops by their position in the row.
+    """Crops by their position in the stream.
 
     Args:
         dataset: Photos with labels.
         settings: How they are augmented.
         preprocessing: What the network's inputs must look like.
-        seed: Of the order and of the augmentation.
+        seed: Decides the order and the augmentation.
     """
 
     def __init__(self, dataset: Dataset, settings: Augment, preprocessing: Preprocessing, seed: int):
@@ -43,26 +45,36 @@ class Crops(data.Dataset):
         self.seed = seed
 
     def __getitem__(self, position: int) -> Crop:
-        """float32 (3, crop, crop), uint8 (crop, crop) and the photo's path."""
+        """The crop at a position.
+
+        Raises:
+            InputError: The photo cannot be read.
+            DatasetError: Its label cannot be used, or has another size.
+        """
         sample = self.dataset.samples[self.index(position)]
         rgb, label = read_rgb(sample.image), self.dataset.read_label(sample)
         if rgb.shape[:2] != label.shape:
             raise DatasetError(f"{sample.label} has another size than its photo", "See `segcli data check`.")
-        drawn = draw(self.settings, np.random.default_rng((self.seed, DICE, position)))
-        return *augment(rgb, label, drawn, self.settings.crop, self.preprocessing), str(sample.image)
+        params = sample_params(self.settings, np.random.default_rng((self.seed, AUGMENTATION, position)))
+        return *augment(rgb, label, params, self.settings.crop, self.preprocessing), str(sample.image)
 
     def index(self, position: int) -> int:
-        """Which sample stands there: each round through the dataset has an order of its own."""
+        """The index of the sample at a position; each epoch has an order of its own."""
         epoch, place = divmod(position, len(self.dataset))
         return int(np.random.default_rng((self.seed, ORDER, epoch)).permutation(len(self.dataset))[place])
 
 
 @dataclass(frozen=True)
 class Positions:
-    """Which positions a process takes from the row, part by part, from some iteration on.
+    """The positions that a process takes from the stream, one list for each micro-batch, from some iteration on.
 
-    Each iteration takes the next `batch` positions. They are cut into `accumulate` parts of neighbours, and of each
-    part every process takes its share.
+    Each iteration takes the next `batch` positions. They are cut into `accumulate` micro-batches of neighbours, and of
+    each of these every process takes its shard.
+
+    Attributes:
+        schedule: Of the recipe.
+        processes: Who shares the micro-batches.
+        start: The first iteration, counted from 0.
     """
 
     schedule: Schedule
@@ -70,25 +82,22 @@ class Positions:
     start: int
 
     def __iter__(self) -> Iterator[list[int]]:
-        batch, part = self.schedule.batch, self.schedule.batch // self.schedule.accumulate
-        for first in range(self.start * batch, self.schedule.iterations * batch, part):
-            yield list(self.processes.shard(range(first, first + part)))
+        batch, size = self.schedule.batch, self.schedule.batch // self.schedule.accumulate
+        for first in range(self.start * batch, self.schedule.iterations * batch, size):
+            yield list(self.processes.shard(range(first, first + size)))
 
     def __len__(self) -> int:
         return (self.schedule.iterations - self.start) * self.schedule.accumulate
 
 
-def parts(crops: Crops, positions: Positions, workers: int, pinned: bool) -> Iterator[Part]:
-    """The crops at these positions, part by part.
+def micro_batches(crops: Crops, positions: Positions, workers: int, pinned: bool) -> Iterator[MicroBatch]:
+    """The crops at these positions, one micro-batch after the other.
 
     Args:
-        crops: The row.
+        crops: The stream.
         positions: Which of it.
         workers: Processes that read and augment; 0 does it here.
-        pinned: Whether the tensors lie where a GPU fetches them from quickly.
-
-    Yields:
-        float32 (N, 3, crop, crop), uint8 (N, crop, crop) and the photos' paths.
+        pinned: Whether the tensors lie in page-locked memory, from which a GPU copies without blocking.
 
     Raises:
         SegcliError: A photo or its label cannot be used, or a process that reads them is no more.
@@ -106,6 +115,6 @@ def parts(crops: Crops, positions: Positions, workers: int, pinned: bool) -> Ite
 
 
 def _one_line(error: SegcliError) -> SegcliError:
-    """An error of a process that reads photos comes with its traceback, of which only the last line is for people."""
+    """An error of a process that reads photos, without the traceback with which its message comes."""
     *traceback, last = error.message.strip().splitlines()
     return type(error)(last.partition(": ")[2]) if traceback else error

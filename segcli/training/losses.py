@@ -1,18 +1,21 @@
 """The loss: cross entropy over labelled pixels, at the labels' resolution or at the logits', and Lovász-Softmax."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from segcli.images.masks import nearest_indices
 from segcli.labels import VOID
-from segcli.training.lovasz import lovasz_softmax
+from segcli.training.recipe import Loss
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """How logits are compared with labels.
+    """The comparison of logits with labels that a recipe's [loss] asks for.
 
     Attributes:
         align_corners: The model's rule for enlarging, which shrinking labels follows too.
@@ -26,7 +29,13 @@ class Criterion:
     class_weights: Tensor | None = None
     lovasz: float = 0.0
 
-    def terms(self, outputs: Tensor | list[Tensor], labels: Tensor, share: float = 1.0) -> Tensor:
+    @classmethod
+    def of(cls, settings: Loss, align_corners: bool, device: torch.device) -> Criterion:
+        """The criterion of a recipe's [loss] for a model with that rule; its class weights lie on the device."""
+        weights = torch.tensor(settings.class_weights, device=device) if settings.class_weights else None
+        return cls(align_corners, settings.shrink_labels, weights, settings.lovasz)
+
+    def terms(self, outputs: Tensor | list[Tensor], labels: Tensor, ohem_share: float = 1.0) -> Tensor:
         """Each output's summed cross entropy and the weight to divide it by.
 
         Sum and weight are kept apart, so that several processes can divide by the pixels of all of them. The loss is
@@ -36,18 +45,19 @@ class Criterion:
         Args:
             outputs: Logits (N, K, h, w), or several with sizes of their own.
             labels: uint8 (N, H, W), 0..K-1 or VOID.
-            share: Only this share of the labelled pixels counts, those with the highest loss; of one process.
+            ohem_share: Online hard example mining: only this share (0..1) of the labelled pixels counts, those with
+                the highest loss; of one process.
 
         Returns:
             float32 (terms, 2): sum and weight.
         """
         outputs = [logits.float() for logits in (outputs if isinstance(outputs, list) else [outputs])]
-        terms = [self._term(logits, labels, share) for logits in outputs]
+        terms = [self._cross_entropy(logits, labels, ohem_share) for logits in outputs]
         if self.lovasz:
             terms += [self._lovasz_term(logits, labels) for logits in outputs]
         return torch.stack(terms)
 
-    def _term(self, logits: Tensor, labels: Tensor, share: float) -> Tensor:
+    def _cross_entropy(self, logits: Tensor, labels: Tensor, ohem_share: float) -> Tensor:
         size = (labels.shape[-2], labels.shape[-1])
         if self.shrink_labels:
             labels = self._shrunk(labels, logits)
@@ -56,9 +66,9 @@ class Criterion:
         labels = labels.long()
         losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=VOID, reduction="none").flatten()
         weights = self._pixel_weights(labels)
-        if share < 1:
-            kept = losses.topk(max(1, int(share * int((labels != VOID).sum())))).indices
-            losses, weights = losses[kept], weights[kept]
+        if ohem_share < 1:
+            hard = losses.topk(max(1, int(ohem_share * int((labels != VOID).sum())))).indices
+            losses, weights = losses[hard], weights[hard]
         return torch.stack([losses.sum(), weights.sum()])
 
     def _lovasz_term(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -70,11 +80,11 @@ class Criterion:
         return shrink(labels, (logits.shape[-2], logits.shape[-1]), self.align_corners)
 
     def weight(self, labels: Tensor) -> Tensor:
-        """What labels (N, H, W) weigh, all pixels together; a scalar."""
+        """The summed weight of all pixels of labels (N, H, W), each pixel by its class's; a scalar."""
         return self._pixel_weights(labels.long()).sum()
 
     def _pixel_weights(self, labels: Tensor) -> Tensor:
-        """float32, one a pixel: 0 where it is void."""
+        """The weight of every pixel, 0 where it is void: float32 (N * H * W,)."""
         labels = labels.flatten()
         labelled = labels != VOID
         if self.class_weights is None:
@@ -92,13 +102,37 @@ def shrink(labels: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor
 
     With aligned corners a side of 8 n + 1 becomes n + 1 by keeping every eighth pixel, as v1 and v2 do.
     """
-    rows, columns = (_nearest(labels.shape[1 + i], size[i], align_corners) for i in (0, 1))
-    return labels[:, rows.to(labels.device)][:, :, columns.to(labels.device)]
+    indices = (nearest_indices(labels.shape[1 + i], size[i], align_corners) for i in (0, 1))
+    rows, columns = (torch.from_numpy(index).to(labels.device) for index in indices)
+    return labels[:, rows][:, :, columns]
 
 
-def _nearest(before: int, after: int, align_corners: bool) -> Tensor:
-    """For each of `after` pixels along one axis, the nearest of `before`."""
-    places = torch.arange(after, dtype=torch.float64)
-    if align_corners:
-        return (places * ((before - 1) / max(after - 1, 1))).round().long()
-    return ((places + 0.5) * (before / after)).floor().long()
+def lovasz_softmax(logits: Tensor, labels: Tensor) -> Tensor:
+    """The Lovász-Softmax loss, a smooth stand-in for 1 - mIOU (Berman, Rannen Triki and Blaschko, CVPR 2018).
+
+    It is 1 - mIOU over all pixels together, extended from hard decisions to probabilities (the paper's definition 2).
+
+    Args:
+        logits: float32 (N, K, h, w).
+        labels: (N, h, w), 0..K-1 or VOID, which counts for nothing.
+
+    Returns:
+        A scalar in 0..1: the mean over the classes that occur in the labels; 0 where none does.
+    """
+    labelled = (labels != VOID).flatten()
+    probabilities = logits.softmax(1).movedim(1, 0).flatten(1)[:, labelled]  # (K, P)
+    truth = F.one_hot(labels.flatten()[labelled].long(), logits.shape[1]).T.to(probabilities.dtype)
+    present = truth.any(1)
+    if not present.any():
+        return logits.sum() * 0  # with a gradient, as any other loss
+    truth, probabilities = truth[present], probabilities[present]
+    errors, order = (truth - probabilities).abs().sort(1, descending=True)
+    return (errors * _jaccard_gradient(truth.gather(1, order))).sum(1).mean()
+
+
+def _jaccard_gradient(truth: Tensor) -> Tensor:
+    """What the Jaccard loss grows by as the pixels (C, P), the worst first, turn wrong one by one (algorithm 1)."""
+    total = truth.sum(1, keepdim=True)
+    intersection = total - truth.cumsum(1)
+    union = total + (1 - truth).cumsum(1)
+    return torch.diff(1 - intersection / union, prepend=torch.zeros_like(total), dim=1)

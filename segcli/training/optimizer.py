@@ -1,4 +1,4 @@
-"""The optimizer: which parameters learn at which rate and decay, by the papers' protocol."""
+"""The optimizer, and which parameters it moves at which rate and decay, by the papers' protocol."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ def is_classifier(name: str) -> bool:
 
 
 def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) -> list[dict]:
-    """Parameters by the factor on their rate and by their weight decay, as torch's optimizers take them.
+    """Parameter groups, as torch's optimizers take them: one for each factor on the rate and weight decay.
 
     The classifier learns `classifier_rate` times as fast. Biases and batch normalisation do not decay unless
     `decay_all` says so: Caffe's and TensorFlow's DeepLab regularise the kernels of convolutions only. (TensorFlow's
@@ -22,7 +22,7 @@ def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) 
 
     Args:
         parameters: (name, parameter) as a DeepLab network names them.
-        settings: From the recipe.
+        settings: [optimizer] of the recipe.
     """
     found: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters:
@@ -45,6 +45,6 @@ def build(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The rate of the next step; the classifier's is a multiple of it."""
+    """Set the rate of the next step; the classifier's is a multiple of it."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["rate_factor"]

@@ -17,9 +17,6 @@ from segcli.models import variants
 
 RANDOM, IMAGENET = "random", "imagenet"
 """The words that `model.init` takes (fresh weights, an ImageNet backbone); other text names weights or a checkpoint."""
-BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
-"""What a run leaves in its folder: two checkpoints, and what it goes on from."""
-
 COUNT_LIMIT = 10_000_000
 """The largest number of steps that a recipe may state."""
 Steps = Annotated[int, between(1, COUNT_LIMIT)]
@@ -161,7 +158,7 @@ def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
     try:
         tables = decoding.read_toml(path)
     except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {error.strerror}", "examples/recipes has some.") from error
+        raise UsageError(f"cannot read the recipe {path}: {error.strerror}", "`segcli recipes` lists some.") from error
     except DecodingError as error:
         raise UsageError(f"the recipe {path} is no valid TOML: {error.message}") from error
     try:

@@ -1,4 +1,4 @@
-"""How the learning rate and the share of hardest pixels change over a run."""
+"""The learning rate and the share of pixels that OHEM keeps, over the iterations of a run."""
 
 from segcli.training.recipe import Loss, Schedule
 
@@ -18,7 +18,10 @@ def rate(iteration: int, schedule: Schedule) -> float:
     return schedule.rate * factor
 
 
-def hardest_share(iteration: int, loss: Loss) -> float:
-    """The share of the labelled pixels that count: from all to `hardest` in equal steps over `hardest_after`."""
+def ohem_share(iteration: int, loss: Loss) -> float:
+    """The share of the labelled pixels that OHEM (online hard example mining) keeps at an iteration, 0..1.
+
+    It falls from all to `loss.hardest` in equal steps over `loss.hardest_after` iterations.
+    """
     progress = min(1.0, iteration / loss.hardest_after) if loss.hardest_after else 1.0
     return 1 - (1 - loss.hardest) * progress

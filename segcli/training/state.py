@@ -1,4 +1,4 @@
-"""What a run needs to go on as if it had never stopped: one file, whole or absent, that holds no code."""
+"""The state of a run, from which it goes on as if it had never stopped: one file, whole or absent, without code."""
 
 import io
 import json
@@ -15,7 +15,8 @@ from segcli.data.dataset import Dataset
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
 from segcli.training import recipe
-from segcli.training.recipe import LAST, STATE, Recipe
+from segcli.training.recipe import Recipe
+from segcli.training.run_folder import LAST, STATE
 from segcli.weights.model_io import LoadedModel
 
 VERSION = 2
@@ -25,20 +26,22 @@ FREE = {"run.device", "run.workers", "run.log_every", "run.save_every", "run.val
 
 @dataclass(frozen=True)
 class State:
-    """Plain values and tensors. Random numbers follow from seed and iteration, so none of their state is needed.
+    """A run at one moment, as plain values and tensors.
+
+    Random numbers follow from seed and iteration, so that no generator's state is needed.
 
     Attributes:
         iteration: How many steps are done.
-        recipe: Of the run, as plain values.
+        recipe: The run's, as plain values.
         samples: Fingerprint of the photos to learn from and to choose by, in their order.
         model: Spec, labels and preprocessing as plain values.
         network: State dict.
-        optimizer: Likewise.
-        scaler: Likewise; empty without fp16.
+        optimizer: State dict.
+        scaler: State dict of the GradScaler; empty without fp16.
         best: The best mIOU so far, 0..1, or None.
         history: Rows of metrics.csv so far.
         recent: Losses that no row holds yet.
-        version: Of this layout.
+        version: The version of this layout.
     """
 
     iteration: int
@@ -86,19 +89,19 @@ def read(folder: Path) -> State:
 
 
 def facts(model: LoadedModel) -> dict[str, Any]:
-    """What a model is, as plain values: `State.model`."""
+    """The plain values of `State.model`: what a model is, without its weights."""
     parts = {"spec": model.spec, "labels": model.labels, "preprocessing": model.preprocessing}
     return json.loads(json.dumps({name: part.to_dict() for name, part in parts.items()}))
 
 
 def fingerprint(train: Dataset, val: Dataset) -> str:
-    """Of the samples' names in their order: a resumed run must meet the same ones, and score the same ones."""
+    """A SHA-256 of the samples' names in their order: a resumed run must meet and score the same photos."""
     names = [[sample.name for sample in part.samples] for part in (train, val)]
     return sha256(json.dumps(names).encode()).hexdigest()
 
 
 def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
-    """UsageError unless a run of that recipe and those photos may go on from the state."""
+    """Raise UsageError unless a run of that recipe and those photos may go on from the state."""
     then, now = recipe.from_dict(state.recipe), wanted
     for part, table in asdict(now).items():
         for key, value in table.items():
@@ -106,11 +109,11 @@ def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
             if f"{part}.{key}" not in FREE and before != value:
                 raise UsageError(
                     f"{part}.{key} was {before!r} when this run began and is {value!r} now",
-                    "Set it back to resume, or start a new run with model.init = RUN/last.safetensors.",
+                    f"Set it back to resume, or start a new run with model.init = RUN/{LAST}.",
                 )
     if state.samples != fingerprint(train, val):
         raise UsageError(
             "the photos to learn from or to choose by are others than when this run began",
             "Resume with the same photos, and with --skip-bad if the run began with it; or start a new run with "
-            "model.init = RUN/last.safetensors.",
+            f"model.init = RUN/{LAST}.",
         )

@@ -16,7 +16,7 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.training import state
-from segcli.training.recipe import BEST, LAST, STATE
+from segcli.training.run_folder import BEST, LAST, STATE
 from segcli.weights import checkpoint
 
 

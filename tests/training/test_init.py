@@ -1,4 +1,4 @@
-"""What training starts from: pretrained backbones, weights with other classes; and what stays frozen."""
+"""What training starts from: fresh weights, pretrained backbones, weights with other classes."""
 
 from dataclasses import replace
 
@@ -14,7 +14,6 @@ from segcli.models import variants
 from segcli.models.networks import deeplab
 from segcli.models.preprocessing import Preprocessing
 from segcli.training import init, recipe
-from segcli.training.init import Trainee
 from segcli.training.optimizer import is_classifier
 from segcli.weights import model_io
 from segcli.weights.model_io import Pretrained
@@ -127,34 +126,3 @@ def test_dropout_and_the_working_size_can_be_chosen():
     found = init.start(recipe.from_dict(tables), VOC)
     assert {m.p for m in found.network.modules() if isinstance(m, nn.Dropout)} == {0.35}
     assert found.preprocessing.resize == "none"
-
-
-def norms(network):
-    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-
-
-def test_frozen_batch_normalisation_stays_frozen_in_train():
-    network = init.start(recipe_with(), TWO).network
-    one = Trainee(network, freeze_bn=True).train()
-    assert network.training
-    assert not any(norm.training for norm in norms(network))
-    assert not any(parameter.requires_grad for norm in norms(network) for parameter in norm.parameters())
-    before = [norm.running_mean.clone() for norm in norms(network)]
-    one(torch.randn(2, 3, 49, 49)).sum().backward()
-    assert all(torch.equal(norm.running_mean, old) for norm, old in zip(norms(network), before, strict=True))
-    assert network.classifier.weight.grad is not None
-
-
-@pytest.mark.parametrize("freeze_bn", [False, True])
-def test_a_frozen_backbone_thaws(freeze_bn):
-    network = init.start(recipe_with(), TWO).network
-    one = Trainee(network, freeze_bn)
-    one.freeze_backbone(True)
-    one.train()
-    assert not any(module.training for module in network.backbone.modules())
-    assert not any(parameter.requires_grad for parameter in network.backbone.parameters())
-    assert network.aspp.training
-    one.freeze_backbone(False)
-    one.train()
-    assert network.backbone.stem.conv.weight.requires_grad
-    assert {norm.training for norm in norms(network.backbone)} == {not freeze_bn}

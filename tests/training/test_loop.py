@@ -5,15 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from blobs import begin, blob_recipe, write_blobs
-from torch.nn import functional as F
-from torch.nn.parallel import DistributedDataParallel
 
-from segcli.errors import InputError, SegcliError, UsageError, WeightsError
-from segcli.labels import VOID
-from segcli.training import loop, losses, split, state
+from segcli.errors import InputError
+from segcli.training import loop, split, state, validation
 from segcli.training.events import Step, Validation
-from segcli.training.lovasz import lovasz_softmax
-from segcli.training.recipe import BEST, LAST, STATE
+from segcli.training.run_folder import BEST, LAST
 from segcli.weights import checkpoint, model_io
 
 CPU = torch.device("cpu")
@@ -58,7 +54,7 @@ def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
     whole_losses = [step.loss for step in steps(whole)]
     until(begin(settings, tmp_path / "parts"), 4)
     rest = resumed(replace(settings, run=replace(settings.run, workers=1)), tmp_path / "parts")
-    assert rest.iteration == 4
+    assert rest.history.iteration == 4
     assert [step.loss for step in steps(rest)] == whole_losses[4:]
     for name in (LAST, BEST):
         one, other = (checkpoint.read(tmp_path / run / name) for run in ("whole", "parts"))
@@ -77,7 +73,7 @@ def test_a_validation_that_fails_loses_no_training_and_is_made_up(blobs, tmp_pat
     list(begin(settings, tmp_path / "whole").run())
     run = begin(settings, tmp_path / "parts")
     with monkeypatch.context() as patch:
-        patch.setattr(loop.scoring, "score", interrupted)
+        patch.setattr(validation.evaluate, "score", interrupted)
         with pytest.raises(KeyboardInterrupt):
             list(run.run())
     rest = list(resumed(settings, tmp_path / "parts").run())
@@ -91,33 +87,6 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    "loss", [{"lovasz": 1.5}, {"class_weights": [1, 10]}, {"hardest": 0.25}, {"shrink_labels": True}], ids=str
-)
-def test_the_recipes_loss_is_the_one_that_is_trained(blobs, tmp_path, loss):
-    """The first step's loss against the loss of its crops, computed here."""
-    settings = blob_recipe(blobs, {"loss": loss, "model": {"dropout": 0}})
-    run = begin(settings, tmp_path)
-    images, labels, _ = next(run._parts())
-    with torch.no_grad():
-        logits = run.model.network.train()(images)
-    large = F.interpolate(logits, labels.shape[1:], mode="bilinear", align_corners=run.model.spec.align_corners)
-    small = losses.shrink(labels, tuple(logits.shape[2:]), run.model.spec.align_corners)
-    class_weights = torch.tensor(settings.loss.class_weights or (1.0, 1.0))
-    expected = F.cross_entropy(large, labels.long(), class_weights, ignore_index=VOID)
-    if settings.loss.lovasz:
-        expected += 1.5 * lovasz_softmax(logits, small)
-    if settings.loss.hardest < 1:
-        each = F.cross_entropy(large, labels.long(), ignore_index=VOID, reduction="none")[labels != VOID]
-        expected = each.topk(len(each) // 4).values.mean()
-    if settings.loss.shrink_labels:
-        expected = F.cross_entropy(logits, small.long(), ignore_index=VOID)
-    plain = next(begin(blob_recipe(blobs, {"model": {"dropout": 0}}), tmp_path).run()).loss
-    step = next(begin(settings, tmp_path).run())
-    assert step.loss == pytest.approx(float(expected), rel=1e-5)
-    assert abs(step.loss - plain) > 1e-4
-
-
 def test_the_loss_falls_and_rates_follow_the_schedule(blobs, tmp_path):
     settings = blob_recipe(blobs, {"schedule": {"iterations": 12}})
     run = begin(settings, tmp_path)
@@ -126,7 +95,7 @@ def test_the_loss_falls_and_rates_follow_the_schedule(blobs, tmp_path):
     assert [event.rate for event in taken] == pytest.approx([0.02 * (1 - i / 12) ** 0.9 for i in range(12)])
     assert taken[-1].loss < 0.75 * taken[0].loss
     assert [event.iteration for event in events if isinstance(event, Validation)] == [8, 12]
-    assert [row["iteration"] for row in run.history] == [3, 6, 8, 9, 12]
+    assert [row["iteration"] for row in run.history.rows] == [3, 6, 8, 9, 12]
 
 
 def test_a_checkpoint_explains_itself_and_predicts(blobs, tmp_path):
@@ -135,68 +104,9 @@ def test_a_checkpoint_explains_itself_and_predicts(blobs, tmp_path):
     list(run.run())
     best = checkpoint.read(tmp_path / BEST)
     assert best.recipe == settings.to_dict()
-    assert best.scores["miou"] == run.best
+    assert best.scores["miou"] == run.history.best
     loaded = model_io.load(tmp_path / BEST)
     assert (loaded.labels.names, loaded.output_stride, loaded.preprocessing.size) == (("field", "blob"), 16, 97)
-
-
-def test_a_batch_of_one_trains_with_image_pooling(blobs, tmp_path):
-    settings = blob_recipe(blobs, {"schedule": {"batch": 1, "iterations": 2}})
-    assert all(0 < step.loss < 10 for step in steps(begin(settings, tmp_path)))
-
-
-@pytest.mark.parametrize("amp", ["bf16", "fp16"])
-def test_mixed_precision_and_channels_last_start_where_single_precision_does(blobs, tmp_path, amp):
-    changes = {"schedule": {"iterations": 2}, "model": {"dropout": 0}}
-    plain = steps(begin(blob_recipe(blobs, changes), tmp_path / "plain"))
-    settings = blob_recipe(blobs, {**changes, "run": {"amp": amp, "channels_last": True}})
-    mixed = steps(begin(settings, tmp_path / "mixed"))
-    assert mixed[0].loss == pytest.approx(plain[0].loss, rel=0.02)
-    assert 0 < mixed[1].loss < 1  # fp16 may skip its first steps until it has found its scale
-    assert resumed(settings, tmp_path / "mixed").iteration == 2
-
-
-@pytest.mark.parametrize("class_weights", [[], [1, 10]])
-def test_parts_of_a_batch_add_up_to_it(blobs, tmp_path, class_weights):
-    """With frozen batch normalisation; each photo has another share of void, and of each class."""
-    changes = {"schedule": {"iterations": 3}, "model": {"dropout": 0, "freeze_bn": True}}
-    changes["loss"] = {"class_weights": class_weights}
-    whole = steps(begin(blob_recipe(blobs, changes), tmp_path / "whole"))
-    changes["schedule"]["accumulate"] = 4
-    parts = steps(begin(blob_recipe(blobs, changes), tmp_path / "parts"))
-    assert [step.loss for step in parts] == pytest.approx([step.loss for step in whole], rel=1e-5)
-
-
-def test_a_long_gradient_is_shortened(blobs, tmp_path):
-    changes = {"schedule": {"rate": 0.5, "iterations": 1}, "optimizer": {"clip": 0.001, "weight_decay": 0}}
-    run = begin(blob_recipe(blobs, changes), tmp_path)
-    before = [parameter.detach().clone() for parameter in run.model.network.parameters()]
-    next(run.run())
-    moved = [(new - old).norm() for new, old in zip(run.model.network.parameters(), before, strict=True)]
-    assert torch.stack(moved).norm().item() == pytest.approx(0.5 * 0.001, rel=1e-3)
-
-
-def test_a_loss_that_is_no_number_stops_with_the_photos_named(blobs, tmp_path):
-    run = begin(blob_recipe(blobs), tmp_path)
-    with torch.no_grad():
-        run.model.network.classifier.bias.fill_(float("nan"))
-    weight = run.model.network.classifier.weight.clone()
-    with pytest.raises(SegcliError, match=r"loss of iteration 1 is nan; its photos: .*\.png") as caught:
-        next(run.run())
-    assert caught.value.message.count(".png") == 4
-    assert "schedule.rate" in caught.value.hint
-    assert "if it has one" in caught.value.hint
-    assert torch.equal(run.model.network.classifier.weight, weight)
-
-
-def test_a_gradient_that_is_no_number_stops_before_it_spoils_the_weights(blobs, tmp_path):
-    run = begin(blob_recipe(blobs), tmp_path)
-    weight = run.model.network.classifier.weight
-    weight.register_hook(lambda gradient: gradient * float("inf"))
-    before = weight.detach().clone()
-    with pytest.raises(SegcliError, match=r"gradient of iteration 1 is (nan|inf); its photos: .*\.png"):
-        next(run.run())
-    assert torch.equal(weight, before)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -210,20 +120,6 @@ def test_a_photo_that_vanishes_is_named_in_one_line(tmp_path, workers):
     assert "\n" not in caught.value.message
 
 
-@pytest.mark.parametrize("words", ["CUDA out of memory. Tried", "DefaultCPUAllocator: can't allocate memory"])
-def test_out_of_memory_says_what_to_change(blobs, tmp_path, monkeypatch, words):
-    def full(*_):
-        raise RuntimeError(words)
-
-    monkeypatch.setattr(loop.losses, "mean", full)
-    for accumulate, said in ((1, "with 4 crops of 49 pixels"), (4, "with 1 crop of 49 pixels")):
-        settings = blob_recipe(blobs, {"schedule": {"accumulate": accumulate}})
-        with pytest.raises(SegcliError, match=said) as caught:
-            list(begin(settings, tmp_path).run())
-        assert ("schedule.accumulate above 1" in caught.value.hint) == (accumulate == 1)
-        assert "augment.crop" in caught.value.hint
-
-
 @pytest.fixture(scope="module")
 def stopped(blobs, tmp_path_factory):
     """The folder of a run that stopped after four iterations of eight."""
@@ -232,61 +128,7 @@ def stopped(blobs, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"schedule": {"rate": 0.5}}, "schedule.rate was 0.02 when this run began and is 0.5 now"),
-        ({"model": {"output_stride": 8}}, "model.output_stride was 16"),
-        ({"data": {"holdout": 0.5}}, "data.holdout was 0.2"),
-    ],
-)
-def test_another_recipe_cannot_resume(blobs, stopped, changes, said):
-    with pytest.raises(UsageError, match=said):
-        resumed(blob_recipe(blobs, changes), stopped)
-
-
-def test_other_photos_cannot_resume(blobs, stopped):
-    settings = blob_recipe(blobs)
-    train, val = split.choose(settings.data)
-    for others in ((train.without(["1"]), val), (train, train)):
-        with pytest.raises(UsageError, match="photos to learn from or to choose by are others"):
-            loop.resume(settings, *others, stopped, CPU)
-
-
 def test_resuming_clears_away_what_a_kill_left_half_written(blobs, stopped):
     (stopped / ".segcli-0123.part").write_bytes(b"half")
     resumed(blob_recipe(blobs), stopped)
     assert not list(stopped.glob("*.part"))
-
-
-def test_how_often_it_saves_may_change(blobs, stopped):
-    settings = blob_recipe(blobs, {"run": {"save_every": 1, "validate_every": 3, "overlays": 0}})
-    assert resumed(settings, stopped).iteration == 4
-
-
-def test_a_damaged_state_is_refused_without_running_it(blobs, stopped, tmp_path):
-    settings = blob_recipe(blobs)
-    with pytest.raises(WeightsError, match="nothing to resume"):
-        resumed(settings, tmp_path)
-    whole = (stopped / STATE).read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"", b"no archive"):
-        (tmp_path / STATE).write_bytes(damaged)
-        with pytest.raises(WeightsError, match="is damaged"):
-            resumed(settings, tmp_path)
-    torch.save({"network": Harmful()}, tmp_path / STATE)
-    with pytest.raises(WeightsError, match="is damaged"):
-        resumed(settings, tmp_path)
-    torch.save({"iteration": 4}, tmp_path / STATE)
-    with pytest.raises(WeightsError, match="another version"):
-        resumed(settings, tmp_path)
-
-
-class Harmful:
-    def __reduce__(self):
-        return print, ("this must not run",)
-
-
-def test_alone_nothing_is_wrapped(blobs, tmp_path):
-    run = begin(blob_recipe(blobs), tmp_path)
-    next(run.run())
-    assert not isinstance(run.wrapped, DistributedDataParallel)

@@ -1,12 +1,12 @@
-"""The loss against torch's own on cases made by hand, void included; labels shrunk as the papers say."""
+"""The losses against torch's own and the papers' definitions on cases made by hand; labels shrunk as the papers say."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from segcli.labels import VOID
-from segcli.training.losses import Criterion, mean, shrink
-from segcli.training.lovasz import lovasz_softmax
+from segcli.training.losses import Criterion, lovasz_softmax, mean, shrink
 
 
 @pytest.fixture
@@ -14,6 +14,15 @@ def case():
     """Logits (2, 3, 5, 7) and labels of the same size with a void corner."""
     logits = torch.randn(2, 3, 5, 7)
     labels = torch.randint(0, 3, (2, 5, 7), dtype=torch.uint8)
+    labels[0, :2, :3] = VOID
+    return logits, labels
+
+
+@pytest.fixture
+def sparse_case():
+    """Logits (2, 4, 5, 7) and labels of classes 0, 1 and 3 with a void corner."""
+    logits = torch.randn(2, 4, 5, 7)
+    labels = torch.tensor([0, 1, 3], dtype=torch.uint8)[torch.randint(0, 3, (2, 5, 7))]
     labels[0, :2, :3] = VOID
     return logits, labels
 
@@ -78,9 +87,9 @@ def test_v2s_loss_is_the_sum_over_the_scales_and_their_maximum():
     assert torch.allclose(ours, theirs, rtol=1e-6)
 
 
-def test_only_the_hardest_pixels_count(case):
+def test_ohem_counts_only_the_hardest_pixels(case):
     logits, labels = case
-    ours = loss_of(Criterion(True).terms(logits, labels, share=0.25))
+    ours = loss_of(Criterion(True).terms(logits, labels, ohem_share=0.25))
     each = F.cross_entropy(logits, labels.long(), ignore_index=VOID, reduction="none")[labels != VOID]
     assert torch.allclose(ours, each.sort(descending=True).values[: len(each) // 4].mean(), rtol=1e-6)
 
@@ -88,8 +97,8 @@ def test_only_the_hardest_pixels_count(case):
 def test_lovasz_softmax_is_added_at_the_logits_size():
     logits, labels = torch.randn(1, 4, 5, 5), torch.randint(0, 4, (1, 33, 33), dtype=torch.uint8)
     labels[:, :9] = VOID
-    ours = loss_of(Criterion(True, lovasz=0.7).terms(logits, labels, share=0.5))
-    expected = loss_of(Criterion(True).terms(logits, labels, share=0.5)) + 0.7 * lovasz_softmax(
+    ours = loss_of(Criterion(True, lovasz=0.7).terms(logits, labels, ohem_share=0.5))
+    expected = loss_of(Criterion(True).terms(logits, labels, ohem_share=0.5)) + 0.7 * lovasz_softmax(
         logits, labels[:, ::8, ::8]
     )
     assert torch.allclose(ours, expected, rtol=1e-6)
@@ -121,3 +130,61 @@ def test_half_precision_logits_are_compared_in_single(case):
     assert terms.dtype == torch.float32
     expected = F.cross_entropy(logits.bfloat16().float(), labels.long(), ignore_index=VOID)
     assert torch.allclose(loss_of(terms), expected, rtol=1e-6)
+
+
+def jaccard_loss(truth, wrong):
+    """1 - IOU of a class whose pixels are `truth` when the pixels `wrong` are mistaken."""
+    return len(wrong) / len(truth | wrong)
+
+
+def by_definition(logits, labels):
+    """Definition 2 of the paper, set by set."""
+    kept = (labels != VOID).numpy()
+    probabilities = np.moveaxis(logits.softmax(1).numpy(), 1, -1)[kept].astype(float)
+    truth = labels.numpy()[kept]
+    losses = []
+    for c in np.unique(truth):
+        errors = np.abs((truth == c) - probabilities[:, c])
+        pixels, wrong, loss = set(np.flatnonzero(truth == c)), set(), 0.0
+        for i in errors.argsort()[::-1]:
+            loss += errors[i] * (jaccard_loss(pixels, wrong | {i}) - jaccard_loss(pixels, wrong))
+            wrong.add(i)
+        losses.append(loss)
+    return np.mean(losses)
+
+
+def test_lovasz_softmax_is_the_extension_of_the_jaccard_loss(sparse_case):
+    assert float(lovasz_softmax(*sparse_case)) == pytest.approx(by_definition(*sparse_case), rel=1e-5)
+
+
+def test_lovasz_of_hard_decisions_gives_one_minus_the_miou(sparse_case):
+    logits, labels = sparse_case
+    decided = logits.argmax(1)
+    ious = []
+    for c in (0, 1, 3):
+        said, true = (decided == c) & (labels != VOID), labels == c
+        ious.append(float((said & true).sum() / (said | true).sum()))
+    assert float(lovasz_softmax(1e4 * logits, labels)) == pytest.approx(1 - np.mean(ious), rel=1e-5)
+
+
+def test_lovasz_what_is_right_costs_nothing_and_what_is_wrong_everything():
+    labels = torch.randint(0, 3, (1, 6, 6), dtype=torch.uint8)
+    right = 1e4 * torch.nn.functional.one_hot(labels.long(), 3).movedim(-1, 1).float()
+    assert lovasz_softmax(right, labels) == 0
+    assert float(lovasz_softmax(right.roll(1, 1), labels)) == pytest.approx(1)
+
+
+def test_lovasz_void_gets_no_gradient_and_the_step_lowers_the_loss(sparse_case):
+    logits, labels = sparse_case[0].clone().requires_grad_(), sparse_case[1]
+    before = lovasz_softmax(logits, labels)
+    (slope,) = torch.autograd.grad(before, logits)
+    assert (slope[0, :, :2, :3] == 0).all()
+    assert lovasz_softmax(logits - 0.1 * slope, labels) < before
+
+
+def test_lovasz_nothing_but_void_is_no_loss_and_no_nan():
+    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
+    loss = lovasz_softmax(logits, torch.full((1, 4, 4), VOID, dtype=torch.uint8))
+    loss.backward()
+    assert loss == 0
+    assert (logits.grad == 0).all()

@@ -3,7 +3,7 @@
 import pytest
 
 from segcli.training.recipe import Loss, Schedule
-from segcli.training.schedule import hardest_share, rate
+from segcli.training.schedule import ohem_share, rate
 
 
 def test_poly_is_the_papers_formula():
@@ -24,8 +24,8 @@ def test_warming_up_ends_where_the_policy_would_be():
     assert [rate(i, warm) for i in (9, 50)] == [rate(i, plain) for i in (9, 50)]
 
 
-def test_the_hardest_pixels_become_fewer_evenly():
+def test_ohem_keeps_ever_fewer_pixels():
     loss = Loss(hardest=0.25, hardest_after=100)
-    assert [hardest_share(i, loss) for i in (0, 50, 100, 500)] == pytest.approx([1.0, 0.625, 0.25, 0.25])
-    assert hardest_share(0, Loss(hardest=0.25)) == 0.25
-    assert hardest_share(0, Loss()) == 1.0
+    assert [ohem_share(i, loss) for i in (0, 50, 100, 500)] == pytest.approx([1.0, 0.625, 0.25, 0.25])
+    assert ohem_share(0, Loss(hardest=0.25)) == 0.25
+    assert ohem_share(0, Loss()) == 1.0

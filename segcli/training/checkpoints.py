@@ -1,0 +1,66 @@
+"""Checkpoints: what a run saves in its folder, its two checkpoints and the state from which it is resumed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from segcli.data.dataset import Dataset
+from segcli.evaluation.metrics import Scores
+from segcli.training import state
+from segcli.training.history import History
+from segcli.training.recipe import Recipe
+from segcli.training.run_folder import BEST, LAST
+from segcli.training.state import State
+from segcli.training.trainer import Trainer
+from segcli.weights import model_io
+from segcli.weights.model_io import LoadedModel
+
+
+class Checkpoints:
+    """Writes a run's checkpoints and its state; each file appears whole or not at all.
+
+    Args:
+        folder: Of the run.
+        recipe: Of the run; every checkpoint holds it.
+        model: As it is trained.
+        train: Photos to learn from, repeats included.
+        val: Photos to validate on.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, model: LoadedModel, train: Dataset, val: Dataset):
+        self.folder = folder
+        self.recipe = recipe.to_dict()
+        self.model = model
+        self.samples = state.fingerprint(train, val)
+
+    def save(self, trainer: Trainer, history: History) -> None:
+        """Write the state, then last.safetensors; WeightsError where that fails."""
+        now = State(
+            iteration=history.iteration,
+            recipe=self.recipe,
+            samples=self.samples,
+            model=state.facts(self.model),
+            network=self.model.network.state_dict(),
+            optimizer=trainer.optimizer.state_dict(),
+            scaler=trainer.precision.scaler.state_dict(),
+            best=history.best,
+            history=history.rows,
+            recent=history.recent,
+        )
+        state.write(self.folder, now)
+        self.write_last(history.iteration)
+
+    def write_last(self, iteration: int) -> None:
+        """Write last.safetensors alone; WeightsError where that fails."""
+        self._write(LAST, iteration, None)
+
+    def write_best(self, iteration: int, scores: Scores) -> None:
+        """Write best.safetensors with its scores on the validation photos; WeightsError where that fails."""
+        self._write(BEST, iteration, scores)
+
+    def _write(self, name: str, iteration: int, scores: Scores | None) -> None:
+        model = self.model
+        facts = {"iteration": iteration, **(scores.to_dict() if scores else {})}
+        spec = replace(model.spec, output_stride=model.output_stride)
+        model_io.save(
+            self.folder / name, model.network, spec, model.labels, model.preprocessing, recipe=self.recipe, scores=facts
+        )

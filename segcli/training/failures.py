@@ -1,0 +1,46 @@
+"""What stops a run, in words: the errors of training with what to change in the recipe."""
+
+from collections.abc import Sequence
+
+from segcli.errors import InputError, SegcliError
+from segcli.training.recipe import Recipe
+from segcli.training.run_folder import LAST
+
+NAMED_PHOTOS = 8
+"""So many photos of a batch are named."""
+
+
+def not_finite(what: str, iteration: int, value: float, photos: Sequence[str]) -> SegcliError:
+    """The error of a step whose loss or gradient is infinite or no number.
+
+    Args:
+        what: "loss" or "gradient".
+        iteration: Of the step, the first being 1.
+        value: What it is instead.
+        photos: Paths of the photos in the batch, of all processes.
+    """
+    names = sorted(set(photos))
+    more = f" and {len(names) - NAMED_PHOTOS} more" if len(names) > NAMED_PHOTOS else ""
+    return SegcliError(
+        f"the {what} of iteration {iteration} is {value}; its photos: {', '.join(names[:NAMED_PHOTOS])}{more}",
+        'Lower schedule.rate, set schedule.warmup, optimizer.clip = 1 or run.amp = "off", and start a new run; '
+        f"model.init = RUN/{LAST} goes on from this one's last checkpoint, if it has one.",
+    )
+
+
+def out_of_memory(recipe: Recipe, processes: int) -> SegcliError:
+    """The error of a step for which the device's memory does not suffice, on so many processes."""
+    settings = recipe.schedule
+    crops = settings.batch // settings.accumulate // processes
+    hint = f"Lower augment.crop or schedule.batch; in a new run, with model.init = RUN/{LAST} if there is one."
+    if crops > 1:
+        hint = f"Raise schedule.accumulate above {settings.accumulate}, which takes less memory. Or: {hint}"
+    return SegcliError(
+        f"out of memory with {crops} crop{'s' * (crops > 1)} of {recipe.augment.crop} pixels at once", hint
+    )
+
+
+def too_large_to_validate(error: InputError, reason: str) -> InputError:
+    """The error of a validation photo for which memory does not suffice; `reason` says that in its message."""
+    photo = error.message.partition(": ")[0]
+    return InputError(f"{photo}: {reason} in validation", "Start a new run with a lower data.size.")

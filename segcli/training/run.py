@@ -1,0 +1,176 @@
+"""Training a model by a recipe: everything that `segcli train` leaves in its folder, for Python users too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segcli import distributed
+from segcli.data.dataset import Dataset
+from segcli.distributed import Processes
+from segcli.errors import UsageError
+from segcli.labels import LabelSet
+from segcli.pipeline.listener import SILENT, Listener
+from segcli.pipeline.usable import usable
+from segcli.training import packaged, run_folder, split
+from segcli.training import recipe as recipes
+from segcli.training.events import Event
+from segcli.training.history import History
+from segcli.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
+
+    from segcli.training.loop import Training
+    from segcli.weights.model_io import LoadedModel
+
+
+class TrainingListener(Listener):
+    """Hears beside its remarks when a run starts, and does nothing with it."""
+
+    def started(self, history: History) -> None:
+        """The first step or validation comes next; `history` goes on changing with the run."""
+
+
+def train(
+    recipe: Recipe | str | Path,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    device: str | None = None,
+    skip_bad: bool = False,
+    processes: Processes | None = None,
+    listener: Listener = SILENT,
+) -> Iterator[Event]:
+    """Train a model by a recipe, and leave the whole run in a folder.
+
+    What can be refused at once is refused by the call; the training happens while its events are taken. The folder then
+    holds recipe.toml, best.safetensors (the highest mIOU on the validation photos), last.safetensors, state.pt (to
+    resume from), metrics.csv, curve.png, overlays/ and, where its package is installed, TensorBoard's file. They are
+    written before the event that they belong to is yielded.
+
+        for event in train("finetune", "mine"):
+            print(event.iteration)
+
+    Args:
+        recipe: The name of a recipe that comes with segcli, the path of a TOML file, or a Recipe.
+        folder: Of the run; made where it is missing.
+        resume: Go on with the run in the folder, exactly.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps"; None: the recipe's.
+        skip_bad: Leave out photos with problems instead of refusing the dataset. Every photo is read before a new run.
+        processes: Who shares the work; None: those that torchrun's environment describes, one without it.
+        listener: Hears remarks, warnings, downloads and the reading of the datasets; in the main process only.
+
+    Yields:
+        A `Step` for each step of the optimizer, and a `Validation` for each validation.
+
+    Raises:
+        UsageError: The recipe is wrong, or the folder holds another run.
+        DatasetError: The dataset is missing, or its files have problems.
+        WeightsError: The first weights cannot be had, or a checkpoint cannot be read or written.
+        SegcliError: The device or the folder cannot be used, memory runs out, or the loss is no number any more.
+    """
+    wanted = recipe if isinstance(recipe, Recipe) else recipes.read(packaged.find(recipe))
+    if device is not None:
+        wanted = replace(wanted, run=replace(wanted.run, device=device))
+    train_set, val_set = split.choose(wanted.data)
+    resume = resume or run_folder.restarted(Path(folder))
+    run_folder.check(Path(folder), resume)
+    _check_classes(wanted, train_set.labels)
+    job = _Job(wanted, train_set, val_set, Path(folder), resume, skip_bad)
+    return job.events(nullcontext(processes) if processes else distributed.join(), listener)
+
+
+def _check_classes(recipe: Recipe, classes: LabelSet) -> None:
+    """UsageError where the recipe names a class that the dataset lacks, or weighs another number of classes."""
+    split.rare_ids(recipe.data.repeat, classes)
+    weights = len(recipe.loss.class_weights)
+    if weights not in (0, len(classes)):
+        raise UsageError(
+            f"loss.class_weights has {weights} numbers, there are {len(classes)} classes",
+            f"Give one for each of {', '.join(classes.names)}.",
+        )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A call of `train`, once everything that needs no torch is known to be right."""
+
+    recipe: Recipe
+    train: Dataset
+    val: Dataset
+    folder: Path
+    resume: bool
+    skip_bad: bool
+
+    def events(self, joined: AbstractContextManager[Processes], listener: Listener) -> Iterator[Event]:
+        """Prepare the run, follow it to its end, and write what it leaves."""
+        from segcli.training.artifacts import Artifacts
+
+        with joined as processes:
+            listener = listener if processes.is_main else SILENT
+            run = self._prepared(processes, listener)
+            if isinstance(listener, TrainingListener):
+                listener.started(run.history)
+            if not processes.is_main:
+                yield from run.run()
+                return
+            with closing(Artifacts(self.folder, self.recipe.run, run.val, run.history)) as artifacts:
+                for event in run.run():
+                    artifacts.add(event)
+                    yield event
+
+    def _prepared(self, processes: Processes, listener: Listener) -> Training:
+        """A new run, or the one in the folder, where it was saved last."""
+        from segcli.training import loop
+
+        device = self._device(processes, listener)
+        model = None if self.resume else self._first_model(listener)
+        train, val = self._datasets(processes, listener)
+        if model is None:
+            run = loop.resume(self.recipe, train, val, self.folder, device, processes)
+        else:
+            if processes.is_main:
+                run_folder.write_recipe(self.folder, self.recipe)
+            run = loop.Training(self.recipe, model, train, val, self.folder, device, processes)
+        listener.note(
+            f"model {run.model.spec.name}, {len(train.labels)} classes, {len(train)} photos to learn from, "
+            f"{len(val)} to validate on"
+        )
+        if run.history.iteration:
+            listener.note(f"going on after iteration {run.history.iteration}")
+        return run
+
+    def _device(self, processes: Processes, listener: Listener) -> torch.device:
+        """This process's device; UsageError where a batch cannot be shared out."""
+        from segcli import devices
+
+        crops, count = self.recipe.schedule.batch // self.recipe.schedule.accumulate, processes.world_size
+        if crops % count:
+            raise UsageError(
+                f"{crops} photos at once cannot be shared out to {count} processes",
+                "Make schedule.batch / schedule.accumulate a multiple of the number of processes.",
+            )
+        chosen = devices.of_rank(devices.choose(self.recipe.run.device), int(os.environ.get("LOCAL_RANK", "0")), count)
+        listener.note(f"device {devices.describe(chosen)}" + (f", {count} processes" if count > 1 else ""))
+        return chosen
+
+    def _first_model(self, listener: Listener) -> LoadedModel:
+        from segcli.training import init
+
+        with listener.downloading() as progress:
+            model = init.start(self.recipe, self.train.labels, progress)
+        for note in model.notes:
+            listener.note(note)
+        return model
+
+    def _datasets(self, processes: Processes, listener: Listener) -> tuple[Dataset, Dataset]:
+        """The photos to learn from, repeats included, and those to validate on; a new run reads all of them first."""
+        train, val = self.train, self.val
+        if self.skip_bad or not self.resume:
+            train, val = (usable(part, self.skip_bad, processes, listener) for part in (train, val))
+        return split.repeated(train, self.recipe.data.repeat, self.recipe.data.repeat_times), val

@@ -1,0 +1,56 @@
+"""The folder of a training run: what its files are called, and whether a run may start in it."""
+
+import os
+from pathlib import Path
+
+import tomli_w
+
+from segcli.errors import UsageError
+from segcli.files.atomic import PARTIAL, write_whole, writing
+from segcli.pipeline.records import check_folder
+from segcli.training.recipe import Recipe
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+"""The checkpoint with the highest mIOU on the validation photos, and the newest one."""
+STATE = "state.pt"
+"""The state from which the run is resumed."""
+RECIPE = "recipe.toml"
+"""The whole recipe of the run, defaults included."""
+METRICS, CURVE, OVERLAYS, TENSORBOARD = "metrics.csv", "curve.png", "overlays", "tensorboard"
+"""What a run leaves to look at; the last two are folders."""
+
+
+def check(folder: Path, resume: bool) -> None:
+    """Refuse a folder that cannot be written to, or that holds what a new run would overwrite; makes nothing.
+
+    Raises:
+        UsageError: A new run shall start where there is one already.
+        SegcliError: The folder cannot be made or written to.
+    """
+    check_folder(folder)
+    if resume:
+        return
+    if (folder / STATE).exists():
+        raise UsageError(f"{folder} holds a run already", "Go on with --resume, or name another folder with --output.")
+    if (folder / LAST).exists():
+        raise UsageError(
+            f"{folder} holds the checkpoints of a run, which a new one would overwrite",
+            "Name another folder with --output.",
+        )
+
+
+def restarted(folder: Path) -> bool:
+    """Whether torchrun has started this job anew after a crash, and there is a state to go on from."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0" and (folder / STATE).exists()
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write recipe.toml, which repeats the run; SegcliError where that fails."""
+    with writing(folder), write_whole(folder / RECIPE) as file:
+        file.write(tomli_w.dumps(recipe.to_dict()).encode())
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the files that a killed run has left half written."""
+    for path in folder.glob(PARTIAL.format("*")):
+        path.unlink(missing_ok=True)
