@@ -67,25 +67,28 @@ def download(url: str, path: Path, progress: Progress | None = None) -> None:
             or the disk is full.
     """
     part = path.with_name(path.name + ".part")
-    retries = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            before = _size(part)
-            try:
-                _receive(url, part, progress)
-                break
-            except _CutError as error:
-                retries = 0 if _size(part) > before else retries + 1
-                if retries > RETRIES:
-                    raise WeightsError(
-                        f"the download of {url} keeps being cut", "Run the command again: it goes on where it stopped."
-                    ) from error
-                time.sleep(PAUSE * 2 ** max(retries - 1, 0))
+        _complete(url, part, progress)
         part.replace(path)
         _validator_file(part).unlink(missing_ok=True)
     except OSError as error:
         raise WeightsError(f"{path} cannot be written ({error.strerror or error})") from error
+
+
+def _complete(url: str, part: Path, progress: Progress | None) -> None:
+    """Connect until `part` is the whole file; WeightsError after RETRIES without a new byte."""
+    retries = 0
+    while True:
+        before = _size(part)
+        try:
+            return _receive(url, part, progress)
+        except _CutError as error:
+            retries = 0 if _size(part) > before else retries + 1
+            if retries > RETRIES:
+                hint = "Run the command again: it goes on where it stopped."
+                raise WeightsError(f"the download of {url} keeps being cut", hint) from error
+            time.sleep(PAUSE * 2 ** max(retries - 1, 0))
 
 
 def _receive(url: str, part: Path, progress: Progress | None) -> None:

@@ -103,7 +103,16 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
 
 
 class _Search:
-    """The files that inputs name or match, by their real paths, the folders to walk, and those where trees start."""
+    """The search for the files that inputs name or match.
+
+    Attributes:
+        named: Real path -> path, of the files that are inputs themselves.
+        inside: Real path -> path, of the files that a pattern matched or a folder holds.
+        results: The real paths of named files that lie among results.
+        folders: The folders to walk.
+        roots: The absolute folders where output trees start.
+        is_result: Whether a real folder is, or lies in, one for results.
+    """
 
     def __init__(self, output: Path | None):
         self.named: dict[str, Path] = {}
@@ -114,6 +123,7 @@ class _Search:
         self.is_result = _result_test(output)
 
     def add(self, text: str) -> None:
+        """Take one input; UsageError where nothing is to be found there."""
         path = Path(text)
         if not text:
             raise UsageError("an input is an empty name", "Is a variable of the shell not set?")
@@ -159,6 +169,7 @@ class _Search:
         self.keep(path, files)
 
     def keep(self, path: Path, files: dict[str, Path]) -> None:
+        """Note a file once; of two ways that lead to it, the one without a link."""
         place = os.path.join(os.path.realpath(path.parent), path.name)  # a link to a file is a file of its own
         if place not in files or files[place].parent.is_symlink():
             files[place] = path

@@ -62,15 +62,16 @@ class _Edges:
         height, self.width = mask.shape[0] + 1, mask.shape[1] + 1
         padded = np.pad(mask, 1)
         inside, above, left = padded[1:, 1:], padded[:-1, 1:], padded[1:, :-1]
-        leaving = np.zeros((4, height, self.width), bool)
+        leaving = np.zeros((4, height, self.width), bool)  # whether an edge leaves a corner in each direction
         leaving[_RIGHT] = inside & ~above
         leaving[_UP, 1:] = (inside & ~left)[:-1]
         leaving[_LEFT, :, 1:] = (~inside & above)[:, :-1]
         leaving[_DOWN] = ~inside & left
         flat = leaving.reshape(4, -1)
-        self.codes = np.flatnonzero(flat)
+        self.codes = np.flatnonzero(flat)  # direction * corners + corner, ascending, so that edges can be looked up
         direction, start = np.divmod(self.codes, height * self.width)
         end = start + np.array([1, self.width, -1, -self.width])[direction]
+        # Where two loops meet at a corner each turns right, so that pixels touching there belong to different regions.
         right, sharp_left = (direction + 1) % 4, (direction - 1) % 4
         turned = np.where(flat[right, end], right, np.where(flat[direction, end], direction, sharp_left))
         following = np.searchsorted(self.codes, turned * height * self.width + end)

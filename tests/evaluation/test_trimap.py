@@ -4,7 +4,6 @@ import numpy as np
 from random_maps import random_maps
 from scipy import ndimage
 
-from segcli.evaluation import metrics
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.evaluation.trimap import Trimap, void_distance
 from segcli.labels import VOC, VOID
@@ -42,13 +41,3 @@ def test_the_trimap_scores_what_void_dilated_by_a_square_covers():
             outside = ~ndimage.binary_dilation(truth == VOID, square)
             expected.update(np.where(outside, VOID, truth), predicted)
         assert scores == expected.scores(VOC)
-
-
-def test_counting_in_strips_changes_nothing(monkeypatch):
-    pair = random_maps(np.random.default_rng(6))
-    whole, strips = Trimap(21), Trimap(21)
-    whole.update(*pair)
-    monkeypatch.setattr(metrics, "STRIP", 7)
-    strips.update(*pair)
-    assert whole.counts.sum() > 7
-    np.testing.assert_array_equal(strips.counts, whole.counts)
