@@ -4,9 +4,7 @@ The network works in the caller's thread, each other stage in threads of its own
 at the same time. Between two stages a few photos wait at most: the slowest stage sets the pace, and no queue grows.
 """
 
-import errno
 import os
-import struct
 import threading
 import time
 from collections import deque
@@ -33,10 +31,6 @@ THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
 should not wait for."""
 READ_AHEAD, REFINE_BEHIND, WRITE_BEHIND = THREADS, 2, 2 * THREADS
 """Photos in memory beyond the batch in hand: decoded early, not yet refined, not yet written."""
-
-
-PHOTOS_OWN_ERRORS = (None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
-"""What an OSError of one photo's outputs alone has as its errno: Pillow's own errors have none."""
 
 
 class Readable(Protocol):
@@ -201,12 +195,6 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
         written = oom.near(lambda prediction: outputs.write(source, photo, prediction), segmented.prediction)
     except InputError as error:
         return Record(status=FAILED, error=str(error), **base)
-    except OSError as error:
-        if error.errno not in PHOTOS_OWN_ERRORS:
-            raise  # the folder's: a full disk would fail every photo
-        return Record(status=FAILED, error=f"its outputs cannot be written: {error.strerror or error}", **base)
-    except (ValueError, OverflowError, struct.error) as error:  # of encoders, for what their format cannot hold
-        return Record(status=FAILED, error=f"its outputs cannot be written: {error}", **base)
     segmented.seconds["write"] = _since(start)
     return Record(
         status=DONE,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Callable, Iterable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from segcli.crf.settings import WORKING_SIZE
-from segcli.errors import UsageError
+from segcli.errors import InputError, UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.sources import Source
 from segcli.images import gallery, polygons
@@ -25,6 +28,9 @@ from segcli.labels import BACKGROUND, VOID, LabelSet
 
 if TYPE_CHECKING:
     from segcli.inference.segmenter import Prediction
+
+OWN_ERRORS = (None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+"""The errno of an OSError that one photo's outputs alone meet; Pillow's own errors have none."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +109,15 @@ class Outputs:
             prediction: What the network, or the CRF, made of that photo.
 
         Raises:
-            OSError: The folder cannot be written to, or a format cannot hold this picture (then without an errno).
+            InputError: A format cannot hold this picture, or the disk not its name.
+            OSError: The folder cannot be written to.
         """
         labelled = self._labelled(source, photo, prediction)
         files = {}
         for kind, write in WRITERS.items():
             if kind in self.kinds:
-                files |= write(self, labelled)
+                with _own_errors_apart(kind):
+                    files |= write(self, labelled)
         facts = {
             kind: {"path": path.relative_to(self.folder).as_posix(), "bytes": path.stat().st_size}
             for kind, path in files.items()
@@ -150,6 +158,19 @@ class Outputs:
             label: f".{word}.png" if word and alike.count(alike[label]) == 1 else f".{word}-{label}.png"
             for label, word in enumerate(words)
         }
+
+
+@contextmanager
+def _own_errors_apart(kind: str) -> Iterator[None]:
+    """In the block, an error that is one photo's alone becomes an InputError; a full disk would fail every photo."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OWN_ERRORS:
+            raise
+        raise InputError(f"its {kind} cannot be written: {error.strerror or error}") from error
+    except (ValueError, OverflowError, struct.error) as error:  # encoders', for what their format cannot hold
+        raise InputError(f"its {kind} cannot be written: {error}") from error
 
 
 def class_areas(label_map: np.ndarray, labels: LabelSet) -> dict[str, int]:

@@ -129,7 +129,7 @@ def test_what_jpeg_cannot_hold_is_that_photos_failure(run, photos, tmp_path):
     Image.fromarray(np.tile(smooth(1, 70, 4), (1, 1000, 1))).save(photos / "long.png")
     summary = _done(run(overlay_size=100_000))
     assert (summary.segmented, summary.failed, summary.exit_code) == (5, 1, 3)
-    assert "its outputs cannot be written" in records(tmp_path / "out")["long"]["error"]
+    assert "its overlay cannot be written" in records(tmp_path / "out")["long"]["error"]
 
 
 @pytest.mark.parametrize(("bounds", "text"), [(None, None), ("auto", "auto"), ((0.0, 4095.0), "0:4095")])
