@@ -1,4 +1,4 @@
-"""A model as one file for another runtime, and how nearly that computes the same."""
+"""Export: a model as one file for another runtime, ONNX or torch.export's .pt2."""
 
 import io
 import json
@@ -24,15 +24,22 @@ from segcli.weights.model_io import LoadedModel
 from segcli.weights.onnx_file import IMAGE, LABELS, LOGITS, PHOTO, Making, package
 
 OPSET = 17
-"""Of ONNX: the first with everything that the networks need is long behind every runtime in use."""
+"""The version of ONNX's operators: the first with all that the networks need is long behind every runtime in use."""
 SMALLEST = 33
-"""Pixels a side that a .pt2 takes at least; an ONNX file takes any."""
+"""The least pixels a side that a .pt2 takes; an ONNX file takes any."""
 EXAMPLE = (2, 161, 225)
-"""Batch, height and width that the exporters see; none of them stays in the file."""
+"""The batch, height and width that the exporters see; none of them stays in the file."""
 
 
-class Whole(nn.Module):
-    """A network with normalisation before it and the way to label maps behind it."""
+class PhotoToLabels(nn.Module):
+    """A network with normalisation before it, and enlargement and argmax behind it.
+
+    Args:
+        network: From normalised inputs to logits.
+        preprocessing: The mean, scale and channel order of its inputs.
+        classes: K; from 256 classes on labels are int32, else uint8.
+        align_corners: The spec's rule for enlarging logits.
+    """
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing, classes: int, align_corners: bool):
         super().__init__()
@@ -44,14 +51,14 @@ class Whole(nn.Module):
         self.register_buffer("std", torch.tensor(preprocessing.std))
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
-        """Uint8 (N, H, W, 3) red-green-blue -> labels (N, H, W) and logits (N, K, h, w)."""
+        """A photo, uint8 (N, H, W, 3) red-green-blue -> labels (N, H, W) and logits (N, K, h, w)."""
         normal = (photo.float() - self.mean) / self.std
         logits = self.network(normal[..., self.order].permute(0, 3, 1, 2))
         return enlarged(logits, photo.shape[1:3], self.align_corners).argmax(1).to(self.dtype), logits
 
 
 def enlarged(logits: Tensor, size: Iterable[int], align_corners: bool) -> Tensor:
-    """Logits (N, K, h, w) at the size (height, width) of the network's input."""
+    """Logits (N, K, h, w) enlarged to the (height, width) of the network's input."""
     return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=align_corners)
 
 
@@ -60,11 +67,11 @@ class Export:
     """A model in one of the two forms.
 
     Attributes:
-        module: What is traced; one tensor in, `outputs` out.
-        making: How.
+        module: The module that is traced; one tensor in, `outputs` out.
+        making: How the file is made.
         input: The input's name.
         outputs: The outputs' names.
-        facts: The metadata, by key.
+        facts: The file's metadata, by key.
         align_corners: The spec's rule for enlarging logits.
     """
 
@@ -80,11 +87,11 @@ class Export:
         return self.named(self.module(x))
 
     def named(self, values: Tensor | Iterable[Tensor]) -> dict[str, Tensor]:
-        """Outputs by name."""
+        """The outputs by name, given their values in order."""
         return dict(zip(self.outputs, (values,) if isinstance(values, Tensor) else values, strict=True))
 
     def example(self) -> Tensor:
-        """An input to trace with."""
+        """An input of zeros to trace with."""
         batch, height, width = EXAMPLE
         if self.making.with_preprocessing:
             return torch.zeros(batch, height, width, 3, dtype=torch.uint8)
@@ -107,12 +114,12 @@ def prepare(model: LoadedModel, with_preprocessing: bool = False) -> Export:
     corners = model.spec.align_corners
     if not with_preprocessing:
         return Export(model.network, making, IMAGE, (LOGITS,), facts, corners)
-    whole = Whole(model.network, model.preprocessing, len(model.labels), corners).eval()
+    whole = PhotoToLabels(model.network, model.preprocessing, len(model.labels), corners).eval()
     return Export(whole, making, PHOTO, (LABELS, LOGITS), facts, corners)
 
 
 def _words(model: LoadedModel, making: Making) -> dict[str, str]:
-    """For people who open the file elsewhere: what to do with it."""
+    """The metadata for people who open the file elsewhere: what to do with it."""
     given = model.preprocessing
     resizing = {
         "long": f"shrink the photo until its long side is {given.size}; never enlarge",
@@ -146,7 +153,7 @@ def _grey(preprocessing: Preprocessing) -> int:
 
 
 def to_onnx(export: Export) -> bytes:
-    """An ONNX file: opset 17, any batch, height and width.
+    """Make an ONNX file's bytes: opset 17, any batch, height and width.
 
     Torch's exporter by tracing makes it: the newer one takes forty times as long (33 s against 0.8 s for MobileNetV2),
     needs onnxscript, and gives the same graph.
@@ -177,7 +184,11 @@ def to_onnx(export: Export) -> bytes:
 
 
 def to_pt2(export: Export) -> bytes:
-    """A torch.export archive: any batch, and sides from SMALLEST to 16384 pixels; SegcliError where that fails."""
+    """Make a torch.export archive's bytes: any batch, and sides from SMALLEST to 16384 pixels.
+
+    Raises:
+        SegcliError: Torch cannot export the network.
+    """
     height, width = (torch.export.Dim(name, min=SMALLEST, max=LARGEST) for name in ("height", "width"))
     batch = torch.export.Dim("batch", min=1, max=1024)
     sides = (height, width, None) if export.making.with_preprocessing else (None, height, width)
@@ -191,18 +202,19 @@ def to_pt2(export: Export) -> bytes:
 
 
 FORMATS: dict[str, Callable[[Export], bytes]] = {"onnx": to_onnx, "pt2": to_pt2}
+"""The name of each form of file -> what makes its bytes."""
 
 
 def write(path: Path, form: str, export: Export) -> int:
     """Write a model; the file appears whole or not at all.
 
     Args:
-        path: Where to.
+        path: The file.
         form: A key of FORMATS.
         export: From `prepare`.
 
     Returns:
-        The file's bytes.
+        How many bytes the file has.
 
     Raises:
         SegcliError: It cannot be written, or a package is missing.
@@ -218,7 +230,7 @@ def write(path: Path, form: str, export: Export) -> int:
 
 @contextmanager
 def _exporting() -> Iterator[None]:
-    """Torch's exporters without their remarks to developers; what they raise becomes one line."""
+    """A block for torch's exporters, without their remarks to developers; what they raise becomes one line."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

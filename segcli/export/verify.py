@@ -1,4 +1,4 @@
-"""Whether two runtimes compute the same: an exported network, and the one that it was made of."""
+"""Agreement: how nearly two runtimes compute the same, an exported network and the one that it was made of."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from segcli.weights import onnx_file
 from segcli.weights.onnx_file import LABELS, LOGITS
 
 EQUAL = 0.999
-"""Share of equal labels from which on two networks count as the same."""
+"""The share of equal labels from which on two networks count as the same."""
 SMALLER = 0.75
-"""A second size at which a photo is compared, without padding: sides that no training ever saw."""
+"""The scale of a second size at which a photo is compared, without padding: sides that no training ever saw."""
 
 Runtime = Callable[[Tensor], Mapping[str, Tensor]]
-"""From an input to the outputs by name."""
+"""A function that runs an exported network: from an input to the outputs by name."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Agreement:
     """How nearly two networks compute the same; agreements add up.
 
     Attributes:
-        inputs: How many were compared.
-        pixels: Of all of them.
-        equal: How many pixels have the same label.
-        difference: The largest between two logits.
-        largest: The largest logit's absolute value.
+        inputs: How many inputs were compared.
+        pixels: How many pixels all of them have.
+        equal: How many of those pixels have the same label.
+        difference: The largest difference between two logits.
+        largest: The largest absolute value of a logit.
     """
 
     inputs: int = 0
@@ -52,7 +52,7 @@ class Agreement:
 
     @property
     def share(self) -> float:
-        """Of equal labels, 0..1; 0 where nothing was compared."""
+        """The share of pixels with equal labels, 0..1; 0 where nothing was compared."""
         return self.equal / self.pixels if self.pixels else 0.0
 
     @property
@@ -62,7 +62,7 @@ class Agreement:
 
 
 def onnx_runtime(model: bytes, export: Export) -> Runtime:
-    """An ONNX file's own: onnxruntime."""
+    """The runtime of an ONNX file, given its bytes: onnxruntime."""
     session = onnx_file.session(model)
 
     def run(x: Tensor) -> dict[str, Tensor]:
@@ -73,19 +73,19 @@ def onnx_runtime(model: bytes, export: Export) -> Runtime:
 
 
 def pt2_runtime(path: Path, export: Export) -> Runtime:
-    """A .pt2's own. Loading one can run code: only for a file that this process has just written."""
+    """The runtime of a .pt2 file. Loading one can run code: only for a file that this process has just written."""
     module = torch.export.load(path).module()
     return lambda x: export.named(module(x))
 
 
 def runtime(path: Path, form: str, export: Export) -> Runtime:
-    """The file that was just written at `path`, in the runtime of its form, a key of `export.FORMATS`."""
+    """The runtime of the file that was just written at `path` in the form `form`, a key of `export.FORMATS`."""
     return pt2_runtime(path, export) if form == "pt2" else onnx_runtime(path.read_bytes(), export)
 
 
 @torch.inference_mode()
 def compare(export: Export, run: Runtime, x: Tensor) -> Agreement:
-    """One input through torch and through another runtime; the labels compared are those at the input's size."""
+    """Compare torch and another runtime on one input; the labels are those at the input's size."""
     ours, theirs = export.run(x), run(x)
     size = x.shape[1:3] if export.making.with_preprocessing else x.shape[2:]
     left, right = (
@@ -97,7 +97,7 @@ def compare(export: Export, run: Runtime, x: Tensor) -> Agreement:
 
 
 def inputs(photo: np.ndarray, preprocessing: Preprocessing, export: Export) -> Iterator[Tensor]:
-    """A uint8 (H, W, 3) photo as the export takes it: prepared as `predict` would, and smaller without padding."""
+    """Two inputs for an export from a photo, uint8 (H, W, 3): prepared as `predict` would, and smaller, unpadded."""
     if export.making.with_preprocessing:  # the same up to normalisation, in whole grey levels
         grey = float(round(preprocessing.pad_value))
         preprocessing = replace(preprocessing, mean=(0.0,) * 3, std=(1.0,) * 3, channels="RGB", pad_value=grey)

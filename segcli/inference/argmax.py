@@ -32,9 +32,7 @@ def label_map(scores: Tensor, place: Geometry, align_corners: bool) -> np.ndarra
 
 
 def _is_full_size(scores: Tensor, place: Geometry) -> bool:
-    """Whether the scores lie on the photo's pixels: then nothing is interpolated, and looking for candidates costs more
-    than it saves.
-    """
+    """Whether the scores lie on the photo's pixels: looking for candidates among so many costs more than it saves."""
     return scores.shape[-2:] == place.photo == place.resized == place.padded
 
 

@@ -86,7 +86,10 @@ def on_cpu(segmenter: Segmenter) -> Predict | None:
 
 
 def _attempt(work: Callable[[Any], Made], argument: Any) -> Made | None:
-    """What the work gives, or None where memory ran out; the failed attempt's tensors, which its traceback holds, are gone by then."""
+    """What the work gives, or None where memory ran out.
+
+    The failed attempt's tensors, which its traceback holds, are gone by then.
+    """
     try:
         return work(argument)
     except Exception as error:

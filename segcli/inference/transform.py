@@ -100,7 +100,7 @@ def to_input(rgb: np.ndarray, preprocessing: Preprocessing) -> tuple[Tensor, Geo
 
 
 def normalise(photo: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """An RGB picture (3, h, w) of grey levels 0..255 as float32 (1, 3, h, w) in the weights' channel order and scale."""
+    """An RGB picture (3, h, w) in 0..255 as float32 (1, 3, h, w) in the weights' channel order and scale."""
     mean = torch.tensor(preprocessing.mean).view(3, 1, 1)
     std = torch.tensor(preprocessing.std).view(3, 1, 1)
     normal = (photo - mean).div_(std)  # also of uint8: minus a float32 it is float32
