@@ -17,7 +17,8 @@ WITHOUT_TORCH = (
     *("errors", "decoding", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
     *("models/spec", "models/variants", "models/preprocessing", "weights/manifest", "weights/hub"),
     *("weights/reference", "weights/tensorflow_bundle", "crf/params", "pipeline/records", "pipeline/tables"),
-    *("training/recipe", "training/schedule", "training/split"),
+    *("training/events", "training/history", "training/packaged", "training/recipe", "training/run", "training/schedule"),
+    "training/split",
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
 HEAVY = {"torch", "torchvision", "onnxruntime"}
@@ -78,6 +79,8 @@ def test_no_torch_where_nobody_waits_for_it(place):
         (["predict", "--model", "v3plus-xceptoin", "{root}"], 2),
         (["predict", "--size", "big", "{root}"], 2),
         (["train", "--config", "nowhere.toml"], 2),
+        (["train", "--config", "finetune"], 1),
+        (["recipes"], 0),
         (["no-such-command"], 2),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),

@@ -1,13 +1,16 @@
 """What a run leaves to look at; the command's own tests look into the files."""
 
 import sys
-from types import SimpleNamespace
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from segcli.errors import SegcliError
 from segcli.evaluation.metrics import Scores
 from segcli.training import artifacts
 from segcli.training.events import Step, Validation
+from segcli.training.history import History
+from segcli.training.recipe import Run
 
 HISTORY = [
     {"iteration": 20, "loss": 1.5, "rate": 0.01},
@@ -28,17 +31,50 @@ def test_a_curve_is_drawn_however_little_there_is(tmp_path, history):
     assert (tmp_path / "curve.png").stat().st_size > 1000
 
 
-def test_tensorboard_gets_what_happens_where_it_is_installed(tmp_path, monkeypatch):
-    written = []
-    writer = SimpleNamespace(add_scalar=lambda *values: written.append(values), close=lambda: written.append("closed"))
-    module = SimpleNamespace(SummaryWriter=lambda folder, purge_step: written.append((folder, purge_step)) or writer)
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    board = artifacts.TensorBoard(tmp_path, iteration=4)  # a killed run may have noted more than it saved
-    board.add(Step(5, 0.5, 0.01, 0.1))
-    board.add(Validation(6, Scores(0.75, {}, None, None, None, 1), True, 1.0, None))
+def scalars(folder):
+    """{name: [(iteration, value), ...]} as TensorBoard itself reads the files."""
+    board = EventAccumulator(str(folder)).Reload()
+    return {
+        tag: [(event.step, round(event.value, 6)) for event in board.Scalars(tag)] for tag in board.Tags()["scalars"]
+    }
+
+
+def test_tensorboard_reads_what_happens(tmp_path):
+    board = artifacts.TensorBoard(tmp_path)
+    board.add(Step(1, 0.5, 0.01, 0.1))
+    board.add(Step(2, 0.25, 0.005, 0.1))
+    board.add(validation(2, 0.75))
+    board.add(validation(3, None))
     board.close()
-    assert written[0] == (tmp_path / "tensorboard", 5)
-    assert written[1:] == [("loss", 0.5, 5), ("rate", 0.01, 5), ("miou", 0.75, 6), "closed"]
+    assert scalars(tmp_path / "tensorboard") == {
+        "loss": [(1, 0.5), (2, 0.25)],
+        "rate": [(1, 0.01), (2, 0.005)],
+        "miou": [(2, 0.75)],
+    }
+
+
+def test_tensorboard_forgets_what_a_killed_run_did_after_it_was_saved(tmp_path):
+    for part, (start, losses) in enumerate([(0, [1.0, 2.0, 3.0, 4.0]), (2, [5.0])]):
+        board = artifacts.TensorBoard(tmp_path, iteration=start)
+        for iteration, loss in enumerate(losses, start + 1):
+            board.add(Step(iteration, loss, 0.01, 0.1))
+        board.close()
+        (new,) = (path for path in (tmp_path / "tensorboard").iterdir() if path.name != "tfevents.0")
+        new.rename(new.with_name(f"tfevents.{part}"))  # the names order them, and tell seconds
+    assert scalars(tmp_path / "tensorboard")["loss"] == [(1, 1.0), (2, 2.0), (3, 5.0)]
+
+
+def validation(iteration, miou):
+    return Validation(iteration, Scores(miou, {}, None, None, None, 1), True, 1.0, None)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    (tmp_path / "metrics.csv").mkdir()
+    history = History(1, rows=[{"iteration": 1, "loss": 1.0, "rate": 0.1}])
+    one = artifacts.Artifacts(tmp_path, Run(log_every=1), None, history)
+    with pytest.raises(SegcliError, match="cannot write to"):
+        one.add(Step(1, 1.0, 0.1, 0.1))
 
 
 def test_without_tensorboard_nothing_happens(tmp_path, monkeypatch):

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import tomli_w
@@ -18,8 +17,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
-from segcli.cli.commands.train import _Follower
-from segcli.cli.display import Display
+from segcli.cli.views.training import TrainingDisplay
 from segcli.training import recipe
 
 
@@ -78,8 +76,9 @@ def test_the_checkpoint_predicts(trained, home, tmp_path):
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.1, "about 0:33:20"), (9.0, "lower schedule.iterations")])
 def test_many_hours_come_with_what_to_lower(home, seconds, said):
-    run = SimpleNamespace(recipe=blob_recipe(home, {"schedule": {"iterations": 20_020}}), iteration=20)
-    text, _ = _Follower(run, Display(), home, seconds=[seconds] * 20)._estimate(frozen=False)
+    display = TrainingDisplay(blob_recipe(home, {"schedule": {"iterations": 20_020}}), home)
+    display.seconds = [seconds] * 20
+    text, _ = display._estimate(done=20)
     assert said in text
     assert ("lower" in text) == (seconds > 1)
 
