@@ -1,4 +1,4 @@
-"""What a run leaves for people to look at: metrics.csv, curve.png, overlays, and TensorBoard's file."""
+"""The files that a run leaves for people to look at: metrics.csv, curve.png, overlays, and TensorBoard's file."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What a training run reports while it goes: its steps and its validations."""
+"""The events of a training run, as they come: its steps and its validations."""
 
 from __future__ import annotations
 

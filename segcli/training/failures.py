@@ -1,4 +1,4 @@
-"""What stops a run, in words: the errors of training with what to change in the recipe."""
+"""The errors that stop a run, each with what to change in the recipe."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What has happened in a run so far: how far it is, its best score, and the rows of metrics.csv."""
+"""History: how far a run is, its best score, and the rows of metrics.csv."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -131,7 +131,7 @@ def lovasz_softmax(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _jaccard_gradient(truth: Tensor) -> Tensor:
-    """What the Jaccard loss grows by as the pixels (C, P), the worst first, turn wrong one by one (algorithm 1)."""
+    """The growth of the Jaccard loss as the pixels (C, P), the worst first, turn wrong one by one (algorithm 1)."""
     total = truth.sum(1, keepdim=True)
     intersection = total - truth.cumsum(1)
     union = total + (1 - truth).cumsum(1)

@@ -17,7 +17,7 @@ STATE = "state.pt"
 RECIPE = "recipe.toml"
 """The whole recipe of the run, defaults included."""
 METRICS, CURVE, OVERLAYS, TENSORBOARD = "metrics.csv", "curve.png", "overlays", "tensorboard"
-"""What a run leaves to look at; the last two are folders."""
+"""The files and folders that a run leaves to look at."""
 
 
 def check(folder: Path, resume: bool) -> None:

@@ -1,4 +1,4 @@
-"""From a recipe's [data] to the photos to learn from and those to choose by."""
+"""The split of a recipe's photos: those to learn from, rare classes repeated, and those to validate on."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +14,12 @@ from segcli.training.recipe import Data
 
 
 def choose(data: Data) -> tuple[Dataset, Dataset]:
-    """(train, val) as the recipe names them; they are listed, not read.
+    """The photos to learn from and those to validate on, as the recipe names them; they are listed, not read.
 
     Of a folder without photos to validate on, every n-th photo is held out, n being 1 / `holdout`.
+
+    Returns:
+        (train, val).
 
     Raises:
         UsageError: A key is missing, or goes with another kind of dataset.
@@ -27,7 +30,7 @@ def choose(data: Data) -> tuple[Dataset, Dataset]:
     if not (data.images and data.masks and data.labels):
         missing = next(name for name in ("images", "masks", "labels") if not getattr(data, name))
         raise UsageError(f"data.{missing} is missing", 'A folder needs images, masks and labels = ["background", ...].')
-    classes = label_set(data.labels)
+    classes = labels.parse(data.labels)
     train = replace(layouts.folder(_path(data.images), _path(data.masks), classes), split="train")
     if bool(data.val_images) != bool(data.val_masks):
         raise UsageError("data.val_images and data.val_masks go together", "Give both, or none and data.holdout.")
@@ -38,7 +41,7 @@ def choose(data: Data) -> tuple[Dataset, Dataset]:
 
 
 def _path(text: str) -> Path:
-    """A path as recipes have it: no shell has seen its "~"."""
+    """A path from a recipe, where no shell has seen its "~"."""
     return Path(text).expanduser()
 
 
@@ -67,13 +70,6 @@ def _filled(dataset: Dataset) -> Dataset:
     if not dataset.samples:
         raise DatasetError(f"the folder of the {dataset.split} photos has none", "See data.images in the recipe.")
     return dataset
-
-
-def label_set(classes: str | tuple[str, ...]) -> LabelSet:
-    """The classes by a list of names, a file of them, or the name of a known set."""
-    if not isinstance(classes, str):
-        return labels.from_names(classes)
-    return labels.read(Path(classes)) if Path(classes).suffix else labels.get(classes)
 
 
 def repeated(dataset: Dataset, rare: tuple[str, ...], times: int) -> Dataset:

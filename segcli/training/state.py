@@ -21,7 +21,7 @@ from segcli.weights.model_io import LoadedModel
 
 VERSION = 2
 FREE = {"run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"}
-"""What may change between the parts of one run: it does not decide the weights."""
+"""The keys that may change between the parts of one run: they do not decide the weights."""
 
 
 @dataclass(frozen=True)

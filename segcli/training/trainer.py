@@ -129,7 +129,7 @@ class Trainer:
         return total
 
     def _shares(self, batch: Sequence[MicroBatch]) -> list[float]:
-        """What share of the batch's weight each micro-batch has, of all processes together."""
+        """Each micro-batch's share of the batch's weight, of all processes together."""
         weights = [float(self.criterion.weight(labels.to(self.device))) for _, labels, _ in batch]
         total = self._all_reduce_sum(torch.tensor(weights, dtype=torch.double))
         return (total / total.sum().clamp(min=torch.finfo(torch.double).tiny)).tolist()

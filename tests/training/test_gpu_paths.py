@@ -1,6 +1,7 @@
 """What only GPUs take, held without one: by recorded calls, a device that holds no data, and a stand-in for DDP."""
 
 from contextlib import contextmanager
+from copy import deepcopy
 
 import pytest
 import torch
@@ -77,7 +78,7 @@ def test_several_gpus_share_their_batch_statistics(monkeypatch, device, world_si
 def test_shared_statistics_can_be_frozen_and_saved(monkeypatch, tmp_path):
     """The converted network is the one that is trained, and whose weights are saved."""
     monkeypatch.setattr(nn.Module, "to", lambda self, *_, **__: self)
-    monkeypatch.setattr(nn.SyncBatchNorm, "convert_sync_batchnorm", lambda network: nn.Sequential(network)[0].double())
+    monkeypatch.setattr(nn.SyncBatchNorm, "convert_sync_batchnorm", lambda network: deepcopy(network).double())
     settings = recipe_of(model={"name": "v3-mobilenetv2", "freeze_bn": True})
     run = loop.Training(settings, model_of(Network()), PHOTOS, PHOTOS, tmp_path, CUDA, Processes(0, 2))
     trained = run.trainer.network.network

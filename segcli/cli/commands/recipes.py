@@ -36,7 +36,7 @@ def recipes(
 
 
 def _facts(recipe: PackagedRecipe) -> dict[str, str]:
-    """What the list says of a recipe; the model is that of the first weights where the recipe names none."""
+    """One line of the list; the model is named by the first weights where the recipe names none."""
     settings = recipe.read()
     model = settings.model.name or settings.model.init
     return {"name": recipe.name, "model": model, "dataset": settings.data.dataset, "description": recipe.description}

@@ -1,4 +1,4 @@
-"""How a training run looks: its progress, its validations, and what to do with its checkpoint."""
+"""A training run on the terminal: its progress, its validations, and what to do with its checkpoint."""
 
 import os
 from collections.abc import Iterator

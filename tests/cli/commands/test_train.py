@@ -19,6 +19,9 @@ from typer.testing import CliRunner
 from segcli.cli.app import app
 from segcli.cli.views.training import TrainingDisplay
 from segcli.training import recipe
+from segcli.training.events import Step
+from segcli.training.history import History
+from segcli.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +86,54 @@ def test_many_hours_come_with_what_to_lower(home, seconds, said):
     assert ("lower" in text) == (seconds > 1)
 
 
-def test_the_estimate_is_made_again_when_the_backbone_learns(home, tmp_path):
-    thawing = ("--set", "model.freeze_backbone=22", "--set", "schedule.iterations=44")
-    result = train(home, tmp_path / "run", *thawing, "--set", "run.validate_every=44")
-    assert result.stderr.count("for the rest, validations not counted") == 2
-    assert result.stderr.count("longer once the backbone learns, after iteration 22") == 1
+def test_the_estimate_is_made_again_when_the_backbone_learns(home, capsys):
+    changes = {"model": {"freeze_backbone": 22}, "schedule": {"iterations": 44}}
+    display = TrainingDisplay(blob_recipe(home, changes), home)
+    display.started(History())
+    display.follow(Step(iteration, 0.5, 0.01, seconds=60.0) for iteration in range(1, 45))
+    said = capsys.readouterr().err
+    assert (
+        "about 0:24:00 for the rest, validations not counted; longer once the backbone learns, after iteration 22"
+        in said
+    )
+    assert "about 0:02:00 for the rest, validations not counted\n" in said
+    assert said.count("for the rest") == 2
+
+
+@pytest.mark.parametrize(("steps", "said"), [(1, "the same command starts anew"), (5, "--resume goes on")])
+def test_an_interruption_says_what_can_go_on(home, tmp_path, monkeypatch, steps, said):
+    taken, step = [], Trainer.step
+
+    def interrupted(*arguments):
+        taken.append(arguments)
+        if len(taken) > steps:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    result = train(home, tmp_path / "run")
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+    assert said in result.stderr
+
+
+def test_a_recipe_may_be_named_and_an_old_path_leads_to_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = CliRunner().invoke(app, ["train", "--config", "finetune"])
+    assert named.exit_code == 1
+    assert "photos is no folder" in named.stderr
+    moved = CliRunner().invoke(app, ["train", "--config", "examples/finetune.toml"])
+    assert moved.exit_code == 2
+    assert "It comes with segcli: --config finetune" in moved.stderr
+
+
+def test_only_the_first_of_torchruns_processes_speaks(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    display = TrainingDisplay(blob_recipe(home), tmp_path, as_json=True)
+    assert (display.as_json, display.quiet) == (False, True)
+    monkeypatch.setenv("RANK", "0")
+    display = TrainingDisplay(blob_recipe(home), tmp_path, as_json=True)
+    assert (display.as_json, display.quiet) == (True, False)
 
 
 def test_json_is_one_object(home, tmp_path):
