@@ -16,8 +16,18 @@ ROOMS = (
 WITHOUT_TORCH = (
     *("errors", "decoding", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
     *("models/spec", "models/variants", "models/preprocessing", "weights/manifest", "weights/hub"),
-    *("weights/reference", "weights/tensorflow_bundle", "crf/params", "pipeline/records", "pipeline/tables"),
-    *("training/events", "training/history", "training/packaged", "training/recipe", "training/run", "training/schedule"),
+    *("weights/reference", "weights/tensorflow_bundle", "weights/metadata", "crf/params", "crf/settings"),
+    *("pipeline/evaluation", "pipeline/foresight", "pipeline/listener", "pipeline/model", "pipeline/predict"),
+    *("pipeline/records", "pipeline/refine", "pipeline/result", "pipeline/run", "pipeline/tables"),
+    *("pipeline/usable", "pipeline/writer"),
+    *(
+        "training/events",
+        "training/history",
+        "training/packaged",
+        "training/recipe",
+        "training/run",
+        "training/schedule",
+    ),
     "training/split",
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
@@ -32,11 +42,12 @@ def room(module: str) -> str:
 
 def imported(tree: ast.Module, outermost: bool = False) -> set[str]:
     """The modules and names that a file imports, those under TYPE_CHECKING left out."""
-    names = set()
-    for node in tree.body if outermost else ast.walk(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
-        elif isinstance(node, ast.Import):
+    names = set()
+    for node in tree.body if outermost else ast.walk(tree):
+        if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}.{alias.name}" for alias in node.names}

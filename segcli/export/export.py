@@ -18,8 +18,8 @@ from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
 from segcli.labels import VOID
 from segcli.models.preprocessing import LARGEST, Preprocessing
-from segcli.weights import checkpoint, onnx_file
-from segcli.weights.checkpoint import Checkpoint
+from segcli.weights import metadata, onnx_file
+from segcli.weights.metadata import Metadata
 from segcli.weights.model_io import LoadedModel
 from segcli.weights.onnx_file import IMAGE, LABELS, LOGITS, PHOTO, Making, package
 
@@ -106,9 +106,9 @@ def prepare(model: LoadedModel, with_preprocessing: bool = False) -> Export:
         with_preprocessing: Normalisation, enlargement to the input's size and argmax become part of the graph.
     """
     making = Making(model.output_stride, with_preprocessing)
-    about = Checkpoint(model.spec, model.labels, model.preprocessing, {}, provenance=model.provenance)
+    about = Metadata(model.spec, model.labels, model.preprocessing, provenance=model.provenance)
     facts = {
-        checkpoint.KEY: checkpoint.describe(about),
+        metadata.KEY: metadata.describe(about),
         onnx_file.KEY: json.dumps(asdict(making) | _words(model, making)),
     }
     corners = model.spec.align_corners

@@ -1,9 +1,76 @@
-"""What is known of a model before its network is loaded, and without torch."""
+"""What is known of a model before its network is loaded, and without torch: enough to tell what is done already."""
 
-from segcli.pipeline.model import ModelFacts, ModelOptions
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from segcli.errors import WeightsError
+from segcli.files.atomic import sha256
+from segcli.labels import LabelSet
+from segcli.models.preprocessing import Preprocessing
+from segcli.models.spec import ModelSpec
+from segcli.pipeline.model import ModelOptions
+from segcli.weights import metadata
 from segcli.weights.reference import ModelReference
 
 
-def foresee(reference: ModelReference, options: ModelOptions, begun: str | None) -> ModelFacts | None:
-    """The facts of a model that decide a run's outputs; None where only loading it tells."""
-    return None
+@dataclass(frozen=True)
+class ForeseenModel:
+    """The facts of a model that decide a run's outputs, as `LoadedModel` has them.
+
+    Attributes:
+        spec: What the network is.
+        labels: One class a logit.
+        preprocessing: What its inputs must look like.
+        output_stride: The one it will be built with.
+        engine: What will run the network: "torch" or "onnx".
+        provenance: Where its weights come from.
+    """
+
+    spec: ModelSpec
+    labels: LabelSet
+    preprocessing: Preprocessing
+    output_stride: int
+    engine: str
+    provenance: Mapping[str, str]
+
+
+def foresee(reference: ModelReference, options: ModelOptions, begun: str | None) -> ForeseenModel | None:
+    """The facts of a model; None where only loading it tells.
+
+    Args:
+        reference: Which model.
+        options: How it will be loaded.
+        begun: The engine that the output folder was begun with; None where it has none.
+    """
+    engine = options.wanted_engine()
+    engine = begun if engine == "auto" else engine
+    if engine is None or reference.is_exported:
+        return None
+    file = _entrys_file(reference) if reference.entry else _own_file(reference.path)
+    if file is None:
+        return None
+    path, origin = file
+    try:
+        about = metadata.read(path)
+    except WeightsError:
+        return None  # loading it will say what is wrong
+    stride = options.output_stride or about.spec.output_stride
+    provenance = origin if reference.entry else {**about.provenance, **origin}
+    return ForeseenModel(about.spec, about.labels, about.preprocessing, stride, engine, provenance)
+
+
+def _entrys_file(reference: ModelReference) -> tuple[Path, dict[str, str]] | None:
+    """The checkpoint of a manifest's entry and its origin; None where it is not on this computer yet."""
+    from segcli.weights import cache
+
+    here = next((one for one in cache.cached() if one.name == reference.entry.name), None)
+    if here is None or not here.path.is_file():
+        return None
+    return here.path, cache.provenance(reference.entry, here.record)
+
+
+def _own_file(path: Path) -> tuple[Path, dict[str, str]]:
+    return path, {"weights": str(path), "sha256": sha256(path)}

@@ -1,11 +1,8 @@
 """The file that explains itself: a network's tensors in safetensors, and all else as JSON in its metadata.
 
-The metadata's one key `segcli` is a JSON object with `version`, `spec`, `labels`, `preprocessing`, `recipe`, `scores`
-and `provenance` (one key, since safetensors writes several in any order: equal checkpoints are equal files). Nothing
-else is needed to predict, evaluate, export or train on.
+`metadata` says what the JSON holds. Nothing else is needed to predict, evaluate, export or train on.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +18,7 @@ from segcli.files import atomic, paths
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
-
-KEY = "segcli"
-"""Of the metadata's one value."""
-VERSION = 1
-"""Of the metadata. A reader takes its own version and refuses newer ones."""
+from segcli.weights import metadata
 
 
 @dataclass(frozen=True)
@@ -51,44 +44,6 @@ class Checkpoint:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-def describe(checkpoint: Checkpoint) -> str:
-    """All of a checkpoint but its tensors as JSON, for a file's metadata."""
-    facts = {
-        "version": VERSION,
-        "spec": checkpoint.spec.to_dict(),
-        "labels": checkpoint.labels.to_dict(),
-        "preprocessing": checkpoint.preprocessing.to_dict(),
-        "recipe": dict(checkpoint.recipe),
-        "scores": dict(checkpoint.scores),
-        "provenance": dict(checkpoint.provenance),
-    }
-    return json.dumps(facts)
-
-
-def understand(text: str, tensors: Mapping[str, Tensor], name: str) -> Checkpoint:
-    """The inverse of `describe`, with the tensors that belong to it.
-
-    Args:
-        text: A file's metadata under KEY; empty where it has none.
-        tensors: The file's; none where it holds a graph.
-        name: How messages call the file.
-
-    Raises:
-        WeightsError: It is no such JSON, or a newer segcli wrote it.
-    """
-    facts = _facts(text, name)
-    try:
-        return Checkpoint(
-            ModelSpec.from_dict(facts["spec"]),
-            LabelSet.from_dict(facts["labels"]),
-            Preprocessing.from_dict(facts["preprocessing"]),
-            tensors,
-            *(dict(facts[key]) for key in ("recipe", "scores", "provenance")),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
-
-
 def write(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, whole or not at all.
 
@@ -98,7 +53,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     tensors = {n: t.detach().cpu().contiguous() for n, t in checkpoint.tensors.items() if not _is_counter(n)}
     try:
         with atomic.write_whole(path) as file:
-            file.write(to_bytes(tensors, {KEY: describe(checkpoint)}))
+            file.write(to_bytes(tensors, {metadata.KEY: metadata.describe(checkpoint)}))
     except OSError as error:
         raise WeightsError(f"{paths.shown(path)} cannot be written ({error.strerror or error})") from error
 
@@ -114,30 +69,16 @@ def read(path: Path) -> Checkpoint:
         raise WeightsError(f"{name}: there is no such file")
     try:
         with safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get(KEY, "")
-            _facts(text, name)  # before a byte of a foreign file's tensors is read
+            about = metadata.understand(
+                (file.metadata() or {}).get(metadata.KEY, ""), name
+            )  # before any tensor is read
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{name} is not a safetensors file, or it is cut short ({str(error).splitlines()[0]})",
             "Weights of other projects are made usable by `segcli weights convert`.",
         ) from error
-    return understand(text, tensors, name)
-
-
-def _facts(text: str, name: str) -> dict[str, Any]:
-    """What the metadata say, once their version is one that this program knows."""
-    try:
-        facts = json.loads(text)
-        version = facts["version"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise WeightsError(
-            f"{name} does not say which model it belongs to",
-            "Weights of other projects are made usable by `segcli weights convert`.",
-        ) from error
-    if type(version) is not int or version > VERSION:
-        raise WeightsError(f"{name} was written by a newer segcli", "Update segcli from where you got it.")
-    return facts
+    return Checkpoint(tensors=tensors, **vars(about))
 
 
 def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:

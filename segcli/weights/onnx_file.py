@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from segcli.errors import SegcliError, WeightsError
 from segcli.files.paths import shown
 from segcli.models.preprocessing import Preprocessing
-from segcli.weights import checkpoint
-from segcli.weights.checkpoint import Checkpoint
+from segcli.weights import metadata
+from segcli.weights.metadata import Metadata
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 IMAGE, PHOTO, LABELS, LOGITS = "image", "photo", "labels", "logits"
 """Names of inputs (without and with preprocessing inside) and outputs."""
 KEY = "segcli.export"
-"""Of the metadata that tell how a file was made; those under `checkpoint.KEY` are a checkpoint's."""
+"""Of the metadata that tell how a file was made; those under `metadata.KEY` are a checkpoint's."""
 LARGEST = 2 << 30
 """Bytes; protobuf, of which ONNX files are made, allows no more."""
 
@@ -66,7 +66,7 @@ class Exported:
         network: Ready to run.
     """
 
-    facts: Checkpoint
+    facts: Metadata
     making: Making
     network: "OnnxNetwork"
 
@@ -138,7 +138,7 @@ def read(path: Path) -> Exported:
     model = _parsed(data, name)
     _check_graph(model, name)
     texts = {entry.key: entry.value for entry in model.metadata_props}
-    facts = checkpoint.understand(texts.get(checkpoint.KEY, ""), {}, name)
+    facts = metadata.understand(texts.get(metadata.KEY, ""), name)
     try:
         making = Making.from_dict(json.loads(texts.get(KEY, "")))
         if making.output_stride not in facts.spec.output_strides or not len(facts.labels):

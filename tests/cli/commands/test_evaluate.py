@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
-from segcli.cli.options import network as model
+from segcli.cli.options import network
 from segcli.distributed import Processes
 from segcli.images.masks import write_label_map
 from segcli.labels import CAMVID, CITYSCAPES, VOC
@@ -173,7 +173,8 @@ def test_other_labels_are_refused_with_what_fits(camvid, small_checkpoint, tmp_p
 
 
 def test_without_a_model_one_with_the_datasets_labels_is_taken(camvid):
-    assert model.for_dataset(None, None, None, CITYSCAPES, "v3plus-xception") == "v3plus-xception@cityscapes"
+    meant = network.reference_for(None, None, CITYSCAPES, "v3plus-xception")
+    assert str(meant) == "v3plus-xception@cityscapes"
     result = evaluate("-d", "camvid", "--data-dir", camvid)
     assert result.exit_code == 2
     assert "no default model has the labels of camvid" in result.stderr
