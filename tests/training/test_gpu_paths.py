@@ -9,7 +9,7 @@ from torch import nn
 
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
-from segcli.labels import from_names
+from segcli.labels import VOID, from_names
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
 from segcli.training import loader, loop, recipe, state, trainer, validation
@@ -282,6 +282,16 @@ def test_processes_exchange_gradients_once_a_batch_and_do_as_one(two_processes):
     assert together.wrapped.calls == ["no_sync", "forward", "no_sync", "forward", "forward"]
     for key, tensor in alone.network.state_dict().items():
         assert torch.allclose(tensor, together.network.state_dict()[key], atol=1e-7), key
+
+
+def test_a_micro_batch_counts_by_the_labelled_pixels_of_all_processes(monkeypatch):
+    """100 and 300 here, 300 and 500 in the other process."""
+    others = torch.tensor([300.0, 500.0])
+    monkeypatch.setattr(trainer.distributed, "all_reduce", lambda values: values.add_(others))
+    batch = [micro_batch(), micro_batch(1)]
+    for (_, labels, _), labelled in zip(batch, (100, 300), strict=True):
+        labels.view(-1)[labelled:] = VOID
+    assert trainer_of(Processes(0, 2))._shares(batch) == pytest.approx([400 / 1200, 800 / 1200])
 
 
 def test_processes_are_wrapped_anew_when_the_backbone_learns(two_processes):
