@@ -120,15 +120,12 @@ def test_a_photo_that_vanishes_is_named_in_one_line(tmp_path, workers):
     assert "\n" not in caught.value.message
 
 
-@pytest.fixture(scope="module")
-def stopped(blobs, tmp_path_factory):
-    """The folder of a run that stopped after four iterations of eight."""
-    folder = tmp_path_factory.mktemp("stopped")
-    until(begin(blob_recipe(blobs), folder), 4)
-    return folder
-
-
-def test_resuming_clears_away_what_a_kill_left_half_written(blobs, stopped):
-    (stopped / ".segcli-0123.part").write_bytes(b"half")
-    resumed(blob_recipe(blobs), stopped)
-    assert not list(stopped.glob("*.part"))
+def test_resuming_clears_away_what_a_kill_left_half_written_and_makes_up_what_it_lost(blobs, tmp_path):
+    settings = blob_recipe(blobs, {"run": {"save_every": 1}})
+    until(begin(settings, tmp_path), 1)
+    whole = (tmp_path / LAST).read_bytes()
+    (tmp_path / ".segcli-0123.part").write_bytes(b"half")
+    (tmp_path / LAST).unlink()  # a kill may come between the state and its checkpoint
+    resumed(settings, tmp_path)
+    assert not list(tmp_path.glob("*.part"))
+    assert (tmp_path / LAST).read_bytes() == whole
