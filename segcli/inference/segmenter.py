@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from segcli.devices import Precision, autocast_type
-from segcli.inference import tiling
 from segcli.inference.argmax import label_map
 from segcli.inference.forward import Forward
 from segcli.inference.multi_scale import MultiScale
 from segcli.inference.placement import placed
 from segcli.inference.tiling import Tiled
-from segcli.inference.transform import Geometry, at_size, bands, batched, to_input, to_photo
+from segcli.inference.transform import Geometry, bands, batched, to_input, to_photo
 from segcli.labels import VOID
+from segcli.models.preprocessing import at_size, corner, fitting
 from segcli.weights.model_io import LoadedModel
 
 
@@ -135,7 +135,7 @@ class Segmenter:
         self.scales = tuple(scales)
         self.flip = flip
         self.preprocessing = at_size(model.preprocessing, size)
-        self.tile = None if tile is None else tiling.fitting(tile, tiling.corner(model.spec))
+        self.tile = None if tile is None else fitting(tile, corner(model.spec))
         self.precision = precision
         self._half = autocast_type(precision, torch.device(device))
         self._place(torch.device(device))
@@ -147,7 +147,7 @@ class Segmenter:
         self.network = placed(self.model.network, device, channels_last=tensor_cores).eval()
         spec = self.model.spec
         forward = Forward(self.network, device, self._half)
-        windows = Tiled(forward, self.tile, tiling.corner(spec), self.model.output_stride)
+        windows = Tiled(forward, self.tile, corner(spec), self.model.output_stride)
         self.multi_scale = MultiScale(windows, self.scales, self.flip, spec.align_corners)
 
     def on(self, device: torch.device) -> "Segmenter":

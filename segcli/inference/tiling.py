@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segcli.inference.forward import Forward, Scores
-from segcli.inference.transform import STRIDE
-from segcli.models.spec import ModelSpec
+from segcli.models.preprocessing import STRIDE
 
 OVERLAP = 1 / 3
 """Share of a window's side that it has in common with its neighbour, at least."""
@@ -21,8 +20,8 @@ class Tiled:
 
     Attributes:
         network: Takes each window.
-        tile: The largest side of a window in pixels, from `fitting`; None: always one pass.
-        corner: The model's, from `corner`.
+        tile: The largest side of a window in pixels, from `preprocessing.fitting`; None: always one pass.
+        corner: The rest of the model's sides by 32, from `preprocessing.corner`.
         output_stride: The network's: input pixels a score.
     """
 
@@ -51,19 +50,6 @@ class Tiled:
         return features[..., :height, :width].mean((2, 3), keepdim=True)
 
 
-def corner(spec: ModelSpec) -> int:
-    """The rest of a model's sides by 32: 1 where its scores lie on the corners of cells, 0 where in their middles.
-
-    Caffe's pooling, which rounds up, makes a corner grid also where the enlargement does not align corners.
-    """
-    return int(spec.align_corners or spec.backbone.pool_ceil)
-
-
-def fitting(tile: int, corner: int) -> int:
-    """The largest side up to `tile` pixels whose scores fall onto the grid of the whole picture: 32 n + corner."""
-    return max(STRIDE, (tile - corner) // STRIDE * STRIDE) + corner
-
-
 def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: int) -> Scores:
     """Put the scores of a whole picture together from those of windows.
 
@@ -73,7 +59,7 @@ def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: in
     Args:
         network: From (N, 3, tile, tile) or smaller to scores (N, K, h, w).
         view: (N, 3, H, W), of any size.
-        tile: From `fitting`.
+        tile: The largest side of a window in pixels, from `preprocessing.fitting`.
         corner: The model's.
 
     Returns:

@@ -1,7 +1,7 @@
 """From photos to a network's input, `to_input`, and from its scores back to the photos' pixels, `to_photo`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,10 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from segcli.errors import InputError
-from segcli.models.preprocessing import Preprocessing
-
-STRIDE = 32
-"""The largest output stride: sides of 32 n + 1 pixels give every stride whole, corner-aligned feature maps."""
+from segcli.models.preprocessing import STRIDE, Preprocessing
 
 CACHED, LAUNCHED = 2**20, 2**26
 """Bytes of full-size scores that exist at a time: on the CPU as much as its caches hold (64 MB took twice as long), on
@@ -35,17 +32,6 @@ class Geometry:
     photo: tuple[int, int]
     resized: tuple[int, int]
     padded: tuple[int, int]
-
-
-def at_size(preprocessing: Preprocessing, size: int | None) -> Preprocessing:
-    """The same preprocessing at another working size; 0 keeps the photo's own ("full"), None changes nothing."""
-    if size is None:
-        return preprocessing
-    if size == 0:
-        pad = "none" if preprocessing.pad == "none" else "stride"
-        return replace(preprocessing, resize="none", size=0, pad=pad)
-    resize = "long" if preprocessing.resize == "none" else preprocessing.resize
-    return replace(preprocessing, resize=resize, size=size)
 
 
 def geometry(photo: tuple[int, int], preprocessing: Preprocessing) -> Geometry:

@@ -1,8 +1,10 @@
 """Preprocessing: how a photo becomes the network's input, and how scales round a side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
+
+from segcli.models.spec import ModelSpec
 
 Resize = Literal["long", "short", "warp", "none"]
 
@@ -12,6 +14,8 @@ Pad = Literal["square", "stride", "none"]
 
 LARGEST = 16384
 """Pixels a side, of a preprocessing's size: a damaged file asks for no endless photo."""
+STRIDE = 32
+"""The largest output stride: sides of 32 n + 1 pixels give every stride whole, corner-aligned feature maps."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +78,27 @@ def _grey(value: Any) -> float:
 def scaled(side: int, scale: float) -> int:
     """A side of the network's input at a scale, as the papers' multi-scale evaluation rounds it."""
     return int((side - 1) * scale + 1)
+
+
+def at_size(preprocessing: Preprocessing, size: int | None) -> Preprocessing:
+    """The same preprocessing at another working size; 0 keeps the photo's own ("full"), None changes nothing."""
+    if size is None:
+        return preprocessing
+    if size == 0:
+        pad = "none" if preprocessing.pad == "none" else "stride"
+        return replace(preprocessing, resize="none", size=0, pad=pad)
+    resize = "long" if preprocessing.resize == "none" else preprocessing.resize
+    return replace(preprocessing, resize=resize, size=size)
+
+
+def corner(spec: ModelSpec) -> int:
+    """The rest of a model's sides by 32: 1 where its scores lie on the corners of cells, 0 where in their middles.
+
+    Caffe's pooling, which rounds up, makes a corner grid also where the enlargement does not align corners.
+    """
+    return int(spec.align_corners or spec.backbone.pool_ceil)
+
+
+def fitting(tile: int, corner: int) -> int:
+    """The largest side up to `tile` pixels whose scores fall onto the grid of the whole picture: 32 n + corner."""
+    return max(STRIDE, (tile - corner) // STRIDE * STRIDE) + corner

@@ -17,7 +17,7 @@ from segcli.errors import InputError, UsageError
 from segcli.images.read import Photo as ReadPhoto
 from segcli.images.read import from_image, read_photo
 from segcli.labels import LabelSet
-from segcli.models.preprocessing import Preprocessing
+from segcli.models.preprocessing import Preprocessing, at_size, corner, fitting
 from segcli.models.spec import ModelSpec
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.result import Result
@@ -117,9 +117,6 @@ class ModelOptions:
 
     def recipe(self, facts: ModelFacts) -> dict[str, Any]:
         """The model and the protocol as TOML-plain values: with them the same masks can be made again."""
-        from segcli.inference.tiling import corner, fitting
-        from segcli.inference.transform import at_size
-
         return {
             "model": {
                 "name": facts.spec.name,

@@ -9,11 +9,10 @@ from torch import Tensor, nn
 
 from segcli.errors import WeightsError
 from segcli.files.download import Progress
-from segcli.inference.transform import at_size
 from segcli.labels import LabelSet
 from segcli.models import variants
 from segcli.models.networks.deeplab import build
-from segcli.models.preprocessing import Preprocessing
+from segcli.models.preprocessing import Preprocessing, at_size
 from segcli.models.spec import ModelSpec
 from segcli.training.optimizer import is_classifier
 from segcli.training.recipe import IMAGENET, RANDOM, Model, Recipe

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from segcli.inference.tiling import corner as corner_of
-from segcli.inference.tiling import fitting, run
+from segcli.inference.tiling import run
 from segcli.models import variants
 from segcli.models.networks import deeplab
+from segcli.models.preprocessing import corner as corner_of
+from segcli.models.preprocessing import fitting
 
 
 @pytest.fixture(params=[1, 0], ids=["32n+1", "32n"])

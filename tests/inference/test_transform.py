@@ -10,8 +10,8 @@ from pretended_gpu import CUDA, pretend
 from torch.nn import functional as F
 
 from segcli.errors import InputError
-from segcli.inference.transform import Geometry, at_size, batched, enlargement, geometry, to_input, to_photo
-from segcli.models.preprocessing import Preprocessing
+from segcli.inference.transform import Geometry, batched, enlargement, geometry, to_input, to_photo
+from segcli.models.preprocessing import Preprocessing, at_size
 
 TENSORFLOW = Preprocessing()
 TORCHVISION = Preprocessing(
