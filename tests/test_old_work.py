@@ -5,7 +5,6 @@ because outputs of the same settings differ on purpose, `REVISION` rises, CHANGE
 """
 
 import csv
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+from workspace import pretend_converted
 
 OLD_WORK = Path(__file__).parent / "old_work"
 FACTS = json.loads((OLD_WORK / "facts.json").read_text())
@@ -182,23 +182,10 @@ def test_weights_that_were_downloaded_and_converted_are_not_again(name, tmp_path
     from segcli.weights import cache, manifest
 
     monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    entry = manifest.find(name)
-    sha256 = (entry.sha256 + "0" * 64)[:64]
-    folder, file = FACTS["converted"][name].split("/")
-    path = tmp_path / folder / file.replace("0" * 12, sha256[:12])
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"converted")
-    record = {
-        "source": str(entry.source),
-        "sha256": sha256,
-        "commit": "5282e0e",
-        "converted_sha256": hashlib.sha256(b"converted").hexdigest(),
-    }
-    (path.parent / "record.json").write_text(json.dumps(record, indent=1))
-    here = cache.obtain(entry)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    path = pretend_converted(tmp_path, name, b"converted")
+    here = cache.obtain(manifest.find(name))
     assert (here.path, here.problem(), here.record.commit) == (path, "", "5282e0e")
-    assert cache.provenance(entry, here.record)["sha256"] == sha256
 
 
 @pytest.mark.parametrize(("name", "stride"), [("street", None), ("street", 8), ("tiny", None)])

@@ -1,0 +1,124 @@
+"""A folder in which the commands that the pages print can be given: small photos, label maps, weights and a cache."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, PngImagePlugin
+from small_runs import smooth
+
+from segcli import labels
+from segcli.images.masks import write_label_map
+from segcli.labels import LabelSet
+from segcli.models import variants
+from segcli.models.networks import deeplab
+from segcli.models.preprocessing import Preprocessing
+from segcli.models.spec import ASPPSpec
+from segcli.weights import manifest, model_io
+
+ROOT = Path(__file__).parents[2]
+OLD_WORK = ROOT / "tests" / "old_work"
+SCENES = ("dusk", "morning", "avenue")
+FOLDERS = ("photos", "more-photos", "drive", "scans", "huge")
+LABEL_FOLDERS = ("labels", "masks", "a", "b", "without-crf", "with-crf", "SegmentationClass")
+CAT = labels.from_names(["background", "cat"])
+
+
+def write(home: Path) -> None:
+    """Everything that the pages' commands name and that no command before them makes."""
+    _examples(home)
+    for index, folder in enumerate(FOLDERS):
+        for number in range(2):
+            _save(home / folder / f"{folder[:2]}{number}.jpg", smooth(10 * index + number, 80, 60))
+    _save(home / "more" / "inside" / "one.png", smooth(97, 80, 60))
+    _save(home / "holiday.jpg", smooth(99, 80, 60))
+    _save(home / "panorama.jpg", smooth(98, 1100, 80))
+    depth = (np.arange(80 * 60, dtype=np.uint16) * 13).reshape(60, 80)
+    Image.fromarray(depth).save(home / "scans" / "pages.tif", save_all=True, append_images=[Image.fromarray(depth)])
+    for index, folder in enumerate(LABEL_FOLDERS):
+        _label_maps(home / folder, index)
+    _label_maps(home / "scribbles", 5, void=True)
+    for name in ("my.safetensors", "run/best.safetensors"):
+        checkpoint(home / name, CAT)
+    for name in ("mine/best.safetensors", "street/best.safetensors"):
+        checkpoint(home / name, labels.VOC)
+    checkpoint(home / "small" / "best.safetensors", labels.from_names("sky construction ground nature traffic".split()))
+    (home / "plain").mkdir()
+    (home / "segmented").mkdir()
+    shutil.copyfile(OLD_WORK / "plain" / "run.toml", home / "segmented" / "run.toml")
+    shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / "recipe.toml")
+
+
+def _examples(home: Path) -> None:
+    """Three of the examples' scenes at an eighth of their size, also as `scenes/test`."""
+    for folder, suffix in (("photos", "jpg"), ("labels", "png"), ("rough", "png")):
+        for scene in SCENES:
+            image = Image.open(ROOT / "examples" / folder / f"{scene}.{suffix}")
+            how = Image.Resampling.LANCZOS if folder == "photos" else Image.Resampling.NEAREST
+            path = home / "examples" / folder / f"{scene}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            chunks = PngImagePlugin.PngInfo()
+            for key, value in getattr(image, "text", {}).items():  # which classes a label map has
+                chunks.add_text(key, value)
+            image.resize((image.width // 8, image.height // 8), how).save(path, pnginfo=chunks)
+    shutil.copytree(home / "examples" / "photos", home / "scenes" / "test" / "images")
+    shutil.copytree(home / "examples" / "labels", home / "scenes" / "test" / "labels")
+
+
+def _save(path: Path, rgb: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rgb).save(path)
+
+
+def _label_maps(folder: Path, seed: int, void: bool = False) -> None:
+    """A map of background and cat for each photo in `photos`; with `void`, most of it says nothing."""
+    for number in range(2):
+        label_map = (smooth(100 + 2 * seed + number, 80, 60)[..., 0] > 128).astype(np.uint8)
+        if void:
+            label_map[::2] = labels.VOID
+        folder.mkdir(parents=True, exist_ok=True)
+        write_label_map(folder / f"ph{number}.png", label_map, CAT, {})
+
+
+def checkpoint(path: Path, classes: LabelSet) -> None:
+    """Weights of a network that computes next to nothing: random, but whole and usable."""
+    torch.manual_seed(len(classes))
+    spec = variants.get("v3-mobilenetv2")
+    backbone = replace(spec.backbone, width=0.125, divisor=1)
+    spec = replace(spec, name="tiny", backbone=backbone, head=ASPPSpec(rates=(), channels=8), output_stride=16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model_io.save(path, deeplab.build(spec, len(classes), 16), spec, classes, Preprocessing(size=65))
+
+
+def pretend_converted(cache: Path, name: str, content: bytes) -> Path:
+    """Put a file into the weights' cache as the converted download of a manifest's entry, and the record beside it.
+
+    The file's name is the one that the cache gave it when tests/old_work was made.
+    """
+    entry = manifest.find(name)
+    sha256 = (entry.sha256 + "0" * 64)[:64]
+    place = json.loads((OLD_WORK / "facts.json").read_text())["converted"][name]
+    path = cache / place.replace("0" * 12, sha256[:12])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    record = {
+        "source": str(entry.source),
+        "sha256": sha256,
+        "commit": "5282e0e",
+        "converted_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    (path.parent / "record.json").write_text(json.dumps(record, indent=1))
+    return path
+
+
+def fill_cache(cache: Path, names: list[str]) -> None:
+    """As if these weights had been downloaded: tiny networks with their labels."""
+    for name in names:
+        made = cache / "made.safetensors"
+        checkpoint(made, labels.get(manifest.find(name).labels))
+        pretend_converted(cache, name, made.read_bytes())
+        made.unlink()

@@ -1,0 +1,313 @@
+"""What the pages and the help texts print is true: commands run as written, Python lines run, named files exist.
+
+The commands run in a folder of small pictures, with tiny networks in the cache in place of downloads. NOT_RUN lists
+those that are parsed only, and why.
+"""
+
+import argparse
+import io
+import re
+import runpy
+import shutil
+import sys
+import tomllib
+from functools import wraps
+from inspect import unwrap
+from itertools import chain
+from pathlib import Path
+
+import documents
+import pytest
+import torch
+import typer
+import workspace
+from documents import Command
+from typer.testing import CliRunner
+
+ROOT = documents.ROOT
+NOT_RUN = {
+    r"segcli train .*": "takes minutes to hours; its recipe is read",
+    r"segcli eval --dataset (voc2012|camvid|cityscapes) .*": "needs a published dataset",
+    r"segcli data check --dataset voc2012 .*": "needs a published dataset",
+    r"segcli weights convert model.pth .*": "needs 240 MB of another project's weights",
+    r"segcli export .* -o model.pt2 .*": "torch.export takes many seconds; tests/export runs it",
+    r"segcli models --all.*": "counts every variant for five seconds; tests/cli/commands/test_models.py does",
+    r"segcli crf .* --tune .*": "tries 150 settings; tests/crf/test_tuning.py runs it",
+    r"torchrun .*": "starts several processes; tests run two of them elsewhere",
+    r"python .*": "measures or renders for minutes; its arguments are parsed",
+    r"pip .*": "needs a package index; .ci/run does it",
+    r"pytest|ruff .*": "runs these tests, and what .ci/run runs",
+    r"(mkdir|cp) .*": "copies scenes that are not rendered here",
+}
+PLACEHOLDERS = {"COMMAND": "predict", "NAME": "finetune"}
+DOWNLOADED = ["v3-mobilenetv2@voc2012", "v3plus-xception@voc2012", "v3plus-xception@cityscapes"]
+PEERS = {"segmentation-models-pytorch"}
+"""What the pages install and pyproject.toml does not name: for a comparison only."""
+NAMES = {
+    "crf.md": """
+import numpy as np, torch
+probabilities = torch.full((3, 12, 16), 1 / 3)
+rgb = np.zeros((12, 16, 3), np.uint8)
+label_map = np.full((12, 16), 255, np.uint8)
+"""
+}
+"""What a page takes for granted before its first Python line."""
+RUN_ELSEWHERE = {"export.md": "tests/export/test_export.py"}
+PAGES = sorted({command.page for command in documents.commands()})
+SIGNS = {"&&", "|", ">"}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    home = tmp_path_factory.mktemp("documents")
+    workspace.write(home)
+    workspace.fill_cache(home / ".cache", DOWNLOADED)
+    return home
+
+
+@pytest.fixture
+def home(template, tmp_path, monkeypatch):
+    """A folder of one's own with all that the pages name, and no network."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / ".cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    torch.set_num_threads(1)  # networks and pictures this small only wait for a second one
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_are_spelt_right(page, home):
+    wrong = [found for command in documents.commands() if command.page == page for found in complaints(check, command)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_commands_run_as_written(home):
+    """All in one folder, page by page: some use what others before them made. What stands twice runs once."""
+    printed = {command.text: command for command in documents.commands()[::-1]}
+    in_order = sorted(printed.values(), key=documents.commands().index)
+    wrong = [found for command in in_order for found in complaints(run, command)]
+    assert not wrong, "\n".join(wrong)
+
+
+def complaints(act, command):
+    try:
+        act(command)
+    except WrongError as reason:
+        yield f"{command}\n    {reason}"
+
+
+def test_every_exception_is_needed():
+    texts = [" ".join(part) for command in documents.commands() for part in parts(command.text)]
+    assert [pattern for pattern in NOT_RUN if not any(re.fullmatch(pattern, text) for text in texts)] == []
+
+
+class WrongError(Exception):
+    """What is wrong with a printed command."""
+
+
+def parts(text):
+    """The words of each simple command of a line; what follows a `>` is left out."""
+    found = [[]]
+    for word in documents.words(text):
+        found.append([]) if word in SIGNS else found[-1].append(PLACEHOLDERS.get(word, word))
+    redirected = documents.words(text).count(">")
+    return found[: len(found) - redirected]
+
+
+def check(command):
+    """Parse each part of a line without running it."""
+    for words in parts(command.text):
+        for word in words:
+            if re.match(r"(examples|docs|benchmarks|tests|segcli)/.*\w", word) and not (ROOT / word).exists():
+                raise WrongError(f"there is no {word}")
+        CHECKS.get(words[0], lambda arguments, whole: None)(words[1:], command.whole)
+
+
+def check_segcli(arguments, whole):
+    """Wrong unless the app takes the arguments; in running text some may be missing."""
+    from segcli.training import packaged, recipe
+
+    taken = []
+    try:
+        typer.main.get_command(parse_only(taken)).main([*arguments], "segcli", standalone_mode=False)
+        for values in taken:
+            if "config" in values:
+                recipe.read(packaged.find(str(values["config"])), values["changes"] or ())
+    except Exception as error:
+        if not whole and type(error).__name__ in ("MissingParameter", "NoArgsIsHelpError"):
+            return
+        raise WrongError(getattr(error, "message", error)) from error
+
+
+def parse_only(taken):
+    """segcli's app with commands that only note what they are called with."""
+    from segcli.cli.app import app
+
+    return emptied(app, taken)
+
+
+def emptied(app, taken):
+    from segcli.cli.options.groups import grouped
+
+    copy = typer.Typer()
+    copy.callback()(lambda: None)
+    for info in app.registered_commands:
+        copy.command(info.name)(grouped(noting(unwrap(info.callback), taken)))
+    for group in app.registered_groups:
+        copy.add_typer(emptied(group.typer_instance, taken), name=group.name)
+    return copy
+
+
+def noting(command, taken):
+    @wraps(command)
+    def note(*given, **values):
+        taken.append(values)
+
+    return note
+
+
+def check_torchrun(arguments, whole):
+    from torch.distributed.run import get_args_parser
+
+    options = get_args_parser().parse_args(arguments)
+    assert (options.module, options.training_script) == (True, "segcli")
+    check_segcli(options.training_script_args, whole)
+
+
+def check_python(arguments, whole):
+    """Wrong unless the script takes the arguments."""
+    script, *options = arguments
+    if script == "-m":
+        return check_segcli(options[1:], whole)
+    if "argparse" not in (ROOT / script).read_text():
+        if options:
+            raise WrongError(f"{script} takes no arguments")
+        return None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [script, *options])
+        patch.setattr(sys, "path", [str((ROOT / script).parent), *sys.path])
+        patch.setattr(sys, "stderr", io.StringIO())
+        patch.setattr(argparse.ArgumentParser, "parse_args", parsed_and_no_more(argparse.ArgumentParser.parse_args))
+        try:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        except ParsedError:
+            return None
+        except SystemExit:
+            raise WrongError(sys.stderr.getvalue()) from None
+    raise WrongError(f"{script} parsed nothing")
+
+
+class ParsedError(Exception):
+    """A script has parsed its arguments and shall do no more."""
+
+
+def parsed_and_no_more(parse_args):
+    def parse(parser, arguments=None, namespace=None):
+        parse_args(parser, arguments, namespace)
+        raise ParsedError
+
+    return parse
+
+
+def check_pip(arguments, whole):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    named = {re.match(r"[\w-]+", text)[0] for text in chain(project["dependencies"], *extras.values())}
+    assert arguments[0] == "install"
+    for word in arguments[1:]:
+        asked = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
+        unknown = set((asked[1] or "").split(",")) - {"", *extras} if asked else {word} - named - PEERS - {"-e"}
+        if unknown:
+            raise WrongError(f"{word}: {unknown} stands in no list of pyproject.toml")
+
+
+CHECKS = {"segcli": check_segcli, "torchrun": check_torchrun, "python": check_python, "pip": check_pip}
+
+
+def run(command):
+    """Run each part of a line that can run here, pipes and redirections included."""
+    told = ""
+    for words in parts(command.text):
+        text = " ".join(words)
+        if any(re.fullmatch(pattern, text) for pattern in NOT_RUN):
+            continue
+        if words[0] == "ls":
+            told = "".join(f"{path}\n" for pattern in words[1:] for path in sorted(Path().glob(pattern)))
+            continue
+        result = segcli([str(Path(word).expanduser()) if word.startswith("~") else word for word in words[1:]], told)
+        if result.exit_code == 2 and not command.whole and "Missing" in result.output:
+            return
+        if result.exit_code:
+            raise WrongError(f"exit code {result.exit_code}: {result.output.strip()[-500:]}")
+        told = result.stdout
+    if ">" in documents.words(command.text):
+        Path(documents.words(command.text)[-1]).write_text(told)
+
+
+def segcli(arguments, stdin):
+    from segcli.cli.app import app
+
+    return CliRunner().invoke(app, arguments, input=stdin)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "segcli predict photos/ --sise 97",
+        "segcli predict photos/ --save maks",
+        "segcli predikt photos/",
+        "segcli predict photos/ --size 12",
+        "segcli crf photos/ --labels scribbles/ --probs segmented",
+        "segcli train --config no-such-recipe",
+        "segcli train --config finetune --set schedule.iteration=3",
+        "torchrun --nproc-per-node 2 -m segcli predict photos/ --crff",
+        "python benchmarks/crf.py --thread-count 2",
+        "python benchmarks/no_such.py",
+        "pip install .[tests]",
+    ],
+)
+def test_a_misspelt_command_would_be_found(text, home):
+    with pytest.raises(WrongError):
+        check(Command("page.md", text, True))
+
+
+@pytest.mark.parametrize("page", [page for page in documents.pages() if documents.python_blocks(page)], ids=str)
+def test_the_python_lines_of_a_page_run_in_order(page, home):
+    if page.name in RUN_ELSEWHERE:
+        assert page.name in (ROOT / RUN_ELSEWHERE[page.name]).read_text()
+        return
+    names = {"__name__": "__main__"}
+    exec(NAMES.get(page.name, ""), names)
+    for block in documents.python_blocks(page):
+        exec(compile(block, str(page), "exec"), names)
+
+
+def test_every_link_leads_somewhere():
+    broken = []
+    for page in documents.pages():
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            path, _, heading = target.partition("#")
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            there = (page.parent / path).resolve() if path else page
+            if not there.exists() or (heading and heading not in headings(there)):
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def headings(page):
+    """The anchors that GitHub gives a page's headings."""
+    titles = re.findall(r"^#+ (.*)$", documents.FENCE.sub("", page.read_text(encoding="utf-8")), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_file_of_the_project_that_a_page_names_exists():
+    missing = []
+    for page in documents.pages():
+        text = documents.FENCE.sub("", page.read_text(encoding="utf-8")) if page.name != "CHANGELOG.md" else ""
+        for path in re.findall(r"`((?:segcli|tests|examples|benchmarks|docs|\.ci)/[\w./*-]*)`", text):
+            if not any(ROOT.glob(path.rstrip("/"))):
+                missing.append(f"{page.relative_to(ROOT)}: {path}")
+    assert missing == []
