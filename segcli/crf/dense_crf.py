@@ -1,4 +1,4 @@
-"""The fully connected CRF: mean field with a bilateral and a spatial Gaussian kernel, in torch, on CPU and GPU alike.
+"""Dense CRF: mean field with a bilateral and a spatial Gaussian kernel, in torch, on CPU and GPU alike.
 
 It computes what Krähenbühl's densecrf (pydensecrf) computes: unary energies -log p with p clipped at 1e-5, Potts
 compatibility, symmetric normalisation, a fixed number of parallel updates (Krähenbühl and Koltun 2011; v2 section 3.3).
@@ -14,20 +14,22 @@ from torch import Tensor
 
 from segcli.crf.mean_field import LEAST_PROBABILITY, Kernel, kept_classes, mean_field
 from segcli.crf.params import CRFParams
-from segcli.crf.permutohedral.lattice import BLOCK, Lattice, Workspace
+from segcli.crf.permutohedral.corners import BLOCK
+from segcli.crf.permutohedral.lattice import Lattice, Workspace
 from segcli.crf.permutohedral.simplex import largest_coordinate
 from segcli.crf.settings import EPS, Backend
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
 
-_PYDENSECRF_LIMIT = 32767 - 12  # two simplices short of where int16 ends
+_PYDENSECRF_LIMIT = 32767 - 12
+"""The largest lattice coordinate of pydensecrf: two simplices short of where int16 ends."""
 
 
 @torch.no_grad()
 def refine(
     probabilities: Tensor, rgb: np.ndarray | Tensor, params: CRFParams, *, eps: float = EPS, backend: Backend = "torch"
 ) -> Tensor:
-    """Sharpens class probabilities with the photo they belong to.
+    """Sharpen class probabilities with the photo they belong to.
 
     Args:
         probabilities: (K, H, W) in 0..1 on any device. A pixel of nothing but zeros has no opinion.
@@ -63,7 +65,7 @@ def refine(
 
 
 def unary_from_labels(label_map: np.ndarray | Tensor, classes: int, gt_prob: float, void: int = VOID) -> Tensor:
-    """Probabilities that stand for a rough label map, as pydensecrf's function of that name makes them.
+    """Make probabilities of a rough label map, as pydensecrf's function of that name does.
 
     Args:
         label_map: Ids (H, W) in 0..classes-1, or `void` for "no opinion".
@@ -100,6 +102,7 @@ def bilateral_kernel(photo: Tensor, sigma_alpha: float, sigma_beta: float) -> Ke
 
 
 def _places_and_colours(photo: Tensor, sigma_alpha: float, sigma_beta: float) -> Tensor:
+    """The points of the bilateral kernel in units of its sigmas, float32 (5, H W): x, y, red, green, blue."""
     height, width = photo.shape[:2]
     features = torch.empty(5, height * width, device=photo.device)
     features[:2] = _grid(range(height), width, sigma_alpha, photo.device)

@@ -1,13 +1,14 @@
-"""Mean field under the Potts model: all pixels update their beliefs at once from what they hear (v2 section 3.3).
+"""Mean field under the Potts model: all pixels update their beliefs at once from messages (v2 section 3.3).
 
 A pixel's belief in a class is proportional to its odds, the network's probability, times exp(message); the message is
-what the kernels make of everybody's belief in that same class.
+what the kernels make of all pixels' beliefs in that same class.
 
-Most classes are nowhere worth hearing. Messages are positive, so no belief can rise above where it starts by more than
-its own message makes it. A class believed in by at most q everywhere sends messages of at most about w q, w being the
-kernels' weights together (rows of a kernel sum to about one); if beliefs in it start at p or less, such a message
+The messages of most classes are negligible. Messages are positive, so no belief can rise above where it starts by more
+than its own message makes it. A class believed in by at most q everywhere sends messages of at most about w q, w being
+the kernels' weights together (rows of a kernel sum to about one); if beliefs in it start at p or less, such a message
 changes none by more than about w q p. As many classes as are negligible together do without messages: those that start
-so share one row, since only the sum of their odds matters to the others; those that come to it rest for an iteration.
+so are merged into one row, since only the sum of their odds matters to the active ones; of the active classes only
+those that are not negligible by now are updating in an iteration.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from segcli.crf.permutohedral.lattice import Workspace
 from segcli.crf.settings import EPS
 
 LEAST_PROBABILITY = 1e-5
-"""What smaller probabilities count as, as in densecrf."""
+"""The probability that smaller ones count as, as in densecrf."""
 
 _NEGLIGIBLE = 1e-5
 """How far messages that are left out may move a belief: that far apart are results that differ in rounding alone."""
@@ -33,20 +34,20 @@ class Kernel(Protocol):
     """A normalised Gaussian filter over the pixels of one photo."""
 
     def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
-        """Takes float32 (N, C); yields pieces of N with their filtered values (n, C)."""
+        """Filter float32 values (N, C); yields pieces of N with their filtered values (n, C)."""
 
 
 @torch.no_grad()
 def mean_field(
     probabilities: Tensor, kernels: list[tuple[float, Kernel]], iterations: int, *, eps: float = EPS
 ) -> Tensor:
-    """Mean-field inference with kernels that are built already.
+    """Infer probabilities by mean field, with kernels that are built already.
 
     Args:
         probabilities: float32 (K, H, W) in 0..1.
         kernels: Each kernel with its weight.
         iterations: Parallel updates of all pixels.
-        eps: As in `crf.refine`.
+        eps: As in `dense_crf.refine`.
 
     Returns:
         float32 (K, H, W).
@@ -55,19 +56,19 @@ def mean_field(
     kept = kept_classes(probabilities, eps).cpu()
     peaks = _peaks(flat, kept)
     weight = sum(weight for weight, _ in kernels)
-    counts = _worth_hearing(weight * peaks**2)
-    heard, faint = kept[counts].tolist(), kept[~counts].tolist()
-    odds = _odds(flat, heard, faint)
+    is_active = _not_negligible(weight * peaks**2)
+    active, merged = kept[is_active].tolist(), kept[~is_active].tolist()
+    odds = _odds(flat, active, merged)
     beliefs = torch.zeros_like(odds)
     _update(beliefs, odds)
     workspace = Workspace()
     for _ in range(iterations if len(odds) > 1 else 0):
-        speaking = _worth_hearing(weight * peaks[counts] * _highest(beliefs[: len(heard)]))
-        _exchange(beliefs, speaking.nonzero().flatten().tolist(), kernels, workspace)
+        updating = _not_negligible(weight * peaks[is_active] * _highest(beliefs[: len(active)]))
+        _exchange(beliefs, updating.nonzero().flatten().tolist(), kernels, workspace)
         _update(beliefs, odds)
-    beliefs[len(heard) :] /= odds[len(heard) :]
+    beliefs[len(active) :] /= odds[len(active) :]
     del odds, workspace  # large photos need the room for the result
-    return _of_all(beliefs, flat, heard, faint).view_as(probabilities)
+    return _of_all(beliefs, flat, active, merged).view_as(probabilities)
 
 
 def kept_classes(probabilities: Tensor, eps: float) -> Tensor:
@@ -94,50 +95,50 @@ def _highest(beliefs: Tensor) -> Tensor:
     return beliefs.amax(1).cpu()
 
 
-def _worth_hearing(effects: Tensor) -> Tensor:
-    """All but the weakest of (k,), as many as are negligible together, as a bool mask."""
+def _not_negligible(effects: Tensor) -> Tensor:
+    """A bool mask of (k,) effects: all but the weakest, as many as are negligible together."""
     effects, order = effects.sort()
     return torch.empty_like(effects, dtype=torch.bool).scatter_(0, order, effects.cumsum(0) > _NEGLIGIBLE)
 
 
-def _odds(flat: Tensor, heard: list[int], faint: list[int]) -> Tensor:
-    """The rows of the heard classes among (K, N), and one more that the faint ones share if there are any."""
-    if len(heard) == len(flat):
+def _odds(flat: Tensor, active: list[int], merged: list[int]) -> Tensor:
+    """The odds of the active classes among (K, N), and a row more for the merged ones together if there are any."""
+    if len(active) == len(flat):
         return flat
-    odds = flat.new_zeros(len(heard) + (len(faint) > 0), flat.shape[1])
-    for row, label in enumerate(heard):
+    odds = flat.new_zeros(len(active) + (len(merged) > 0), flat.shape[1])
+    for row, label in enumerate(active):
         odds[row] = flat[label]
-    for label in faint:
+    for label in merged:
         odds[-1] += _clipped(flat[label])
     return odds
 
 
-def _of_all(beliefs: Tensor, flat: Tensor, heard: list[int], faint: list[int]) -> Tensor:
-    """The beliefs in all K classes: the heard ones' rows, and the faint ones' odds times the last row."""
-    if len(heard) == len(flat):
+def _of_all(beliefs: Tensor, flat: Tensor, active: list[int], merged: list[int]) -> Tensor:
+    """The beliefs in all K classes: the active ones' rows, and the merged ones' odds times the last row."""
+    if len(active) == len(flat):
         return beliefs
     result = torch.zeros_like(flat)
-    result[heard] = beliefs[: len(heard)]
-    for label in faint:
+    result[active] = beliefs[: len(active)]
+    for label in merged:
         torch.mul(_clipped(flat[label]), beliefs[-1], out=result[label])
     return result
 
 
 def _update(beliefs: Tensor, odds: Tensor) -> None:
-    """Turns messages (R, N) into beliefs in place, some pixels at a time."""
+    """Turn messages (R, N) into beliefs in place, some pixels at a time."""
     columns = _columns(beliefs)
     for messages, part in zip(beliefs.split(columns, 1), odds.split(columns, 1), strict=True):
         messages.copy_(_clipped(part).log_().add_(messages).softmax(0))
 
 
-def _exchange(beliefs: Tensor, speaking: list[int], kernels: list[tuple[float, Kernel]], workspace: Workspace) -> None:
-    """Turns beliefs (R, N) into messages in place, those of the speaking rows; the others' are 0."""
+def _exchange(beliefs: Tensor, updating: list[int], kernels: list[tuple[float, Kernel]], workspace: Workspace) -> None:
+    """Turn beliefs (R, N) into messages in place, those of the updating rows; the others' are 0."""
     for row in range(len(beliefs)):
-        if row not in speaking:
+        if row not in updating:
             beliefs[row] = 0
     together = max(1, _CHUNK // beliefs.shape[1])
-    for first in range(0, len(speaking), together):
-        classes = [beliefs[row] for row in speaking[first : first + together]]
+    for first in range(0, len(updating), together):
+        classes = [beliefs[row] for row in updating[first : first + together]]
         values = workspace.take(2, beliefs, beliefs.shape[1], len(classes))
         for column, belief in enumerate(classes):
             values[:, column] = belief

@@ -1,4 +1,4 @@
-"""The papers' coarse-to-fine search for the CRF's w1, sigma_alpha and sigma_beta (v1 section 5.1, v2 section 4.1)."""
+"""Tuning: the papers' coarse-to-fine search for w1, sigma_alpha and sigma_beta (v1 section 5.1, v2 section 4.1)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ class Grid:
     sigma_beta: tuple[float, ...] = (3, 4, 5, 6)
 
     def around(self, best: CRFParams) -> "Grid":
-        """Half this grid's steps to both sides of the best set."""
+        """The finer grid: half this grid's steps to both sides of the best set."""
         return Grid(
             _around(best.w1, self.w1),
             _around(best.sigma_alpha, self.sigma_alpha),
@@ -59,7 +59,7 @@ class Trial:
         params: The set.
         miou: In 0..1, over all samples; None if the set does not fit one of them.
         round: 0 for the coarse grid, then one more for every refinement.
-        refusal: Why the set does not fit.
+        refusal: Why the set does not fit; empty where it does.
     """
 
     params: CRFParams
@@ -77,7 +77,7 @@ def tune(
     refinements: int = 1,
     eps: float = EPS,
 ) -> Iterator[Trial]:
-    """Tries a coarse grid, then finer ones around the best set so far.
+    """Try a coarse grid, then finer ones around the best set so far.
 
     A sample is read, and its bilateral kernel built, once for every (sigma_alpha, sigma_beta): neither depends on w1.
 
@@ -87,7 +87,7 @@ def tune(
         start: Gives w2, sigma_gamma and iterations, which the search leaves alone; the defaults otherwise.
         grid: The coarse grid; the papers' (128 sets) by default.
         refinements: How often to halve the steps.
-        eps: As in `crf.refine`.
+        eps: As in `dense_crf.refine`.
 
     Yields:
         Every set tried, once, with its mIOU; ties go to the one that came first (`best`).
@@ -121,7 +121,7 @@ def best(trials: Iterable[Trial]) -> Trial:
 def _tried(
     samples: Sequence[Callable[[], TuningSample]], sets: list[CRFParams], labels: LabelSet, number: int, eps: float
 ) -> list[Trial]:
-    """Tries parameter sets that differ in w1 alone."""
+    """Try parameter sets that differ in w1 alone."""
     matrices = [ConfusionMatrix(len(labels)) for _ in sets]
     for read in samples if sets else ():
         sample = read()

@@ -1,4 +1,4 @@
-"""What the CRF refines when there is no network at hand: saved probabilities, or rough label maps."""
+"""Unary: what the CRF starts from where no network is at hand, saved probabilities or a rough label map."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ BY_COLOUR = "the label map was read by its palette's colours, not by its indices
 
 
 @dataclass(frozen=True)
-class Prior:
-    """A photo with what somebody said about it; a `folder.Readable`.
+class Unary:
+    """A photo with the class probabilities that the CRF starts from; a `stages.Readable`.
 
     Attributes:
-        rgb: uint8 (H, W, 3).
-        prediction: Of that photo.
+        rgb: The photo, uint8 (H, W, 3).
+        prediction: The probabilities of its pixels.
         notes: Remarks of the photo's and the label map's readers.
     """
 
@@ -39,24 +39,24 @@ class Prior:
 
 def reader(
     files: Iterable[Path], labels: LabelSet | None, gt_prob: float, size: int
-) -> tuple[Callable[[Source], Prior], LabelSet]:
-    """What reads a photo with the file beside it: its label map where `labels` are given, else its probabilities.
+) -> tuple[Callable[[Source], Unary], LabelSet]:
+    """Make a function that reads a photo with the file beside it.
 
     Args:
         files: All those files; of probabilities the first that can be read says which classes they have.
-        labels: The label maps' classes.
+        labels: The classes of label maps; None where the files are saved probabilities.
         gt_prob: As for `from_label_map`.
-        size: Likewise.
+        size: As for `from_label_map`.
 
     Returns:
-        A function that raises InputError where a photo has no such file or it cannot be used, and the classes.
+        The function, which raises InputError where a photo has no such file or it cannot be used, and the classes.
 
     Raises:
         InputError: No file of probabilities can be read.
     """
     known = classes_of(files) if labels is None else labels
 
-    def read(source: Source) -> Prior:
+    def read(source: Source) -> Unary:
         if source.beside is None:
             raise InputError("there are no probabilities of this photo" if labels is None else "it has no label map")
         photo = read_photo(source.path)
@@ -67,26 +67,26 @@ def reader(
     return read, known
 
 
-def from_saved(photo: Photo, path: Path, labels: LabelSet) -> Prior:
-    """A photo with its saved probabilities; InputError where they have other classes than `labels`."""
+def from_saved(photo: Photo, path: Path, labels: LabelSet) -> Unary:
+    """The Unary of a photo with saved probabilities; InputError where they have other classes than `labels`."""
     probabilities, found = read_probabilities(path)
     if found.names != labels.names:
         counts = f"{len(found)} classes ({found.name})", f"{len(labels)} ({labels.name})"
         strangers = [name for name in found.names if name not in labels.names]
         more = f", such as {shown(strangers[0])}" if strangers else ""
         raise InputError(f"{shown(path)} has {counts[0]}{more}; the other files have {counts[1]}")
-    return Prior(photo.rgb, from_probabilities(torch.from_numpy(probabilities), photo.rgb.shape[:2]), photo.notes)
+    return Unary(photo.rgb, from_probabilities(torch.from_numpy(probabilities), photo.rgb.shape[:2]), photo.notes)
 
 
-def from_label_map(photo: Photo, path: Path, labels: LabelSet, gt_prob: float, size: int) -> Prior:
-    """A photo with a rough label map; void, and the label set's own void id, mean no opinion.
+def from_label_map(photo: Photo, path: Path, labels: LabelSet, gt_prob: float, size: int) -> Unary:
+    """The Unary of a photo with a rough label map; void, and the label set's own void id, mean no opinion.
 
     Args:
-        photo: As decoded.
+        photo: The photo as decoded.
         path: A label map of the photo's size. Colours are read by the label set's palette, also those of palette
             pictures, which drawing programs number as they like; black that is no class is void.
         labels: The classes.
-        gt_prob: As in `crf.unary_from_labels`.
+        gt_prob: How far the labels are trusted, between 0 and 1; see `dense_crf.unary_from_labels`.
         size: The CRF's working size, to which a larger map is shrunk; 0 is no limit.
 
     Raises:
@@ -94,28 +94,20 @@ def from_label_map(photo: Photo, path: Path, labels: LabelSet, gt_prob: float, s
     """
     label_map, notes = _read_rough(path, labels)
     check_size(path, label_map, photo.rgb)
-    small = shrunk(label_map, fit(label_map.shape, size))
+    small = masks.shrink_label_map(label_map, fit(label_map.shape, size))
     probabilities = unary_from_labels(small.astype(np.int32), len(labels), gt_prob)
-    return Prior(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes + notes)
+    return Unary(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes + notes)
 
 
 def check_size(path: Path, label_map: np.ndarray, photo: np.ndarray) -> None:
-    """Raises InputError, naming the file, unless the label map (H, W) is as large as the photo (H, W, 3)."""
+    """Raise InputError, naming the file, unless the label map (H, W) is as large as the photo (H, W, 3)."""
     if label_map.shape != photo.shape[:2]:
         sizes = " and ".join(f"{width} x {height}" for height, width in (label_map.shape, photo.shape[:2]))
         raise InputError(f"{shown(path)} and its photo differ in size: {sizes}")
 
 
-def shrunk(label_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A label map (H, W) at another (height, width): each pixel takes the id at its centre."""
-    height, width = size
-    rows = (np.arange(height) + 0.5) * label_map.shape[0] / height
-    columns = (np.arange(width) + 0.5) * label_map.shape[1] / width
-    return label_map[rows.astype(int)[:, None], columns.astype(int)]
-
-
 def _read_rough(path: Path, labels: LabelSet) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Ids (H, W) in 0..K-1 or VOID, and a note where that took a decision."""
+    """The ids (H, W) of a rough label map, in 0..K-1 or VOID, and a note where that took a decision."""
     ids = masks.read_label_map(path, labels)
     if labels.ignore is not None:
         ids = np.where(ids == labels.ignore, ids.dtype.type(VOID), ids)
@@ -131,14 +123,13 @@ def _read_rough(path: Path, labels: LabelSet) -> tuple[np.ndarray, tuple[str, ..
 
 
 def _read_palette(path: Path, labels: LabelSet) -> np.ndarray | None:
-    """A palette picture's classes by colour; None for other pictures, and where colours do not tell classes."""
+    """The classes (H, W) of a palette picture by colour; None for other pictures, and where a colour is no class's."""
     with opened(path) as (image, _):
         if image.mode != "P":
             return None
         indices = np.array(image)
         palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    void = {(0, 0, 0): VOID, tuple(labels.colours()[VOID].tolist()): VOID}
-    classes = void | {colour: index for index, colour in reversed([*enumerate(labels.palette)])}
+    classes = masks.ids_by_colour(labels)
     used = np.unique(indices)
     colours = [tuple(colour) for colour in palette[used[used < len(palette)]].tolist()]
     if len(set(colours) & classes.keys()) < len(used):

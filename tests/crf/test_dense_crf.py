@@ -9,7 +9,8 @@ from PIL import Image
 from segcli.crf import dense_crf, mean_field
 from segcli.crf.dense_crf import refine, unary_from_labels
 from segcli.crf.params import CRFParams
-from segcli.crf.permutohedral import lattice
+from segcli.crf.permutohedral import corners
+from segcli.crf.permutohedral.lattice import Workspace
 from segcli.errors import InputError, UsageError
 
 REFERENCE = Path(__file__).parent / "data" / "crf_reference.npz"
@@ -178,7 +179,7 @@ def test_inputs_stay_as_they_are_and_results_repeat():
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 3.0])
 def test_strips_add_up_to_the_whole_plane(monkeypatch, sigma):
     values = torch.rand(90 * 17, 2)
-    workspace = lattice.Workspace()
+    workspace = Workspace()
     whole = dense_crf.spatial_kernel(90, 17, sigma, values.device)
     expected = torch.cat([part.clone() for _, part in whole.filter(values, workspace)])
     monkeypatch.setattr(dense_crf, "BLOCK", 17 * 40)
@@ -193,7 +194,7 @@ def test_a_large_photo_is_worked_in_parts_with_the_same_result(monkeypatch):
     probabilities, photo = opinions(5, 60, 50), a_photo(60, 50) // 4
     whole = refine(probabilities, photo, CRFParams(), eps=0)
     monkeypatch.setattr(dense_crf, "BLOCK", 1000)
-    monkeypatch.setattr(lattice, "BLOCK", 1000)
+    monkeypatch.setattr(corners, "BLOCK", 1000)
     monkeypatch.setattr(mean_field, "_CHUNK", 2 * 3000)
     assert (refine(probabilities, photo, CRFParams(), eps=0) - whole).abs().max() < 1e-5
 

@@ -29,25 +29,25 @@ def as_written_in_the_paper(probabilities, weight, matrix, iterations):
     return beliefs.view_as(probabilities)
 
 
-def some_faint(classes: int, faint: int, height: int, width: int) -> torch.Tensor:
+def some_negligible(classes: int, negligible: int, height: int, width: int) -> torch.Tensor:
     """Probabilities in random order, some of which nowhere exceed 5e-5."""
-    heard = (torch.randn(classes - faint, height, width) * 3).softmax(0)
-    odds = torch.cat([heard, torch.rand(faint, height, width) / 20000])[torch.randperm(classes)]
+    active = (torch.randn(classes - negligible, height, width) * 3).softmax(0)
+    odds = torch.cat([active, torch.rand(negligible, height, width) / 20000])[torch.randperm(classes)]
     return odds / odds.sum(0)
 
 
-@pytest.mark.parametrize(("classes", "faint"), [(2, 0), (3, 1), (6, 4), (21, 15), (21, 20), (300, 290)])
-def test_is_the_papers_algorithm_with_fewer_messages(classes, faint):
-    kernel, probabilities = Averages(12 * 9), some_faint(classes, faint, 12, 9)
+@pytest.mark.parametrize(("classes", "negligible"), [(2, 0), (3, 1), (6, 4), (21, 15), (21, 20), (300, 290)])
+def test_is_the_papers_algorithm_with_fewer_messages(classes, negligible):
+    kernel, probabilities = Averages(12 * 9), some_negligible(classes, negligible, 12, 9)
     expected = as_written_in_the_paper(probabilities, 7, kernel.matrix, 5)
     refined = mean_field.mean_field(probabilities, [(7.0, kernel)], 5, eps=0)
     assert (refined - expected).abs().max() < 1e-5
     assert torch.allclose(refined.sum(0), torch.ones(12, 9))
-    assert max(kernel.widths) == classes - faint
+    assert max(kernel.widths) == classes - negligible
 
 
-def test_pixels_without_an_opinion_make_every_class_heard():
-    kernel, probabilities = Averages(80), some_faint(9, 6, 8, 10)
+def test_pixels_without_an_opinion_make_every_class_active():
+    kernel, probabilities = Averages(80), some_negligible(9, 6, 8, 10)
     probabilities[:, 2:4] = 0
     expected = as_written_in_the_paper(probabilities, 7, kernel.matrix, 5)
     refined = mean_field.mean_field(probabilities, [(7.0, kernel)], 5, eps=0)
@@ -55,7 +55,7 @@ def test_pixels_without_an_opinion_make_every_class_heard():
     assert kernel.widths[0] == 9
 
 
-def test_a_class_that_everybody_gave_up_is_not_asked_again():
+def test_a_class_that_all_pixels_gave_up_is_not_updated_again():
     kernel = Averages(100)
     probabilities = torch.full((3, 10, 10), 0.02)
     probabilities[0], probabilities[1, :5], probabilities[2, 5:] = 0.9, 0.08, 0.08
@@ -65,22 +65,22 @@ def test_a_class_that_everybody_gave_up_is_not_asked_again():
     assert kernel.widths[-1] == 1
 
 
-def test_without_weights_nobody_is_heard():
+def test_without_weights_no_class_is_active():
     kernel, probabilities = Averages(30), torch.rand(4, 5, 6).softmax(0)
     assert torch.allclose(mean_field.mean_field(probabilities, [(0.0, kernel)], 3, eps=0), probabilities)
     assert not kernel.widths
 
 
 def test_classes_take_turns_where_the_photo_is_large(monkeypatch):
-    kernel, probabilities = Averages(99), some_faint(7, 2, 9, 11)
+    kernel, probabilities = Averages(99), some_negligible(7, 2, 9, 11)
     together = mean_field.mean_field(probabilities, [(4.0, kernel)], 3, eps=0)
     monkeypatch.setattr(mean_field, "_CHUNK", 2 * 99)
     assert (mean_field.mean_field(probabilities, [(4.0, kernel)], 3, eps=0) - together).abs().max() < 1e-6
     assert kernel.widths[-3:] == [2, 2, 1]
 
 
-def test_faint_classes_come_back_as_zero_only_where_they_are_left_out():
-    probabilities = some_faint(8, 5, 6, 7)
+def test_negligible_classes_come_back_as_zero_only_where_they_are_left_out():
+    probabilities = some_negligible(8, 5, 6, 7)
     kept = kept_classes(probabilities, 0.05).tolist()
     assert len(kept) == 3
     assert mean_field.mean_field(probabilities, [], 0).amax((1, 2)).nonzero().flatten().tolist() == kept

@@ -33,9 +33,9 @@ def saved(path, classes=3, labels=PETS):
 class TestSavedProbabilities:
     def test_lie_over_the_whole_photo(self, tmp_path):
         saved(tmp_path / "a.npz")
-        prior = from_saved(photo(8, 12), tmp_path / "a.npz", PETS)
-        assert prior.prediction.probabilities().shape == (3, 8, 12)
-        assert prior.notes == ("a remark",)
+        start = from_saved(photo(8, 12), tmp_path / "a.npz", PETS)
+        assert start.prediction.probabilities().shape == (3, 8, 12)
+        assert start.notes == ("a remark",)
 
     def test_of_other_classes_are_refused(self, tmp_path):
         saved(tmp_path / "a.npz", 2, FOREST)
@@ -51,9 +51,9 @@ def indexed(path, ids, palette=None):
     return path
 
 
-def believed(prior):
+def believed(start):
     """The believed class of each pixel, -1 where there is no opinion."""
-    probabilities = prior.prediction.probabilities()
+    probabilities = start.prediction.probabilities()
     spread = probabilities.amax(0) - probabilities.amin(0)
     return torch.where(spread < 1e-6, -1, probabilities.argmax(0)).tolist()
 
@@ -76,18 +76,18 @@ class TestRoughLabelMaps:
 
     def test_a_drawing_programs_numbering_is_not_taken_for_ids(self, tmp_path):
         path = indexed(tmp_path / "a.png", [[0, 1, 2]], [(64, 128, 0), (0, 64, 0), (0, 0, 0)])
-        prior = from_label_map(photo(1, 3), path, FOREST, 0.7, 0)
-        assert believed(prior) == [[1, 0, -1]]
-        assert prior.notes == ("a remark", BY_COLOUR)
+        start = from_label_map(photo(1, 3), path, FOREST, 0.7, 0)
+        assert believed(start) == [[1, 0, -1]]
+        assert start.notes == ("a remark", BY_COLOUR)
 
     @pytest.mark.parametrize(
         "palette", [None, VOC.palette, [(i, i, i) for i in range(256)]], ids=["none", "VOC", "grey"]
     )
     def test_ids_stay_ids_whatever_colours_they_wear(self, tmp_path, palette):
         path = indexed(tmp_path / "a.png", [[2, 1, 0]], palette)
-        prior = from_label_map(photo(1, 3), path, PETS, 0.7, 0)
-        assert believed(prior) == [[2, 1, 0]]
-        assert prior.notes == ("a remark",)
+        start = from_label_map(photo(1, 3), path, PETS, 0.7, 0)
+        assert believed(start) == [[2, 1, 0]]
+        assert start.notes == ("a remark",)
 
     def test_a_palette_of_nothing_but_black_says_nothing(self, tmp_path):
         path = indexed(tmp_path / "a.png", [[2, 1, 0]], [(0, 0, 0)] * 3)
@@ -112,10 +112,10 @@ class TestRoughLabelMaps:
         ids = np.zeros((90, 120), np.uint8)
         ids[:, 60:] = 2
         path = indexed(tmp_path / "a.png", ids)
-        prior = from_label_map(photo(90, 120), path, PETS, 0.7, 40)
-        assert prior.prediction.scores.shape == (1, 3, 30, 40)
-        assert prior.prediction.probabilities().shape == (3, 90, 120)
-        small = prior.prediction.probabilities((30, 40)).argmax(0).numpy()
+        start = from_label_map(photo(90, 120), path, PETS, 0.7, 40)
+        assert start.prediction.scores.shape == (1, 3, 30, 40)
+        assert start.prediction.probabilities().shape == (3, 90, 120)
+        small = start.prediction.probabilities((30, 40)).argmax(0).numpy()
         assert np.array_equal(small, np.repeat([[0, 2]], 20, 1).repeat(30, 0))
 
 

@@ -18,6 +18,7 @@ from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
 from segcli.files.sources import Source
+from segcli.images.masks import shrink_label_map
 from segcli.labels import LabelSet
 from segcli.pipeline.refine import RefineJob
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from segcli.crf.stage import Refinement
     from segcli.crf.tuning import Grid, Trial, TuningSample
-    from segcli.crf.unary import Prior
+    from segcli.crf.unary import Unary
 
 SHOWN = 10
 SEARCHED = ("w1", "sigma_alpha", "sigma_beta")
@@ -97,7 +98,7 @@ def _improvements(tried: Iterator[Trial], trials: list[Trial]) -> Iterator[Trial
 
 
 def _sample(
-    photo: tuple[Callable[[], Prior], Path],
+    photo: tuple[Callable[[], Unary], Path],
     classes: LabelSet,
     refinement: Refinement,
     device: torch.device,
@@ -105,14 +106,14 @@ def _sample(
 ) -> TuningSample:
     """One photo at the CRF's working size; counted when it is asked for."""
     from segcli.crf.tuning import TuningSample
-    from segcli.crf.unary import check_size, shrunk
+    from segcli.crf.unary import check_size
 
     read, truth = photo
     counter.advance()
-    prior, ids = read(), predictions.read_classes(truth, classes)
-    check_size(truth, ids, prior.rgb)
-    picture, probabilities = refinement.at_size(prior.rgb, prior.prediction.to(device))
-    return TuningSample(probabilities, picture.numpy(), shrunk(ids, tuple(picture.shape[:2])))
+    unary, ids = read(), predictions.read_classes(truth, classes)
+    check_size(truth, ids, unary.rgb)
+    picture, probabilities = refinement.at_size(unary.rgb, unary.prediction.to(device))
+    return TuningSample(probabilities, picture.numpy(), shrink_label_map(ids, tuple(picture.shape[:2])))
 
 
 def _words(params: CRFParams) -> str:

@@ -1,9 +1,10 @@
-"""Where points lie in the permutohedral lattice: the simplex around each, its corners' keys, and the weights of these.
+"""Simplex: where points lie in the permutohedral lattice, the corners around each as keys, and the corners' weights.
 
 The float32 steps are those of Krähenbühl's densecrf, so that every point falls into the same simplex there and here.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,20 @@ from segcli.errors import InputError
 
 _MARGIN = 3
 """How far, in packed coordinates, a corner or its neighbour can lie from its point."""
+
+
+class Packing(NamedTuple):
+    """How a corner becomes one integer, its key.
+
+    Attributes:
+        axes: What a step along each of the d + 1 axes adds to a key.
+        offset: What makes every key, and every neighbour's key, positive and unique.
+        dtype: The smaller integer type that holds them, since 32 bits sort in half the time of 64.
+    """
+
+    axes: list[int]
+    offset: int
+    dtype: torch.dtype
 
 
 def _scales(dimensions: int) -> list[float]:
@@ -30,15 +45,8 @@ def _float32(value: float) -> float:
     return torch.tensor(value, dtype=torch.float32).item()
 
 
-def packing(features: Tensor) -> tuple[list[int], int, torch.dtype]:
-    """How corners become keys.
-
-    Args:
-        features: float32 (d, n).
-
-    Returns:
-        What each axis adds to a key; what makes every key and every neighbour's key positive and unique; the smaller
-        integer type that holds them, since 32 bits sort in half the time.
+def packing(features: Tensor) -> Packing:
+    """The Packing for the corners of points, float32 (d, n).
 
     Raises:
         InputError: 62 bits cannot hold the keys of these features.
@@ -59,14 +67,14 @@ def packing(features: Tensor) -> tuple[list[int], int, torch.dtype]:
     strides = [math.prod(sizes[i + 1 :]) for i in range(dimensions)]
     axes = [after - before for after, before in zip([*strides, 0], [0, *strides], strict=True)]
     offset = -sum(least * stride for least, stride in zip(lows, strides, strict=True))
-    return axes, offset, torch.int32 if math.prod(sizes) < 1 << 31 else torch.int64
+    return Packing(axes, offset, torch.int32 if math.prod(sizes) < 1 << 31 else torch.int64)
 
 
 def embed(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Each point's simplex.
+    """Find the simplex around each point.
 
     Args:
-        features: float32 (d, n).
+        features: Points as float32 (d, n).
 
     Returns:
         The simplex's first corner in units of d + 1, float32 whole numbers (d + 1, n); the rank of each coordinate's

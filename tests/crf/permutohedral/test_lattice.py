@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from segcli.crf.mean_field import mean_field
-from segcli.crf.permutohedral import lattice, simplex
+from segcli.crf.permutohedral import corners, large, simplex
 from segcli.crf.permutohedral.lattice import Lattice, Workspace
 from segcli.errors import InputError
 
@@ -54,10 +54,10 @@ def test_is_close_to_the_gaussian_itself():
 def test_blocks_and_pieces_change_nothing_but_the_order_of_sums(monkeypatch):
     features, values = torch.randn(5, 2000) * 3, torch.rand(2000, 3)
     whole = filtered(Lattice(features), values)
-    monkeypatch.setattr(lattice, "_PIECE", 100)
+    monkeypatch.setattr(corners, "PIECE", 100)
     assert torch.equal(filtered(Lattice(features), values), whole)
-    monkeypatch.setattr(lattice, "BLOCK", 1000)
-    monkeypatch.setattr(lattice, "_PART", 300)
+    monkeypatch.setattr(corners, "BLOCK", 1000)
+    monkeypatch.setattr(large, "PART", 300)
     blocks = Lattice(features)
     assert [part.start for part, _ in blocks.filter(values, Workspace())][:4] == [0, 100, 200, 300]
     assert (filtered(blocks, values) - whole).abs().max() < 1e-6
