@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130
 
 
 class SegcliError(Exception):
-    """What went wrong, in one line, and what to do about it.
+    """The base of all expected errors: what went wrong, in one line, and what to do about it.
 
     Args:
         message: One line without a full stop at its end.
@@ -67,10 +67,10 @@ def nearest(word: str, known: Iterable[str], otherwise: str = "", most: int = 1)
     """The hint for a word that is not among the known ones.
 
     Args:
-        word: As the user wrote it.
-        known: What there is.
+        word: The word that the user wrote.
+        known: The words that there are.
         otherwise: The hint where nothing is near; a list of all that is known if empty.
-        most: How many near words to offer.
+        most: The number of near words to offer.
     """
     known = list(known)
     if near := get_close_matches(word, known, n=most):
