@@ -6,6 +6,7 @@ those that are parsed only, and why.
 
 import argparse
 import io
+import pkgutil
 import re
 import runpy
 import shutil
@@ -306,8 +307,24 @@ def headings(page):
 def test_every_file_of_the_project_that_a_page_names_exists():
     missing = []
     for page in documents.pages():
-        text = documents.FENCE.sub("", page.read_text(encoding="utf-8")) if page.name != "CHANGELOG.md" else ""
-        for path in re.findall(r"`((?:segcli|tests|examples|benchmarks|docs|\.ci)/[\w./*-]*)`", text):
+        for path in re.findall(r"`((?:segcli|tests|examples|benchmarks|docs|\.ci)/[\w./*-]*)`", prose(page)):
             if not any(ROOT.glob(path.rstrip("/"))):
                 missing.append(f"{page.relative_to(ROOT)}: {path}")
     assert missing == []
+
+
+def test_every_name_of_the_package_that_a_page_mentions_exists():
+    names = {name for page in documents.pages() for name in re.findall(r"`(segcli(?:\.[A-Za-z_]\w*)+)", prose(page))}
+    unknown = []
+    for name in sorted(names):
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            unknown.append(name)
+    assert "segcli.crf.tuning.tune" in names
+    assert unknown == []
+
+
+def prose(page):
+    """A page without its blocks of code; nothing of the changelog, which tells of names as they were."""
+    return "" if page.name == "CHANGELOG.md" else documents.FENCE.sub("", page.read_text(encoding="utf-8"))
