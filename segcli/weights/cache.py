@@ -13,33 +13,29 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.utils import WeakFileLock
-from torch import Tensor
 
-from segcli import labels
+from segcli import decoding, labels
 from segcli.errors import UsageError, WeightsError
-from segcli.files import atomic, download, paths
+from segcli.files import atomic, paths
 from segcli.files.download import Progress
-from segcli.labels import LabelSet
-from segcli.models.networks.deeplab import build
-from segcli.models.preprocessing import Preprocessing
-from segcli.models.spec import ModelSpec
-from segcli.weights import checkpoint, foreign, hub, manifest
+from segcli.weights import checkpoint, fetch, foreign, manifest
 from segcli.weights.checkpoint import Checkpoint
-from segcli.weights.convert.layouts import convert
+from segcli.weights.conversion import converted
 from segcli.weights.manifest import HubFile, PackagedFile, WeightsEntry
+from segcli.weights.reference import CHECKPOINT_SUFFIX
 
-RECORD, LOCK = "record.json", "lock"
-_BUILT_IN = "Or use what is part of segcli: `--model street` labels street scenes and needs no download."
-CONVERSION = 1
-"""To be raised with every change of a rename table or of a network's tensor names."""
+RECORD_FILE, LOCK_FILE = "record.json", "lock"
+"""Names in an entry's folder: what is remembered of it, and what keeps two processes apart."""
+CONVERSION_REVISION = 1
+"""The revision of what conversion makes. Every change of a rename table or of a network's tensor names raises it, so
+that older files are made again."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +44,9 @@ class Record:
 
     Attributes:
         source: Where it came from; another source in the manifest makes the record void.
-        sha256: Of the download.
-        commit: Of the Hub, which the revision then meant.
-        converted_sha256: Of the converted file.
+        sha256: The download's hash.
+        commit: The Hub's commit which the revision then meant; empty for a download by URL.
+        converted_sha256: The converted file's hash; empty for a backbone, which is not converted.
     """
 
     source: str
@@ -64,7 +60,7 @@ class Cached:
     """Weights that are here.
 
     Attributes:
-        name: Of the manifest's entry.
+        name: The name of the manifest's entry.
         path: The converted file, or the Hub's file of a backbone.
         record: Where it came from.
         bytes: Its size; 0 if it is gone.
@@ -95,9 +91,13 @@ class Cached:
             f"({self.record.sha256[:12]}...) is remembered and must match from now on"
         )
 
+    def notes(self) -> tuple[str, ...]:
+        """The note, if there is one."""
+        return (self.note(),) if self.newly_recorded else ()
+
 
 def folder() -> Path:
-    """Where converted weights are kept."""
+    """The folder where converted weights are kept."""
     if chosen := os.environ.get("SEGCLI_CACHE_DIR"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
@@ -105,39 +105,6 @@ def folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "segcli"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segcli"
-
-
-def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
-    """The entry's weights on this computer, downloaded and converted if they are not here, intact in any case.
-
-    A backbone stays as it is in the Hub's cache; other weights become a checkpoint, as built-in ones are already.
-
-    Raises:
-        WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
-    """
-    if isinstance(entry.source, PackagedFile):
-        here = _installed(entry, entry.source)
-        if problem := here.problem():
-            raise WeightsError(f"the file of the built-in weights, {here.path}, {problem}", "Install segcli anew.")
-        return here
-    with explained():
-        if here := _intact(entry):
-            return here
-        with _locked(entry):
-            return _intact(entry) or _obtained(entry, _record(entry), progress)
-
-
-def _installed(entry: WeightsEntry, source: PackagedFile) -> Cached:
-    size = source.path.stat().st_size if source.path.is_file() else 0
-    return Cached(entry.name, source.path, Record(str(source), entry.sha256), size, built_in=True)
-
-
-@contextmanager
-def _locked(entry: WeightsEntry) -> Iterator[None]:
-    """Alone with the entry's folder: several processes may start at once."""
-    _home(entry).mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(_home(entry) / LOCK):
-        yield
 
 
 @contextmanager
@@ -152,121 +119,24 @@ def explained() -> Iterator[None]:
         ) from error
 
 
-def _intact(entry: WeightsEntry) -> Cached | None:
-    """The converted file if it is here and sound; needs no right to write."""
-    record = _record(entry)
-    if entry.role == "backbone" or not record:
-        return None
-    here = _converted(entry, record)
-    return None if here.problem() else replace(here, bytes=here.path.stat().st_size)
+def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
+    """The entry's weights on this computer, downloaded and converted if they are not here, intact in any case.
 
-
-def _obtained(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> Cached:
-    """Download, verify, convert and remember."""
-    try:
-        path, commit = _download(entry, record, progress)
-    except WeightsError as error:
-        if entry.role == "backbone":
-            raise
-        raise WeightsError(error.message, f"{error.hint} {_BUILT_IN}".strip()) from error
-    made = Record(str(entry.source), _verified(entry, record, path), commit)
-    result = Cached(entry.name, path, made, newly_recorded=not (record or entry.sha256))
-    try:
-        saved = _understood(entry, made, path) if entry.role == "segmentation" or result.newly_recorded else None
-    except WeightsError:
-        if result.newly_recorded:  # nothing says that these are the right bytes: they may be a network's login page
-            _discard(entry, path)
-        raise
-    if saved:
-        result = replace(result, path=_converted(entry, made).path)
-        checkpoint.write(result.path, saved)
-        result = replace(result, record=replace(made, converted_sha256=atomic.sha256(result.path)))
-    with atomic.write_whole(_home(entry) / RECORD) as file:
-        file.write(json.dumps(asdict(result.record), indent=1).encode())
-    if not isinstance(entry.source, HubFile):
-        path.unlink()
-    for older in set(_home(entry).glob("*.safetensors")) - {result.path}:
-        older.unlink()
-    return replace(result, bytes=result.path.stat().st_size)
-
-
-def _understood(entry: WeightsEntry, record: Record, path: Path) -> Checkpoint | None:
-    """A download as a checkpoint; None for a backbone, which only has to be readable."""
-    tensors = foreign.read(path)
-    if entry.role == "backbone":
-        return None
-    spec, classes = entry.model_spec(), labels.get(entry.labels)
-    return converted(tensors, entry.format, spec, classes, entry.preprocessing, provenance(entry, record))
-
-
-def _verified(entry: WeightsEntry, record: Record | None, path: Path) -> str:
-    """The sha256 of a download, if it is the recorded or else the published one; otherwise the file is deleted."""
-    expected = record.sha256 if record else entry.sha256
-    digest = atomic.sha256(path)
-    if digest.startswith(expected):
-        return digest
-    _discard(entry, path)
-    raise WeightsError(
-        f"the file of {entry.name} has sha256 {digest[:12]}..., not {expected[:12]}... as "
-        f"{'at its first use' if record else 'published'}, and was deleted",
-        f"Run the command again; if it stays so, the file has changed: `segcli weights remove {entry.name}` "
-        "forgets the old one, if you trust the new.",
-    )
-
-
-def _download(entry: WeightsEntry, record: Record | None, progress: Progress | None) -> tuple[Path, str]:
-    """The file as its source has it, and the Hub's commit."""
-    if isinstance(entry.source, HubFile):
-        pinned = replace(entry.source, revision=record.commit) if record else entry.source
-        file = hub.fetch(pinned, progress)
-        return file.path, file.commit
-    path = _home(entry) / entry.source.url.rpartition("/")[2]
-    if path.is_file():  # a run was interrupted while it converted
-        return path, ""
-    if hub.offline():
-        raise WeightsError(
-            f"{entry.name} is not in the cache, and HF_HUB_OFFLINE forbids to download it",
-            f"Run once without HF_HUB_OFFLINE, for example `segcli weights pull {entry.name}`.",
-        )
-    download.download(entry.source.url, path, progress)
-    return path, ""
-
-
-def _discard(entry: WeightsEntry, path: Path) -> None:
-    """Delete a download: in the Hub's cache a link and its content; a link in our own was made by the user."""
-    if isinstance(entry.source, HubFile):
-        path.resolve().unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
-
-
-def converted(
-    tensors: Mapping[str, Tensor],
-    layout: str,
-    spec: ModelSpec,
-    classes: LabelSet,
-    preprocessing: Preprocessing,
-    origin: Mapping[str, str],
-) -> Checkpoint:
-    """Foreign tensors as a checkpoint, every one of them accounted for; of a backbone's file, `backbone.*` alone.
+    A backbone stays as it is in the Hub's cache; other weights become a checkpoint, as built-in ones are already.
 
     Raises:
-        UsageError: There is no such layout, or it has no such model.
-        WeightsError: A tensor is missing, unknown or of another shape than the model and the labels need.
+        WeightsError: They cannot be had, are not the published or recorded bytes, or do not fit the model.
     """
-    state = convert(tensors, layout, spec)
-    with torch.device("meta"):
-        network = build(spec, max(len(classes), 1))  # a backbone's file has no classes
-    module, own = network, state
-    if all(key.startswith("backbone.") for key in state):
-        module, own = network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}
-    checkpoint.check(module, own, origin["weights"])
-    return Checkpoint(spec, classes, preprocessing, state, provenance=origin)
-
-
-def provenance(entry: WeightsEntry, record: Record) -> dict[str, str]:
-    """Where weights come from, for checkpoints and run.toml."""
-    facts = {"weights": entry.name, "source": record.source, "commit": record.commit}
-    return {k: v for k, v in (facts | {"sha256": record.sha256, "licence": entry.licence}).items() if v}
+    if isinstance(entry.source, PackagedFile):
+        here = _built_in(entry, entry.source)
+        if problem := here.problem():
+            raise WeightsError(f"the file of the built-in weights, {here.path}, {problem}", "Install segcli anew.")
+        return here
+    with explained():
+        if here := _intact(entry):
+            return here
+        with _locked(entry):
+            return _intact(entry) or _fetched(entry, progress)
 
 
 def cached() -> list[Cached]:
@@ -274,11 +144,9 @@ def cached() -> list[Cached]:
     found = []
     for entry in manifest.entries():
         if isinstance(entry.source, PackagedFile):
-            found.append(_installed(entry, entry.source))
-        elif record := _record(entry):
-            here = _located(entry, record)
-            size = here.path.stat().st_size if here.path.is_file() else 0
-            found.append(replace(here, bytes=size))
+            found.append(_built_in(entry, entry.source))
+        elif record := _recorded(entry):
+            found.append(_at(_kept_path(entry, record), entry, record))
     return found
 
 
@@ -301,52 +169,143 @@ def remove(name: str) -> int:
     entry = manifest.find(name)
     if isinstance(entry.source, PackagedFile):
         raise UsageError(f"the weights {entry.name} are part of segcli and cannot be removed")
-    freed = 0
     with explained():
         with _locked(entry):
-            if hub_file := _hub_file(entry, _record(entry)):
-                freed += hub_file.stat().st_size
-                _discard(entry, hub_file)
-            for path in _home(entry).iterdir():
-                if path.name != LOCK and (path.is_symlink() or not path.is_dir()):
-                    freed += path.lstat().st_size
-                    path.unlink()
+            freed = _emptied(entry)
         with suppress(OSError):  # somebody else may be at work again, or keep a folder there
-            (_home(entry) / LOCK).unlink(missing_ok=True)
+            (_home(entry) / LOCK_FILE).unlink(missing_ok=True)
             _home(entry).rmdir()
     return freed
 
 
+def provenance(entry: WeightsEntry, record: Record) -> dict[str, str]:
+    """Where weights come from, for checkpoints and run.toml."""
+    facts = {"weights": entry.name, "source": record.source, "commit": record.commit}
+    return {k: v for k, v in (facts | {"sha256": record.sha256, "licence": entry.licence}).items() if v}
+
+
+def converted_path(entry: WeightsEntry, record: Record) -> Path:
+    """Where the converted file is, or will be: a change of anything it depends on gives it another name."""
+    facts = (entry.model_spec(), labels.get(entry.labels), entry.preprocessing)
+    text = json.dumps([CONVERSION_REVISION, *(fact.to_dict() for fact in facts)])
+    key = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return _home(entry) / f"{record.sha256[:12]}-{key}{CHECKPOINT_SUFFIX}"
+
+
 def _home(entry: WeightsEntry) -> Path:
+    """The entry's folder."""
     return folder() / entry.name
 
 
-def _located(entry: WeightsEntry, record: Record) -> Cached:
+@contextmanager
+def _locked(entry: WeightsEntry) -> Iterator[None]:
+    """Alone with the entry's folder: several processes may start at once."""
+    _home(entry).mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(_home(entry) / LOCK_FILE):
+        yield
+
+
+def _recorded(entry: WeightsEntry) -> Record | None:
+    """What is remembered of the entry; None at first use, or if the manifest has another source or sha256 now."""
+    with suppress(OSError, ValueError):
+        record = decoding.decode_json(Record, (_home(entry) / RECORD_FILE).read_text(encoding="utf-8"))
+        if record and record.source == str(entry.source) and record.sha256.startswith(entry.sha256):
+            return record
+    return None
+
+
+def _at(path: Path, entry: WeightsEntry, record: Record, *, newly_recorded: bool = False) -> Cached:
+    """The weights at a path, which may be gone."""
+    size = path.stat().st_size if path.is_file() else 0
+    return Cached(entry.name, path, record, size, newly_recorded)
+
+
+def _built_in(entry: WeightsEntry, source: PackagedFile) -> Cached:
+    return replace(_at(source.path, entry, Record(str(source), entry.sha256)), built_in=True)
+
+
+def _intact(entry: WeightsEntry) -> Cached | None:
+    """The converted file if it is here and sound; needs no right to write."""
+    record = _recorded(entry)
+    if entry.role == "backbone" or not record:
+        return None
+    here = _at(converted_path(entry, record), entry, record)
+    return None if here.problem() else here
+
+
+def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
+    """The weights once they are downloaded, verified, converted and remembered."""
+    known = _recorded(entry)
+    on_trust = not (known or entry.sha256)
+    download = fetch.fetch(entry, _home(entry), known.commit if known else "", progress)
+    sha256 = fetch.verified_sha256(entry, download.path, known.sha256 if known else "")
+    path, record = download.path, Record(str(entry.source), sha256, download.commit)
+    if made := _understood(entry, record, path, on_trust):
+        path = converted_path(entry, record)
+        checkpoint.write(path, made)
+        record = replace(record, converted_sha256=atomic.sha256(path))
+    _remember(entry, record)
+    _tidy(entry, download.path, path)
+    return _at(path, entry, record, newly_recorded=on_trust)
+
+
+def _understood(entry: WeightsEntry, record: Record, path: Path, on_trust: bool) -> Checkpoint | None:
+    """A download as a checkpoint; None for a backbone, which is used as it is.
+
+    A download that is taken on trust and turns out to be no weights is deleted: nothing says that these are the right
+    bytes, and they may be a network's login page.
+    """
+    try:
+        if entry.role == "segmentation":
+            origin = provenance(entry, record)
+            spec, classes = entry.model_spec(), labels.get(entry.labels)
+            return converted(foreign.read(path), entry.format, spec, classes, entry.preprocessing, origin)
+        if on_trust:
+            foreign.read(path)
+    except WeightsError:
+        if on_trust:
+            fetch.discard(entry, path)
+        raise
+    return None
+
+
+def _remember(entry: WeightsEntry, record: Record) -> None:
+    with atomic.write_whole(_home(entry) / RECORD_FILE) as file:
+        file.write(json.dumps(asdict(record), indent=1).encode())
+
+
+def _tidy(entry: WeightsEntry, downloaded: Path, kept: Path) -> None:
+    """Delete a download by URL, and what was converted before."""
+    if not isinstance(entry.source, HubFile):
+        downloaded.unlink()
+    for older in set(_home(entry).glob(f"*{CHECKPOINT_SUFFIX}")) - {kept}:
+        older.unlink()
+
+
+def _emptied(entry: WeightsEntry) -> int:
+    """Delete an entry's files, here and in the Hub's cache; returns the bytes freed."""
+    freed = 0
+    if hub_file := _hub_path(entry, _recorded(entry)):
+        freed += hub_file.stat().st_size
+        fetch.discard(entry, hub_file)
+    for path in _home(entry).iterdir():
+        if path.name != LOCK_FILE and (path.is_symlink() or not path.is_dir()):
+            freed += path.lstat().st_size
+            path.unlink()
+    return freed
+
+
+def _kept_path(entry: WeightsEntry, record: Record) -> Path:
+    """Where the weights are, or were: the converted file, or a backbone's in the Hub's cache."""
     if entry.role == "segmentation":
-        return _converted(entry, record)
-    return Cached(entry.name, _hub_file(entry, record) or _home(entry) / "model", record)
+        return converted_path(entry, record)
+    return _hub_path(entry, record) or _home(entry) / "model"
 
 
-def _hub_file(entry: WeightsEntry, record: Record | None) -> Path | None:
+def _hub_path(entry: WeightsEntry, record: Record | None) -> Path | None:
+    """The entry's file in the Hub's cache; None if it is not there."""
     if not isinstance(entry.source, HubFile):
         return None
     revision = record.commit if record else entry.source.revision
     path = try_to_load_from_cache(entry.source.repo, entry.source.file, revision=revision)
     return Path(path) if isinstance(path, str) else None
-
-
-def _converted(entry: WeightsEntry, record: Record) -> Cached:
-    """Where the converted file is, or will be: a change of anything it depends on gives it another name."""
-    facts = (entry.model_spec(), labels.get(entry.labels), entry.preprocessing)
-    text = json.dumps([CONVERSION, *(fact.to_dict() for fact in facts)])
-    key = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return Cached(entry.name, _home(entry) / f"{record.sha256[:12]}-{key}.safetensors", record)
-
-
-def _record(entry: WeightsEntry) -> Record | None:
-    """What is remembered of the entry; None at first use, or if the manifest has another source or sha256 now."""
-    with suppress(OSError, ValueError, TypeError, AttributeError):
-        record = Record(**json.loads((_home(entry) / RECORD).read_text(encoding="utf-8")))
-        if record.source == str(entry.source) and record.sha256.startswith(entry.sha256):
-            return record
-    return None

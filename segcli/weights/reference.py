@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segcli import labels
-from segcli.errors import UsageError
+from segcli.errors import SegcliError, UsageError
 from segcli.files.paths import shown
 from segcli.labels import LabelSet
+from segcli.models.spec import ModelSpec
 from segcli.weights import manifest
 from segcli.weights.manifest import WeightsEntry
 
-CHECKPOINT, ONNX, PT2 = ".safetensors", ".onnx", ".pt2"
+CHECKPOINT_SUFFIX, ONNX_SUFFIX, PT2_SUFFIX = ".safetensors", ".onnx", ".pt2"
 """The suffixes of segcli's own checkpoints and of the files that `segcli export` writes."""
 
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A model: either weights of the manifest, or a file.
+    """A model that is meant: either weights of the manifest, or a file.
 
     Attributes:
         entry: The manifest's entry; None for a file.
@@ -27,6 +28,10 @@ class ModelReference:
 
     entry: WeightsEntry | None = None
     path: Path | None = None
+
+    def __post_init__(self):
+        if (self.entry is None) == (self.path is None):
+            raise ValueError("a model is either an entry of the manifest or a file")
 
     def __str__(self) -> str:
         return self.entry.name if self.entry else shown(self.path)
@@ -37,48 +42,78 @@ class ModelReference:
         return labels.get(self.entry.labels) if self.entry else None
 
     @property
+    def spec(self) -> ModelSpec | None:
+        """The network's description, where it is known without reading the file."""
+        return self.entry.model_spec() if self.entry else None
+
+    @property
+    def output_strides(self) -> tuple[int, ...] | None:
+        """The output strides that the network can be built with, where they are known without reading the file."""
+        return self.spec.output_strides if self.entry else None
+
+    @property
     def is_exported(self) -> bool:
         """Whether it is a file that onnxruntime runs."""
-        return self.path is not None and self.path.suffix == ONNX
+        return self.path is not None and self.path.suffix == ONNX_SUFFIX
 
     def check_output_stride(self, output_stride: int | None) -> None:
         """UsageError where the model is known not to have that output stride."""
         if self.entry is None or output_stride is None:
             return
-        strides = self.entry.model_spec().output_strides
-        if output_stride not in strides:
-            known = ", ".join(map(str, strides))
+        if output_stride not in self.output_strides:
+            known = ", ".join(map(str, self.output_strides))
             raise UsageError(f"{self.entry.variant} cannot have output stride {output_stride}", f"It can have {known}.")
 
 
 def named(name: str) -> ModelReference:
-    """The weights that a name (VARIANT, VARIANT@CHOICE or an alias) means; UsageError with the nearest names."""
+    """The weights that a name (VARIANT, VARIANT@CHOICE or an alias) means.
+
+    Raises:
+        UsageError: There is no such model; the hint has the nearest names.
+        WeightsError: No weights of the variant exist.
+    """
     return ModelReference(entry=manifest.resolve(name))
 
 
-def checkpoint_at(path: Path) -> ModelReference:
-    """The checkpoint or exported file at a path; UsageError where there is none."""
+def checkpoint_at(path: Path, option: str = "--weights") -> ModelReference:
+    """The checkpoint or exported file at a path.
+
+    Args:
+        path: The file.
+        option: What the user wrote before it, for the message; empty where nothing was.
+
+    Raises:
+        UsageError: There is no such file.
+    """
     if not path.is_file():
         raise UsageError(
-            f"--weights {shown(path)}: no such file",
-            "Give the path of a .safetensors checkpoint, or of an exported .onnx.",
+            f"{option} {shown(path)}: no such file".lstrip(),
+            f"Give the path of a {CHECKPOINT_SUFFIX} checkpoint, or of an exported {ONNX_SUFFIX}.",
         )
     return ModelReference(path=path)
 
 
-def resolve(model: str | Path) -> ModelReference:
+def resolve(model: str | Path, *, must_exist: bool = True) -> ModelReference:
     """The model that a name or a path means: the manifest is asked first, then the file system.
 
+    Args:
+        model: A name of the manifest, or the path of a checkpoint or exported file.
+        must_exist: Refuse a path where there is no file; without it, reading the file will.
+
     Raises:
-        UsageError: It is neither; the message has the nearest names.
+        UsageError: It is neither; the hint has the nearest names.
+        WeightsError: It is a model that no weights exist of.
     """
-    if isinstance(model, Path):
-        return checkpoint_at(model)
-    try:
-        return named(model)
-    except UsageError:
-        if Path(model).is_file():
-            return ModelReference(path=Path(model))
-        if any(sign in model for sign in "/\\") or Path(model).suffix in (CHECKPOINT, ONNX, PT2):
-            return checkpoint_at(Path(model))
-        raise
+    if isinstance(model, str):
+        try:
+            return named(model)
+        except SegcliError:
+            if not _is_path(model):
+                raise
+    path = Path(model)
+    return checkpoint_at(path, "") if must_exist else ModelReference(path=path)
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text that names no model is a path; no model's name has a dot or a slash."""
+    return any(sign in text for sign in "./\\") or Path(text).is_file()

@@ -21,7 +21,7 @@ from segcli.export import export
 from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC
 from segcli.models import variants
-from segcli.weights import model_io, onnx_file
+from segcli.weights import conversion, model_io, onnx_file
 
 FAMILIES = ("v1-vgg16", "v3plus-resnet50", "v3plus-xception41", "v3plus-mobilenetv2")
 
@@ -161,7 +161,7 @@ def test_the_lines_in_the_documentation_run(tmp_path, monkeypatch):
 @pytest.mark.shared
 def test_onnxruntime_gives_the_published_golden_mask(shared_data, tmp_path):
     source = shared_data / "exact/deeplabv3_mobilenet_v2_0.5_257/model.safetensors"
-    model_io.convert_file(source, "transformers", "v3-mobilenetv2-dm05", tmp_path / "exact.safetensors", VOC)
+    conversion.convert_file(source, "transformers", "v3-mobilenetv2-dm05", tmp_path / "exact.safetensors", VOC)
     made = model_io.load(tmp_path / "exact.safetensors")
     session = onnxruntime.InferenceSession(export.to_onnx(export.prepare(made, with_preprocessing=True)))
     picture = Image.open(shared_data / "exact/segmentation_input_rotation0.jpg").convert("RGB")

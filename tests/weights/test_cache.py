@@ -18,7 +18,7 @@ from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, download
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
-from segcli.weights import cache, hub, manifest, model_io, tensorflow_bundle
+from segcli.weights import cache, conversion, hub, manifest, model_io, tensorflow_bundle
 from segcli.weights.convert.layouts import convert
 from segcli.weights.manifest import OWN, HubFile, PackagedFile, WebFile, WeightsEntry
 
@@ -177,7 +177,7 @@ def test_weights_of_other_classes_are_refused_and_not_kept(entry, home):
 
 def test_an_interrupted_conversion_does_not_download_again(server, entry, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(cache, "convert", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(conversion, "convert", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             cache.obtain(entry)
     assert cache.obtain(entry).path.is_file()

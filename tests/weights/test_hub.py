@@ -14,7 +14,7 @@ REFUSED = "http://127.0.0.1:9"
 FETCH = """
 import json, sys, time
 time.sleep = lambda seconds: None  # between retries
-from segcli import hub
+from segcli.weights import hub
 from segcli.errors import WeightsError
 from segcli.weights.manifest import HubFile
 for repo, revision, name in json.loads(sys.argv[1]):

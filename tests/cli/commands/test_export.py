@@ -11,10 +11,9 @@ from small_runs import records, smooth
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
-from segcli.cli.options import engine as choice
-from segcli.export import onnx_cache, verify
+from segcli.export import engine, onnx_cache, verify
 from segcli.export.verify import Agreement
-from segcli.weights import model_io, onnx_file
+from segcli.weights import conversion, model_io, onnx_file
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +141,7 @@ def test_the_engine_that_was_asked_for_runs(segcli, photos, tmp_path):
 def test_few_photos_are_not_worth_a_conversion_and_many_are(segcli, photos, tmp_path, monkeypatch):
     segcli(photos, "-o", "few")
     assert engine_of(tmp_path / "few") == "torch"
-    monkeypatch.setattr(onnx_cache, "WORTHWHILE", 10)
+    monkeypatch.setattr(engine, "WORTHWHILE", 10)
     segcli(photos, "-o", "twice as many passes", "--flip")
     assert engine_of(tmp_path / "twice as many passes") == "onnx"
 
@@ -162,7 +161,7 @@ def test_what_is_converted_is_used_but_a_folder_keeps_its_engine(segcli, photos,
 
 
 def test_where_it_does_not_work_out_torch_runs_and_one_line_says_so(segcli, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_cache, "WORTHWHILE", 1)
+    monkeypatch.setattr(engine, "WORTHWHILE", 1)
     monkeypatch.setattr(verify, "compare", lambda *_: Agreement(1, 1000, 900))
     result = segcli(photos, "-o", "out")
     assert result.exit_code == 0, result.output
@@ -174,7 +173,7 @@ def test_where_it_does_not_work_out_torch_runs_and_one_line_says_so(segcli, phot
 
 
 def test_without_the_package_auto_says_nothing_and_onnx_names_the_cure(segcli, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_cache, "WORTHWHILE", 1)
+    monkeypatch.setattr(engine, "WORTHWHILE", 1)
     monkeypatch.setattr(onnx_cache.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(onnx_file.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
     result = segcli(photos, "-o", "out")
@@ -185,18 +184,10 @@ def test_without_the_package_auto_says_nothing_and_onnx_names_the_cure(segcli, p
     assert "pip install onnx" in result.stderr
 
 
-def test_runs_of_the_same_kind_choose_the_same_engine_whatever_is_converted():
-    assert [choice.by_number(passes) for passes in (1, onnx_cache.WORTHWHILE - 1, onnx_cache.WORTHWHILE)] == [
-        "torch",
-        "torch",
-        "onnx",
-    ]
-
-
 @pytest.mark.shared
 def test_real_weights_are_checked_on_real_photos(shared_data, tmp_path):
     source = shared_data / "hub/google/deeplabv3_mobilenet_v2_1.0_513/model.safetensors"
-    model_io.convert_file(source, "transformers", "v3-mobilenetv2", tmp_path / "real.safetensors")
+    conversion.convert_file(source, "transformers", "v3-mobilenetv2", tmp_path / "real.safetensors")
     for name in ("cat_720p.jpg", "grace_hopper.bmp"):
         shutil.copy(shared_data / "photos" / name, tmp_path)
     result = run(

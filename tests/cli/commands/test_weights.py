@@ -15,7 +15,8 @@ from segcli.cli.app import app
 from segcli.labels import CAMVID
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
-from segcli.weights import cache, manifest, model_io
+from segcli.weights import cache, conversion, manifest, model_io
+from segcli.weights.checkpoint import Checkpoint
 from segcli.weights.manifest import WebFile, WeightsEntry
 
 SPEC = variants.get("v3-mobilenetv2-dm05")
@@ -136,9 +137,7 @@ def test_classes_may_be_named(foreign):
 
 def test_a_backbone_is_no_model_to_predict_with(tmp_path, monkeypatch):
     spec = variants.get("v3-mobilenetv2")
-    monkeypatch.setattr(
-        model_io, "convert_file", lambda *_: model_io.Checkpoint(spec, model_io.BACKBONE_LABELS, None, {})
-    )
+    monkeypatch.setattr(conversion, "convert_file", lambda *_: Checkpoint(spec, conversion.BACKBONE_LABELS, None, {}))
     (tmp_path / "backbone.bin").write_bytes(b"")
     result = run("convert", "backbone.bin", "--from", "timm", "--model", spec.name, "-o", "b.safetensors")
     assert "the backbone of v3-mobilenetv2, to train from" in result.stdout

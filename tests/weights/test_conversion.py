@@ -1,0 +1,135 @@
+"""Checkpoints made of foreign files and in half precision: what comes out, and what leaves no file."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from calibration import calibrate
+from foreign_files import foreign_state, network
+
+from segcli.errors import UsageError, WeightsError
+from segcli.labels import CAMVID, VOC, from_names
+from segcli.models import variants
+from segcli.models.networks import deeplab
+from segcli.models.preprocessing import Preprocessing
+from segcli.weights import conversion, model_io
+
+SPEC = variants.get("v3-mobilenetv2-dm05")
+REPO = "google/deeplabv3_mobilenet_v2_1.0_513"
+
+
+@pytest.mark.shared
+def test_the_stand_in_for_the_hub_becomes_a_voc_model(tmp_path, shared_data):
+    made = conversion.convert_file(
+        shared_data / "hub" / REPO / "pytorch_model.bin", "transformers", "v3-mobilenetv2", tmp_path / "w.safetensors"
+    )
+    twin = conversion.convert_file(
+        shared_data / "hub" / REPO / "model.safetensors", "transformers", "v3-mobilenetv2", tmp_path / "v.safetensors"
+    )
+    assert made.tensors.keys() == twin.tensors.keys()
+    assert all(torch.equal(made.tensors[name], twin.tensors[name]) for name in made.tensors)
+    assert model_io.load(tmp_path / "w.safetensors").labels == VOC
+
+
+@pytest.fixture
+def foreign_file(tmp_path):
+    state = foreign_state(network(SPEC, 11), SPEC, "transformers")
+    torch.save(state, tmp_path / "theirs.bin")
+    return tmp_path / "theirs.bin"
+
+
+def test_a_foreign_file_becomes_a_checkpoint_that_explains_itself(foreign_file, tmp_path):
+    out = tmp_path / "ours.safetensors"
+    conversion.convert_file(foreign_file, "transformers", SPEC.name, out, CAMVID)
+    model = model_io.load(out)
+    assert (model.spec, model.labels) == (SPEC, CAMVID)
+    assert model.provenance["source"] == "theirs.bin"
+    x = torch.randn(1, 3, 33, 33)
+    with torch.no_grad():
+        assert torch.equal(model.network(x), network(SPEC, 11)(x))
+
+
+def test_the_manifest_lends_labels_preprocessing_and_differences(tmp_path):
+    spec = variants.get("v3-mobilenetv3")
+    torch.save(foreign_state(network(spec), spec, "torchvision"), tmp_path / "tv.pth")
+    made = conversion.convert_file(tmp_path / "tv.pth", "torchvision", "v3-mobilenetv3", tmp_path / "w.safetensors")
+    assert made.labels == VOC
+    assert (made.preprocessing.resize, made.preprocessing.size) == ("short", 520)
+
+
+@pytest.mark.parametrize(
+    ("layout", "model", "labels", "error", "message"),
+    [
+        ("transformers", SPEC.name, None, UsageError, "has no known classes in the layout transformers"),
+        ("transformers", "v3-mobilnetv2", CAMVID, UsageError, "no model is called"),
+        ("transformers", "v3plus-xception", CAMVID, UsageError, "transformers has no v3plus-xception"),
+        ("transformers", "v3-mobilenetv2@voc2021", CAMVID, UsageError, "Did you mean v3-mobilenetv2@voc2012"),
+        ("transformers", f"{SPEC.name}@voc2012", CAMVID, UsageError, "Leave out @voc2012"),
+        ("timm", "v3plus-mobilenetv2@imagenett", None, UsageError, "Did you mean mobilenetv2@imagenet"),
+        ("keras", SPEC.name, CAMVID, UsageError, "no weights layout is called 'keras'"),
+        ("transformers", SPEC.name, VOC, WeightsError, "have 11 classes, the label set 21"),
+        ("transformers", "v3-mobilenetv2", CAMVID, WeightsError, "have .* of shape"),
+        ("segmentron", "v3plus-xception", CAMVID, WeightsError, "checkpoint has an unknown tensor"),
+    ],
+)
+def test_a_conversion_that_cannot_be_leaves_no_file(foreign_file, tmp_path, layout, model, labels, error, message):
+    with pytest.raises(error, match=message):
+        conversion.convert_file(foreign_file, layout, model, tmp_path / "w.safetensors", labels)
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown"])
+def test_a_missing_or_unknown_tensor_is_named(foreign_file, tmp_path, change):
+    state = torch.load(foreign_file, weights_only=True)
+    if change == "missing":
+        del state["segmentation_head.classifier.convolution.bias"]
+    else:
+        state["segmentation_head.extra"] = torch.zeros(1)
+    torch.save(state, foreign_file)
+    wrong = "lacks the tensor segmentation_head.classifier" if change == "missing" else "tensor segmentation_head.extra"
+    with pytest.raises(WeightsError, match=wrong):
+        conversion.convert_file(foreign_file, "transformers", SPEC.name, tmp_path / "w.safetensors", CAMVID)
+
+
+def test_a_missing_foreign_file_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"none.pth"):
+        conversion.convert_file(tmp_path / "none.pth", "transformers", SPEC.name, tmp_path / "w.safetensors", CAMVID)
+
+
+def test_a_backbone_alone_cannot_predict(tmp_path):
+    spec = replace(
+        variants.get("v3-mobilenetv2"),
+        backbone=replace(variants.get("v3-mobilenetv2").backbone, padding="symmetric", bn_eps=1e-5),
+    )
+    torch.save(foreign_state(network(spec), spec, "timm"), tmp_path / "timm.pth")
+    made = conversion.convert_file(tmp_path / "timm.pth", "timm", "v3plus-mobilenetv2", tmp_path / "w.safetensors")
+    assert {name.partition(".")[0] for name in made.tensors} == {"backbone"}
+    assert (made.spec.backbone.padding, made.spec.backbone.bn_eps) == ("symmetric", 1e-5)
+    with pytest.raises(WeightsError, match="hold a backbone only"):
+        model_io.load(tmp_path / "w.safetensors")
+
+
+def test_half_precision_takes_half_the_bytes_and_rounds_kernels_only(tmp_path):
+    torch.manual_seed(5)
+    trained = calibrate(deeplab.build(SPEC, 3, 16))
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    model_io.save(whole, trained, SPEC, from_names(["a", "b", "c"]), Preprocessing(), scores={"miou": 0.5})
+    made = conversion.halve(whole, half)
+    assert half.stat().st_size < 0.55 * whole.stat().st_size
+    assert made.scores == {"miou": 0.5}
+    state, kept = model_io.load(half).network.state_dict(), model_io.load(whole).network.state_dict()
+    for key, tensor in kept.items():
+        if tensor.ndim > 1:
+            assert torch.equal(state[key], tensor.to(torch.float16).float()), key
+        else:
+            assert torch.equal(state[key], tensor), key
+
+
+def test_kernels_beyond_half_precision_are_refused(tmp_path):
+    trained = deeplab.build(SPEC, 3, 16)
+    with torch.no_grad():
+        trained.classifier.weight[0] = 1e5
+    model_io.save(tmp_path / "big.safetensors", trained, SPEC, from_names(["a", "b", "c"]), Preprocessing())
+    with pytest.raises(WeightsError, match=r"classifier.weight does not fit into half precision"):
+        conversion.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
+    assert not (tmp_path / "half.safetensors").exists()

@@ -1,0 +1,103 @@
+"""Model references: what a name or a path means, and what is known of it before anything is read."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segcli.errors import UsageError, WeightsError
+from segcli.labels import VOC
+from segcli.weights import manifest
+from segcli.weights.reference import ModelReference, checkpoint_at, named, resolve
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "best.safetensors").touch()
+    return tmp_path / "best.safetensors"
+
+
+@pytest.mark.parametrize("name", ["v3-mobilenetv2", "v3-mobilenetv2@voc2012", "street", "v3plus-xception65@cityscapes"])
+def test_a_name_means_an_entry_of_the_manifest(name):
+    found = resolve(name)
+    assert found.entry is manifest.resolve(name)
+    assert (found, str(found), found.path) == (named(name), found.entry.name, None)
+    assert not found.is_exported
+
+
+def test_an_entry_is_known_without_reading_anything():
+    found = resolve("v3-mobilenetv2")
+    assert found.labels == VOC
+    assert found.spec.backbone.kind == "mobilenetv2"
+    assert found.output_strides == found.spec.output_strides
+    found.check_output_stride(16)
+    found.check_output_stride(None)
+    with pytest.raises(UsageError, match="v3-mobilenetv2 cannot have output stride 7"):
+        found.check_output_stride(7)
+
+
+def test_a_file_tells_nothing_before_it_is_read(file):
+    found = resolve("best.safetensors")
+    assert (found.entry, found.path, str(found)) == (None, Path("best.safetensors"), "best.safetensors")
+    assert (found.labels, found.spec, found.output_strides) == (None, None, None)
+    found.check_output_stride(7)
+    assert found == resolve(Path("best.safetensors")) == checkpoint_at(Path("best.safetensors"))
+
+
+def test_the_manifest_is_asked_before_the_file_system(file):
+    (file.parent / "street").touch()
+    (file.parent / "mine").touch()
+    assert resolve("street").entry.alias == "street"
+    assert resolve(Path("street")).path == Path("street")
+    assert resolve("mine").path == Path("mine")
+
+
+@pytest.mark.parametrize(("name", "exported"), [("a.onnx", True), ("a.pt2", False), ("a.safetensors", False)])
+def test_exported_files_are_known_by_their_suffix(tmp_path, name, exported):
+    (tmp_path / name).touch()
+    assert resolve(tmp_path / name).is_exported == exported
+
+
+@pytest.mark.parametrize(
+    "text", ["gone.safetensors", "runs/gone", "runs\\gone", "v3plus-xception71@x/best.safetensors"]
+)
+def test_a_path_without_a_file_is_refused_unless_reading_will(text):
+    with pytest.raises(UsageError, match="no such file") as caught:
+        resolve(text)
+    assert not caught.value.message.startswith("--")
+    assert resolve(text, must_exist=False).path == Path(text)
+    with pytest.raises(UsageError, match=r"--weights .*: no such file"):
+        checkpoint_at(Path(text))
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        resolve(tmp_path)
+
+
+def test_a_wrong_name_gets_the_nearest():
+    with pytest.raises(UsageError, match="no model is called") as caught:
+        resolve("v3-mobilnetv2")
+    assert "v3-mobilenetv2" in caught.value.hint
+    with pytest.raises(WeightsError, match="no trained weights of v3plus-xception71"):
+        resolve("v3plus-xception71")
+
+
+def test_a_reference_is_one_thing(file):
+    for parts in ({}, {"entry": manifest.resolve("street"), "path": file}):
+        with pytest.raises(ValueError, match="either"):
+            ModelReference(**parts)
+
+
+def test_resolving_parses_the_manifest_once_and_takes_no_torch():
+    code = (
+        "import sys, tomllib\n"
+        "parse, seen = tomllib.loads, []\n"
+        "tomllib.loads = lambda text: seen.append(1) or parse(text)\n"
+        "from segcli.weights import reference\n"
+        "for name in ('street', 'v3-mobilenetv2', 'street'): reference.resolve(name).spec\n"
+        "sys.exit(len(seen) != 1 or 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
