@@ -4,7 +4,7 @@ import ctypes
 import platform
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8
-"""Of glibc's mallopt(3)."""
+"""Options of glibc's mallopt(3)."""
 LARGEST = 2**31 - 1
 
 

@@ -19,7 +19,7 @@ PIPE_WIDTH = 250
 
 
 class Display(Listener):
-    """How one command speaks; what long work has to say goes to stderr.
+    """The voice of one command; what long work has to say goes to stderr.
 
     Args:
         as_json: One JSON object on stdout, nothing else there.

@@ -26,13 +26,13 @@ EPS = 0.05
 
 @dataclass(frozen=True)
 class CRFSettings:
-    """How the CRF is to refine predictions.
+    """The settings by which the CRF refines predictions.
 
     Attributes:
         params: The two kernels and the number of iterations; the sigmas count pixels of the working size.
         size: The longest side, in pixels, that photos are shrunk to for the CRF; 0 works at the photo's own size.
         backend: "torch", or "pydensecrf" where that package is installed.
-        eps: As in `dense_crf.refine`.
+        eps: Classes that nowhere exceed this probability take no part; see `dense_crf.refine`.
     """
 
     params: CRFParams = field(default_factory=CRFParams)

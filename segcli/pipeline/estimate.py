@@ -1,4 +1,4 @@
-"""What a run will take, from the headers of its photos and two of them tried out."""
+"""Forecast: the time, memory and disk of a run, from the headers of its photos and two of them tried out."""
 
 import shutil
 import tempfile
@@ -22,7 +22,7 @@ class Forecast:
         photos: How many can be opened.
         unreadable: How many cannot.
         bytes: The size of their files.
-        pixels: Of all photos.
+        pixels: The pixels of all photos together.
         size: (height, width) of the photo in the middle by its pixels; (0, 0) where there is none.
         seconds: On this machine, as it was when one photo was timed; 0 where none could be segmented.
         memory: The most bytes that this process has held, the largest photo in it; 0 where the system does not tell.

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from segcli.pipeline.evaluate import Tally
 
 WORST = 5
-"""So many of the worst images are listed unless told otherwise."""
+"""The number of worst images that are listed unless told otherwise."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model scored.
+    """The scores of a model on a dataset.
 
     Attributes:
         model: The model, with its protocol.
@@ -81,7 +81,7 @@ class Evaluation:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        """What the scores were measured on and with, as JSON-plain values."""
+        """The facts that the scores were measured on and with, as JSON-plain values."""
         from segcli.inference.transform import geometry
         from segcli.models import cost
 
@@ -224,7 +224,7 @@ def evaluate(
         save_predictions: A folder for label maps as the benchmark's server wants them.
         batch: Photos a step on a GPU.
         listener: Hears of the progress.
-        options: As for `load`, for a model that is not loaded yet.
+        options: The options of `load`, for a model that is not loaded yet.
 
     Raises:
         UsageError: There is no such model or dataset, or their classes differ.

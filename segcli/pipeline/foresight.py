@@ -1,4 +1,4 @@
-"""What is known of a model before its network is loaded, and without torch: enough to tell what is done already."""
+"""ForeseenModel: the facts of a model before its network is loaded, without torch: what tells whether work is done."""
 
 from __future__ import annotations
 

@@ -36,11 +36,11 @@ Precision = Literal["float32", "bf16", "fp16"]
 Photo = str | Path | Image.Image | np.ndarray
 """A photo as `Model.predict` takes it: a file, a Pillow image, or uint8 (H, W, 3) red-green-blue."""
 CRF = bool | CRFSettings | None
-"""Whether the CRF refines, and with which settings; True takes the default ones."""
+"""The choice whether the CRF refines, and with which settings; True takes the default ones."""
 
 
 class ModelFacts(Protocol):
-    """What is known of a model, whether or not its network is loaded."""
+    """The facts of a model, whether or not its network is loaded."""
 
     spec: ModelSpec
     labels: LabelSet
@@ -52,7 +52,7 @@ class ModelFacts(Protocol):
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model is loaded and applied.
+    """The options by which a model is loaded and applied.
 
     Attributes:
         output_stride: Input pixels a feature; None: the one the weights were made for.
@@ -75,7 +75,7 @@ class ModelOptions:
     engine: Engine = "auto"
 
     def passes(self, photos: int) -> int:
-        """How often the network runs for so many photos, tiles apart."""
+        """The number of runs of the network for so many photos, tiles apart."""
         return photos * len(self.scales) * (1 + self.flip)
 
     def check(self, reference: ModelReference) -> None:
@@ -136,7 +136,7 @@ class ModelOptions:
 
 
 def provenance(facts: ModelFacts) -> dict[str, str]:
-    """What every mask says about its origin, in its text chunks."""
+    """The origin that every mask states, in its text chunks."""
     return {"model": facts.spec.name, "weights": json.dumps(dict(facts.provenance))}
 
 
@@ -158,7 +158,7 @@ class Model:
 
     @property
     def facts(self) -> LoadedModel:
-        """What the model is, and where its weights come from."""
+        """The model's description, and where its weights come from."""
         return self.segmenter.model
 
     @property

@@ -44,7 +44,7 @@ DEFAULT_FOLDER = Path("segmented")
 
 @dataclass(frozen=True)
 class Reading:
-    """How photos are read.
+    """The way in which photos are read.
 
     Attributes:
         value_range: Values of 16-bit photos that become black and white; see `images.read.read_photo`.
@@ -66,7 +66,7 @@ class Reading:
         return read_photo(source.path, self.value_range, self.max_pixels, source.page)
 
     def to_dict(self) -> dict:
-        """What decides the outputs, as TOML-plain values or None."""
+        """The settings that decide the outputs, as TOML-plain values or None."""
         bounds = self.value_range
         if isinstance(bounds, tuple):
             return {"range": ":".join(repr(float(bound)).removesuffix(".0") for bound in bounds)}
@@ -75,7 +75,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Saving:
-    """What is written of each photo.
+    """The choice of what is written of each photo.
 
     Attributes:
         kinds: Keys of `writer.WRITERS`.
@@ -124,7 +124,7 @@ class PredictJob:
             kept_classes(self.saving.classes, self.reference.labels, self.saving.kinds)
 
     def plan(self, facts: ModelFacts) -> Plan:
-        """What decides the outputs, for a model that is known, loaded or not."""
+        """The plan of the run for a model whose facts are known, loaded or not."""
         recipe = {
             **self.options.recipe(facts),
             "crf": self.crf and self.crf.to_dict(),
@@ -143,7 +143,7 @@ class PredictJob:
         return facts and self.plan(facts)
 
     def stages(self, model: Model) -> Stages:
-        """What happens to each photo."""
+        """The stages that each photo passes through."""
         from segcli.inference import oom
         from segcli.pipeline import stages
 
@@ -182,7 +182,7 @@ def run(
         found: The photos.
         model: One that is loaded already; None loads it where anything is to do.
         listener: Hears of the device, downloads and remarks.
-        invocation: As typed, for run.toml.
+        invocation: The inputs and options as typed, for run.toml.
         processes: Who shares the work.
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
@@ -237,8 +237,8 @@ def predict_folder(
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
         listener: Hears of the device, downloads and remarks.
-        options: As for `load`, for a model that is not loaded yet: device, engine, output_stride, size, scales, flip,
-            tile, precision.
+        options: The options of `load`, for a model that is not loaded yet: device, engine, output_stride, size, scales,
+            flip, tile, precision.
 
     Raises:
         UsageError: Something is asked for that cannot be.

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = Path("refined")
 """The output folder where none is named."""
 DEFAULT_GT_PROB = 0.7
-"""How far rough labels are trusted unless told otherwise, as the CRF's public examples do."""
+"""The trust in rough labels unless told otherwise, as in the CRF's public examples."""
 KINDS = ("mask", "overlay", "probs")
-"""What can be written of each refined photo."""
+"""The kinds of files that can be written of each refined photo."""
 
 
 @dataclass(frozen=True)
 class Unrefined:
-    """What a network or a person said about photos: one of two folders, whose files are matched by name.
+    """The opinions of a network or a person about photos: one of two folders, whose files are matched by name.
 
     Attributes:
         probs: The output folder of `predict --save probs`.
@@ -143,14 +143,14 @@ class RefineJob:
 
     @cached_property
     def plan(self) -> Plan:
-        """What decides the outputs."""
+        """The plan of the run."""
         settings = self.crf.to_dict()
         outputs = Outputs(self.folder, self.classes, self.kinds, {"crf": json.dumps(settings)})
         prior = self.unrefined.to_dict()
         return Plan(outputs, {"crf": settings, "prior": prior, "classes": self.classes.to_dict()})
 
     def stages(self, listener: Listener) -> Stages:
-        """What happens to each photo; torch is imported here."""
+        """The stages that each photo passes through; torch is imported here."""
         from segcli import devices
         from segcli.crf import unary
         from segcli.pipeline.stages import Stages

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from segcli.inference.segmenter import Prediction
 
 DEFAULT_KINDS = ("mask", "overlay")
-"""What is written of a photo where nothing else is asked for."""
+"""The kinds of files that are written where nothing else is asked for."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Invocation:
-    """What the user asked for, as it was typed, so that `--from run.toml` can repeat it.
+    """The command line as it was typed, so that `--from run.toml` can repeat it.
 
     Attributes:
         inputs: Paths and patterns.
@@ -70,7 +70,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes:
         output: The output folder.
@@ -149,7 +149,7 @@ class FolderRun:
             self.ledger = Ledger(self.folder, self.processes.rank if self.processes.world_size > 1 else None)
 
     def find_todo(self) -> list[Source]:
-        """What is to do, loading what is needed unless nothing is; writes nothing.
+        """The photos to do, once what they need is loaded; writes nothing.
 
         Raises:
             UsageError: The folder holds results of other photos of the same names.
@@ -217,7 +217,7 @@ class FolderRun:
             file.write(text.encode())
 
     def finish(self) -> Summary | None:
-        """When all are through: write what sums up the folder. The summary; None in all processes but the main one."""
+        """Wait for all processes, write what sums up the folder, and give the summary; None in all but the main one."""
         self.processes.barrier()
         if not self.processes.is_main:
             return None
@@ -240,7 +240,7 @@ class FolderRun:
             merge_parts(self.folder / name, (part for part in parts if part.is_file()), self.plan.outputs.labels)
 
     def _counted(self) -> list[Record]:
-        """What areas.csv and its kin tell of: this recipe's results, each photo once, by its present name."""
+        """The records that areas.csv and its kin sum up: this recipe's results, each photo once, by its present name."""
         names = {source.tree.as_posix() for source in self.found.files}
         paths = {source.path.resolve() for source in self.found.files}
         return [

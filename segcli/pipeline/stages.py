@@ -34,7 +34,7 @@ READ_AHEAD, REFINE_BEHIND, WRITE_BEHIND = THREADS, 2, 2 * THREADS
 
 
 class Readable(Protocol):
-    """What a reader returns: at least a decoded photo, uint8 (H, W, 3), and remarks on it."""
+    """The minimum that a reader returns: a decoded photo, uint8 (H, W, 3), and remarks on it."""
 
     rgb: np.ndarray
     notes: tuple[str, ...]
@@ -42,7 +42,7 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Stages:
-    """What happens to each item between its file and its prediction.
+    """The stages of each item between its file and its prediction.
 
     Attributes:
         read: Decodes one item, in a thread; raises InputError or OSError where it cannot.
@@ -69,7 +69,7 @@ class Segmented:
     Attributes:
         item: What was asked for.
         photo: What was read, or None where that failed.
-        prediction: Likewise.
+        prediction: What the network or the CRF made of it, or None where that failed.
         error: Why there is no photo or prediction.
         notes: What the user should know though there is one.
         seconds: Stage -> seconds.

@@ -1,4 +1,4 @@
-"""Which samples of a dataset can be used: every file is read before hours are spent on it."""
+"""The samples of a dataset that can be used: every file is read before hours are spent on it."""
 
 from dataclasses import replace
 
@@ -9,14 +9,14 @@ from segcli.errors import DatasetError
 from segcli.pipeline.listener import SILENT, Listener
 
 SHOWN_PROBLEMS = 10
-"""So many problems are told one by one."""
+"""The number of problems that are told one by one."""
 
 
 def usable(data: Dataset, skip_bad: bool, processes: Processes | None = None, listener: Listener = SILENT) -> Dataset:
     """The dataset once every file of it has been read: with problems it is refused, or taken without them.
 
     Args:
-        data: As listed.
+        data: The dataset as it was listed.
         skip_bad: Leave out samples with problems instead of refusing them.
         processes: Who shares the reading; each gets the same answer.
         listener: Hears of the progress and of the first problems.
@@ -39,7 +39,7 @@ def usable(data: Dataset, skip_bad: bool, processes: Processes | None = None, li
 
 
 def _problems(data: Dataset, processes: Processes, listener: Listener) -> list[check.Problem]:
-    """What is wrong with which sample, duplicates left out; the same list in every process."""
+    """The problems of all samples, duplicates left out; the same list in every process."""
     mine = replace(data, samples=tuple(processes.shard(data.samples)), strays=())
     problems: list[check.Problem] = []
     with listener.counting(len(mine.samples), f"checking {data.split}") as counter:

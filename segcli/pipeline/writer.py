@@ -151,7 +151,7 @@ class Outputs:
 
     @cached_property
     def class_suffixes(self) -> dict[int, str]:
-        """How the mask of each class ends: ".person.png"; with the id where two would be called alike."""
+        """The ending of each class's mask: ".person.png"; with the id where two would be called alike."""
         words = [re.sub(r"[^\w-]+", "-", name).encode()[:40].decode(errors="ignore") for name in self.labels.names]
         alike = [word.casefold() for word in words]
         return {
@@ -162,7 +162,7 @@ class Outputs:
 
 @contextmanager
 def _own_errors_apart(kind: str) -> Iterator[None]:
-    """In the block, an error that is one photo's alone becomes an InputError; a full disk would fail every photo."""
+    """Within it, an error that is one photo's alone becomes an InputError; a full disk would fail every photo."""
     try:
         yield
     except OSError as error:

@@ -37,7 +37,7 @@ segcli crf photos/ --probs plain --tune --truth labels/ -o best.toml
 
 @dataclass(frozen=True)
 class Unrefined:
-    """What a network or a person said about the photos."""
+    """The options that name what a network or a person said about the photos."""
 
     probs: Annotated[Path | None, Option("--probs", metavar="DIR", help="Output folder of `predict --save probs`.")] = (
         None
@@ -55,13 +55,13 @@ class Unrefined:
         self.wanted()
 
     def wanted(self) -> pipeline.Unrefined:
-        """What they come to."""
+        """The values that these options come to."""
         return pipeline.Unrefined(self.probs, self.labels, self.names, self.gt_prob)
 
 
 @dataclass(frozen=True)
 class Search:
-    """Whether settings are searched for instead."""
+    """The options of the search for settings."""
 
     tune: Annotated[
         bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta instead; --output is a TOML.")

@@ -63,7 +63,7 @@ def models(
 
 @dataclass(frozen=True)
 class _Protocol:
-    """What multiply-adds are counted for."""
+    """The protocol that multiply-adds are counted for."""
 
     size: int
     output_stride: int | None
@@ -134,7 +134,7 @@ def _table(facts: list[dict]) -> Table:
 
 
 def _narrow_table(facts: list[dict]) -> Table:
-    """What fits into 80 columns: each model's weights stand below it."""
+    """The table that fits into 80 columns: each model's weights stand below it."""
     numbers = ("params", "multiply-\nadds", "mIOU\nreported", "mIOU\nmeasured")
     table = columns("model", *numbers[:2], "licence", *numbers[2:], right=numbers)
     for model in facts:

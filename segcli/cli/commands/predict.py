@@ -36,7 +36,7 @@ torchrun --nproc-per-node 4 -m segcli predict huge/
 
 @dataclass(frozen=True)
 class Reading:
-    """How photos are read."""
+    """The options of reading photos."""
 
     value_range: Annotated[
         tuple | None,
@@ -53,13 +53,13 @@ class Reading:
     pages: Annotated[bool, Option("--pages", help="Every page of TIFF and GIF files, not only the first.")] = False
 
     def wanted(self) -> pipeline.Reading:
-        """What they come to."""
+        """The values that these options come to."""
         return pipeline.Reading(self.value_range, self.max_pixels, self.pages)
 
 
 @dataclass(frozen=True)
 class Saving:
-    """What is written of each photo."""
+    """The options of what is written of each photo."""
 
     save: Annotated[
         frozenset,
@@ -96,7 +96,7 @@ class Saving:
     ] = OVERLAY_SIZE
 
     def wanted(self) -> pipeline.Saving:
-        """What they come to."""
+        """The values that these options come to."""
         return pipeline.Saving(self.save, self.classes, self.cutout_background, self.overlay_size)
 
 

@@ -99,7 +99,7 @@ CrfBackend = Annotated[
 
 @dataclass(frozen=True)
 class CrfOptions:
-    """How the CRF is to work, whether or not it is wanted."""
+    """The options of the CRF, whether or not it is wanted."""
 
     crf_set: CrfSet = None
     crf_config: CrfConfig = None
@@ -110,7 +110,7 @@ class CrfOptions:
         self.settings()
 
     def settings(self) -> CRFSettings:
-        """What they come to; --crf-set wins over --crf-config."""
+        """The settings that these options come to; --crf-set wins over --crf-config."""
         base = self.crf_config or CRFParams()
         params = CRFParams.from_dict(base.to_dict() | (self.crf_set or {}))
         return CRFSettings(params, int(self.crf_size), self.crf_backend)
