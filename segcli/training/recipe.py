@@ -144,6 +144,24 @@ class Recipe:
             for name, table in tables.items()
         }
 
+    @classmethod
+    def from_dict(cls, tables: Mapping[str, Any]) -> "Recipe":
+        """The recipe of plain values by table and key.
+
+        Raises:
+            UsageError: A table or key is unknown, a value is of the wrong kind or out of range, or two contradict.
+        """
+        try:
+            recipe = decoding.decode(cls, tables)
+        except UnknownKeyError as error:
+            raise _no_such_key(error) from error
+        except WrongValueError as error:
+            if "." not in error.place:
+                raise UsageError(f"{error.place} is no table", f"Write [{error.place}] above its keys.") from error
+            raise UsageError(error.message, error.hint) from error
+        _refuse_contradictions(recipe)
+        return recipe
+
 
 def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
     """Read a recipe from a TOML file.
@@ -153,7 +171,7 @@ def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
         changes: `table.key=value` each, as `--set` takes them; the last one wins.
 
     Raises:
-        UsageError: The file cannot be read, or `from_dict` refuses what stands in it.
+        UsageError: The file cannot be read, or `Recipe.from_dict` refuses what stands in it.
     """
     try:
         tables = decoding.read_toml(path)
@@ -162,7 +180,7 @@ def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
     except DecodingError as error:
         raise UsageError(f"the recipe {path} is no valid TOML: {error.message}") from error
     try:
-        return from_dict(changed(tables, changes))
+        return Recipe.from_dict(changed(tables, changes))
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", error.hint) from error
 
@@ -181,24 +199,6 @@ def changed(tables: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]
             raise UsageError(f"{table} is no table", f"Write [{table}] above its keys.")
         result[table][key] = _value(value)
     return result
-
-
-def from_dict(tables: Mapping[str, Any]) -> Recipe:
-    """A recipe of plain values by table and key.
-
-    Raises:
-        UsageError: A table or key is unknown, a value is of the wrong kind or out of range, or two contradict.
-    """
-    try:
-        recipe = decoding.decode(Recipe, tables)
-    except UnknownKeyError as error:
-        raise _no_such_key(error) from error
-    except WrongValueError as error:
-        if "." not in error.place:
-            raise UsageError(f"{error.place} is no table", f"Write [{error.place}] above its keys.") from error
-        raise UsageError(error.message, error.hint) from error
-    _refuse_contradictions(recipe)
-    return recipe
 
 
 def known_keys() -> list[str]:

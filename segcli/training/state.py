@@ -102,7 +102,7 @@ def fingerprint(train: Dataset, val: Dataset) -> str:
 
 def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
     """Raise UsageError unless a run of that recipe and those photos may go on from the state."""
-    then, now = recipe.from_dict(state.recipe), wanted
+    then, now = recipe.Recipe.from_dict(state.recipe), wanted
     for part, table in asdict(now).items():
         for key, value in table.items():
             before = getattr(getattr(then, part), key)

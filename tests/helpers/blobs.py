@@ -40,7 +40,7 @@ def blob_recipe(folder: Path, changes: dict | None = None) -> Recipe:
     data = {"images": str(folder / "images"), "masks": str(folder / "masks")}
     tables = {name: {**table, **(changes or {}).get(name, {})} for name, table in {**RECIPE, "loss": {}}.items()}
     tables["optimizer"] = (changes or {}).get("optimizer", {})
-    return recipe.from_dict({**tables, "data": {**tables["data"], **data}})
+    return recipe.Recipe.from_dict({**tables, "data": {**tables["data"], **data}})
 
 
 def begin(settings: Recipe, folder: Path) -> Training:

@@ -10,7 +10,7 @@ from segcli.training import init, recipe
 from segcli.training.freezing import PartlyFrozen
 
 TWO = from_names(["field", "blob"])
-RECIPE_OF_BLOBS = recipe.from_dict({"model": RECIPE["model"]})
+RECIPE_OF_BLOBS = recipe.Recipe.from_dict({"model": RECIPE["model"]})
 
 
 def norms(network):

@@ -44,7 +44,7 @@ def model_of(network):
 
 
 def recipe_of(**tables):
-    return recipe.from_dict({"model": {"name": "v3-mobilenetv2"}, **tables})
+    return recipe.Recipe.from_dict({"model": {"name": "v3-mobilenetv2"}, **tables})
 
 
 def trainer_of(processes=Processes(), **tables):  # noqa: B008 - it is frozen

@@ -33,20 +33,20 @@ def lender(tmp_path_factory):
 
 
 def recipe_with(**model):
-    return recipe.from_dict({"model": {**RECIPE["model"], **model}})
+    return recipe.Recipe.from_dict({"model": {**RECIPE["model"], **model}})
 
 
 def test_fresh_weights_follow_from_the_seed():
     one, same = (init.start(recipe_with(), TWO).network.state_dict() for _ in range(2))
     assert all(torch.equal(one[key], same[key]) for key in one)
-    other = recipe.from_dict({**RECIPE, "data": {}, "run": {"seed": 1}})
+    other = recipe.Recipe.from_dict({**RECIPE, "data": {}, "run": {"seed": 1}})
     assert not torch.equal(one["classifier.weight"], init.start(other, TWO).network.classifier.weight)
 
 
 def test_a_recipe_sets_size_and_padding():
-    found = init.start(recipe.from_dict({**RECIPE, "data": {"size": 640, "pad": "stride"}}), TWO)
+    found = init.start(recipe.Recipe.from_dict({**RECIPE, "data": {"size": 640, "pad": "stride"}}), TWO)
     assert (found.preprocessing.size, found.preprocessing.pad) == (640, "stride")
-    full = init.start(recipe.from_dict({**RECIPE, "data": {"size": 0, "pad": "none"}}), TWO)
+    full = init.start(recipe.Recipe.from_dict({**RECIPE, "data": {"size": 0, "pad": "none"}}), TWO)
     assert (full.preprocessing.resize, full.preprocessing.pad) == ("none", "none")
 
 
@@ -80,7 +80,7 @@ def test_weights_with_the_same_classes_lend_the_classifier_too(lender):
 
 @pytest.mark.parametrize("decay", [0.9, 0.9997])
 def test_a_recipe_sets_how_slowly_statistics_follow(decay):
-    settings = recipe.from_dict({**RECIPE, "model": {**RECIPE["model"], "bn_decay": decay}})
+    settings = recipe.Recipe.from_dict({**RECIPE, "model": {**RECIPE["model"], "bn_decay": decay}})
     network = init.start(settings, TWO).network
     momenta = {layer.momentum for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)}
     assert momenta == {1 - decay}
@@ -123,6 +123,6 @@ def test_where_there_is_no_imagenet_backbone_training_from_scratch_is_offered(mo
 
 def test_dropout_and_the_working_size_can_be_chosen():
     tables = {"model": {**RECIPE["model"], "dropout": 0.35}, "data": {"size": 0}}
-    found = init.start(recipe.from_dict(tables), VOC)
+    found = init.start(recipe.Recipe.from_dict(tables), VOC)
     assert {m.p for m in found.network.modules() if isinstance(m, nn.Dropout)} == {0.35}
     assert found.preprocessing.resize == "none"

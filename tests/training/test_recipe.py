@@ -32,9 +32,9 @@ def test_the_page_states_every_key_with_its_default():
         f"{table}.{key}" for table, keys in Recipe().to_dict().items() for key in keys
     }
     assert stated["model"].pop("name") == Recipe().model.name
-    assert recipe.from_dict({**stated, "model": {**stated["model"], "name": "v3-mobilenetv2"}}) == recipe.from_dict(
-        {"model": {"name": "v3-mobilenetv2"}}
-    )
+    assert recipe.Recipe.from_dict(
+        {**stated, "model": {**stated["model"], "name": "v3-mobilenetv2"}}
+    ) == recipe.Recipe.from_dict({"model": {"name": "v3-mobilenetv2"}})
     for key in ("model.dropout", "data.size"):  # without a value TOML cannot state them
         assert f"# {key.partition('.')[2]} =" in page
 
@@ -98,14 +98,14 @@ def test_a_momentum_that_no_optimizer_takes_is_refused(tmp_path):
 
 
 def test_plain_values_lead_back():
-    one = recipe.from_dict(
+    one = recipe.Recipe.from_dict(
         {
             "model": {"name": "v3-mobilenetv2"},
             "data": {"labels": ["a", "b"], "size": 0},
             "loss": {"class_weights": [1, 2.5]},
         }
     )
-    assert recipe.from_dict(one.to_dict()) == one
+    assert recipe.Recipe.from_dict(one.to_dict()) == one
     assert "dropout" not in one.to_dict()["model"]
     assert list(map(repr, asdict(one)["loss"]["class_weights"])) == ["1.0", "2.5"]
 

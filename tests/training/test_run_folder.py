@@ -34,7 +34,7 @@ def test_a_job_that_torchrun_starts_anew_goes_on(tmp_path, monkeypatch, count, s
 
 
 def test_the_recipe_that_is_written_is_the_recipe(tmp_path):
-    wanted = recipe.from_dict({"model": {"name": "v3-mobilenetv2"}, "data": {"labels": ["a", "b"]}})
+    wanted = recipe.Recipe.from_dict({"model": {"name": "v3-mobilenetv2"}, "data": {"labels": ["a", "b"]}})
     run_folder.write_recipe(tmp_path / "new", wanted)
     assert recipe.read(tmp_path / "new" / RECIPE) == wanted
     (tmp_path / "file").touch()
