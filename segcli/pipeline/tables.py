@@ -10,17 +10,23 @@ from segcli.pipeline.records import Record
 
 
 def write_areas(path: Path, records: Iterable[Record]) -> None:
-    """areas.csv: image, class, pixels and per cent of the image; a row per class found, the largest first."""
+    """Write areas.csv: image, class, pixels and per cent of the image; a row per class found, the largest first."""
     rows = [
-        (record.input, name, pixels, f"{100 * pixels / (record.width * record.height):.3f}")
+        (record.input, name, pixels, _percent(pixels, record))
         for record in records
         for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1])
     ]
     _write_table(path, ("image", "class", "pixels", "percent"), rows)
 
 
+def _percent(pixels: int, record: Record) -> str:
+    """The share of the photo, with three digits; empty where the record does not say how large the photo is."""
+    total = record.width * record.height
+    return f"{100 * pixels / total:.3f}" if total else ""
+
+
 def write_review(path: Path, records: Iterable[Record]) -> None:
-    """review.csv: the images, those that most need a person's eye first."""
+    """Write review.csv: the images, those that most need a person's eye first."""
     known = [record for record in records if record.uncertainty is not None]
     rows = [
         (record.input, f"{record.uncertainty:.5f}", next((o["path"] for o in record.outputs.values()), ""))

@@ -1,0 +1,44 @@
+"""areas.csv and review.csv, from records."""
+
+import csv
+
+from segcli.pipeline.records import DONE, Record
+from segcli.pipeline.tables import write_areas, write_review
+
+
+def rows(path):
+    return list(csv.reader(path.open(newline="", encoding="utf-8")))
+
+
+def record(name, **facts):
+    return Record(name, f"photos/{name}.jpg", DONE, **facts)
+
+
+def test_the_largest_area_comes_first_and_shares_are_of_the_photo(tmp_path):
+    write_areas(tmp_path / "areas.csv", [record("a", width=10, height=4, areas={"sky": 10, "road": 30})])
+    assert rows(tmp_path / "areas.csv") == [
+        ["image", "class", "pixels", "percent"],
+        ["photos/a.jpg", "road", "30", "75.000"],
+        ["photos/a.jpg", "sky", "10", "25.000"],
+    ]
+
+
+def test_a_photo_of_unknown_size_has_no_share(tmp_path):
+    write_areas(tmp_path / "areas.csv", [record("a", areas={"sky": 10})])
+    assert rows(tmp_path / "areas.csv")[1] == ["photos/a.jpg", "sky", "10", ""]
+
+
+def test_what_needs_a_look_first_comes_first_and_names_break_ties(tmp_path):
+    output = {"mask": {"path": "masks/c.png", "bytes": 1}}
+    known = [record("a", uncertainty=0.1), record("c", uncertainty=0.5, outputs=output), record("b", uncertainty=0.5)]
+    write_review(tmp_path / "review.csv", [*known, record("d")])
+    assert rows(tmp_path / "review.csv")[1:] == [
+        ["photos/b.jpg", "0.50000", ""],
+        ["photos/c.jpg", "0.50000", "masks/c.png"],
+        ["photos/a.jpg", "0.10000", ""],
+    ]
+
+
+def test_names_that_no_text_can_hold_are_kept_as_bytes(tmp_path):
+    write_areas(tmp_path / "areas.csv", [record("a\udcff", width=1, height=1, areas={"sky": 1})])
+    assert b"a\xff.jpg" in (tmp_path / "areas.csv").read_bytes()
