@@ -1,4 +1,4 @@
-"""Networks under onnxruntime, which computes on the CPU what torch does in less time.
+"""Conversions: networks made ready once for onnxruntime, which computes on the CPU what torch does in less time.
 
 SEGCLI_CACHE_DIR holds, below `onnx/`, for each network that was converted,
 
@@ -29,22 +29,19 @@ from segcli.weights import cache
 from segcli.weights.model_io import LoadedModel
 from segcli.weights.onnx_file import LOGITS, OnnxNetwork
 
-WORTHWHILE = 20
-"""Passes through the network from which on converting it saves time: v3plus-xception was converted in 2.6 s, and a
-pass then took 0.8 s of two busy cores' time instead of 1.2."""
 ROOM = 1 << 30
-"""Bytes that all conversions may take together."""
+"""The bytes that all conversions may take together."""
 SIZES = ((225, 289), (321, 257))
-"""Height and width of the two inputs on which torch and onnxruntime must agree."""
+"""The (height, width) of the two inputs on which torch and onnxruntime must agree."""
 
 
 def available() -> bool:
-    """Whether the packages that this takes are installed."""
+    """Whether onnx and onnxruntime are installed."""
     return all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
 
 
 def kept(model: LoadedModel) -> Path | None:
-    """The model's conversion, if there is one."""
+    """The file of a model's conversion, if there is one; SegcliError where the weights cannot be told apart."""
     return max(_folder().glob(f"{_name(model)}-*.onnx"), default=None)
 
 
@@ -58,11 +55,11 @@ def convert(model: LoadedModel) -> None:
         _folder().mkdir(parents=True, exist_ok=True)
         with WeakFileLock(_folder() / "lock"):
             if not kept(model):
-                _converted(model)
+                _write_conversion(model)
 
 
 def accelerated(model: LoadedModel) -> LoadedModel | None:
-    """The model with its network under onnxruntime; None if it is not converted, or its file was damaged since."""
+    """A model with its network under onnxruntime; None if it is not converted, or its file was damaged since."""
     path = kept(model)
     if path is None:
         return None
@@ -76,7 +73,7 @@ def accelerated(model: LoadedModel) -> LoadedModel | None:
 
 
 def forget(weights_sha256: str) -> int:
-    """Delete the conversions of some weights; returns the bytes freed."""
+    """Delete the conversions of the weights with that sha256; returns the bytes freed."""
     freed = 0
     for path in _folder().glob(f"{weights_sha256[:12]}-*"):
         freed += path.stat().st_size
@@ -84,7 +81,7 @@ def forget(weights_sha256: str) -> int:
     return freed
 
 
-def _converted(model: LoadedModel) -> None:
+def _write_conversion(model: LoadedModel) -> None:
     refusal = _folder() / f"{_name(model)}.refused"
     if refusal.is_file():
         raise SegcliError(refusal.read_text(encoding="utf-8"))
@@ -102,6 +99,8 @@ def _converted(model: LoadedModel) -> None:
 
 
 def _compared(export: Export, network: OnnxNetwork) -> verify.Agreement:
+    """How nearly onnxruntime computes what torch does, on the inputs of `SIZES`."""
+
     def run(x: Tensor) -> dict[str, Tensor]:
         return {LOGITS: network(x)}
 
@@ -112,6 +111,7 @@ def _compared(export: Export, network: OnnxNetwork) -> verify.Agreement:
 
 
 def _make_room(newest: Path) -> None:
+    """Delete the conversions not used for longest, up to `ROOM` in all."""
     total = 0
     for path in sorted(_folder().glob("*.onnx"), key=lambda path: path.stat().st_mtime, reverse=True):
         total += path.stat().st_size
@@ -120,11 +120,18 @@ def _make_room(newest: Path) -> None:
 
 
 def _name(model: LoadedModel) -> str:
-    """All that a conversion depends on, but its content."""
+    """The beginning of a conversion's file name: all that it depends on, but its content."""
     weights = model.provenance.get("sha256")
     if not weights:
         raise SegcliError("weights without a sha256 cannot be told apart", "Save them as a checkpoint first.")
-    facts = [cache.CONVERSION, model.spec.to_dict(), len(model.labels), model.output_stride, OPSET, __version__]
+    facts = [
+        cache.CONVERSION_REVISION,
+        model.spec.to_dict(),
+        len(model.labels),
+        model.output_stride,
+        OPSET,
+        __version__,
+    ]
     versions = [metadata.version(name) for name in ("torch", "onnx", "onnxruntime")]
     key = hashlib.sha256(json.dumps([weights, facts, versions]).encode()).hexdigest()
     return f"{weights[:12]}-{key[:12]}"
