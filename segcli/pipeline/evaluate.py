@@ -1,8 +1,13 @@
-"""A model on a dataset: its label maps, one process's share after the other, and the scores they add up to."""
+"""Scores of a model on a dataset: its label maps, of one process's share of the images, and the counts they add up to.
+
+Label maps come from a folder of earlier ones, or from the network by way of the CRF; each way is a generator.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,15 +28,15 @@ Refine = Callable[[np.ndarray, Prediction], Prediction]
 
 @dataclass
 class Tally:
-    """What is counted while images come in; `all_reduce` makes it that of all processes.
+    """The counts of the images scored so far; `all_reduce` makes them those of all processes.
 
     Attributes:
-        matrix: Of the final label maps.
-        trimap: Likewise, in bands around void; None if not asked for.
-        before: (matrix, trimap) of the label maps before refinement; None without a refinement.
-        images: Each image's own score.
+        matrix: The confusion matrix of the final label maps, with `matrix.scores(labels).miou`.
+        trimap: The same in bands around void; None if not asked for.
+        before: The tally of the label maps before refinement; None without a refinement.
+        images: Each image's own scores, in the order they were scored.
         reused: How many label maps were read instead of computed.
-        seconds: Wall time.
+        seconds: Wall time from the first image to the last.
     """
 
     matrix: ConfusionMatrix
@@ -43,7 +48,7 @@ class Tally:
 
     @classmethod
     def empty(cls, classes: int, trimap: bool, refined: bool) -> "Tally":
-        """Nothing counted yet."""
+        """A tally of nothing yet, for so many classes; `refined`: what is before a refinement is counted too."""
         before = cls.empty(classes, trimap, refined=False) if refined else None
         return cls(ConfusionMatrix(classes), Trimap(classes) if trimap else None, before)
 
@@ -71,10 +76,12 @@ def score(
 ) -> Iterator[ImageScore]:
     """Score this process's shard of a dataset; yields each image's own score.
 
+    Images whose label maps are stored already come first, then the others, both in the dataset's order.
+
     Args:
-        dataset: With labels.
+        dataset: Photos with labels, all of them usable.
         segmenter: The model and its protocol.
-        tally: Takes the counts; has a `before` exactly if there is a refinement.
+        tally: Takes the counts; from `Tally.empty`, with a `before` exactly if there is a refinement.
         processes: Who shares the images; call `tally.all_reduce(processes)` when all are through.
         refine: From a photo and its prediction to a better one, such as the CRF's.
         store: Label maps are saved there, and those there already are not computed; not for a refinement's `before`.
@@ -86,46 +93,60 @@ def score(
     """
     start = time.perf_counter()
     samples = processes.shard(dataset.samples)
-    predicted = _predictions(dataset, samples, segmenter, tally, refine, store, batch)
-    for image in evaluate(dataset, predicted, tally.matrix, tally.trimap):
+    stored = [sample for sample in samples if store.has(sample)] if store and refine is None else []
+    known = set(stored)
+    missing = [sample for sample in samples if sample not in known]
+    tally.reused += len(stored)
+    computed = _predicted(missing, segmenter, batch)
+    if refine is not None:
+        computed = _refined(_counted_before(computed, dataset, tally), refine)
+    label_maps = chain(((sample, store.read(sample)) for sample in stored), _saved(computed, store))
+    for image in evaluate(dataset, label_maps, tally.matrix, tally.trimap):
         tally.images.append(image)
         tally.seconds = time.perf_counter() - start
         yield image
 
 
-def _predictions(
-    dataset: Dataset,
-    samples: Sequence[Sample],
-    segmenter: Segmenter,
-    tally: Tally,
-    refine: Refine | None,
-    store: Predictions | None,
-    batch: int,
-) -> Iterator[tuple[Sample, np.ndarray]]:
-    reuse = store if refine is None else None
-    missing = []
-    for sample in samples:
-        if reuse is None or not reuse.has(sample):
-            missing.append(sample)
-            continue
-        tally.reused += 1
-        yield sample, reuse.read(sample)
+class _Predicted(NamedTuple):
+    """A sample with its photo, uint8 (H, W, 3), and what is predicted for it so far."""
+
+    sample: Sample
+    photo: np.ndarray
+    prediction: Prediction
+
+
+def _predicted(samples: Sequence[Sample], segmenter: Segmenter, batch: int) -> Iterator[_Predicted]:
+    """Read photos and ask the network; InputError, naming the photo, where that fails."""
     stages = Stages(lambda sample: read_photo(sample.image), network(segmenter), fallback=oom.on_cpu(segmenter))
-    for segmented in predict_all(missing, stages, batch):
-        sample, prediction = segmented.item, segmented.prediction
-        if prediction is None:
-            raise InputError(f"{sample.image}: {segmented.error}", "`--skip-bad` leaves such files out.")
-        if refine is not None and tally.before is not None:
-            _count_before(dataset, sample, prediction, tally.before)
-            try:
-                prediction = refine(segmented.photo.rgb, prediction)
-            except InputError as error:
-                raise InputError(f"{sample.image}: {error.message}", error.hint) from error
-        label_map = prediction.labels()
+    for segmented in predict_all(samples, stages, batch):
+        if segmented.prediction is None:
+            message = f"{segmented.item.image}: {segmented.error}"
+            raise InputError(message, "`--skip-bad` leaves such files out.")
+        yield _Predicted(segmented.item, segmented.photo.rgb, segmented.prediction)
+
+
+def _counted_before(computed: Iterator[_Predicted], dataset: Dataset, tally: Tally) -> Iterator[_Predicted]:
+    """Count each prediction as it is before refinement, and pass it on."""
+    before = tally.before
+    for item in computed:
+        before.images += evaluate(dataset, [(item.sample, item.prediction.labels())], before.matrix, before.trimap)
+        yield item
+
+
+def _refined(computed: Iterator[_Predicted], refine: Refine) -> Iterator[_Predicted]:
+    """Refine each prediction; InputError, naming the photo, where that fails."""
+    for item in computed:
+        try:
+            prediction = refine(item.photo, item.prediction)
+        except InputError as error:
+            raise InputError(f"{item.sample.image}: {error.message}", error.hint) from error
+        yield item._replace(prediction=prediction)
+
+
+def _saved(computed: Iterator[_Predicted], store: Predictions | None) -> Iterator[tuple[Sample, np.ndarray]]:
+    """The label map of each prediction, saved where there is a store."""
+    for item in computed:
+        label_map = item.prediction.labels()
         if store is not None:
-            store.write(sample, label_map)
-        yield sample, label_map
-
-
-def _count_before(dataset: Dataset, sample: Sample, prediction: Prediction, before: Tally) -> None:
-    before.images += evaluate(dataset, [(sample, prediction.labels())], before.matrix, before.trimap)
+            store.write(item.sample, label_map)
+        yield item.sample, label_map
