@@ -1,12 +1,14 @@
 """Label sets: the names, colours and void value of every dataset; the only palettes of the project."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 
+from segcli import decoding
+from segcli.decoding import DecodingError, MissingKeyError, UnknownKeyError, WrongValueError, between
 from segcli.errors import UsageError, nearest
 
 VOID = 255
@@ -16,6 +18,8 @@ BACKGROUND = "background"
 
 Colour = tuple[int, int, int]
 """Red, green and blue, each in 0..255."""
+Byte = Annotated[int, between(0, 255)]
+"""An id in a label map, or the share of one colour."""
 
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
@@ -51,8 +55,8 @@ class LabelSet:
 
     name: str
     names: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    ignore: int | None = VOID
+    palette: tuple[tuple[Byte, Byte, Byte], ...]
+    ignore: Byte | None = VOID
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.palette):
@@ -81,13 +85,8 @@ class LabelSet:
 
     @classmethod
     def from_dict(cls, data: dict) -> "LabelSet":
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on data that is not a label set."""
-        palette = tuple((r, g, b) for r, g, b in data["palette"])
-        if odd := [c for colour in palette for c in colour if not _is_byte(c)]:
-            raise ValueError(f"palette has {odd[0]!r}, not a number in 0..255")
-        if data["ignore"] is not None and not _is_byte(data["ignore"]):
-            raise ValueError(f"ignore is {data['ignore']!r}, not an id in 0..255")
-        return cls(str(data["name"]), tuple(map(str, data["names"])), palette, data["ignore"])
+        """The inverse of `to_dict`; ValueError on data that is not a label set."""
+        return decoding.decode(cls, data, "labels", ignore_unknown=True)
 
 
 VOC = LabelSet(
@@ -222,7 +221,7 @@ def parse(classes: str | Sequence[str]) -> LabelSet:
 
 
 def read(path: Path) -> LabelSet:
-    """Reads a label set from a file of one's own.
+    """Read a label set from a file of one's own.
 
     Args:
         path: Either TOML with `names = [...]` and, if wished, `name`, `palette = [[red, green, blue], ...]` and
@@ -233,45 +232,64 @@ def read(path: Path) -> LabelSet:
         UsageError: The file cannot be read or is no label set; the message names the file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = decoding.read_text(path)
+    except (OSError, DecodingError) as error:
         raise UsageError(
             f"cannot read the label set {path}: {error}", "Give a text file with one name a line."
         ) from error
     try:
         if path.suffix.lower() == ".toml":
-            return _from_toml(tomllib.loads(text), path.stem)
-        return from_names(text.strip("\r\n").split("\n"), path.stem)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(
-            f"{path} is no TOML: {error}", "A list of names without TOML's syntax is a .txt file."
-        ) from error
+            return _from_toml(text, path.stem)
+        return from_names(text.strip("\n").split("\n"), path.stem)
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", error.hint) from error
 
 
-def _from_toml(data: dict, stem: str) -> LabelSet:
-    known = ("name", "names", "palette", "ignore")
-    for key in data:
-        if key not in known:
-            raise UsageError(f"unknown key {key!r}", f"A label set has the keys {', '.join(known)}.")
-    names, palette, ignore = data.get("names"), data.get("palette"), data.get("ignore", VOID)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError("no list of names", 'Write names = ["background", "leaf"].')
-    if ignore is not False and not _is_byte(ignore):
+@dataclass(frozen=True)
+class _LabelFile:
+    """A label set's TOML file; `ignore` is false where every pixel has a class."""
+
+    names: tuple[str, ...]
+    name: str | None = None
+    palette: tuple[tuple[Byte, Byte, Byte], ...] | None = None
+    ignore: Byte | bool = VOID
+
+
+_FILE_HINTS = {
+    "names": 'Write names = ["background", "leaf"].',
+    "ignore": "Write an id in 0..255, or false where every pixel has a class.",
+    "palette": "Write [red, green, blue], each in 0..255.",
+}
+"""What to write for each key of a label set's file, where it does not fit."""
+
+
+def _from_toml(text: str, stem: str) -> LabelSet:
+    try:
+        values = decoding.parse_toml(text)
+    except DecodingError as error:
         raise UsageError(
-            f"ignore = {ignore!r} is no id", "Write an id in 0..255, or false where every pixel has a class."
-        )
-    labels = from_names(names, str(data.get("name", stem)), None if ignore is False else ignore)
-    if palette is None:
+            f"is no TOML: {error.message}", "A list of names without TOML's syntax is a .txt file."
+        ) from error
+    found = _label_file(values)
+    ignore = None if found.ignore is False else found.ignore
+    labels = from_names(found.names, stem if found.name is None else found.name, ignore)
+    if found.palette is None:
         return labels
-    if not isinstance(palette, list) or len(palette) != len(names):
-        raise UsageError(f"palette is no list of {len(names)} colours", "Give one [red, green, blue] per name.")
-    for colour in palette:
-        if not (isinstance(colour, list) and len(colour) == 3 and all(map(_is_byte, colour))):
-            raise UsageError(f"palette: {colour!r} is no colour", "Write [red, green, blue], each in 0..255.")
-    return replace(labels, palette=tuple((red, green, blue) for red, green, blue in palette))
+    if len(found.palette) != len(found.names):
+        raise UsageError(f"palette is no list of {len(found.names)} colours", "Give one [red, green, blue] per name.")
+    return replace(labels, palette=found.palette)
 
 
-def _is_byte(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
+def _label_file(values: dict[str, Any]) -> _LabelFile:
+    try:
+        found = decoding.decode(_LabelFile, values)
+        if found.ignore is True:
+            raise WrongValueError("ignore", True, "an id")
+    except UnknownKeyError as error:
+        known = ", ".join(error.known)
+        raise UsageError(f"unknown key {decoding.shown(error.key)}", f"A label set has the keys {known}.") from error
+    except MissingKeyError as error:
+        raise UsageError("no list of names", _FILE_HINTS["names"]) from error
+    except WrongValueError as error:
+        raise UsageError(error.message, _FILE_HINTS.get(error.place, error.hint)) from error
+    return found

@@ -59,12 +59,12 @@ def test_a_label_set_survives_plain_json_values(found):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"palette": [[300, 0, 0]]}, "palette has 300"),
-        ({"palette": [[0, 0, -1]]}, "palette has -1"),
-        ({"palette": [[0, float("inf"), 0]]}, "palette has inf"),
-        ({"palette": [[0, 0]]}, "not enough values"),
-        ({"ignore": "zz"}, "ignore is 'zz'"),
-        ({"ignore": 256}, "ignore is 256"),
+        ({"palette": [[300, 0, 0]]}, r"palette cannot be \[\[300, 0, 0\]\]"),
+        ({"palette": [[0, 0, -1]]}, r"palette cannot be \[\[0, 0, -1\]\]"),
+        ({"palette": [[0, float("inf"), 0]]}, r"palette cannot be \[\[0, inf, 0\]\]"),
+        ({"palette": [[0, 0]]}, "It must be a list of lists of 3 whole numbers in 0..255"),
+        ({"ignore": "zz"}, "ignore cannot be 'zz'"),
+        ({"ignore": 256}, "ignore cannot be 256"),
         ({"names": []}, "0 names, 1 colours"),
     ],
 )
@@ -112,12 +112,12 @@ def test_a_toml_label_set_may_set_colours_and_void(tmp_path):
         ("a.txt", "\n".join(f"c{i}" for i in range(256)), "names 256 classes"),
         ("a.toml", "sky\nroad\n", "is no TOML"),
         ("a.toml", 'name = "x"\n', "no list of names"),
-        ("a.toml", "names = [1, 2]\n", "no list of names"),
+        ("a.toml", "names = [1, 2]\n", "names cannot be"),
         ("a.toml", 'names = ["a"]\ncolors = [[0, 0, 0]]\n', "unknown key 'colors'"),
         ("a.toml", 'names = ["a"]\npalette = [[0, 0, 0], [1, 1, 1]]\n', "no list of 1 colours"),
-        ("a.toml", 'names = ["a"]\npalette = [[0, 0, 256]]\n', "no colour"),
-        ("a.toml", 'names = ["a"]\nignore = 300\n', "ignore = 300 is no id"),
-        ("a.toml", 'names = ["a"]\nignore = true\n', "ignore = True is no id"),
+        ("a.toml", 'names = ["a"]\npalette = [[0, 0, 256]]\n', "palette cannot be"),
+        ("a.toml", 'names = ["a"]\nignore = 300\n', "ignore cannot be 300"),
+        ("a.toml", 'names = ["a"]\nignore = true\n', "ignore cannot be True"),
     ],
 )
 def test_a_file_that_is_no_label_set_is_refused_by_name(tmp_path, name, text, message):

@@ -1,20 +1,16 @@
 """CRFParams: the fully connected CRF's settings, their limits and their TOML."""
 
-import math
-import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
-from segcli.errors import UsageError, nearest
+from segcli import decoding
+from segcli.decoding import DecodingError, UnknownKeyError, WrongValueError, between
+from segcli.errors import UsageError
 
-_LIMITS = {
-    "w1": (0.0, 1000.0),
-    "sigma_alpha": (0.1, 10000.0),
-    "sigma_beta": (0.1, 10000.0),
-    "w2": (0.0, 1000.0),
-    "sigma_gamma": (0.1, 10000.0),
-    "iterations": (0, 1000),
-}
+Weight = Annotated[float, between(0, 1000)]
+Width = Annotated[float, between(0.1, 10000)]
+"""The limits of a kernel's weight, and of its width in pixels or grey levels."""
 
 
 @dataclass(frozen=True)
@@ -37,41 +33,40 @@ class CRFParams:
         UsageError: A value is no number or outside its range.
     """
 
-    w1: float = 4.0
-    sigma_alpha: float = 67.0
-    sigma_beta: float = 3.0
-    w2: float = 3.0
-    sigma_gamma: float = 1.0
-    iterations: int = 10
+    w1: Weight = 4.0
+    sigma_alpha: Width = 67.0
+    sigma_beta: Width = 3.0
+    w2: Weight = 3.0
+    sigma_gamma: Width = 1.0
+    iterations: Annotated[int, between(0, 1000)] = 10
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _LIMITS.items():
-            value = getattr(self, name)
-            kind = int if name == "iterations" else int | float
-            if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
-                wanted = "a whole number" if kind is int else "a number"
-                raise UsageError(f"the CRF's {name} must be {wanted}, not {value!r}")
-            if not low <= value <= high:
-                raise UsageError(f"the CRF's {name} must be in {low:g}..{high:g}, not {value:g}")
+        try:
+            decoding.check(self)
+        except WrongValueError as error:
+            raise UsageError(f"the CRF's {error.place} must be {error.wanted}, not {error.shown}") from error
 
     @classmethod
     def from_dict(cls, values: dict) -> "CRFParams":
-        """Settings by name, those left out at their defaults; UsageError on a name that is none."""
-        known = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise UsageError(f"the CRF has no setting called {name!r}", nearest(name, known))
+        """Settings by name, those left out at their defaults; UsageError on a name that is none.
+
+        A whole number stays one: settings that are equal as text keep an output folder's results valid.
+        """
+        try:
+            decoding.refuse_unknown(cls, values)
+        except UnknownKeyError as error:
+            raise UsageError(f"the CRF has no setting called {decoding.shown(error.key)}", error.hint) from error
         return cls(**values)
 
     @classmethod
     def from_toml(cls, path: Path) -> "CRFParams":
-        """Reads what `to_toml` wrote; UsageError when the file cannot be read or holds something else."""
+        """Settings that `to_toml` wrote; UsageError when the file cannot be read or holds something else."""
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = decoding.read_toml(path)
         except OSError as error:
             raise UsageError(f"cannot read the CRF settings {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"the CRF settings {path} are no valid TOML: {error}") from error
+        except DecodingError as error:
+            raise UsageError(f"the CRF settings {path} are no valid TOML: {error.message}") from error
         if "segcli" in values:
             raise UsageError(
                 f"{path} is the record of a run, not CRF settings",

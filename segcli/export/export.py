@@ -17,7 +17,7 @@ from segcli.errors import SegcliError
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
 from segcli.labels import VOID
-from segcli.models.preprocessing import LARGEST, Preprocessing
+from segcli.models.preprocessing import MAX_SIDE, Preprocessing
 from segcli.weights import metadata, onnx_file
 from segcli.weights.metadata import Metadata
 from segcli.weights.model_io import LoadedModel
@@ -189,7 +189,7 @@ def to_pt2(export: Export) -> bytes:
     Raises:
         SegcliError: Torch cannot export the network.
     """
-    height, width = (torch.export.Dim(name, min=SMALLEST, max=LARGEST) for name in ("height", "width"))
+    height, width = (torch.export.Dim(name, min=SMALLEST, max=MAX_SIDE) for name in ("height", "width"))
     batch = torch.export.Dim("batch", min=1, max=1024)
     sides = (height, width, None) if export.making.with_preprocessing else (None, height, width)
     file = io.BytesIO()

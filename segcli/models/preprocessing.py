@@ -2,20 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
+
+from segcli import decoding
+from segcli.decoding import WrongValueError, between
 from segcli.models.spec import ModelSpec
 
 Resize = Literal["long", "short", "warp", "none"]
-
-
 Pad = Literal["square", "stride", "none"]
-
-
-LARGEST = 16384
-"""Pixels a side, of a preprocessing's size: a damaged file asks for no endless photo."""
+MAX_SIDE = 16384
+"""The most pixels a side of a working size: a damaged file asks for no endless photo."""
 STRIDE = 32
 """The largest output stride: sides of 32 n + 1 pixels give every stride whole, corner-aligned feature maps."""
+Grey = Annotated[float, between(0, 255)]
+Spread = Annotated[float, Meta(gt=0, le=255)]
+"""A grey level, and a distance between two that may be divided by."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +29,20 @@ class Preprocessing:
         resize: "long" shrinks the long side to `size` and never enlarges (TensorFlow's DeepLab), "short" makes the
             short side `size` (torchvision), "warp" makes both sides `size`, "none" keeps the photo's size.
         size: The working size in pixels; 0 with resize "none".
-        pad: On the right and at the bottom: "square" up to size x size, "stride" up to the next 32 n + 1 pixels a
-            side, "none" not at all.
+        pad: The padding on the right and at the bottom: "square" up to size x size, "stride" up to the next 32 n + 1
+            pixels a side, "none" not at all.
         pad_value: Grey level of the padding, in 0..255, before normalisation.
-        mean: Subtracted per channel (red, green, blue), in 0..255.
-        std: Divided by per channel (red, green, blue), in 0..255.
+        mean: What is subtracted per channel (red, green, blue), in 0..255.
+        std: What is divided by per channel (red, green, blue), in 0..255.
         channels: The order in which the network takes the channels.
     """
 
     resize: Resize = "long"
-    size: int = 513
+    size: Annotated[int, between(0, MAX_SIDE)] = 513
     pad: Pad = "square"
-    pad_value: float = 127.5
-    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
-    std: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    pad_value: Grey = 127.5
+    mean: tuple[Grey, Grey, Grey] = (127.5, 127.5, 127.5)
+    std: tuple[Spread, Spread, Spread] = (127.5, 127.5, 127.5)
     channels: Literal["RGB", "BGR"] = "RGB"
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,30 +52,16 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Preprocessing":
-        """The inverse of `to_dict`; every key must be there.
+        """The inverse of `to_dict`; what is left out has its default.
 
         Raises:
-            ValueError: A key is missing or unknown, or a value makes no sense.
+            DecodingError: A key is unknown, or a value makes no sense.
         """
-        if set(data) != {f.name for f in fields(cls)}:
-            raise ValueError(f"preprocessing has {sorted(data)}")
-        for name, choices in (("resize", Resize), ("pad", Pad), ("channels", Literal["RGB", "BGR"])):
-            if data[name] not in get_args(choices):
-                raise ValueError(f"preprocessing.{name} is {data[name]!r}, not one of {get_args(choices)}")
-        size, resized = data["size"], data["resize"] != "none"
-        if type(size) is not int or not (0 < size <= LARGEST if resized else size == 0):
-            raise ValueError(f"preprocessing.size is {size!r}, not in 1..{LARGEST} (0 with resize none)")
-        (r, g, b), (dr, dg, db) = (map(_grey, data[name]) for name in ("mean", "std"))
-        if min(dr, dg, db) <= 0:
-            raise ValueError("preprocessing.std is not positive")
-        rest = {name: data[name] for name in ("resize", "size", "pad", "channels")}
-        return cls(mean=(r, g, b), std=(dr, dg, db), pad_value=_grey(data["pad_value"]), **rest)
-
-
-def _grey(value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value <= 255:  # NaN is not either
-        raise ValueError(f"preprocessing has {value!r}, not a number in 0..255")
-    return float(value)
+        made = decoding.decode(cls, data, "preprocessing")
+        if (made.size > 0) != (made.resize != "none"):
+            wanted = f"a whole number in 1..{MAX_SIDE}, or 0 with resize = 'none'"
+            raise WrongValueError("preprocessing.size", made.size, wanted)
+        return made
 
 
 def scaled(side: int, scale: float) -> int:

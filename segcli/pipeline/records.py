@@ -6,18 +6,25 @@ import io
 import json
 import os
 import time
-import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from segcli import decoding
+from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, sha256, writing
+from segcli.files.paths import shown
 from segcli.files.sources import Source
 
 REVISION = 1
-"""Of what segcli makes of the same settings. A release whose outputs differ raises it, so that older ones are made
-again; other upgrades leave what is done as it is."""
+"""The revision of what segcli makes of the same settings. A release whose outputs differ raises it, so that older ones
+are made again; other upgrades leave what is done as it is."""
 DONE, FAILED = "done", "failed"
+"""The two values of a record's status."""
+RUN_FILE = "run.toml"
+"""The name of the file that says how an output folder was made."""
+RUN_FILE_HINT = "Give the run.toml of an output folder."
 ABANDONED = 3600
 """A half-written file of this age in seconds belongs to no run that still lives."""
 
@@ -52,7 +59,7 @@ class Record:
     beside: str = ""
     width: int = 0
     height: int = 0
-    outputs: dict[str, dict] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     areas: dict[str, int] = field(default_factory=dict)
     uncertainty: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -152,12 +159,7 @@ def _ends_whole(file: io.BufferedRandom) -> bool:
 
 
 def _parse(line: bytes) -> Record | None:
-    try:
-        data = json.loads(line)
-        record = Record(**{**data, "notes": tuple(data.get("notes", ()))})
-        return record if isinstance(record.name, str) else None
-    except (ValueError, TypeError, AttributeError):
-        return None
+    return decoding.decode_json(Record, line)
 
 
 def state(beside: Path | None) -> str:
@@ -202,9 +204,46 @@ def check_folder(folder: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
+@dataclass(frozen=True)
+class RunFile:
+    """What a run.toml says of the run that wrote it.
+
+    Attributes:
+        inputs: The inputs as they were typed.
+        options: The options that were given, by their name in the command's signature, as TOML-plain values.
+        segcli: The version that wrote it; empty where it does not say.
+        model: The model's facts, as `model.name` and `model.engine` of the file; empty where it has none.
+    """
+
+    inputs: tuple[str, ...]
+    options: dict[str, Any]
+    segcli: str = ""
+    model: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> str | None:
+        """What ran the network, "torch" or "onnx"; None where the file does not say."""
+        engine = self.model.get("engine")
+        return engine if isinstance(engine, str) else None
+
+
+def read_run(path: Path) -> RunFile:
+    """The run.toml of an output folder, or that file by its own path.
+
+    Raises:
+        UsageError: It cannot be read, or holds no options of a run.
+    """
+    file = path / RUN_FILE if path.is_dir() else path
+    try:
+        return decoding.decode(RunFile, decoding.read_toml(file), ignore_unknown=True)
+    except (OSError, decoding.DecodingError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.message
+        raise UsageError(f"{shown(file)}: holds no options of a run ({reason})", RUN_FILE_HINT) from error
+
+
 def engine_of(folder: Path) -> str | None:
     """The engine that an output folder was begun with; None where it has none on record."""
     try:
-        return tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))["model"]["engine"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_run(folder).engine
+    except UsageError:
         return None

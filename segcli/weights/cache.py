@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.utils import WeakFileLock
@@ -25,11 +26,12 @@ from segcli import decoding, labels
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
 from segcli.files.download import Progress
-from segcli.weights import checkpoint, fetch, foreign, manifest
-from segcli.weights.checkpoint import Checkpoint
-from segcli.weights.conversion import converted
+from segcli.weights import fetch, manifest
 from segcli.weights.manifest import HubFile, PackagedFile, WeightsEntry
 from segcli.weights.reference import CHECKPOINT_SUFFIX
+
+if TYPE_CHECKING:
+    from segcli.weights.checkpoint import Checkpoint
 
 RECORD_FILE, LOCK_FILE = "record.json", "lock"
 """Names in an entry's folder: what is remembered of it, and what keeps two processes apart."""
@@ -241,6 +243,8 @@ def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
     sha256 = fetch.verified_sha256(entry, download.path, known.sha256 if known else "")
     path, record = download.path, Record(str(entry.source), sha256, download.commit)
     if made := _understood(entry, record, path, on_trust):
+        from segcli.weights import checkpoint
+
         path = converted_path(entry, record)
         checkpoint.write(path, made)
         record = replace(record, converted_sha256=atomic.sha256(path))
@@ -249,12 +253,15 @@ def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
     return _at(path, entry, record, newly_recorded=on_trust)
 
 
-def _understood(entry: WeightsEntry, record: Record, path: Path, on_trust: bool) -> Checkpoint | None:
+def _understood(entry: WeightsEntry, record: Record, path: Path, on_trust: bool) -> "Checkpoint | None":
     """A download as a checkpoint; None for a backbone, which is used as it is.
 
     A download that is taken on trust and turns out to be no weights is deleted: nothing says that these are the right
     bytes, and they may be a network's login page.
     """
+    from segcli.weights import foreign
+    from segcli.weights.conversion import converted
+
     try:
         if entry.role == "segmentation":
             origin = provenance(entry, record)

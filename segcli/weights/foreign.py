@@ -25,9 +25,8 @@ WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
 """Under these names training scripts keep the state dict beside their optimiser."""
 PICKLES = (b"PK", b"\x80")
 """How files of torch.save begin, today's and the legacy ones."""
-LARGEST = 4 << 30
-MEMBERS = 1000
-"""An archive with more bytes or members is none of TensorFlow's."""
+MAX_ARCHIVE_BYTES, MAX_ARCHIVE_MEMBERS = 4 << 30, 1000
+"""The most bytes and members of an archive: one with more is none of TensorFlow's."""
 INDEX, DATA = ".index", ".data-00000-of-00001"
 
 
@@ -145,7 +144,7 @@ def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
     size = 0
     for count, member in enumerate(tar):
         size += member.size
-        if count >= MEMBERS or size > LARGEST:
+        if count >= MAX_ARCHIVE_MEMBERS or size > MAX_ARCHIVE_BYTES:
             raise WeightsError(f"{shown(path)} is too large to be a checkpoint")
         if member.isreg() and not member.issparse():
             yield member

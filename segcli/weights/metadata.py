@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from safetensors import SafetensorError, safe_open
 
+from segcli import decoding
 from segcli.errors import WeightsError
 from segcli.files import paths
 from segcli.labels import LabelSet
@@ -56,6 +57,18 @@ class Metadata:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """The text's tables, not yet decoded."""
+
+    spec: dict[str, Any]
+    labels: dict[str, Any]
+    preprocessing: dict[str, Any]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
 def describe(facts: Described) -> str:
     """The text for a file's metadata."""
     values = {
@@ -82,22 +95,23 @@ def understand(text: str, name: str) -> Metadata:
     """
     values = _values(text, name)
     try:
+        found = decoding.decode(_Tables, values, ignore_unknown=True)
         return Metadata(
-            ModelSpec.from_dict(values["spec"]),
-            LabelSet.from_dict(values["labels"]),
-            Preprocessing.from_dict(values["preprocessing"]),
-            *(dict(values[key]) for key in ("recipe", "scores", "provenance")),
+            ModelSpec.from_dict(found.spec),
+            LabelSet.from_dict(found.labels),
+            Preprocessing.from_dict(found.preprocessing),
+            *(found.recipe, found.scores, found.provenance),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
+    except ValueError as error:
+        raise WeightsError(f"{name} has damaged metadata ({error})") from error
 
 
 def _values(text: str, name: str) -> dict[str, Any]:
     """What the text says, once its version is one that this program knows."""
     try:
-        values = json.loads(text)
+        values = decoding.parse_json(text)
         version = values["version"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, decoding.DecodingError) as error:
         raise WeightsError(
             f"{name} does not say which model it belongs to",
             "Weights of other projects are made usable by `segcli weights convert`.",

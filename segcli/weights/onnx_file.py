@@ -6,7 +6,6 @@ never read here, since torch.export.load trusts what it loads.
 """
 
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from segcli import decoding
 from segcli.errors import SegcliError, WeightsError
 from segcli.files.paths import shown
 from segcli.models.preprocessing import Preprocessing
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 IMAGE, PHOTO, LABELS, LOGITS = "image", "photo", "labels", "logits"
 """Names of inputs (without and with preprocessing inside) and outputs."""
 KEY = "segcli.export"
-"""Of the metadata that tell how a file was made; those under `metadata.KEY` are a checkpoint's."""
-LARGEST = 2 << 30
-"""Bytes; protobuf, of which ONNX files are made, allows no more."""
+"""The name of the metadata that tell how a file was made; those under `metadata.KEY` are a checkpoint's."""
+MAX_FILE_BYTES = 2 << 30
+"""The most bytes of a file; protobuf, of which ONNX files are made, allows no more."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,8 @@ class Making:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Making":
-        """From a file's metadata; KeyError, TypeError or ValueError where they are not of that form."""
-        making = cls(data["output_stride"], data["with_preprocessing"])
-        if type(making.output_stride) is not int or type(making.with_preprocessing) is not bool:
-            raise ValueError(f"{making}")
-        return making
+        """The inverse of `asdict`, from a file's metadata; ValueError where they are not of that form."""
+        return decoding.decode(cls, data, ignore_unknown=True)
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ def read(path: Path) -> Exported:
     """
     name = shown(path)
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise WeightsError(f"{name} is too large for an ONNX file ({path.stat().st_size / 1e9:.1f} GB)")
         data = path.read_bytes()
     except OSError as error:
@@ -140,11 +137,11 @@ def read(path: Path) -> Exported:
     texts = {entry.key: entry.value for entry in model.metadata_props}
     facts = metadata.understand(texts.get(metadata.KEY, ""), name)
     try:
-        making = Making.from_dict(json.loads(texts.get(KEY, "")))
+        making = Making.from_dict(decoding.parse_json(texts.get(KEY, "")))
         if making.output_stride not in facts.spec.output_strides or not len(facts.labels):
             raise ValueError(f"output stride {making.output_stride}, {len(facts.labels)} classes")
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
+    except ValueError as error:
+        raise WeightsError(f"{name} has damaged metadata ({error})") from error
     inside = facts.preprocessing if making.with_preprocessing else None
     return Exported(facts, making, OnnxNetwork(data, len(facts.labels), inside))
 

@@ -41,13 +41,13 @@ def test_a_spec_survives_json_and_can_be_built_as_it_says(spec):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.pop("scales"), "lacks model.scales"),
-        (lambda d: d["head"].pop("rates"), "lacks model.head.rates"),
+        (lambda d: d.pop("name"), "lacks model.name"),
+        (lambda d: d["backbone"].pop("kind"), "lacks model.backbone.kind"),
         (lambda d: d["backbone"].update(bottleneck=4), "has an unknown model.backbone.bottleneck"),
         (lambda d: d["backbone"].update(kind="resnet18"), "'resnet18' at model.backbone.kind"),
         (lambda d: d.update(output_stride="16"), "'16' at model.output_stride"),
         (lambda d: d.update(align_corners=1), "1 at model.align_corners"),
-        (lambda d: d["decoder"].update(convs=[[3, 256], [3]]), r"\[3\] at model.decoder.convs\[1\]"),
+        (lambda d: d["decoder"].update(convs=[[3, 256], [3]]), r"\[\[3, 256\], \[3\]\] at model.decoder.convs"),
         (lambda d: d["backbone"].update(extra_stages=10**9), "1000000000 at model.backbone.extra_stages"),
         (lambda d: d["backbone"].update(multi_grid=[1, 2]), r"\[1, 2\] at model.backbone.multi_grid"),
         (lambda d: d["head"].update(dropout=float("nan")), "nan at model.head.dropout"),

@@ -1,14 +1,15 @@
 import csv
 import hashlib
+import json
 import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from segcli.errors import SegcliError
+from segcli.errors import SegcliError, UsageError
 from segcli.files.sources import Source
-from segcli.pipeline.records import Ledger, Record, fingerprint, open_folder, state
+from segcli.pipeline.records import Ledger, Record, RunFile, engine_of, fingerprint, open_folder, read_run, state
 from segcli.pipeline.tables import write_areas
 
 
@@ -75,6 +76,65 @@ def test_lines_that_are_no_records_are_passed_over(folder, record, line):
     ledger = Ledger(folder)
     ledger.append(record)
     assert set(Ledger(folder).records) == {"pets/cat"}
+
+
+def test_a_newer_versions_line_is_read_without_what_it_adds(folder, record):
+    Ledger(folder).append(record)
+    line = json.loads((folder / "manifest.jsonl").read_text())
+    (folder / "manifest.jsonl").write_text(json.dumps(line | {"future": {"a": [1]}}) + "\n")
+    assert Ledger(folder).records == {"pets/cat": record}
+
+
+def test_an_older_versions_line_lacks_what_is_unknown(folder):
+    (folder / "manifest.jsonl").write_text('{"name": "a", "input": "a.jpg", "status": "done"}\n')
+    assert Ledger(folder).records == {"a": Record("a", "a.jpg", "done")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bytes": "6"},
+        {"width": 1.5},
+        {"notes": [1]},
+        {"outputs": {"mask": "x"}},
+        {"areas": {"cat": True}},
+        {"input": 3},
+    ],
+    ids=str,
+)
+def test_a_line_with_a_value_of_another_type_counts_as_none(folder, record, change):
+    Ledger(folder).append(record)
+    line = json.loads((folder / "manifest.jsonl").read_text())
+    (folder / "manifest.jsonl").write_text(json.dumps(line | change) + "\n" + "[" * 100_000 + "\n")
+    assert Ledger(folder).records == {}
+
+
+def test_a_run_file_is_read_by_its_folder_or_its_path(folder):
+    text = (
+        'segcli = "0.9"\ninputs = ["a b.jpg"]\nfuture = 1\n[model]\nname = "x"\nengine = "onnx"\n[options]\nbatch = 2\n'
+    )
+    (folder / "run.toml").write_text(text)
+    assert read_run(folder) == read_run(folder / "run.toml")
+    assert read_run(folder) == RunFile(("a b.jpg",), {"batch": 2}, "0.9", {"name": "x", "engine": "onnx"})
+    assert engine_of(folder) == "onnx"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "inputs = [1]\n[options]\n", "inputs = []\n", "options = 3\ninputs = []\n", "[[[", "a = " + "[" * 100_000],
+    ids=["empty", "input", "no options", "no table", "no TOML", "deep"],
+)
+def test_what_is_no_run_file_is_refused_or_tells_no_engine(folder, text):
+    (folder / "run.toml").write_text(text)
+    assert engine_of(folder) is None
+    with pytest.raises(UsageError, match="holds no options of a run"):
+        read_run(folder)
+
+
+def test_a_missing_run_file_tells_no_engine(folder):
+    assert engine_of(folder) is None
+    with pytest.raises(UsageError, match="No such file"):
+        read_run(folder)
 
 
 def test_done_while_nothing_has_changed(folder, source, record):

@@ -155,11 +155,11 @@ def test_links_and_paths_that_lead_outside_are_never_followed(tmp_path, checkpoi
 
 
 def test_an_archive_bomb_is_refused_by_its_headers(tmp_path, monkeypatch):
-    monkeypatch.setattr(foreign, "LARGEST", 1000)
+    monkeypatch.setattr(foreign, "MAX_ARCHIVE_BYTES", 1000)
     for contents in ({DATA: bytes(1001)}, {"a": bytes(501), "b": bytes(500)}):
         with pytest.raises(WeightsError, match="too large"):
             foreign.read(tar_gz(tmp_path / "w.tar.gz", contents))
-    monkeypatch.setattr(foreign, "MEMBERS", 2)
+    monkeypatch.setattr(foreign, "MAX_ARCHIVE_MEMBERS", 2)
     with pytest.raises(WeightsError, match="too large"):
         foreign.read(tar_gz(tmp_path / "w.tar.gz", {str(i): b"" for i in range(3)}))
 

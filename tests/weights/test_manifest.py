@@ -157,8 +157,8 @@ def test_what_a_source_does_differently_changes_only_that():
         (("url =", 'hub = { repo = "a/b" }\nurl ='), "exactly one of hub, url and packaged", ""),
         (('url = "https://example.org/weights.pth"', 'hub = { repo = "a/b" }'), "hub needs repo, revision and", ""),
         (('url = "https://example.org/weights.pth"', 'packaged = "own.safetensors"'), "has the format", ""),
-        (('pad = "square"', 'pad = "round"'), "preprocessing.pad is 'round'", ""),
-        (("size = 513", "size = 0"), "size is 0, not in", ""),
+        (('pad = "square"', 'pad = "round"'), "preprocessing.pad cannot be 'round'", ""),
+        (("size = 513", "size = 0"), "preprocessing.size cannot be 0", ""),
         (("channels", "channel"), "preprocessing has", ""),
         (("[[weights]]", "[[weights]"), "not TOML", ""),
     ],
@@ -193,13 +193,16 @@ def test_preprocessing_survives_json():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"std": [float("nan")] * 3}, "has nan, not a number in 0..255"),
-        ({"std": [1.0, 0.0, 1.0]}, "std is not positive"),
-        ({"mean": [10**400, 0, 0]}, "not a number in 0..255"),
-        ({"pad_value": "grey"}, "has 'grey', not a number"),
-        ({"size": 10**7}, "size is 10000000, not in 1..16384"),
-        ({"size": -1, "resize": "none"}, "size is -1"),
-        ({"size": 0}, "size is 0"),
+        (
+            {"std": [float("nan")] * 3},
+            r"std cannot be \[nan, nan, nan\]. It must be a list of 3 numbers above 0 and up to 255",
+        ),
+        ({"std": [1.0, 0.0, 1.0]}, r"std cannot be \[1.0, 0.0, 1.0\]"),
+        ({"mean": [10**400, 0, 0]}, "mean cannot be .* It must be a list of 3 numbers in 0..255"),
+        ({"pad_value": "grey"}, "pad_value cannot be 'grey'. It must be a number in 0..255"),
+        ({"size": 10**7}, "size cannot be 10000000. It must be a whole number in 0..16384"),
+        ({"size": -1, "resize": "none"}, "size cannot be -1"),
+        ({"size": 0}, "size cannot be 0. It must be a whole number in 1..16384, or 0 with"),
     ],
 )
 def test_foreign_values_that_are_no_preprocessing_are_refused(change, message):

@@ -153,7 +153,7 @@ def test_too_large_missing_and_other_files(path, tmp_path, monkeypatch):
         model_io.load(tmp_path / "missing.onnx")
     with pytest.raises(WeightsError, match="can run code"):
         model_io.load(tmp_path / "model.pt2")
-    monkeypatch.setattr(onnx_file, "LARGEST", 1000)
+    monkeypatch.setattr(onnx_file, "MAX_FILE_BYTES", 1000)
     with pytest.raises(WeightsError, match="too large"):
         model_io.load(path)
 

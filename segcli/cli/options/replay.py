@@ -1,6 +1,5 @@
 """`--from run.toml`: the options of an earlier run, written down as they were typed, taken as defaults."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from typer import Option
 from segcli.cli.options import common
 from segcli.errors import UsageError
 from segcli.files.paths import shown
+from segcli.pipeline.records import read_run
 
 PASSING = ("from_run", "dry_run", "as_json", "quiet")
 """Options that say how to run now, not what comes out."""
@@ -21,13 +21,10 @@ def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        given = {"inputs": data["inputs"], **data["options"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"--from {shown(path)}: holds no options of a run ({type(error).__name__}: {error})",
-            "Give the run.toml of an output folder.",
-        ) from error
+        run = read_run(path)
+    except UsageError as error:
+        raise UsageError(f"--from {error.message}", error.hint) from error
+    given = {"inputs": list(run.inputs), **run.options}
     known = {parameter.name for parameter in ctx.command.params} - set(PASSING)
     if strange := sorted(given.keys() - known):
         raise UsageError(f"--from {shown(path)}: {ctx.command.name} has no {', '.join(strange)}")
