@@ -1,30 +1,26 @@
 """weights_manifest.toml -> WeightsEntry: which weights exist, where, under which licence and for which pictures."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
+from segcli import decoding
+from segcli.decoding import DecodingError, MissingKeyError, UnknownKeyError, between
 from segcli.errors import UsageError, WeightsError, nearest
 from segcli.labels import LABEL_SETS
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
-from segcli.models.spec import ModelSpec
+from segcli.models.spec import ModelSpec, OutputStride
 
 Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm"]
 OWN = "segcli"
 """The format of weights that the package brings along: a checkpoint of this tool, which needs no conversion."""
 Role = Literal["segmentation", "backbone"]
-SOURCES = {"hub", "url", "packaged"}
-KINDS = {
-    **dict.fromkeys(("output_stride", "size"), int),
-    **dict.fromkeys(("reported_miou", "measured_miou"), (int, float)),
-    "default": bool,
-    "spec": dict,
-}
-"""Types of an entry's values; those not named are strings."""
+SOURCES = ("hub", "url", "packaged")
+"""The keys that say where weights are."""
+Percent = Annotated[float, between(0, 100)]
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class PackagedFile:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The file's place."""
         return Path(__file__).parent / "builtin" / self.file
 
     def __str__(self) -> str:
@@ -79,30 +75,31 @@ class WeightsEntry:
         role: "segmentation", or "backbone" for ImageNet weights to train from.
         default: Whether the plain variant name means this entry.
         output_stride: The one it is run at unless told otherwise; None: the variant's own.
-        sha256: Of the downloaded file, or a prefix of it; empty where none is published. Of a packaged file, whole.
-        size: Of the download in bytes, rounded as published; 0 where none is.
+        sha256: The hash of the downloaded file, or a prefix of it; empty where none is published. A packaged file's is
+            whole.
+        size: The bytes of the download, rounded as published; 0 where none is.
         spec: What differs from the variant's spec, nested as the spec is.
-        reported_miou: In per cent, with the setting and who reported it.
-        measured_miou: In per cent, by this project's own `eval` with `measured_setting`.
+        reported_miou: The mean IOU in per cent, with the setting and who reported it.
+        measured_miou: The mean IOU in per cent, by this project's own `eval` with `measured_setting`.
     """
 
     name: str
     source: HubFile | WebFile | PackagedFile
-    format: str
+    format: Literal[*get_args(Format), OWN]
     licence: str
     preprocessing: Preprocessing
     alias: str = ""
     labels: str = ""
     role: Role = "segmentation"
     default: bool = False
-    output_stride: int | None = None
+    output_stride: OutputStride | None = None
     sha256: str = ""
-    size: int = 0
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    reported_miou: float | None = None
+    size: Annotated[int, between(0, 1 << 40)] = 0
+    spec: dict[str, Any] = field(default_factory=dict)
+    reported_miou: Percent | None = None
     reported_setting: str = ""
     reported_by: str = ""
-    measured_miou: float | None = None
+    measured_miou: Percent | None = None
     measured_setting: str = ""
 
     @property
@@ -146,64 +143,66 @@ def parse(text: str) -> tuple[WeightsEntry, ...]:
         UsageError: It is not TOML, or a key or value is not one that a manifest has.
     """
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"the weights manifest is not TOML: {error}") from error
-    _check_keys(data, ("preprocessing", "weights"), "the weights manifest")
+        tables = decoding.parse_toml(text)
+    except DecodingError as error:
+        raise UsageError(f"the weights manifest is not TOML: {error.message}") from error
     try:
-        presets = {name: Preprocessing.from_dict(values) for name, values in data.get("preprocessing", {}).items()}
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the weights manifest: {error}") from error
-    found = tuple(_entry(values, presets) for values in data.get("weights", []))
+        whole = decoding.decode(_Tables, tables)
+        presets = {name: Preprocessing.from_dict(values) for name, values in whole.preprocessing.items()}
+    except DecodingError as error:
+        raise _refusal(error, "the weights manifest") from error
+    found = tuple(_entry(values, presets) for values in whole.weights)
     names = [name for entry in found for name in (entry.name, entry.alias) if name]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"the weights manifest has {', '.join(sorted(twice))} twice")
     return found
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """The manifest's tables, not yet decoded."""
+
+    preprocessing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    weights: tuple[dict[str, Any], ...] = ()
+
+
 def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> WeightsEntry:
     where = f"weights {values.get('name', '?')}"
-    known = {f.name: f for f in fields(WeightsEntry)}
-    _check_keys(values, [*(known.keys() - {"source"}), *SOURCES], where)
-    if len(SOURCES & set(values)) != 1:
-        raise UsageError(f"{where}: exactly one of hub, url and packaged says where they are")
-    required = {name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
-    if missing := sorted(required - {"source"} - set(values)):
-        raise UsageError(f"{where}: {missing[0]} is missing")
-    choices = {
-        "format": (*get_args(Format), OWN),
-        "role": get_args(Role),
-        "labels": LABEL_SETS,
-        "preprocessing": presets,
-    }
+    preset, labels = values.get("preprocessing", ""), values.get("labels", "")
+    for key, value, known in (("preprocessing", preset, presets), ("labels", labels, LABEL_SETS)):
+        if key in values and value not in tuple(known):
+            raise UsageError(f"{where}: {key} is {decoding.shown(value)}", nearest(str(value), sorted(known)))
     plain = {key: value for key, value in values.items() if key not in SOURCES}
-    for key, value in plain.items():
-        if key in choices and value not in choices[key]:
-            raise UsageError(f"{where}: {key} is {value!r}", nearest(str(value), sorted(choices[key])))
-        if not isinstance(value, KINDS.get(key, str)):
-            raise UsageError(f"{where}: {key} cannot be {value!r}")
-    return WeightsEntry(source=_source(values, where), **plain | {"preprocessing": presets[values["preprocessing"]]})
-
-
-def _source(values: dict[str, Any], where: str) -> HubFile | WebFile | PackagedFile:
-    if "url" in values:
-        return WebFile(str(values["url"]))
-    if "packaged" in values:
-        if values["format"] != OWN or len(values.get("sha256", "")) != 64:
-            raise UsageError(f"{where}: what is packaged has the format {OWN!r} and its whole sha256")
-        return PackagedFile(str(values["packaged"]))
-    _check_keys(values["hub"], [f.name for f in fields(HubFile)], where)
+    if preset:
+        plain["preprocessing"] = presets[preset].to_dict()
     try:
-        return HubFile(**values["hub"])
-    except TypeError as error:
-        raise UsageError(f"{where}: hub needs repo, revision and file") from error
+        return decoding.decode(WeightsEntry, {"source": _source(values, where), **plain})
+    except DecodingError as error:
+        raise _refusal(error, where) from error
 
 
-def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    known = sorted(known)
-    for key in table:
-        if key not in known:
-            raise UsageError(f"{where} has an unknown key {key!r}", nearest(key, known))
+def _source(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Where an entry's weights are, as the fields of HubFile, WebFile or PackagedFile."""
+    stated = [key for key in SOURCES if key in values]
+    if len(stated) != 1:
+        raise UsageError(f"{where}: exactly one of hub, url and packaged says where they are")
+    if "source" in values:  # the field that these three stand for
+        raise _refusal(UnknownKeyError("", "source", SOURCES), where)
+    if stated == ["hub"]:
+        return values["hub"]
+    if stated == ["url"]:
+        return {"url": values["url"]}
+    if values.get("format") != OWN or len(str(values.get("sha256", ""))) != 64:
+        raise UsageError(f"{where}: what is packaged has the format {OWN!r} and its whole sha256")
+    return {"file": values["packaged"]}
+
+
+def _refusal(error: DecodingError, where: str) -> UsageError:
+    if isinstance(error, UnknownKeyError):
+        return UsageError(f"{where} has an unknown key {decoding.shown(error.key)}", error.hint)
+    if isinstance(error, MissingKeyError):
+        return UsageError(f"{where}: {error.place} is missing")
+    return UsageError(f"{where}: {error.message}", error.hint)
 
 
 def resolve(reference: str) -> WeightsEntry:
