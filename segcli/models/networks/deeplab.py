@@ -1,4 +1,4 @@
-"""A whole network, put together from its spec."""
+"""DeepLab: a whole network, put together from its spec."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ BACKBONES: dict[Kind, Callable[[BackboneSpec, int], nn.Module]] = {
 
 
 class DeepLab(nn.Module):
-    """Backbone, then the pyramid and the decoder where the spec has them, then the classifier."""
+    """A backbone, then the pyramid and the decoder where the spec has them, then the classifier."""
 
     def __init__(self, spec: ModelSpec, classes: int, output_stride: int):
         super().__init__()
@@ -48,7 +48,7 @@ class DeepLab(nn.Module):
             self.classifier = Branches(spec.head, self.backbone.channels, classes)
 
     def forward(self, x: Tensor, image_mean: Tensor | None = None) -> Tensor | list[Tensor]:
-        """(N, 3, H, W) -> logits (N, classes, h, w) at the network's own resolution.
+        """An input (N, 3, H, W) -> logits (N, classes, h, w) at the network's own resolution.
 
         Where x is a window of a larger picture, `image_mean` is the average of the picture's `image_features`.
 
@@ -69,7 +69,7 @@ class DeepLab(nn.Module):
         return self.aspp is not None and self.aspp.pooling is not None
 
     def image_features(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> what image pooling averages, (N, C, h, w); for networks that have it."""
+        """An input (N, 3, H, W) -> what image pooling averages, (N, C, h, w); for networks that have it."""
         return self.aspp.pooling.conv(self.backbone(x)[-1])
 
     def _logits(self, x: Tensor, image_mean: Tensor | None) -> Tensor:
@@ -88,11 +88,11 @@ class DeepLab(nn.Module):
 
 
 def build(spec: ModelSpec, classes: int, output_stride: int | None = None) -> DeepLab:
-    """The network of `spec` with fresh weights.
+    """Build the network of a spec, with fresh weights.
 
     Args:
-        spec: Which model.
-        classes: Number of logits a pixel.
+        spec: The model's layers.
+        classes: How many logits a pixel has.
         output_stride: Input side over the side of the last features; None: the spec's default.
 
     Raises:

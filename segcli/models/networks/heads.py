@@ -1,4 +1,4 @@
-"""What stands on a backbone: the atrous spatial pyramid, the decoder, the summed branches of v1 and v2."""
+"""Heads: what turns a backbone's features into logits, the atrous spatial pyramid, the decoder, and v1's branches."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from segcli.models.spec import ASPPSpec, BranchesSpec, DecoderSpec
 
 
 def _conv3x3(separable: bool) -> type[ConvBN] | type[SeparableConv]:
+    """The class of a 3x3 convolution, atrous separable or plain."""
     return SeparableConv if separable else ConvBN
 
 
@@ -40,7 +41,7 @@ class ASPP(nn.Module):
 
 
 class Refinement(nn.Module):
-    """One step of the decoder: reduce the low-level features, enlarge the others to them, concatenate, convolve."""
+    """A step of the decoder: reduce the low-level features, enlarge the others to them, concatenate, convolve."""
 
     def __init__(self, spec: DecoderSpec, in_channels: int, low_level_channels: int, align_corners: bool):
         super().__init__()
@@ -92,7 +93,7 @@ class Branches(nn.ModuleList):
 
 
 def _branch(spec: BranchesSpec, rate: int, in_channels: int, classes: int) -> nn.Module:
-    """fc6, fc7 and fc8 as convolutions, or the dilated classifier alone."""
+    """One branch: fc6, fc7 and fc8 as convolutions, or the dilated classifier alone."""
     if not spec.channels:
         return conv2d(in_channels, classes, spec.kernel, dilation=rate, bias=True)
     return nn.Sequential(

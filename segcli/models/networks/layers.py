@@ -1,4 +1,4 @@
-"""The layers that every backbone and head is made of.
+"""Layers that every backbone and head is made of.
 
 Names inside follow timm (`conv`, `bn`; `conv_dw`, `bn_dw`, `conv_pw`, `bn_pw`), so that its Xception fits key for key.
 """
@@ -73,7 +73,7 @@ def max_pool(kernel: int, stride: int, ceil: bool) -> nn.MaxPool2d:
 
 
 class ConvBN(nn.Module):
-    """Convolution without bias, batch normalisation, activation (None: linear)."""
+    """A convolution without bias, batch normalisation, and an activation (None: linear)."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class ConvBN(nn.Module):
 
 
 class SeparableConv(nn.Module):
-    """Atrous separable convolution: 3x3 depthwise, BN, 1x1 pointwise, BN (v3+ paper, section 3.1).
+    """An atrous separable convolution: 3x3 depthwise, BN, 1x1 pointwise, BN (v3+ paper, section 3.1).
 
     Args:
         activated: Whether a ReLU follows each BN, as in the heads and in Xception's last block; elsewhere in Xception
@@ -159,7 +159,7 @@ class ImagePooling(nn.Module):
 
         Args:
             x: Features.
-            mean: (N, C', 1, 1) of `conv` over a larger picture, of which `x` is a part, instead of over `x`.
+            mean: The average (N, C', 1, 1) of `conv` over a larger picture that `x` is a part of; None: over `x`.
         """
         if mean is None:
             mean = self.conv(F.adaptive_avg_pool2d(x, 1))  # the same as conv's average, and cheaper
@@ -167,7 +167,7 @@ class ImagePooling(nn.Module):
 
 
 def resize(x: Tensor, like: Tensor, align_corners: bool) -> Tensor:
-    """Bilinear, to the height and width of `like`; an exported graph knows no sizes: equal ones are no case apart."""
+    """Resize x bilinearly to the height and width of `like`, also equal ones: an exported graph knows no sizes."""
     return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=align_corners)
 
 
@@ -180,11 +180,11 @@ class Step(NamedTuple):
 
 
 def down_to(output_stride: int, strides: Iterable[int], reached: int = 1) -> list[Step]:
-    """Strides as they are while `output_stride` allows; each one beyond becomes a factor on the dilation instead.
+    """Plan the strides of layers: as they are while `output_stride` allows, each one beyond a factor on the dilation.
 
     Args:
         output_stride: Input side over output side at the end, a power of two.
-        strides: Of the layers, in order.
+        strides: The strides of the layers, in order.
         reached: The stride of what comes before them.
     """
     steps, rate = [], 1
@@ -199,7 +199,7 @@ def down_to(output_stride: int, strides: Iterable[int], reached: int = 1) -> lis
 
 
 def run_blocks(x: Tensor, blocks: Iterable[nn.Module], taps: Collection[int]) -> tuple[Tensor, ...]:
-    """What the blocks at the indices `taps` give, then what the last one gives; nothing else is kept."""
+    """Run blocks in a row; gives the outputs of those at the indices `taps`, then of the last, and keeps no others."""
     features = []
     for index, block in enumerate(blocks):
         x = block(x)

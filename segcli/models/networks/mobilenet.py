@@ -9,7 +9,7 @@ from segcli.models.networks.layers import ConvBN, conv2d, down_to, run_blocks
 from segcli.models.spec import BackboneSpec
 
 TAP_BLOCKS = {"conv2": 2, "conv3": 5}
-"""In both networks: the last block at stride 4, at stride 8."""
+"""The blocks that taps read, the same in both networks: the last at stride 4, and at stride 8."""
 
 
 def _divisible(channels: float, divisor: int = 8) -> int:
@@ -19,7 +19,7 @@ def _divisible(channels: float, divisor: int = 8) -> int:
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels weighed by what the whole map holds (MobileNetV3)."""
+    """Squeeze and excitation: channels weighed by what the whole map holds (MobileNetV3)."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -33,7 +33,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """1x1 expansion (none where it would not expand), depthwise convolution, linear 1x1 projection; a shortcut."""
+    """An inverted residual: 1x1 expansion (none if it would not expand), depthwise convolution, 1x1 projection."""
 
     def __init__(
         self,

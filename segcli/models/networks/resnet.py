@@ -1,4 +1,4 @@
-"""ResNet-50 and -101 with every layout that published weights have; torchvision's tensor names."""
+"""ResNet: ResNet-50 and -101 with every layout that published weights have; torchvision's tensor names."""
 
 from functools import partial
 from itertools import chain, islice
@@ -10,11 +10,16 @@ from segcli.models.networks.layers import Step, conv2d, down_to, max_pool, run_b
 from segcli.models.spec import BackboneSpec
 
 UNITS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
+"""The number of units of each stage."""
 EXPANSION = 4
+"""A unit's output channels over those of its 3x3 convolution."""
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 with a shortcut, projected where the shape changes; `stride` sits in the first 1x1 or the 3x3."""
+    """A unit of 1x1, 3x3 and 1x1 convolutions with a shortcut, projected where the shape changes.
+
+    The stride sits in the first 1x1 or in the 3x3.
+    """
 
     def __init__(
         self, spec: BackboneSpec, in_channels: int, channels: int, *, stride: int, dilation: int, project: bool
@@ -44,11 +49,11 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet without its classifier; the spec says which of its layouts.
+    """A ResNet without its classifier; the spec says which of its layouts.
 
     Attributes:
-        channels: Of the last features.
-        tap_channels: Of each tap in `spec.taps`: the last unit before the stride that follows it.
+        channels: The channels of the last features.
+        tap_channels: The channels of each tap in `spec.taps`: the last unit before the stride that follows it.
     """
 
     def __init__(self, spec: BackboneSpec, output_stride: int):
@@ -75,6 +80,7 @@ class ResNet(nn.Module):
         return run_blocks(x, chain.from_iterable(getattr(self, stage) for stage in self.stages), self.tap_units)
 
     def _make_stem(self, spec: BackboneSpec) -> None:
+        """Make the first convolution, one 7x7 or three 3x3, and the pooling after it."""
         if spec.stem == "7x7":
             self.channels = 64
             self.conv1 = conv2d(3, 64, 7, stride=2)
@@ -96,7 +102,7 @@ class ResNet(nn.Module):
 
 
 def _unit_strides(counts: tuple[int, ...], late: bool) -> list[int]:
-    """One stride a unit: every stage but the first starts with 2, or every stage but the last ends with it."""
+    """The stride of each unit: every stage but the first starts with 2, or every stage but the last ends with it."""
     strides = []
     for index, count in enumerate(counts):
         rest = [1] * (count - 1)

@@ -1,4 +1,4 @@
-"""VGG-16 made dense, the backbone of v1 and of v2's Tables 1 and 3 (1606.00915, sections 3.1 and 4.1).
+"""VGG16: VGG-16 made dense, the backbone of v1 and of v2's Tables 1 and 3 (1606.00915, sections 3.1 and 4.1).
 
 Parameter names are those of torchvision's and timm's `vgg16`: `features.N`.
 """
@@ -9,7 +9,7 @@ from segcli.models.networks.layers import down_to, max_pool
 from segcli.models.spec import BackboneSpec
 
 GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""(channels, convolutions) of each group; a max pooling ends it."""
+"""The (channels, convolutions) of each group; a max pooling ends it."""
 
 
 class VGG16(nn.Module):
@@ -24,7 +24,7 @@ class VGG16(nn.Module):
         output_stride: 8, 16 or 32.
 
     Attributes:
-        channels: Of the last features.
+        channels: The channels of the last features.
         tap_channels: None, since no published decoder reads a VGG.
     """
 

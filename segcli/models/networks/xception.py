@@ -1,4 +1,4 @@
-"""Modified aligned Xception-41, -65 and -71, the backbone of DeepLabv3+ (1802.02611, section 3.2 and Fig. 4).
+"""Xception: modified aligned Xception-41, -65 and -71, the backbone of DeepLabv3+ (1802.02611, section 3.2 and Fig. 4).
 
 Parameter names are those of timm's `xception41/65/71`: `stem.{0,1}` and `blocks.{i}`.
 """
@@ -13,7 +13,7 @@ from segcli.models.spec import BackboneSpec
 
 
 class Block(NamedTuple):
-    """One line of Fig. 4: output channels of its three convolutions, stride, and what skips them."""
+    """A line of Fig. 4: output channels of its three convolutions, stride, and what skips them."""
 
     widths: tuple[int, int, int]
     stride: int = 1
@@ -29,6 +29,7 @@ FLOWS: dict[str, tuple[Block, ...]] = {
     "xception65": ENTRY + MIDDLE * 16 + EXIT,
     "xception71": ENTRY_71 + MIDDLE * 16 + EXIT,
 }
+"""The blocks of each depth, from the stem on."""
 
 
 class XceptionBlock(nn.Module):
@@ -72,7 +73,7 @@ class XceptionBlock(nn.Module):
 
 
 class Xception(nn.Module):
-    """Entry, middle and exit flow, without the classifier.
+    """An Xception of entry, middle and exit flow, without the classifier.
 
     A stride that would exceed `output_stride` becomes 1 and dilates every later convolution instead, so that one set of
     weights serves every output stride. Taps stand inside strided blocks: "conv2" in the one that goes from stride 4 to
@@ -83,8 +84,8 @@ class Xception(nn.Module):
         output_stride: 8, 16 or 32.
 
     Attributes:
-        channels: Of the last features.
-        tap_channels: Of each tap in `spec.taps`.
+        channels: The channels of the last features.
+        tap_channels: The channels of each tap in `spec.taps`.
     """
 
     channels = 2048
