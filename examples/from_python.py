@@ -2,7 +2,7 @@
 
     python examples/from_python.py [FOLDER]
 
-writes masks and overlays of `examples/photos` to FOLDER (`segmented` unless named), and one picture that shows them all.
+writes masks and overlays of `examples/photos` to FOLDER (`segmented` unless named), and one picture of them all.
 Run it again: what is done is not done again. docs/python.md explains each function.
 """
 
@@ -21,7 +21,8 @@ def main(folder: Path) -> None:
     run = segcli.predict_folder(PHOTOS, folder, model="street")
     for record in run:
         largest = max(record.areas, key=record.areas.get)
-        print(f"{record.name:10} most of it is {largest}, {100 * record.areas[largest] / (record.width * record.height):.0f} %")
+        share = record.areas[largest] / (record.width * record.height)
+        print(f"{record.name:10} most of it is {largest}, {100 * share:.0f} %")
     summary = run.finish()
     print(f"{summary.segmented} labelled now, {summary.skipped} before: {folder}")
     contact_sheet(summary).save(folder / "all.jpg", quality=90)
