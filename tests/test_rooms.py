@@ -16,7 +16,15 @@ ROOMS = (
 WITHOUT_TORCH = (
     *("errors", "decoding", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
     *("models/spec", "models/variants", "models/preprocessing", "weights/manifest", "weights/hub"),
-    *("weights/reference", "weights/tensorflow_bundle", "weights/metadata", "crf/params", "crf/settings"),
+    *(
+        "weights/reference",
+        "weights/tensorflow_bundle",
+        "weights/metadata",
+        "weights/cache",
+        "weights/fetch",
+        "crf/params",
+        "crf/settings",
+    ),
     *("pipeline/evaluation", "pipeline/foresight", "pipeline/listener", "pipeline/model", "pipeline/predict"),
     *("pipeline/records", "pipeline/refine", "pipeline/result", "pipeline/run", "pipeline/tables"),
     *("pipeline/usable", "pipeline/writer"),

@@ -16,7 +16,7 @@ class Cost:
 
     Attributes:
         parameters: Learned values; running statistics are not among them.
-        multiply_adds: Of all convolutions, every output pixel once; those of the head's enlargements, activations and
+        multiply_adds: Those of all convolutions, each output pixel once; the head's enlargements, activations and
             normalisations are left out, as everywhere.
         as_paper: The same as the v3+ paper counted it, with the padding of TensorFlow's space-to-batch.
     """

@@ -39,7 +39,7 @@ class Record:
         status: "done" or "failed".
         settings: Fingerprint of everything that decides the outputs; another one means that they are stale.
         bytes, mtime_ns, sha256: The input as it was read.
-        beside: Likewise the state of the file beside it, where it has one.
+        beside: The state of the file beside it, where it has one.
         width, height: The photo's size in pixels after its EXIF orientation.
         outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size}.
         areas: Class name -> pixels, for the classes that were found.

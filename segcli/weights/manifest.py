@@ -68,7 +68,7 @@ class WeightsEntry:
         name: VARIANT@CHOICE; unique.
         source: Where it is.
         format: The layout of its tensors, a key of `convert.LAYOUTS`, or OWN.
-        licence: As the source states it.
+        licence: The licence as the source states it.
         preprocessing: What its inputs must look like.
         alias: A short name that `--model` takes as well.
         labels: A name in `labels.LABEL_SETS`; empty for a backbone.

@@ -38,7 +38,7 @@ class Making:
     """How a file was exported.
 
     Attributes:
-        output_stride: Of the network.
+        output_stride: The network's.
         with_preprocessing: Whether it takes `photo`, uint8 (N, H, W, 3) red-green-blue, and gives `labels`, integers
             (N, H, W), beside `logits`; else it takes `image`, float32 (N, 3, H, W), normalised, and gives `logits`,
             float32 (N, K, h, w), alone. Resizing and padding are outside in either case.

@@ -15,6 +15,7 @@ from segcli.errors import EXIT_FAILED, UsageError
 from segcli.labels import LabelSet, parse
 from segcli.weights import manifest
 from segcli.weights.manifest import Format
+from segcli.weights.reference import CHECKPOINT_SUFFIX
 
 if TYPE_CHECKING:
     from segcli.weights.cache import Cached
@@ -133,8 +134,8 @@ def halve(
 def _check_output(output: Path, source: Path) -> None:
     if not source.exists():
         raise UsageError(f"{source}: no such file", "Give the path of the checkpoint.")
-    if output.suffix != ".safetensors":
-        raise UsageError(f"--output {output}: must end with .safetensors", "For example: -o weights.safetensors")
+    if output.suffix != CHECKPOINT_SUFFIX:
+        raise UsageError(f"--output {output}: must end with {CHECKPOINT_SUFFIX}", "For example: -o weights.safetensors")
     if output.exists() and output.samefile(source):
         raise UsageError(f"--output {output} is the file that is read", "Give another name.")
 
