@@ -21,15 +21,12 @@ from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, UsageError
 from segcli.files.atomic import write_whole, writing
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
-from segcli.pipeline.records import DONE, Ledger, Record, check_folder, fingerprint, merge, open_folder
+from segcli.pipeline.records import DONE, RUN_FILE, Ledger, Record, check_folder, fingerprint, merge, open_folder
 from segcli.pipeline.tables import write_areas, write_review
 from segcli.pipeline.writer import MERGERS, Outputs
 
 if TYPE_CHECKING:
     from segcli.pipeline.stages import Stages
-
-RUN_FILE = "run.toml"
-"""The record of a run in its output folder, which `--from` reads."""
 
 
 @dataclass(frozen=True)
