@@ -1,4 +1,4 @@
-"""How well tiles agree with the whole photo at once, by what the image pooling of a window averages.
+"""Measurements of how well tiles agree with the whole photo at once, by what the image pooling of a window averages.
 
 python benchmarks/tiles.py --model v3-mobilenetv2 PHOTO...
 """

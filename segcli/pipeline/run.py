@@ -237,7 +237,7 @@ class FolderRun:
             merge_parts(self.folder / name, (part for part in parts if part.is_file()), self.plan.outputs.labels)
 
     def _counted(self) -> list[Record]:
-        """The records that areas.csv and its kin sum up: this recipe's results, each photo once, by its present name."""
+        """The records that areas.csv sums up: this recipe's results, each photo once, by its present name."""
         names = {source.tree.as_posix() for source in self.found.files}
         paths = {source.path.resolve() for source in self.found.files}
         return [

@@ -42,7 +42,7 @@ def test_the_file_is_small_and_says_what_the_manifest_says(entry):
 
 def test_it_was_trained_by_the_recipe_that_is_shipped(entry):
     shipped = packaged.get("street").read()
-    assert recipe.from_dict(checkpoint.read(entry.source.path).recipe) == shipped
+    assert recipe.Recipe.from_dict(checkpoint.read(entry.source.path).recipe) == shipped
 
 
 def test_it_knows_scenes_that_it_has_not_seen():
