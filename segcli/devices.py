@@ -4,13 +4,11 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 
 from segcli.errors import DeviceError, UsageError
 
-Precision = Literal["float32", "bf16", "fp16"]
 HALF_TYPES: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """The types of half precision by the names that options and recipes give them."""
 
@@ -55,7 +53,7 @@ def of_process(name: str = "auto") -> torch.device:
     return of_rank(choose(name), int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
-def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | None:
+def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
     """The type that `torch.autocast` shall give a network's convolutions; None for float32, which needs no autocast.
 
     Raises:

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segcli.devices import Precision, autocast_type
+from segcli.devices import autocast_type
 from segcli.inference.argmax import label_map
 from segcli.inference.forward import Forward
 from segcli.inference.multi_scale import MultiScale
+from segcli.inference.options import Precision
 from segcli.inference.placement import placed
 from segcli.inference.tiling import Tiled
 from segcli.inference.transform import Geometry, bands, batched, to_input, to_photo

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from segcli.errors import WeightsError
 from segcli.files.atomic import sha256
+from segcli.inference.options import ModelOptions
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
-from segcli.pipeline.model import ModelOptions
 from segcli.weights import metadata
 from segcli.weights.reference import ModelReference
 

@@ -16,6 +16,7 @@ from segcli.images.cutout import Colour
 from segcli.images.overlay import OVERLAY_SIZE
 from segcli.images.pages import expand
 from segcli.images.read import MAX_PIXELS, Photo, ValueRange, read_photo
+from segcli.inference.options import ModelFacts, ModelOptions
 from segcli.labels import LabelSet
 from segcli.pipeline.foresight import foresee
 from segcli.pipeline.listener import SILENT, Listener
@@ -23,8 +24,6 @@ from segcli.pipeline.model import (
     CRF,
     DEFAULT_MODEL,
     Model,
-    ModelFacts,
-    ModelOptions,
     crf_settings,
     load_with,
     provenance,

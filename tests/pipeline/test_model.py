@@ -9,9 +9,10 @@ from tiny import tiny_model
 
 import segcli
 from segcli.errors import InputError, UsageError
+from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.listener import Listener
-from segcli.pipeline.model import Model, ModelOptions, checked_array, load_with
+from segcli.pipeline.model import Model, checked_array, load_with
 from segcli.weights.reference import ModelReference, resolve
 
 

@@ -10,8 +10,9 @@ from small_runs import smooth, tree
 from tiny import tiny_model
 
 from segcli.errors import UsageError
+from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
-from segcli.pipeline.model import Model, ModelOptions
+from segcli.pipeline.model import Model
 
 
 @pytest.fixture(scope="module")

@@ -71,12 +71,14 @@ def evaluate_model(
         check_folder(folder)
     settings = crf_options.if_wanted(crf)
     allocator.keep_freed_memory()
+    from segcli.export.engine import by_number
+
     with distributed.join() as processes:
         display = Display(as_json and processes.is_main, quiet or not processes.is_main)
         data = usable(data, skip_bad, processes, display)
         photos = len(data.samples)
         options = network.options()
-        engine = options.engine_by_number(photos) if save_predictions else None  # that of an earlier run
+        engine = by_number(options.passes(photos)) if save_predictions else None  # that of an earlier run
         model = load_with(options, reference, display, photos=photos, keep_engine=engine)
         check_labels(model.labels, data.labels)
         details = {"crf": settings, "trimap": trimap, "save_predictions": save_predictions, "batch": network.batch}

@@ -6,15 +6,16 @@ stands as it would be typed.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from PIL import ImageColor
 from typer import Argument, Option
 
 from segcli.errors import UsageError
 from segcli.images.read import ValueRange
+from segcli.inference.options import ENGINES, PRECISIONS
+from segcli.inference.options import Precision as ModelPrecision
 from segcli.models.variants import PAPER_SCALES
-from segcli.pipeline.model import ENGINES
 from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.writer import one_of
 
@@ -142,7 +143,7 @@ Engine = Annotated[
     Option(
         "--engine",
         parser=Parsed(engine_name, "--engine"),
-        metavar="auto|torch|onnx",
+        metavar="|".join(ENGINES),
         help="What computes on the CPU; auto takes onnxruntime where that saves time.",
         rich_help_panel=MODEL,
     ),
@@ -195,10 +196,10 @@ Tile = Annotated[
     ),
 ]
 Precision = Annotated[
-    Literal["float32", "bf16", "fp16"],
+    ModelPrecision,
     Option(
         "--precision",
-        metavar="float32|bf16|fp16",
+        metavar="|".join(PRECISIONS),
         help="What the network computes in; half precision may change labels slightly.",
         rich_help_panel=PROTOCOL,
     ),

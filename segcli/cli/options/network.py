@@ -7,8 +7,9 @@ from pathlib import Path
 
 from segcli.cli.options import common
 from segcli.errors import UsageError
+from segcli.inference.options import ModelOptions
 from segcli.labels import LabelSet
-from segcli.pipeline.model import DEFAULT_MODEL, ModelOptions
+from segcli.pipeline.model import DEFAULT_MODEL
 from segcli.weights import manifest
 from segcli.weights.reference import ModelReference, checkpoint_at, named
 

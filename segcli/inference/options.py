@@ -1,0 +1,111 @@
+"""ModelOptions: how a model is loaded and applied; everything but the model and the photos that decides a prediction.
+
+No torch here: a run is planned with these before anything is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, get_args
+
+from segcli.errors import UsageError
+from segcli.labels import LabelSet
+from segcli.models.preprocessing import Preprocessing, at_size, corner, fitting
+from segcli.models.spec import ModelSpec
+from segcli.weights.reference import ModelReference
+
+Engine = Literal["auto", "torch", "onnx"]
+ENGINES: tuple[str, ...] = get_args(Engine)
+Precision = Literal["float32", "bf16", "fp16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+
+class ModelFacts(Protocol):
+    """The facts of a model, whether or not its network is loaded."""
+
+    spec: ModelSpec
+    labels: LabelSet
+    preprocessing: Preprocessing
+    output_stride: int
+    engine: str
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The options by which a model is loaded and applied.
+
+    Attributes:
+        output_stride: Input pixels a feature; None: the one the weights were made for.
+        size: Working size in pixels; 0 keeps the photo's own, None takes the weights' own.
+        scales: The scales whose probabilities are averaged; (1.0,) is the plain network.
+        flip: Average with the mirrored photo's probabilities too.
+        tile: Windows of about this side, in pixels, where the network's input is larger; None: the whole at once.
+        precision: What the network computes in.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        engine: What computes on the CPU; "auto" takes onnxruntime where that saves time.
+    """
+
+    output_stride: int | None = None
+    size: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    tile: int | None = None
+    precision: Precision = "float32"
+    device: str = "auto"
+    engine: Engine = "auto"
+
+    def passes(self, photos: int) -> int:
+        """The number of runs of the network for so many photos, tiles apart."""
+        return photos * len(self.scales) * (1 + self.flip)
+
+    def check(self, reference: ModelReference) -> None:
+        """Refuse what this model cannot do; no torch is needed to tell.
+
+        Raises:
+            UsageError: The output stride is none of the model's, or an exported graph cannot do what is asked for.
+        """
+        reference.check_output_stride(self.output_stride)
+        under_onnx = self.engine == "onnx" or reference.is_exported
+        if self.tile is not None and under_onnx:
+            raise UsageError(
+                "--tile needs torch: windows share what the whole picture looks like, and an exported graph takes no "
+                "more than a picture",
+                "Leave out --tile, or use the checkpoint with --engine torch.",
+            )
+        if self.precision != "float32" and under_onnx:
+            message = f"--precision {self.precision} needs torch: an exported graph computes in float32"
+            raise UsageError(message, "Leave it out.")
+        if self.engine == "torch" and reference.is_exported:
+            raise UsageError(f"--engine torch cannot run {reference}", "Leave it out: onnxruntime runs such files.")
+        if under_onnx and self.device not in ("auto", "cpu"):
+            message = f"onnxruntime runs on the CPU, not on {self.device}"
+            raise UsageError(message, "Leave out --device, or use --engine torch.")
+
+    def device_name(self, reference: ModelReference) -> str:
+        """The device's name once the engine is considered: onnxruntime uses the CPU here."""
+        return "cpu" if self.engine == "onnx" or reference.is_exported else self.device
+
+    def wanted_engine(self) -> Engine:
+        """The engine once the protocol is considered: tiles and half precision need torch."""
+        return "torch" if self.tile or self.precision != "float32" else self.engine
+
+    def recipe(self, facts: ModelFacts) -> dict[str, Any]:
+        """The model and the protocol as TOML-plain values: with them the same masks can be made again."""
+        return {
+            "model": {
+                "name": facts.spec.name,
+                "labels": facts.labels.name,
+                "output_stride": facts.output_stride,
+                "engine": facts.engine,
+                "weights": dict(facts.provenance),
+            },
+            "protocol": {
+                "scales": list(self.scales),
+                "flip": self.flip,
+                "tile": None if self.tile is None else fitting(self.tile, corner(facts.spec)),
+                "precision": self.precision,
+            },
+            "preprocessing": asdict(at_size(facts.preprocessing, self.size)),
+        }
