@@ -6,7 +6,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,33 +14,19 @@ from torch import Tensor, nn
 
 from segcli.errors import WeightsError
 from segcli.files import atomic, paths
-from segcli.labels import LabelSet
-from segcli.models.preprocessing import Preprocessing
-from segcli.models.spec import ModelSpec
 from segcli.weights import metadata
+from segcli.weights.metadata import Metadata
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """What a checkpoint file holds.
+class Checkpoint(Metadata):
+    """All that a checkpoint file holds: its metadata, and the network's tensors.
 
     Attributes:
-        spec: The model.
-        labels: One class a logit.
-        preprocessing: What its inputs must look like.
         tensors: The network's state dict, without num_batches_tracked.
-        recipe: How it was trained, as the training configuration's plain values; empty if it was converted.
-        scores: What it reached, by name.
-        provenance: Where converted weights come from: `weights`, `source`, `sha256`, `licence`; `commit` on the Hub.
     """
 
-    spec: ModelSpec
-    labels: LabelSet
-    preprocessing: Preprocessing
-    tensors: Mapping[str, Tensor]
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-    scores: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, str] = field(default_factory=dict)
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:

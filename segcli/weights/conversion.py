@@ -52,7 +52,7 @@ def converted(
     if all(key.startswith("backbone.") for key in state):
         module, own = network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}
     checkpoint.check(module, own, origin["weights"])
-    return Checkpoint(spec, classes, preprocessing, state, provenance=origin)
+    return Checkpoint(spec, classes, preprocessing, provenance=origin, tensors=state)
 
 
 def convert_file(source: Path, layout: str, model: str, output: Path, label_set: LabelSet | None = None) -> Checkpoint:

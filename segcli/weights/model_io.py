@@ -131,7 +131,8 @@ def save(
     Raises:
         WeightsError: The file cannot be written.
     """
-    checkpoint.write(path, Checkpoint(spec, labels, preprocessing, network.state_dict(), recipe or {}, scores or {}))
+    tensors = network.state_dict()
+    checkpoint.write(path, Checkpoint(spec, labels, preprocessing, recipe or {}, scores or {}, tensors=tensors))
 
 
 def _published(entry: WeightsEntry, output_stride: int | None, progress: Progress | None) -> LoadedModel:

@@ -137,7 +137,7 @@ def safetensors(folder: Path) -> bytes:
 
     tensors = {"classifier.weight": torch.ones(2, 4, 1, 1), "classifier.bias": torch.zeros(2)}
     two = labels.from_names(["background", "cat"])
-    made = checkpoint.Checkpoint(VARIANTS["v3-mobilenetv2"], two, Preprocessing(size=65), tensors)
+    made = checkpoint.Checkpoint(VARIANTS["v3-mobilenetv2"], two, Preprocessing(size=65), tensors=tensors)
     checkpoint.write(folder / "small.safetensors", made)
     return (folder / "small.safetensors").read_bytes()
 

@@ -21,7 +21,7 @@ SPEC = variants.get("v3-mobilenetv2-dm05")
 @pytest.fixture(scope="module")
 def saved():
     recipe = {"epochs": 3, "crop": [65, 65], "note": "naïve"}
-    return Checkpoint(SPEC, VOC, Preprocessing(size=257), network(SPEC).state_dict(), recipe, {"miou": 0.5})
+    return Checkpoint(SPEC, VOC, Preprocessing(size=257), recipe, {"miou": 0.5}, tensors=network(SPEC).state_dict())
 
 
 @pytest.fixture

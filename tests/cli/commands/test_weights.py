@@ -137,7 +137,7 @@ def test_classes_may_be_named(foreign):
 
 def test_a_backbone_is_no_model_to_predict_with(tmp_path, monkeypatch):
     spec = variants.get("v3-mobilenetv2")
-    monkeypatch.setattr(conversion, "convert_file", lambda *_: Checkpoint(spec, conversion.BACKBONE_LABELS, None, {}))
+    monkeypatch.setattr(conversion, "convert_file", lambda *_: Checkpoint(spec, conversion.BACKBONE_LABELS, None))
     (tmp_path / "backbone.bin").write_bytes(b"")
     result = run("convert", "backbone.bin", "--from", "timm", "--model", spec.name, "-o", "b.safetensors")
     assert "the backbone of v3-mobilenetv2, to train from" in result.stdout
