@@ -75,7 +75,7 @@ class Summary:
         skipped: How many were done before.
         failed: How many failed.
         ignored: How many other files the input folders held.
-        records: One for each photo, in order.
+        records: One for each photo that was done or failed, in order.
     """
 
     output: Path
@@ -139,6 +139,7 @@ class FolderRun:
         self.plan: Plan | None = foreseen
         self._prepare = prepare
         self._begun = False
+        self._taken = False
         self._open()
 
     def _open(self) -> None:
@@ -197,11 +198,16 @@ class FolderRun:
         return todo
 
     def __iter__(self) -> Iterator[Record]:
+        """Do what is left of this process's share, one record a photo; what is done is not done again."""
         share = self.begin()
+        if self._taken:
+            share = self.ledger.to_do(share, self.plan.settings)
+        self._taken = True
         if share:
             from segcli.pipeline.stages import segment
 
-            yield from segment(share, self.stages, self.plan.outputs, self.ledger, self.plan.settings, self.batch)
+            outputs, settings = self.plan.outputs, self.plan.settings
+            yield from segment(share, self.stages, outputs, self.ledger, settings, self.batch)
 
     def __len__(self) -> int:
         return len(self.begin())
@@ -215,6 +221,7 @@ class FolderRun:
 
     def finish(self) -> Summary | None:
         """Wait for all processes, write what sums up the folder, and give the summary; None in all but the main one."""
+        self.begin()
         self.processes.barrier()
         if not self.processes.is_main:
             return None
@@ -222,10 +229,11 @@ class FolderRun:
             merge(self.folder)
             self._open()
             self._sum_up()
-        records = tuple(self.ledger.records[source.tree.as_posix()] for source in self.found.files)
+        names = [source.tree.as_posix() for source in self.found.files]
+        records = tuple(self.ledger.records[name] for name in names if name in self.ledger.records)
         failed = sum(record.status != DONE for record in records)
-        done, before = len(self.todo) - failed, len(records) - len(self.todo)
-        return Summary(self.folder, done, before, failed, self.found.ignored, records)
+        before = len(names) - len(self.todo)
+        return Summary(self.folder, len(records) - failed - before, before, failed, self.found.ignored, records)
 
     def _sum_up(self) -> None:
         done = self._counted()

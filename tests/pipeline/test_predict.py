@@ -54,6 +54,25 @@ def test_goes_on_where_it_stopped(run, photos, tmp_path):
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
 
+def test_a_run_that_is_taken_twice_does_nothing_twice(run):
+    twice = run()
+    assert len(list(twice)) == 5
+    assert list(twice) == []
+    assert twice.finish().segmented == 5
+
+
+def test_a_run_can_be_finished_before_its_end(run, tmp_path):
+    """What is done is summed up; the rest is left to the next run."""
+    short = run()
+    records_ = iter(short)
+    first = next(records_)
+    records_.close()
+    summary = short.finish()
+    assert first in summary.records
+    assert summary.segmented == len(summary.records) <= 5
+    assert (tmp_path / "out/areas.csv").is_file()
+
+
 def test_a_loaded_model_is_used_as_it_is(run, checkpoint):
     model = segcli.load(checkpoint, device="cpu", engine="torch", flip=True)
     assert _done(segcli.predict_folder("photos", "out", model=model)).segmented == 5
