@@ -4,64 +4,26 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 
-import loopback_hub
 import numpy as np
 import pytest
 import torch
-from foreign_files import foreign_state, network
+from foreign_files import network
 from huggingface_hub.utils import WeakFileLock
 from peers import DeepLabV3Plus, tensorflow_checkpoint
-from safetensors.torch import save_file
 from tensor_bundle_files import DATA, INDEX, bundle, tar_gz
 
 from segcli.errors import UsageError, WeightsError
-from segcli.files import atomic, download
+from segcli.files import atomic
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
-from segcli.weights import cache, conversion, hub, manifest, model_io, tensorflow_bundle
+from segcli.weights import cache, conversion, hub, model_io, tensorflow_bundle
 from segcli.weights.convert.layouts import convert
-from segcli.weights.manifest import OWN, HubFile, PackagedFile, WebFile, WeightsEntry
+from segcli.weights.manifest import OWN, PackagedFile, WebFile, WeightsEntry
 
 SPEC = variants.get("v3-mobilenetv2-dm05")
 NAME = "v3-mobilenetv2-dm05@voc2012"
 
-
-@pytest.fixture(scope="module")
-def state():
-    return foreign_state(network(SPEC), SPEC, "transformers")
-
-
-@pytest.fixture
-def server(tmp_path, state):
-    root = tmp_path / "server"
-    root.mkdir()
-    torch.save(state, root / "weights.pth")
-    with loopback_hub.serve(root) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(download, "PAUSE", 0.0)
-    return tmp_path / "cache" / NAME
-
-
-@pytest.fixture
-def use(monkeypatch):
-    """Makes an entry the only one in the manifest."""
-
-    def put(entry):
-        monkeypatch.setattr(manifest, "entries", lambda: (entry,))
-        return entry
-
-    return put
-
-
-@pytest.fixture
-def entry(server, use):
-    source = WebFile(f"{server.url}/weights.pth")
-    return use(WeightsEntry(NAME, source, "transformers", "MIT", Preprocessing(), labels="voc2012", default=True))
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def names(folder):
@@ -218,72 +180,6 @@ def test_a_cache_that_may_only_be_read_is_enough_for_what_is_in_it(entry, home):
     (home / "lock").unlink()
     (home / "lock").mkdir()  # root may write anywhere, but not lock a folder
     assert cache.obtain(entry).path == path
-
-
-@pytest.fixture
-def backbone(use, tmp_path, monkeypatch):
-    """An entry for a backbone, and the file that the Hub's cache has of it."""
-    source = HubFile("timm/mobilenetv2_100.ra_in1k", "main", "model.safetensors")
-    changes = {"backbone": {"padding": "symmetric", "bn_eps": 1e-5}}
-    spec = manifest.adapted(variants.get("v3plus-mobilenetv2"), changes)
-    path = tmp_path / "model.safetensors"
-    save_file(foreign_state(network(spec), spec, "timm"), path)
-    monkeypatch.setattr(hub, "fetch", lambda source, progress: hub.CachedFile(path, "c" * 40))
-    options = {"role": "backbone", "default": True, "spec": changes}
-    return use(WeightsEntry("mobilenetv2@imagenet", source, "timm", "Apache-2.0", Preprocessing(), **options)), path
-
-
-def test_a_backbone_stays_in_the_hubs_cache_and_fits_the_model(backbone):
-    entry, path = backbone
-    found = model_io.pretrained(variants.get("v3plus-mobilenetv2"))
-    assert (found.spec.backbone.padding, found.spec.backbone.bn_eps) == ("symmetric", 1e-5)
-    state = network(found.spec).state_dict()
-    assert found.tensors.keys() == {
-        key for key in state if key.startswith("backbone.") and not key.endswith("num_batches_tracked")
-    }
-    assert all(torch.equal(found.tensors[key], state[key]) for key in found.tensors)
-    assert found.provenance["commit"] == "c" * 40
-    assert len(found.notes) == 1
-    assert model_io.pretrained(variants.get("v3-mobilenetv2")).notes == ()
-    assert names(cache.folder() / entry.name) == ["record.json"]
-    assert path.is_file()
-
-
-def test_a_backbone_that_is_not_the_published_file_is_refused_and_deleted(backbone, use):
-    entry, path = backbone
-    use(replace(entry, sha256="0badc0de"))
-    with pytest.raises(WeightsError, match="as published, and was deleted"):
-        model_io.pretrained(variants.get("v3plus-mobilenetv2"))
-    assert not path.exists()
-
-
-def test_where_a_backbone_cannot_be_had_no_model_is_offered_instead(backbone, monkeypatch):
-    def unreachable(source, progress):
-        raise WeightsError("cannot reach the Hub", "Check the network.")
-
-    monkeypatch.setattr(hub, "fetch", unreachable)
-    with pytest.raises(WeightsError) as caught:
-        model_io.pretrained(variants.get("v3plus-mobilenetv2"))
-    assert caught.value.hint == "Check the network."
-
-
-def test_a_backbone_that_nobody_states_a_checksum_of_must_be_a_checkpoint(backbone):
-    entry, path = backbone
-    blob = path.with_name("blob")  # as the Hub's cache has it: a link to the content
-    blob.write_bytes(LOGIN_PAGE)
-    path.unlink()
-    path.symlink_to(blob)
-    with pytest.raises(WeightsError, match="is no checkpoint"):
-        cache.obtain(entry)
-    assert not blob.exists()
-    assert not path.is_symlink()
-    assert names(cache.folder() / entry.name) == []
-
-
-def test_a_kind_of_backbone_without_weights_says_so(backbone):
-    with pytest.raises(WeightsError, match="no ImageNet weights of a vgg16") as caught:
-        model_io.pretrained(variants.get("v1-vgg16"))
-    assert "They exist for mobilenetv2." in caught.value.hint
 
 
 def test_listing_and_removing(entry, home):

@@ -317,7 +317,7 @@ class TestTuning:
         (["--probs", "plain", "--crf-set", "w9=1"], "no setting called 'w9'"),
         (["--probs", "plain", "--crf-set", "w1"], "--crf-set w1: not a setting with a number"),
         (["--probs", "plain", "--crf-set", "iterations=2.5"], "not a setting with a whole number"),
-        (["--probs", "plain", "--crf-set", "sigma_beta=0"], "sigma_beta must be in"),
+        (["--probs", "plain", "--crf-set", "sigma_beta=0"], "sigma_beta must be a number in"),
         (["--probs", "plain", "--crf-config", "nowhere.toml"], "nowhere.toml"),
         (["--probs", "plain", "--crf-size", "0"], "--crf-size 0: not a size"),
         (["--probs", "plain", "--crf-backend", "cuda"], "--crf-backend cuda: not known"),
