@@ -3,15 +3,10 @@
 No torch here: the command line and the plan of a run read these before anything heavy is loaded.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from segcli.crf.params import CRFParams
-
-if TYPE_CHECKING:
-    from segcli.crf.stage import Refinement
 
 Backend = Literal["torch", "pydensecrf"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
@@ -43,9 +38,3 @@ class CRFSettings:
     def to_dict(self) -> dict:
         """Plain values for run.toml; they are part of a run's fingerprint."""
         return {**self.params.to_dict(), "size": self.size, "backend": self.backend, "eps": self.eps}
-
-    def stage(self) -> Refinement:
-        """The stage of a run that refines with these settings; torch is imported here."""
-        from segcli.crf.stage import Refinement
-
-        return Refinement(self.params, self.size, self.backend, self.eps)

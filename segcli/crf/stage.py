@@ -17,6 +17,11 @@ from segcli.inference.transform import fit
 class Refinement(CRFSettings):
     """The fully connected CRF, ready to refine predictions by these settings."""
 
+    @classmethod
+    def by(cls, settings: CRFSettings) -> "Refinement":
+        """The CRF by settings that were read without torch."""
+        return cls(settings.params, settings.size, settings.backend, settings.eps)
+
     def __call__(self, photo: np.ndarray, prediction: Prediction) -> Prediction:
         """Refine the prediction of a uint8 (H, W, 3) photo, on the device where its scores are."""
         size = fit(photo.shape[:2], self.size)

@@ -174,6 +174,7 @@ def score_all(
         UsageError: The model has other classes than the dataset.
         InputError: A photo cannot be read or refined.
     """
+    from segcli.crf.stage import Refinement
     from segcli.pipeline.evaluate import Tally, score
 
     processes = processes or Processes()
@@ -183,7 +184,7 @@ def score_all(
         raise UsageError(message, "Give a model that was trained for these classes.")
     tally = Tally.empty(len(data.labels), trimap, crf is not None)
     store = Predictions(save_predictions, data, fingerprint(recipe(model, crf))) if save_predictions else None
-    stages = {"refine": crf and crf.stage(), "store": store, "batch": batch}
+    stages = {"refine": crf and Refinement.by(crf), "store": store, "batch": batch}
     with listener.counting(len(processes.shard(data.samples)), "scoring") as counter:
         for _ in score(data, model.segmenter, tally, processes, **stages):
             counter.advance()

@@ -143,10 +143,11 @@ class PredictJob:
 
     def stages(self, model: Model) -> Stages:
         """The stages that each photo passes through."""
+        from segcli.crf.stage import Refinement
         from segcli.inference import oom
         from segcli.pipeline import stages
 
-        refine = self.crf and self.crf.stage()
+        refine = self.crf and Refinement.by(self.crf)
         network = stages.network(model.segmenter)
         return stages.Stages(self.reading.read, network, refine, oom.on_cpu(model.segmenter))
 

@@ -153,6 +153,7 @@ class RefineJob:
         """The stages that each photo passes through; torch is imported here."""
         from segcli import devices
         from segcli.crf import unary
+        from segcli.crf.stage import Refinement
         from segcli.pipeline.stages import Stages
 
         place = devices.choose(self.device)
@@ -160,7 +161,7 @@ class RefineJob:
         labels = self.classes if self.unrefined.labels else None
         files = [source.beside for source in self.found.files if source.beside is not None]
         read, _ = unary.reader(files, labels, self.unrefined.gt_prob, self.crf.size)
-        return Stages(read, lambda group: [one.prediction.to(place) for one in group], self.crf.stage())
+        return Stages(read, lambda group: [one.prediction.to(place) for one in group], Refinement.by(self.crf))
 
 
 def run(job: RefineJob, *, listener: Listener = SILENT, invocation: Invocation | None = None) -> FolderRun:

@@ -75,7 +75,9 @@ class Result:
         Raises:
             InputError: A sigma is too small for this photo.
         """
-        refined = crf.stage()(self.photo, self.prediction)
+        from segcli.crf.stage import Refinement
+
+        refined = Refinement.by(crf)(self.photo, self.prediction)
         return Result(self.photo, self.label_set, refined, self.path, self.notes, self.info)
 
     def save(

@@ -42,10 +42,11 @@ def search(display: Display, job: RefineJob, truths: Mapping[Source, Path]) -> N
         truths: The true label maps of the photos to tune on.
     """
     from segcli import devices
+    from segcli.crf.stage import Refinement
     from segcli.crf.tuning import Grid, best, tune
 
     classes, stages = job.classes, job.stages(display)
-    refinement, device, output = job.crf.stage(), devices.choose(job.device), job.folder
+    refinement, device, output = Refinement.by(job.crf), devices.choose(job.device), job.folder
     kind = "probabilities" if job.unrefined.probs else "label maps"
     display.say(f"tuning on {len(truths)} of {len(job.found.files)} photos, those with {kind} and truth")
     photos = [(lambda source=source: stages.read(source), truth) for source, truth in truths.items()]
