@@ -188,9 +188,9 @@ def run(
         verify: Compare contents, not times, to see what is done.
     """
 
-    def prepare(photos: int) -> tuple[Plan, Stages]:
+    def prepare() -> tuple[Plan, Stages]:
         keep = job.begun_engine()
-        ready = model or load_with(job.options, job.reference, listener, photos=photos, keep_engine=keep)
+        ready = model or load_with(job.options, job.reference, listener, photos=len(found.files), keep_engine=keep)
         return job.plan(ready.facts), job.stages(ready)
 
     foreseen = job.plan(model.facts) if model else job.foreseen()

@@ -167,7 +167,7 @@ class RefineJob:
 def run(job: RefineJob, *, listener: Listener = SILENT, invocation: Invocation | None = None) -> FolderRun:
     """A run that refines photos; iterate over it to work."""
     return FolderRun(
-        job.found, job.folder, lambda photos: (job.plan, job.stages(listener)), foreseen=job.plan, invocation=invocation
+        job.found, job.folder, lambda: (job.plan, job.stages(listener)), foreseen=job.plan, invocation=invocation
     )
 
 

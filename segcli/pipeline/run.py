@@ -108,7 +108,7 @@ class FolderRun:
     Args:
         found: The photos.
         folder: The output folder.
-        prepare: Called with the number of photos to do, loads what is needed, and gives the plan and the stages.
+        prepare: Loads what is needed, and gives the plan and the stages; called once, where anything is to do.
         foreseen: The plan as far as it is known without loading; None where it is not.
         invocation: For run.toml.
         processes: Who shares the work.
@@ -120,7 +120,7 @@ class FolderRun:
         self,
         found: Found,
         folder: Path,
-        prepare: Callable[[int], tuple[Plan, Stages]],
+        prepare: Callable[[], tuple[Plan, Stages]],
         *,
         foreseen: Plan | None = None,
         invocation: Invocation | None = None,
@@ -165,8 +165,7 @@ class FolderRun:
 
     def _load(self) -> None:
         if self.stages is None:
-            photos = self.found.files if self.plan is None else self._to_do()
-            self.plan, self.stages = self._prepare(len(photos))
+            self.plan, self.stages = self._prepare()
 
     def _refuse_other_inputs(self) -> None:
         for source in self.found.files:
@@ -180,6 +179,8 @@ class FolderRun:
     def begin(self) -> Sequence[Source]:
         """Plan, load, make the output folder and write run.toml, once; returns this process's share of the work."""
         if not self._begun:
+            if self.plan is None and not self.processes.is_main:
+                self._load()  # at the same time as the main process
             todo = self._planned() if self.processes.is_main else None
             self.todo = self.processes.all_gather(todo)[0]  # one decides for all: what one writes may look done already
             self._open()
