@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from segcli.crf.params import CRFParams
+from segcli.errors import UsageError
 
 Backend = Literal["torch", "pydensecrf"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
@@ -28,12 +29,22 @@ class CRFSettings:
         size: The longest side, in pixels, that photos are shrunk to for the CRF; 0 works at the photo's own size.
         backend: "torch", or "pydensecrf" where that package is installed.
         eps: Classes that nowhere exceed this probability take no part; see `dense_crf.refine`.
+
+    Raises:
+        UsageError: The size is too small, or there is no such backend.
     """
 
     params: CRFParams = field(default_factory=CRFParams)
     size: int = WORKING_SIZE
     backend: Backend = "torch"
     eps: float = EPS
+
+    def __post_init__(self):
+        if self.backend not in BACKENDS:
+            raise UsageError(f"the CRF has no backend {self.backend!r}", f"Choose {' or '.join(BACKENDS)}.")
+        if self.size != 0 and self.size < SMALLEST_WORKING_SIZE:
+            hint = f"Give a number of pixels from {SMALLEST_WORKING_SIZE} on, or 0 for the photo's own size."
+            raise UsageError(f"the CRF cannot work at {self.size} pixels", hint)
 
     def to_dict(self) -> dict:
         """Plain values for run.toml; they are part of a run's fingerprint."""

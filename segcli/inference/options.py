@@ -56,6 +56,18 @@ class ModelOptions:
     device: str = "auto"
     engine: Engine = "auto"
 
+    def __post_init__(self):
+        object.__setattr__(self, "scales", tuple(map(float, self.scales)))  # 1 and 1.0 are one setting
+        for name, value, right in (
+            ("scales", self.scales, self.scales and all(0.1 <= scale <= 8 for scale in self.scales)),
+            ("size", self.size, self.size is None or self.size == 0 or self.size >= 33),
+            ("tile", self.tile, self.tile is None or self.tile >= 64),
+            ("precision", self.precision, self.precision in PRECISIONS),
+            ("engine", self.engine, self.engine in ENGINES),
+        ):
+            if not right:
+                raise UsageError(f"{name} cannot be {value!r}", "`segcli predict --help` says what it can be.")
+
     def passes(self, photos: int) -> int:
         """The number of runs of the network for so many photos, tiles apart."""
         return photos * len(self.scales) * (1 + self.flip)

@@ -24,6 +24,7 @@ from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import CRF, Model, crf_settings, load
 from segcli.pipeline.records import check_folder, fingerprint
 from segcli.pipeline.usable import usable
+from segcli.weights.reference import resolve
 
 if TYPE_CHECKING:
     from segcli.crf.settings import CRFSettings
@@ -102,13 +103,13 @@ class Evaluation:
             "multiply_adds_as_paper": spent.as_paper,
         }
 
-    def save(self, folder: Path, worst_count: int = WORST) -> None:
+    def save(self, folder: str | Path, worst_count: int = WORST) -> None:
         """Leave scores.json, the confusion matrix, the trimap's curves and overlays of the worst images in a folder.
 
         Raises:
             OSError: The folder cannot be written to.
         """
-        result = self.to_dict(worst_count)
+        folder, result = Path(folder), self.to_dict(worst_count)
         with write_whole(folder / "scores.json") as file:
             file.write(json.dumps(result, indent=1).encode())
         with write_whole(folder / "confusion.png") as file:
@@ -236,8 +237,11 @@ def evaluate(
     store = None if save_predictions is None else Path(save_predictions)
     if store is not None:
         check_folder(store)
+    if isinstance(model, Model) and options:
+        raise TypeError(f"the model is loaded already; {', '.join(options)} must be given to load()")
+    reference = None if isinstance(model, Model) else resolve(model)
     data = usable(data, skip_bad, listener=listener)
-    loaded = model if isinstance(model, Model) else load(model, listener=listener, **options)
+    loaded = load(reference, listener=listener, **options) if reference else model
     details = {"crf": crf_settings(crf), "trimap": trimap, "save_predictions": store, "batch": batch}
     return score_all(loaded, data, **details, listener=listener)
 

@@ -47,7 +47,8 @@ def foresee(reference: ModelReference, options: ModelOptions, begun: str | None)
     """
     engine = options.wanted_engine()
     engine = begun if engine == "auto" else engine
-    if engine is None or reference.is_exported:
+    elsewhere = engine == "onnx" and options.device not in ("auto", "cpu")
+    if engine is None or elsewhere or reference.is_exported:
         return None
     file = _entrys_file(reference) if reference.entry else _own_file(reference.path)
     if file is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from segcli.crf.params import CRFParams
 from segcli.crf.settings import CRFSettings
 from segcli.errors import InputError
 from segcli.images.read import Photo as ReadPhoto
@@ -30,7 +31,7 @@ DEFAULT_MODEL = "v3-mobilenetv2"
 
 Photo = str | Path | Image.Image | np.ndarray
 """A photo as `Model.predict` takes it: a file, a Pillow image, or uint8 (H, W, 3) red-green-blue."""
-CRF = bool | CRFSettings | None
+CRF = bool | CRFSettings | CRFParams | None
 """The choice whether the CRF refines, and with which settings; True takes the default ones."""
 
 
@@ -109,6 +110,8 @@ def checked_array(photo: Any) -> np.ndarray:
 
 def crf_settings(crf: CRF) -> CRFSettings | None:
     """The CRF's settings where it is wanted."""
+    if isinstance(crf, CRFParams):
+        return CRFSettings(crf)
     return CRFSettings() if crf is True else crf or None
 
 

@@ -31,7 +31,7 @@ from segcli.pipeline.model import (
 from segcli.pipeline.records import engine_of
 from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation, Plan
-from segcli.pipeline.writer import WRITERS, Outputs, kept_classes, one_of
+from segcli.pipeline.writer import WRITERS, Outputs, kept_classes, names_of, one_of
 from segcli.weights.reference import ModelReference, resolve
 
 if TYPE_CHECKING:
@@ -49,15 +49,19 @@ class Reading:
         value_range: Values of 16-bit photos that become black and white; see `images.read.read_photo`.
         max_pixels: Photos with more pixels are refused.
         pages: Every page of TIFF and GIF files, not only the first.
+        range_text: The range as it was typed, which is part of the fingerprint; None: as numbers are written.
     """
 
     value_range: ValueRange = None
     max_pixels: int = MAX_PIXELS
     pages: bool = False
+    range_text: str | None = None
 
-    def find(self, inputs: Sequence[str | Path], output: Path | None) -> Found:
-        """The photos, or their pages, among files, folders and patterns; InputError where there is none."""
-        found = find_photos(inputs, output)
+    def find(
+        self, inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None
+    ) -> Found:
+        """The photos, or their pages, among files, folders and patterns; InputError, with `typed`, for none."""
+        found = find_photos(inputs, output, typed)
         return replace(found, files=expand(found.files, self.max_pixels)) if self.pages else found
 
     def read(self, source: Source) -> Photo:
@@ -67,6 +71,8 @@ class Reading:
     def to_dict(self) -> dict:
         """The settings that decide the outputs, as TOML-plain values or None."""
         bounds = self.value_range
+        if self.range_text is not None:
+            return {"range": self.range_text}
         if isinstance(bounds, tuple):
             return {"range": ":".join(repr(float(bound)).removesuffix(".0") for bound in bounds)}
         return {"range": bounds}
@@ -152,14 +158,14 @@ class PredictJob:
         return stages.Stages(self.reading.read, network, refine, oom.on_cpu(model.segmenter))
 
 
-def find_photos(inputs: Sequence[str | Path], output: Path | None) -> Found:
-    """The photos among files, folders and patterns; InputError where there is none."""
+def find_photos(inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None) -> Found:
+    """The photos among files, folders and patterns; InputError where there is none, with the inputs as typed."""
     found = sources.find(inputs, output)
     if not found.files:
         passed = [f"{found.ignored} other files ignored"] if found.ignored else []
         passed += [f"{found.results} results of segcli left out"] if found.results else []
         reasons = f" ({', '.join(passed)})" if passed else ""
-        named = ", ".join(map(str, inputs))
+        named = ", ".join(map(str, inputs if typed is None else typed))
         raise InputError(f"no photos in {named}{reasons}", "Name photos or a folder of photos.")
     return found
 
@@ -248,9 +254,10 @@ def predict_folder(
     loaded = model if isinstance(model, Model) else None
     if loaded and options:
         raise TypeError(f"the model is loaded already; {', '.join(options)} must be given to load()")
-    reading = Reading(value_range, max_pixels, pages)
-    named = None if classes is None else tuple(classes)
-    saving = Saving(one_of("save", save, WRITERS), named, cutout_background, overlay_size)
+    bounds = tuple(value_range) if isinstance(value_range, list) else value_range
+    reading = Reading(bounds, max_pixels, pages)
+    named = None if classes is None else names_of(classes)
+    saving = Saving(one_of("save", names_of(save), WRITERS), named, cutout_background, overlay_size)
     folder = Path(output)
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     asked = loaded.options if loaded else ModelOptions(**options)

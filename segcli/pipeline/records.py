@@ -212,19 +212,11 @@ class RunFile:
         inputs: The inputs as they were typed.
         options: The options that were given, by their name in the command's signature, as TOML-plain values.
         segcli: The version that wrote it; empty where it does not say.
-        model: The model's facts, as `model.name` and `model.engine` of the file; empty where it has none.
     """
 
-    inputs: tuple[str, ...]
-    options: dict[str, Any]
+    inputs: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
     segcli: str = ""
-    model: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def engine(self) -> str | None:
-        """What ran the network, "torch" or "onnx"; None where the file does not say."""
-        engine = self.model.get("engine")
-        return engine if isinstance(engine, str) else None
 
 
 def read_run(path: Path) -> RunFile:
@@ -235,7 +227,10 @@ def read_run(path: Path) -> RunFile:
     """
     file = path / RUN_FILE if path.is_dir() else path
     try:
-        return decoding.decode(RunFile, decoding.read_toml(file), ignore_unknown=True)
+        values = decoding.read_toml(file)
+        if lacking := {"inputs", "options"} - values.keys():
+            raise decoding.DecodingError(f"lacks {min(lacking)}")
+        return decoding.decode(RunFile, values, ignore_unknown=True)
     except (OSError, decoding.DecodingError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.message
         raise UsageError(f"{shown(file)}: holds no options of a run ({reason})", RUN_FILE_HINT) from error
@@ -244,6 +239,8 @@ def read_run(path: Path) -> RunFile:
 def engine_of(folder: Path) -> str | None:
     """The engine that an output folder was begun with; None where it has none on record."""
     try:
-        return read_run(folder).engine
-    except UsageError:
+        model = decoding.read_toml(folder / RUN_FILE)["model"]
+        engine = model["engine"]
+    except (OSError, decoding.DecodingError, KeyError, TypeError):
         return None
+    return engine if isinstance(engine, str) else None

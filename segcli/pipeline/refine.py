@@ -205,6 +205,8 @@ def refine(
     known = _classes(said, classes)
     settings = crf or CRFSettings()
     array = np.asarray(said)
+    if array.dtype.kind == "f" and array.ndim != 3:
+        raise InputError(f"probabilities have the shape (classes, height, width), not {array.shape}")
     if array.dtype.kind == "f":
         unary = torch.from_numpy(np.ascontiguousarray(array, np.float32))
     elif array.shape == read.rgb.shape[:2]:

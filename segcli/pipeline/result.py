@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from segcli.errors import UsageError
 from segcli.files.sources import Source
 from segcli.images.overlay import OVERLAY_SIZE, overlay
 from segcli.labels import LabelSet
-from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, one_of
+from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of
 
 if TYPE_CHECKING:
     from segcli.crf.settings import CRFSettings
@@ -24,7 +25,7 @@ DEFAULT_KINDS = ("mask", "overlay")
 """The kinds of files that are written where nothing else is asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """The classes of a photo's pixels.
 
@@ -94,7 +95,7 @@ class Result:
         Args:
             folder: The output folder; it is made.
             save: Any of mask, overlay, cutout, classes, polygons, gallery, probs.
-            name: What the files are called, without suffix; the photo's own name where None.
+            name: What the files are called, without suffix. None: as the photo's file, or "photo" without one.
             classes: Names of the classes to keep; the others become background, or void. None: all.
             overlay_size: Longest side of an overlay in pixels.
 
@@ -102,15 +103,18 @@ class Result:
             The files by kind.
 
         Raises:
-            UsageError: A kind or class is not known, or the photo has no name and none is given.
+            UsageError: A kind or class is not known, or the name is none of a file.
+            InputError: A format cannot hold this picture, or the disk not its name.
             OSError: The folder cannot be written to.
         """
-        kinds = one_of("save", save, WRITERS)
-        kept = kept_classes(classes, self.label_set, kinds)
+        kinds = one_of("save", names_of(save), WRITERS)
+        kept = kept_classes(None if classes is None else names_of(classes), self.label_set, kinds)
         outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept)
         written = outputs.write(self._source(name), self.photo, self.prediction)
         return {kind: outputs.folder / file["path"] for kind, file in written.files.items()}
 
     def _source(self, name: str | None) -> Source:
-        stem = name or (self.path.stem if self.path else "photo")
-        return Source(self.path or Path(stem), PurePosixPath(PurePosixPath(stem).name))
+        stem = name if name is not None else self.path.stem if self.path else "photo"
+        if stem in ("", ".", "..") or PurePath(stem).name != stem or "/" in stem:
+            raise UsageError(f"{stem!r} is no name of a file", "Give a name without folders.")
+        return Source(self.path or Path(stem), PurePosixPath(stem))

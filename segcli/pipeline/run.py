@@ -17,7 +17,7 @@ import tomli_w
 
 from segcli import __version__
 from segcli.distributed import Processes
-from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, UsageError
+from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, SegcliError, UsageError
 from segcli.files.atomic import write_whole, writing
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
@@ -128,6 +128,8 @@ class FolderRun:
         batch: int = 1,
         verify: bool = False,
     ):
+        if batch < 1:
+            raise UsageError(f"a batch cannot have {batch} photos", "Give a number from 1 on.")
         self.found = found
         self.folder = folder
         self.invocation = invocation or Invocation()
@@ -155,10 +157,13 @@ class FolderRun:
         """
         self._refuse_other_inputs()
         check_folder(self.folder)
-        if self.plan is not None and not self._to_do():
+        foreseen = self.plan
+        todo = self._to_do() if foreseen else list(self.found.files)
+        if foreseen and not todo:
             return []
         self._load()
-        return self._to_do()
+        same = foreseen and foreseen.settings == self.plan.settings
+        return todo if same else self._to_do()
 
     def _to_do(self) -> list[Source]:
         return self.ledger.to_do(self.found.files, self.plan.settings, self.verify)
@@ -181,16 +186,27 @@ class FolderRun:
         if not self._begun:
             if self.plan is None and not self.processes.is_main:
                 self._load()  # at the same time as the main process
-            todo = self._planned() if self.processes.is_main else None
-            self.todo = self.processes.all_gather(todo)[0]  # one decides for all: what one writes may look done already
+            self.todo = self._agreed()
             self._open()
             if self.todo:
                 self._load()
             self._begun = True
         return self.processes.shard(self.todo)
 
+    def _agreed(self) -> list[Source]:
+        """What is to do: one process decides for all, since what one writes may look done already to another."""
+        todo, failure = [], None
+        try:
+            todo = self._planned() if self.processes.is_main else []
+        except SegcliError as error:
+            failure = error
+        todo, failure = self.processes.all_gather((todo, failure))[0]
+        if failure is not None:
+            raise failure  # in every process, which else would wait for one that is gone
+        return todo
+
     def _planned(self) -> list[Source]:
-        if self.folder.is_dir():
+        if any(self.folder.glob("manifest*.jsonl")):
             open_folder(self.folder)  # first: what killed processes left is part of what is done
             self._open()
         todo = self.find_todo()
@@ -211,7 +227,11 @@ class FolderRun:
             yield from segment(share, self.stages, outputs, self.ledger, settings, self.batch)
 
     def __len__(self) -> int:
+        """How many photos this process has to do; plans, and loads what is needed."""
         return len(self.begin())
+
+    def __bool__(self) -> bool:
+        return True  # also where nothing is to do; and asking must not load a network
 
     def _write_run_file(self) -> None:
         started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0)}
@@ -231,7 +251,8 @@ class FolderRun:
             self._open()
             self._sum_up()
         names = [source.tree.as_posix() for source in self.found.files]
-        records = tuple(self.ledger.records[name] for name in names if name in self.ledger.records)
+        known = (self.ledger.records.get(name) for name in names)
+        records = tuple(record for record in known if record and record.settings == self.plan.settings)
         failed = sum(record.status != DONE for record in records)
         before = len(names) - len(self.todo)
         return Summary(self.folder, len(records) - failed - before, before, failed, self.found.ignored, records)

@@ -194,6 +194,11 @@ def kept_classes(names: Iterable[str] | None, labels: LabelSet, kinds: frozenset
     return None
 
 
+def names_of(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names as a tuple; one text is one name, not its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def one_of(option: str, words: Iterable[str], known: Iterable[str]) -> frozenset[str]:
     """The words as a set; UsageError where one is not known, or there is none."""
     chosen, known = frozenset(words), tuple(known)

@@ -124,3 +124,31 @@ def test_the_crf_refines_where_it_is_asked_for(model, photo):
     assert not np.array_equal(plain.probabilities(), refined.probabilities())
     again = plain.refine(segcli.CRFSettings())
     assert torch.equal(torch.from_numpy(again.probabilities()), torch.from_numpy(refined.probabilities()))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "half"},
+        {"engine": "tensorrt"},
+        {"size": 5},
+        {"size": -3},
+        {"scales": ()},
+        {"scales": (0,)},
+        {"tile": 1},
+    ],
+)
+def test_options_that_cannot_be_are_refused(options):
+    with pytest.raises(UsageError, match=f"{next(iter(options))} cannot be"):
+        ModelOptions(**options)
+
+
+def test_whole_scales_are_the_same_setting():
+    assert ModelOptions(scales=(1, 2)) == ModelOptions(scales=(1.0, 2.0))
+
+
+def test_crf_settings_that_cannot_be():
+    with pytest.raises(UsageError, match="cannot work at -5"):
+        segcli.CRFSettings(size=-5)
+    with pytest.raises(UsageError, match="no backend 'zz'"):
+        segcli.CRFSettings(backend="zz")

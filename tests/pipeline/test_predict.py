@@ -158,6 +158,27 @@ def test_a_range_is_on_record_as_it_is_typed(bounds, text):
     assert Reading(bounds).to_dict() == {"range": text}
 
 
+def test_a_range_as_it_was_typed_keeps_old_work_valid():
+    assert Reading((0.0, 4095.0), range_text="0.0:4095.0").to_dict() == {"range": "0.0:4095.0"}
+
+
+def test_no_batch_is_refused(run):
+    with pytest.raises(UsageError, match="cannot have 0 photos"):
+        run(batch=0)
+
+
+def test_one_kind_may_be_one_word(run, tmp_path):
+    _done(run(save="mask"))
+    assert not (tmp_path / "out/overlays").exists()
+
+
+def test_finishing_before_the_work_counts_nothing_as_done(run):
+    """What stands in the folder was made by other settings."""
+    _done(run())
+    summary = run(flip=True).finish()
+    assert (summary.segmented, summary.skipped, summary.records) == (0, 0, ())
+
+
 def test_nothing_loads_torch_until_it_must(checkpoint):
     job = PredictJob(models.resolve(checkpoint), models.ModelOptions(engine="torch"))
     facts = job.foreseen()

@@ -115,7 +115,7 @@ def test_a_run_file_is_read_by_its_folder_or_its_path(folder):
     )
     (folder / "run.toml").write_text(text)
     assert read_run(folder) == read_run(folder / "run.toml")
-    assert read_run(folder) == RunFile(("a b.jpg",), {"batch": 2}, "0.9", {"name": "x", "engine": "onnx"})
+    assert read_run(folder) == RunFile(("a b.jpg",), {"batch": 2}, "0.9")
     assert engine_of(folder) == "onnx"
 
 
@@ -129,6 +129,11 @@ def test_what_is_no_run_file_is_refused_or_tells_no_engine(folder, text):
     assert engine_of(folder) is None
     with pytest.raises(UsageError, match="holds no options of a run"):
         read_run(folder)
+
+
+def test_an_engine_is_read_whatever_else_is_odd(folder):
+    (folder / "run.toml").write_text('segcli = 1\n[model]\nengine = "torch"\n')
+    assert engine_of(folder) == "torch"
 
 
 def test_a_missing_run_file_tells_no_engine(folder):

@@ -57,6 +57,7 @@ def test_settings_are_taken(photo):
         (np.zeros((40, 60), np.uint8), {"classes": ["a", "b"], "gt_prob": 2}, UsageError, "gt-prob"),
         (np.full((2, 40, 60), np.nan, np.float32), {}, InputError, "probabilities"),
         (np.full((2, 40, 60), 5.0), {}, InputError, "probabilities in 0..1"),
+        (np.full((40, 60), 0.5), {"classes": ["a", "b"]}, InputError, "classes, height, width"),
         (np.full((2, 40, 60), 0.5), {"classes": ["a"]}, InputError, "2 channels, but 1 classes"),
     ],
 )

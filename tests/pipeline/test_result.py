@@ -1,7 +1,6 @@
 """Result: labels, probabilities, areas, overlay and files of one photo."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,10 +53,11 @@ def test_a_photo_from_memory_is_called_photo(result, tmp_path):
     assert (tmp_path / "masks/photo.png").is_file()
 
 
-def test_names_do_not_lead_out_of_the_folder(result, tmp_path):
-    files = result.save(tmp_path / "out", ["mask"], name="../../escaped")
-    assert files["mask"] == tmp_path / "out/masks/escaped.png"
-    assert not (Path(tmp_path).parent / "escaped.png").exists()
+@pytest.mark.parametrize("name", ["../../escaped", "a/b", "/", "", ".."])
+def test_names_do_not_lead_out_of_the_folder(result, tmp_path, name):
+    with pytest.raises(UsageError, match="is no name of a file"):
+        result.save(tmp_path / "out", ["mask"], name=name)
+    assert not list(tmp_path.parent.glob("escaped*"))
 
 
 def test_kept_classes_and_what_is_not_known(result, tmp_path):

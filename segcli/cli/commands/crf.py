@@ -121,7 +121,7 @@ def crf(
     """
     display = Display(as_json, quiet)
     wanted = unrefined.wanted()
-    found = wanted.beside(find_photos(named(inputs), None if search.tune else output))
+    found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs))
     job = RefineJob(wanted, found, settings.settings(), device, save, output)
     if search.tune:
         tuning.search(display, job, search.truths(found))

@@ -54,7 +54,8 @@ class Reading:
 
     def wanted(self) -> pipeline.Reading:
         """The values that these options come to."""
-        return pipeline.Reading(self.value_range, self.max_pixels, self.pages)
+        text = common.Parsed.typed.get("--range") if self.value_range is not None else None
+        return pipeline.Reading(self.value_range, self.max_pixels, self.pages, text)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def predict(
         (from_run.parent,) if from_run else (),
     )
     job.check()
-    found = job.reading.find(named(inputs), output)
+    found = job.reading.find(named(inputs), output, inputs)
     allocator.keep_freed_memory()
     with distributed.join() as processes:
         display = Display(as_json and processes.is_main, quiet or not processes.is_main)

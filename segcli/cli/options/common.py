@@ -30,10 +30,13 @@ class Parsed:
 
     typed: ClassVar[dict[str, str]] = {}
     """The text that each option of the present command line was given."""
+    known: ClassVar[set[str]] = set()
+    """The options that have such a parser."""
 
     def __init__(self, parse: Callable[[str], Any], option: str):
         self.parse = parse
         self.option = option
+        self.known.add(option)
         self.__name__ = parse.__name__
 
     def __call__(self, text: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Option
 
@@ -13,10 +13,6 @@ from segcli.data import layouts
 from segcli.data.dataset import Dataset
 from segcli.errors import UsageError
 from segcli.labels import LabelSet, parse
-
-if TYPE_CHECKING:
-    pass
-
 
 Name = Annotated[
     str,
@@ -40,11 +36,18 @@ Names = Annotated[
         rich_help_panel="Folder",
     ),
 ]
+
+
+def optional_names(text: str) -> LabelSet | None:
+    """The classes that `--names` gives; an empty text counts as not given."""
+    return parse(text) if text else None
+
+
 ClassNames = Annotated[
     LabelSet | None,
     Option(
         "--names",
-        parser=common.Parsed(parse, "--names"),
+        parser=common.Parsed(optional_names, "--names"),
         metavar="A,B,...|FILE|SET",
         help="The label maps' classes, where those do not say: names, a label-set TOML, or a known set.",
     ),

@@ -10,7 +10,7 @@ from typer import Option
 from segcli.cli.options import common
 from segcli.errors import UsageError
 from segcli.files.paths import shown
-from segcli.pipeline.records import read_run
+from segcli.pipeline.records import RUN_FILE_HINT, read_run
 
 PASSING = ("from_run", "dry_run", "as_json", "quiet")
 """Options that say how to run now, not what comes out."""
@@ -20,6 +20,8 @@ def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
     """Options that the command line leaves out get the file's values."""
     if path is None:
         return None
+    if path.is_dir():
+        raise UsageError(f"--from {shown(path)}: holds no options of a run (Is a directory)", RUN_FILE_HINT)
     try:
         run = read_run(path)
     except UsageError as error:
@@ -28,7 +30,8 @@ def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
     known = {parameter.name for parameter in ctx.command.params} - set(PASSING)
     if strange := sorted(given.keys() - known):
         raise UsageError(f"--from {shown(path)}: {ctx.command.name} has no {', '.join(strange)}")
-    ctx.default_map = given
+    parsed = {one.name for one in ctx.command.params if common.Parsed.known.intersection(one.opts)}
+    ctx.default_map = {name: str(value) if name in parsed else value for name, value in given.items()}
     return path
 
 

@@ -1,0 +1,35 @@
+"""`--from run.toml`: what stands there is held to the same rules as what is typed."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("size = 20", "--size 20: not a size"),
+        ("crf_size = 3", "--crf-size 3: not a size"),
+        ("value_range = [5, 1]", "--range [5, 1]: not a range"),
+        ("engine = 3", "--engine 3: not known"),
+        ('save = ["mask"]', "--save"),
+        ("crf_set = true", "--crf-set"),
+        ("scales = [1.0]", "--scales [1.0]: not scales"),
+    ],
+)
+def test_values_that_are_no_text_are_checked_too(segcli, photos, tmp_path, line, message):
+    (tmp_path / "run.toml").write_text(f'inputs = ["{photos / "b.png"}"]\n[options]\n{line}\n')
+    result = segcli("--from", "run.toml", "-o", "out")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_number_stands_for_its_text(segcli, photos, tmp_path):
+    (tmp_path / "run.toml").write_text(f'inputs = ["{photos / "b.png"}"]\n[options]\nscales = 1.0\nsize = 65\n')
+    assert segcli("--from", "run.toml", "-o", "out").exit_code == 0
+
+
+def test_a_folder_is_no_run_file(segcli, photos):
+    assert segcli(photos / "b.png", "-o", "out").exit_code == 0
+    result = segcli("--from", "out", "-o", "again")
+    assert result.exit_code == 2
+    assert "holds no options of a run" in result.stderr
