@@ -5,6 +5,7 @@ No torch here: a run is planned with these before anything is loaded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, get_args
@@ -15,6 +16,8 @@ from segcli.models.preprocessing import Preprocessing, at_size, corner, fitting
 from segcli.models.spec import ModelSpec
 from segcli.weights.reference import ModelReference
 
+DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:\d+)?")
+"""The names of devices, so that a misspelt one is told without torch; `devices.choose` tells which are there."""
 Engine = Literal["auto", "torch", "onnx"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 Precision = Literal["float32", "bf16", "fp16"]
@@ -79,6 +82,8 @@ class ModelOptions:
             UsageError: The output stride is none of the model's, or an exported graph cannot do what is asked for.
         """
         reference.check_output_stride(self.output_stride)
+        if not DEVICE_NAME.fullmatch(self.device):
+            raise UsageError(f"no device is called {self.device!r}", "Use auto, cpu, cuda, cuda:N or mps.")
         under_onnx = self.engine == "onnx" or reference.is_exported
         if self.tile is not None and under_onnx:
             raise UsageError(

@@ -20,6 +20,7 @@ from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images.masks import shrink_label_map
 from segcli.labels import LabelSet
+from segcli.pipeline.records import check_folder
 from segcli.pipeline.refine import RefineJob
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def search(display: Display, job: RefineJob, truths: Mapping[Source, Path]) -> N
     from segcli.crf.stage import Refinement
     from segcli.crf.tuning import Grid, best, tune
 
+    check_folder(job.folder.parent)
     classes, stages = job.classes, job.stages(display)
     refinement, device, output = Refinement.by(job.crf), devices.choose(job.device), job.folder
     kind = "probabilities" if job.unrefined.probs else "label maps"
