@@ -25,7 +25,7 @@ DEFAULT_KINDS = ("mask", "overlay")
 """The kinds of files that are written where nothing else is asked for."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """The classes of a photo's pixels.
 
@@ -43,6 +43,11 @@ class Result:
     path: Path | None = None
     notes: tuple[str, ...] = ()
     info: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        height, width = self.photo.shape[:2]
+        name = self.path.name if self.path else "photo"
+        return f"<segcli result {name}, {width} x {height}, {len(self.names)} classes of {self.label_set.name}>"
 
     @cached_property
     def labels(self) -> np.ndarray:
