@@ -140,11 +140,11 @@ def recipe(model: Model, crf: CRFSettings | None) -> dict[str, Any]:
     return {**model.recipe, "crf": crf and crf.to_dict()}
 
 
-def _trimap(tally: Tally, labels: Any) -> dict[str, float | None]:
+def _trimap(tally: Tally, labels: LabelSet) -> dict[str, float | None]:
     return {str(width): miou for width, miou in _curve(tally, labels).items()}
 
 
-def _curve(tally: Tally, labels: Any) -> dict[int, float | None]:
+def _curve(tally: Tally, labels: LabelSet) -> dict[int, float | None]:
     return {width: scores.miou for width, scores in tally.trimap.scores(labels).items()}
 
 

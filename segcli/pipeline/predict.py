@@ -105,7 +105,7 @@ class PredictJob:
     """Everything that a run of `segcli predict` is asked for.
 
     Attributes:
-        reference: Which model.
+        reference: Which model; None where it is loaded already.
         options: How it is loaded and applied.
         crf: The CRF's settings; None leaves the network's outlines.
         reading: How photos are read.
@@ -114,7 +114,7 @@ class PredictJob:
         keep_engine: Other run folders whose engine this run stays with, such as that of `--from`.
     """
 
-    reference: ModelReference
+    reference: ModelReference | None
     options: ModelOptions = field(default_factory=ModelOptions)
     crf: CRFSettings | None = None
     reading: Reading = field(default_factory=Reading)

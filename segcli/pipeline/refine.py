@@ -62,8 +62,8 @@ class Unrefined:
             raise UsageError("--names goes with --labels", "Files of probabilities say which classes they have.")
         if not 0 < self.gt_prob < 1:
             raise UsageError(f"--gt-prob must lie between 0 and 1, not {self.gt_prob:g}", "0.7 is usual.")
-        check_folder("--probs", self.probs)
-        check_folder("--labels", self.labels)
+        require_folder("--probs", self.probs)
+        require_folder("--labels", self.labels)
 
     def beside(self, found: Found) -> Found:
         """The photos, each with the file that is refined where it has one."""
@@ -110,7 +110,7 @@ class Unrefined:
         return paths
 
 
-def check_folder(option: str, path: Path | None) -> None:
+def require_folder(option: str, path: Path | None) -> None:
     """UsageError where a folder is named that is none."""
     if path is not None and not path.is_dir():
         raise UsageError(f"{option} {shown(path)} is no folder", "Files are matched with the photos by name.")

@@ -73,7 +73,7 @@ class Result:
 
     def overlay(self, size: int = OVERLAY_SIZE) -> Image.Image:
         """The photo with its classes in colour, and a legend; `size` is its longest side at most, in pixels."""
-        return Image.fromarray(np.asarray(overlay(self.photo, self.labels, self.label_set, size=size)))
+        return overlay(self.photo, self.labels, self.label_set, size=size)
 
     def refine(self, crf: CRFSettings) -> Result:
         """The result that the fully connected CRF makes of this one.

@@ -142,11 +142,12 @@ class FolderRun:
         self._prepare = prepare
         self._begun = False
         self._taken = False
-        self._open()
 
-    def _open(self) -> None:
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The folder's records as they stood when the run began, and this process's own."""
         with writing(self.folder):
-            self.ledger = Ledger(self.folder, self.processes.rank if self.processes.world_size > 1 else None)
+            return Ledger(self.folder, self.processes.rank if self.processes.world_size > 1 else None)
 
     def find_todo(self) -> list[Source]:
         """The photos to do, once what they need is loaded; writes nothing.
@@ -187,7 +188,6 @@ class FolderRun:
             if self.plan is None and not self.processes.is_main:
                 self._load()  # at the same time as the main process
             self.todo = self._agreed()
-            self._open()
             if self.todo:
                 self._load()
             self._begun = True
@@ -206,9 +206,8 @@ class FolderRun:
         return todo
 
     def _planned(self) -> list[Source]:
-        if any(self.folder.glob("manifest*.jsonl")):
-            open_folder(self.folder)  # first: what killed processes left is part of what is done
-            self._open()
+        with writing(self.folder):
+            merge(self.folder)  # first: what killed processes left is part of what is done
         todo = self.find_todo()
         open_folder(self.folder)
         self._write_run_file()
@@ -247,8 +246,9 @@ class FolderRun:
         if not self.processes.is_main:
             return None
         with writing(self.folder):
-            merge(self.folder)
-            self._open()
+            if self.processes.world_size > 1:
+                merge(self.folder)
+                self.ledger = Ledger(self.folder)
             self._sum_up()
         names = [source.tree.as_posix() for source in self.found.files]
         known = (self.ledger.records.get(name) for name in names)

@@ -23,7 +23,7 @@ from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.pipeline import refine as pipeline
 from segcli.pipeline.predict import find_photos
-from segcli.pipeline.refine import DEFAULT_FOLDER, DEFAULT_GT_PROB, KINDS, RefineJob, check_folder
+from segcli.pipeline.refine import DEFAULT_FOLDER, DEFAULT_GT_PROB, KINDS, RefineJob, require_folder
 from segcli.pipeline.run import Invocation
 
 EXAMPLES = """\
@@ -73,7 +73,7 @@ class Search:
             raise UsageError("--tune needs --truth", "Give the folder of the true label maps.")
         if self.truth and not self.tune:
             raise UsageError("--truth goes with --tune", "`segcli compare A B --truth DIR` scores what was refined.")
-        check_folder("--truth", self.truth)
+        require_folder("--truth", self.truth)
 
     def truths(self, found: Found) -> dict[Source, Path]:
         """The true label map of each photo that has one, and something to refine."""

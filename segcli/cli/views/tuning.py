@@ -46,13 +46,13 @@ def search(display: Display, job: RefineJob, truths: Mapping[Source, Path]) -> N
     from segcli.crf.stage import Refinement
     from segcli.crf.tuning import Grid, best, tune
 
-    check_folder(job.folder.parent)
+    path = job.folder if job.folder.suffix == ".toml" else job.folder / "crf.toml"
+    check_folder(path.parent)
     classes, stages = job.classes, job.stages(display)
-    refinement, device, output = Refinement.by(job.crf), devices.choose(job.device), job.folder
+    refinement, device = Refinement.by(job.crf), devices.choose(job.device)
     kind = "probabilities" if job.unrefined.probs else "label maps"
     display.say(f"tuning on {len(truths)} of {len(job.found.files)} photos, those with {kind} and truth")
     photos = [(lambda source=source: stages.read(source), truth) for source, truth in truths.items()]
-    path = output if output.suffix == ".toml" else output / "crf.toml"
     trials: list[Trial] = []
     with display.counting(len(photos) * (1 + _passes(Grid())), "tuning", "photos") as counter:
         samples = [lambda photo=photo: _sample(photo, classes, refinement, device, counter) for photo in photos]
