@@ -46,6 +46,25 @@ class CRFSettings:
             hint = f"Give a number of pixels from {SMALLEST_WORKING_SIZE} on, or 0 for the photo's own size."
             raise UsageError(f"the CRF cannot work at {self.size} pixels", hint)
 
+    @classmethod
+    def of(cls, crf: "CRF") -> "CRFSettings | None":
+        """The settings that `crf=` of a function means: True the default ones, None and False no CRF.
+
+        Raises:
+            UsageError: It is something else.
+        """
+        if isinstance(crf, CRFSettings) or crf is None:
+            return crf
+        if isinstance(crf, CRFParams):
+            return cls(crf)
+        if isinstance(crf, bool):
+            return cls() if crf else None
+        raise UsageError(f"crf cannot be {crf!r}", "Give True, or segcli.CRFSettings(segcli.CRFParams(w1=5)).")
+
     def to_dict(self) -> dict:
         """Plain values for run.toml; they are part of a run's fingerprint."""
         return {**self.params.to_dict(), "size": self.size, "backend": self.backend, "eps": self.eps}
+
+
+CRF = bool | CRFSettings | CRFParams | None
+"""The choice whether the CRF refines, and with which settings; see `CRFSettings.of`."""

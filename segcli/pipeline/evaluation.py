@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segcli.crf.settings import CRF, CRFSettings
 from segcli.data import layouts
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
@@ -19,16 +20,16 @@ from segcli.evaluation.scoring import ImageScore, worst
 from segcli.files.atomic import write_whole
 from segcli.images import plots
 from segcli.images.read import read_rgb
+from segcli.inference.options import ModelOptions
 from segcli.labels import LabelSet, parse
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.pipeline.model import CRF, Model, crf_settings, load
+from segcli.pipeline.model import Model, load_with, meant_model
 from segcli.pipeline.records import check_folder, fingerprint
 from segcli.pipeline.usable import usable
-from segcli.weights.reference import resolve
+from segcli.weights.reference import ModelReference, what_fits
 
 if TYPE_CHECKING:
-    from segcli.crf.settings import CRFSettings
-    from segcli.pipeline.evaluate import Tally
+    from segcli.pipeline.tally import Tally
 
 WORST = 5
 """The number of worst images that are listed unless told otherwise."""
@@ -148,41 +149,75 @@ def _curve(tally: Tally, labels: LabelSet) -> dict[int, float | None]:
     return {width: scores.miou for width, scores in tally.trimap.scores(labels).items()}
 
 
-def score_all(
-    model: Model,
+def evaluate_dataset(
+    model: Model | ModelReference,
     data: Dataset,
+    options: ModelOptions,
     *,
     crf: CRFSettings | None = None,
-    trimap: bool = False,
     save_predictions: Path | None = None,
+    trimap: bool = False,
+    skip_bad: bool = False,
     batch: int = 1,
     processes: Processes | None = None,
     listener: Listener = SILENT,
 ) -> Evaluation:
-    """Score a loaded model on a dataset whose samples can all be used.
+    """Score a model on a dataset that is listed: every file is read first, then the model is loaded.
 
     Args:
-        model: With the dataset's classes.
-        data: From `usable`.
+        model: A loaded one, or which to load.
+        data: The dataset as it was listed.
+        options: How the model is loaded and applied.
         crf: The CRF's settings; None leaves the network's outlines.
+        save_predictions: As for `evaluate`, like the next three.
         trimap: Scores in bands around void too.
-        save_predictions: A folder for label maps as the benchmark's server wants them; those there are not computed.
+        skip_bad: Leave out files with problems instead of stopping.
         batch: Photos a step on a GPU.
         processes: Who shares the images; the sums are exact.
         listener: Hears of the progress.
-
-    Raises:
-        UsageError: The model has other classes than the dataset.
-        InputError: A photo cannot be read or refined.
     """
-    from segcli.crf.stage import Refinement
-    from segcli.pipeline.evaluate import Tally, score
-
     processes = processes or Processes()
-    if model.labels.names != data.labels.names:
-        have, wanted = model.labels, data.labels
-        message = f"the model has {len(have)} classes ({have.name}), the dataset {len(wanted)} others ({wanted.name})"
-        raise UsageError(message, "Give a model that was trained for these classes.")
+    if save_predictions is not None:
+        check_folder(save_predictions)
+    data = usable(data, skip_bad, processes, listener)
+    if isinstance(model, ModelReference):
+        model = _loaded(model, options, len(data.samples), save_predictions is not None, listener)
+    _check_labels(model.labels, data.labels)
+    tally = _counted(model, data, crf, trimap, save_predictions, batch, processes, listener)
+    return Evaluation(model, crf, data, tally, processes)
+
+
+def _loaded(reference: ModelReference, options: ModelOptions, photos: int, stores: bool, listener: Listener) -> Model:
+    """The model for so many photos; where label maps are stored, under the engine that an earlier run had too."""
+    from segcli.export.engine import by_number
+
+    engine = by_number(options.passes(photos)) if stores else None
+    return load_with(options, reference, listener, photos=photos, keep_engine=engine)
+
+
+def _check_labels(have: LabelSet, wanted: LabelSet) -> None:
+    """Refuse a model with other classes than the dataset's; a checkpoint tells its own only once it is read."""
+    if have.names != wanted.names:
+        raise UsageError(
+            f"the model has {len(have)} classes ({have.name}), the dataset {len(wanted)} others ({wanted.name})",
+            what_fits(wanted),
+        )
+
+
+def _counted(
+    model: Model,
+    data: Dataset,
+    crf: CRFSettings | None,
+    trimap: bool,
+    save_predictions: Path | None,
+    batch: int,
+    processes: Processes,
+    listener: Listener,
+) -> Tally:
+    """The counts of all images, those of the other processes among them."""
+    from segcli.crf.stage import Refinement
+    from segcli.pipeline.tally import Tally, score
+
     tally = Tally.empty(len(data.labels), trimap, crf is not None)
     store = Predictions(save_predictions, data, fingerprint(recipe(model, crf))) if save_predictions else None
     stages = {"refine": crf and Refinement.by(crf), "store": store, "batch": batch}
@@ -190,7 +225,7 @@ def score_all(
         for _ in score(data, model.segmenter, tally, processes, **stages):
             counter.advance()
     tally.all_reduce(processes)
-    return Evaluation(model, crf, data, tally, processes)
+    return tally
 
 
 def evaluate(
@@ -203,9 +238,9 @@ def evaluate(
     labels: str | Path | None = None,
     names: str | Sequence[str] | LabelSet | None = None,
     crf: CRF = None,
+    save_predictions: str | Path | None = None,
     trimap: bool = False,
     skip_bad: bool = False,
-    save_predictions: str | Path | None = None,
     batch: int = 1,
     listener: Listener = SILENT,
     **options: Any,
@@ -221,29 +256,24 @@ def evaluate(
         labels: The folder of their label PNGs.
         names: The classes' names in the order of their ids, a label set, or what `--names` takes.
         crf: True or settings: refine with the fully connected CRF, and score both.
+        save_predictions: A folder for label maps as the benchmark's server wants them; those there are not computed.
         trimap: Scores in bands around void too.
         skip_bad: Leave out files with problems instead of stopping.
-        save_predictions: A folder for label maps as the benchmark's server wants them.
         batch: Photos a step on a GPU.
         listener: Hears of the progress.
         options: The options of `load`, for a model that is not loaded yet.
 
     Raises:
         UsageError: There is no such model or dataset, or their classes differ.
+        InputError: A photo cannot be read or refined.
         DatasetError: The dataset is missing, incomplete, or has problems.
         WeightsError: The weights cannot be had or do not fit.
     """
+    meant, applied = meant_model(model, options)
     data = dataset if isinstance(dataset, Dataset) else _listed(dataset, Path(data_dir), split, images, labels, names)
     store = None if save_predictions is None else Path(save_predictions)
-    if store is not None:
-        check_folder(store)
-    if isinstance(model, Model) and options:
-        raise TypeError(f"the model is loaded already; {', '.join(options)} must be given to load()")
-    reference = None if isinstance(model, Model) else resolve(model)
-    data = usable(data, skip_bad, listener=listener)
-    loaded = load(reference, listener=listener, **options) if reference else model
-    details = {"crf": crf_settings(crf), "trimap": trimap, "save_predictions": store, "batch": batch}
-    return score_all(loaded, data, **details, listener=listener)
+    flags = {"trimap": trimap, "skip_bad": skip_bad, "batch": batch, "listener": listener}
+    return evaluate_dataset(meant, data, applied, crf=CRFSettings.of(crf), save_predictions=store, **flags)
 
 
 def _listed(

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from segcli.crf.params import CRFParams
-from segcli.crf.settings import CRFSettings
+from segcli.crf.settings import CRF
 from segcli.errors import InputError
 from segcli.images.read import Photo as ReadPhoto
 from segcli.images.read import from_image, read_photo
@@ -31,8 +30,6 @@ DEFAULT_MODEL = "v3-mobilenetv2"
 
 Photo = str | Path | Image.Image | np.ndarray
 """A photo as `Model.predict` takes it: a file, a Pillow image, or uint8 (H, W, 3) red-green-blue."""
-CRF = bool | CRFSettings | CRFParams | None
-"""The choice whether the CRF refines, and with which settings; True takes the default ones."""
 
 
 def provenance(facts: ModelFacts) -> dict[str, str]:
@@ -84,8 +81,7 @@ class Model:
         read, path = as_photo(photo)
         prediction = self.segmenter.predict([read.rgb])[0]
         result = Result(read.rgb, self.labels, prediction, path, read.notes, provenance(self.facts))
-        settings = crf_settings(crf)
-        return result.refine(settings) if settings else result
+        return result.refine(crf) if crf else result
 
 
 def as_photo(photo: Photo) -> tuple[ReadPhoto, Path | None]:
@@ -108,11 +104,20 @@ def checked_array(photo: Any) -> np.ndarray:
     return array
 
 
-def crf_settings(crf: CRF) -> CRFSettings | None:
-    """The CRF's settings where it is wanted."""
-    if isinstance(crf, CRFParams):
-        return CRFSettings(crf)
-    return CRFSettings() if crf is True else crf or None
+def meant_model(model: str | Path | Model, options: dict[str, Any]) -> tuple[Model | ModelReference, ModelOptions]:
+    """The loaded model, or the reference of one to load, with its options; refuses what is known to be wrong.
+
+    Raises:
+        UsageError: There is no such model, or it cannot do what is asked for.
+        TypeError: Options are given for a model that is loaded already.
+    """
+    if isinstance(model, Model):
+        if options:
+            raise TypeError(f"the model is loaded already; {', '.join(options)} must be given to load()")
+        return model, model.options
+    reference, wanted = resolve(model), ModelOptions(**options)
+    wanted.check(reference)
+    return reference, wanted
 
 
 def load(

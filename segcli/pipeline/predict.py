@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segcli.crf.settings import CRFSettings
+from segcli.crf.settings import CRF, CRFSettings
 from segcli.distributed import Processes
 from segcli.errors import InputError
 from segcli.files import sources
@@ -21,18 +21,17 @@ from segcli.labels import LabelSet
 from segcli.pipeline.foresight import foresee
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import (
-    CRF,
     DEFAULT_MODEL,
     Model,
-    crf_settings,
     load_with,
+    meant_model,
     provenance,
 )
 from segcli.pipeline.records import engine_of
 from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation, Plan
 from segcli.pipeline.writer import WRITERS, Outputs, kept_classes, names_of, one_of
-from segcli.weights.reference import ModelReference, resolve
+from segcli.weights.reference import ModelReference
 
 if TYPE_CHECKING:
     from segcli.pipeline.stages import Stages
@@ -124,6 +123,8 @@ class PredictJob:
 
     def check(self) -> None:
         """Refuse what cannot be, before anything is loaded; raises UsageError."""
+        if self.reference is None:
+            return
         self.options.check(self.reference)
         if self.reference.labels is not None:
             kept_classes(self.saving.classes, self.reference.labels, self.saving.kinds)
@@ -199,7 +200,8 @@ def run(
         ready = model or load_with(job.options, job.reference, listener, photos=len(found.files), keep_engine=keep)
         return job.plan(ready.facts), job.stages(ready)
 
-    foreseen = job.plan(model.facts) if model else job.foreseen()
+    begun = any(job.folder.glob("manifest*.jsonl"))  # else nothing can be done already
+    foreseen = job.plan(model.facts) if model else job.foreseen() if begun else None
     details = {"invocation": invocation, "processes": processes, "batch": batch, "verify": verify}
     return FolderRun(found, job.folder, prepare, foreseen=foreseen, **details)
 
@@ -251,20 +253,15 @@ def predict_folder(
         InputError: There are no photos.
         SegcliError: The model cannot be had, or the output folder cannot be written to.
     """
-    loaded = model if isinstance(model, Model) else None
-    if loaded and options:
-        raise TypeError(f"the model is loaded already; {', '.join(options)} must be given to load()")
+    meant, applied = meant_model(model, options)
+    loaded, reference = (meant, None) if isinstance(meant, Model) else (None, meant)
     bounds = tuple(value_range) if isinstance(value_range, list) else value_range
-    reading = Reading(bounds, max_pixels, pages)
     named = None if classes is None else names_of(classes)
     saving = Saving(one_of("save", names_of(save), WRITERS), named, cutout_background, overlay_size)
-    folder = Path(output)
+    reading = Reading(bounds, max_pixels, pages)
+    job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))
+    job.check()
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    asked = loaded.options if loaded else ModelOptions(**options)
-    reference = None if loaded else resolve(model)
-    job = PredictJob(reference, asked, crf_settings(crf), reading, saving, folder)
-    if not loaded:
-        job.check()
-    found = reading.find(given, folder)
-    invocation = Invocation(list(map(str, given)))
-    return run(job, found, model=loaded, listener=listener, invocation=invocation, batch=batch, verify=verify)
+    found = reading.find(given, job.folder)
+    details = {"invocation": Invocation(list(map(str, given))), "batch": batch, "verify": verify}
+    return run(job, found, model=loaded, listener=listener, **details)

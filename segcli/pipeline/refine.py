@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segcli.crf.settings import CRFSettings
+from segcli.crf.settings import CRF, CRFSettings
 from segcli.errors import InputError, UsageError
 from segcli.evaluation import predictions
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.images import masks
 from segcli.images.probabilities import classes_of
-from segcli.labels import LabelSet, from_names
+from segcli.labels import LabelSet, from_names, parse
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Photo, as_photo
 from segcli.pipeline.result import Result
@@ -175,8 +175,8 @@ def refine(
     photo: Photo,
     said: np.ndarray,
     *,
-    classes: LabelSet | Sequence[str] | None = None,
-    crf: CRFSettings | None = None,
+    classes: LabelSet | str | Sequence[str] | None = None,
+    crf: CRF = True,
     gt_prob: float = DEFAULT_GT_PROB,
     device: str = "auto",
 ) -> Result:
@@ -186,8 +186,8 @@ def refine(
         photo: A file, a Pillow image, or uint8 (H, W, 3) red-green-blue.
         said: Probabilities, float (K, h, w) in 0..1 of any size, or a rough label map, integers (H, W) in 0..K-1 with
             255 for "no opinion".
-        classes: The classes' names or a label set; needed for a label map, else numbers stand for names.
-        crf: The CRF's settings; None takes the default ones.
+        classes: The classes' names, a label set or its name; needed for a label map, else numbers stand for names.
+        crf: True or settings.
         gt_prob: How far a rough label map is trusted, between 0 and 1.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
@@ -203,7 +203,6 @@ def refine(
 
     read, path = as_photo(photo)
     known = _classes(said, classes)
-    settings = crf or CRFSettings()
     array = np.asarray(said)
     if array.dtype.kind == "f" and array.ndim != 3:
         raise InputError(f"probabilities have the shape (classes, height, width), not {array.shape}")
@@ -214,11 +213,12 @@ def refine(
     else:
         raise InputError(f"the label map has the shape {array.shape}, the photo {read.rgb.shape[:2]}")
     prediction = from_probabilities(unary, read.rgb.shape[:2]).to(devices.choose(device))
-    info = {"crf": json.dumps(settings.to_dict())}
+    settings = CRFSettings.of(crf)
+    info = {"crf": json.dumps(settings.to_dict())} if settings else {}
     return Result(read.rgb, known, prediction, path, read.notes, info).refine(settings)
 
 
-def _classes(said: np.ndarray, classes: LabelSet | Sequence[str] | None) -> LabelSet:
+def _classes(said: np.ndarray, classes: LabelSet | str | Sequence[str] | None) -> LabelSet:
     """The label set, which must have a class for each channel."""
     array = np.asarray(said)
     channels = len(array) if array.dtype.kind == "f" and array.ndim == 3 else None
@@ -226,7 +226,7 @@ def _classes(said: np.ndarray, classes: LabelSet | Sequence[str] | None) -> Labe
         if channels is None:
             raise UsageError("the label map does not say which classes it has", "Name them with classes=[...].")
         return from_names([str(index) for index in range(channels)], "numbered")
-    known = classes if isinstance(classes, LabelSet) else from_names(list(classes))
+    known = classes if isinstance(classes, LabelSet) else parse(classes)
     if channels not in (None, len(known)):
         raise InputError(f"the probabilities have {channels} channels, but {len(known)} classes are named")
     return known

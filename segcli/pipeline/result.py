@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from segcli.crf.settings import CRF, CRFSettings
 from segcli.errors import UsageError
 from segcli.files.sources import Source
 from segcli.images.overlay import OVERLAY_SIZE, overlay
@@ -18,7 +19,6 @@ from segcli.labels import LabelSet
 from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of
 
 if TYPE_CHECKING:
-    from segcli.crf.settings import CRFSettings
     from segcli.inference.segmenter import Prediction
 
 DEFAULT_KINDS = ("mask", "overlay")
@@ -75,16 +75,18 @@ class Result:
         """The photo with its classes in colour, and a legend; `size` is its longest side at most, in pixels."""
         return overlay(self.photo, self.labels, self.label_set, size=size)
 
-    def refine(self, crf: CRFSettings) -> Result:
-        """The result that the fully connected CRF makes of this one.
+    def refine(self, crf: CRF = True) -> Result:
+        """The result that the fully connected CRF makes of this one; `crf` is True or settings.
 
         Raises:
             InputError: A sigma is too small for this photo.
+            UsageError: `crf` is no such choice.
         """
         from segcli.crf.stage import Refinement
 
-        refined = Refinement.by(crf)(self.photo, self.prediction)
-        return Result(self.photo, self.label_set, refined, self.path, self.notes, self.info)
+        settings = CRFSettings.of(crf)
+        refined = Refinement.by(settings)(self.photo, self.prediction) if settings else self.prediction
+        return replace(self, prediction=refined)
 
     def save(
         self,

@@ -8,8 +8,7 @@ from segcli.errors import InputError
 from segcli.evaluation.metrics import Scores
 from segcli.inference import oom
 from segcli.inference.segmenter import Segmenter
-from segcli.pipeline import evaluate
-from segcli.pipeline.evaluate import Tally
+from segcli.pipeline.tally import Tally, score
 from segcli.training import failures
 from segcli.weights.model_io import LoadedModel
 
@@ -30,7 +29,7 @@ def validate(model: LoadedModel, val: Dataset, device: torch.device, processes: 
     tally = Tally.empty(len(val.labels), trimap=False, refined=False)
     segmenter = Segmenter(model, device)
     try:
-        for _ in evaluate.score(val, segmenter, tally, processes):
+        for _ in score(val, segmenter, tally, processes):
             pass
     except InputError as error:
         if oom.TOO_LARGE not in error.message:

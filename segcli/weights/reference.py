@@ -65,6 +65,17 @@ class ModelReference:
             raise UsageError(f"{self.entry.variant} cannot have output stride {output_stride}", f"It can have {known}.")
 
 
+def names_for(labels: LabelSet) -> list[str]:
+    """The names of the known weights that have these labels."""
+    return [entry.name for entry in manifest.entries() if entry.labels == labels.name]
+
+
+def what_fits(labels: LabelSet) -> str:
+    """The hint that names the weights for these labels, where there are any."""
+    names = ", ".join(names_for(labels))
+    return f"These fit: {names}." if names else "Give a checkpoint that was trained for it with --weights."
+
+
 def named(name: str) -> ModelReference:
     """The weights that a name (VARIANT, VARIANT@CHOICE or an alias) means.
 

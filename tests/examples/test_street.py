@@ -11,8 +11,7 @@ from segcli.data import layouts
 from segcli.distributed import Processes
 from segcli.inference.segmenter import Segmenter
 from segcli.labels import CAMVID
-from segcli.pipeline import evaluate
-from segcli.pipeline.evaluate import Tally
+from segcli.pipeline.tally import Tally, score
 from segcli.training import packaged, recipe
 from segcli.weights import checkpoint, manifest, model_io
 
@@ -49,7 +48,7 @@ def test_it_knows_scenes_that_it_has_not_seen():
     """The showcase, large and well exposed, against the renderer's own masks."""
     scenes = layouts.folder(EXAMPLES / "photos", EXAMPLES / "labels", CAMVID)
     tally = Tally.empty(len(CAMVID), trimap=False, refined=False)
-    for _ in evaluate.score(scenes, Segmenter(model_io.load("street")), tally, Processes()):
+    for _ in score(scenes, Segmenter(model_io.load("street")), tally, Processes()):
         pass
     scores = tally.matrix.scores(CAMVID)
     assert scores.pixel_accuracy > 0.96

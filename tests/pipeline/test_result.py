@@ -8,6 +8,8 @@ from PIL import Image
 from small_runs import smooth, tree
 from tiny import tiny_model
 
+from segcli.crf.params import CRFParams
+from segcli.crf.settings import CRFSettings
 from segcli.errors import UsageError
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
@@ -68,3 +70,12 @@ def test_kept_classes_and_what_is_not_known(result, tmp_path):
         result.save(tmp_path, classes=["unicorn"])
     with pytest.raises(UsageError, match="save smell: not known"):
         result.save(tmp_path, ["smell"])
+
+
+def test_refining_takes_what_predicting_takes(result):
+    refined = result.refine()
+    assert np.array_equal(refined.labels, result.refine(CRFSettings()).labels)
+    assert np.array_equal(result.refine(CRFParams()).labels, refined.labels)
+    assert np.array_equal(result.refine(False).labels, result.labels)
+    with pytest.raises(UsageError, match="crf cannot be 'yes'"):
+        result.refine("yes")

@@ -14,13 +14,10 @@ from segcli.cli.options import common
 from segcli.cli.options import dataset as dataset_options
 from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.groups import grouped
-from segcli.cli.options.network import Network, check_labels
+from segcli.cli.options.network import Network
 from segcli.cli.views import scores
-from segcli.files.atomic import writing
-from segcli.pipeline.evaluation import WORST, score_all
-from segcli.pipeline.model import load_with
+from segcli.pipeline.evaluation import WORST, evaluate_dataset
 from segcli.pipeline.records import check_folder
-from segcli.pipeline.usable import usable
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -66,26 +63,15 @@ def evaluate_model(
     Under torchrun the images are shared out; the sums are exact.
     """
     data = dataset.load(split)
-    reference = network.reference_for(data.labels, DEFAULT_VARIANT)
-    for folder in filter(None, (output, save_predictions)):
-        check_folder(folder)
-    settings = crf_options.if_wanted(crf)
+    reference, options = network.reference_for(data.labels, DEFAULT_VARIANT), network.options()
+    options.check(reference)
+    if output is not None:
+        check_folder(output)
+    settings = {"crf": crf_options.if_wanted(crf), "trimap": trimap, "skip_bad": skip_bad, "batch": network.batch}
     allocator.keep_freed_memory()
-    from segcli.export.engine import by_number
-
     with distributed.join() as processes:
         display = Display(as_json and processes.is_main, quiet or not processes.is_main)
-        data = usable(data, skip_bad, processes, display)
-        photos = len(data.samples)
-        options = network.options()
-        engine = by_number(options.passes(photos)) if save_predictions else None  # that of an earlier run
-        model = load_with(options, reference, display, photos=photos, keep_engine=engine)
-        check_labels(model.labels, data.labels)
-        details = {"crf": settings, "trimap": trimap, "save_predictions": save_predictions, "batch": network.batch}
-        evaluation = score_all(model, data, **details, processes=processes, listener=display)
+        details = {**settings, "save_predictions": save_predictions, "processes": processes, "listener": display}
+        evaluation = evaluate_dataset(reference, data, options, **details)
         if processes.is_main:
-            scores.report(display, evaluation, worst)
-            if output is not None:
-                with writing(output):
-                    evaluation.save(output, worst)
-                display.say(f"scores.json and pictures: {output}", "dim")
+            scores.report(display, evaluation, worst, output)

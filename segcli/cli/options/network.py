@@ -10,8 +10,7 @@ from segcli.errors import UsageError
 from segcli.inference.options import ModelOptions
 from segcli.labels import LabelSet
 from segcli.pipeline.model import DEFAULT_MODEL
-from segcli.weights import manifest
-from segcli.weights.reference import ModelReference, checkpoint_at, named
+from segcli.weights.reference import ModelReference, checkpoint_at, named, names_for, what_fits
 
 
 def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MODEL) -> ModelReference:
@@ -30,34 +29,15 @@ def reference_for(model: str | None, weights: Path | None, wanted: LabelSet, def
         UsageError: The weights are known to have other labels, or none of the default's have the dataset's.
     """
     if model is None and weights is None:
-        fitting = [name for name in _fitting(wanted) if name.startswith(f"{default}@")]
+        fitting = [name for name in names_for(wanted) if name.startswith(f"{default}@")]
         if not fitting:
-            raise UsageError(f"no default model has the labels of {wanted.name}", _what_fits(wanted))
+            raise UsageError(f"no default model has the labels of {wanted.name}", what_fits(wanted))
         return named(fitting[0])
     found = reference(model, weights)
     if found.labels is not None and found.labels.name != wanted.name:
         message = f"{found} has the labels of {found.labels.name}, the dataset those of {wanted.name}"
-        raise UsageError(message, _what_fits(wanted))
+        raise UsageError(message, what_fits(wanted))
     return found
-
-
-def check_labels(have: LabelSet, wanted: LabelSet) -> None:
-    """Refuse a model with other classes than the dataset's; a checkpoint tells its own only once it is read."""
-    if have.names != wanted.names:
-        raise UsageError(
-            f"the model has {len(have)} classes ({have.name}), the dataset {len(wanted)} others ({wanted.name})",
-            _what_fits(wanted),
-        )
-
-
-def _fitting(labels: LabelSet) -> list[str]:
-    """The known weights that have these labels."""
-    return [entry.name for entry in manifest.entries() if entry.labels == labels.name]
-
-
-def _what_fits(labels: LabelSet) -> str:
-    names = ", ".join(_fitting(labels))
-    return f"These fit: {names}." if names else "Give a checkpoint that was trained for it with --weights."
 
 
 @dataclass(frozen=True)
@@ -81,16 +61,12 @@ class Network:
         common.averaged_scales(self.scales, self.multi_scale)
 
     def reference(self) -> ModelReference:
-        """The model that is meant; one that cannot do what is asked for is refused."""
-        return self._checked(reference(self.model, self.weights))
+        """The model that is meant."""
+        return reference(self.model, self.weights)
 
     def reference_for(self, labels: LabelSet, default: str) -> ModelReference:
         """The model for a dataset; see `reference_for`."""
-        return self._checked(reference_for(self.model, self.weights, labels, default))
-
-    def _checked(self, found: ModelReference) -> ModelReference:
-        self.options().check(found)
-        return found
+        return reference_for(self.model, self.weights, labels, default)
 
     def options(self) -> ModelOptions:
         """How to load and apply it."""

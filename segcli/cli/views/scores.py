@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from segcli.cli.display import Display, columns
 from segcli.evaluation.metrics import Scores
+from segcli.files.atomic import writing
 from segcli.labels import LabelSet
 
 if TYPE_CHECKING:
-    from segcli.pipeline.evaluate import Tally
     from segcli.pipeline.evaluation import Evaluation
+    from segcli.pipeline.tally import Tally
 
 
-def report(display: Display, evaluation: Evaluation, worst_count: int) -> None:
-    """Print the scores, as a table or as one JSON object."""
+def report(display: Display, evaluation: Evaluation, worst_count: int, output: Path | None) -> None:
+    """Print the scores, as a table or as one JSON object, and leave them in a folder where one is wanted."""
     result = evaluation.to_dict(worst_count)
     _print(display, evaluation.data.labels, evaluation.tally, result)
     display.json(result)
+    if output is not None:
+        with writing(output):
+            evaluation.save(output, worst_count)
+        display.say(f"scores.json and pictures: {output}", "dim")
 
 
 def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> None:

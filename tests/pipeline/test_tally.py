@@ -18,7 +18,7 @@ from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore
 from segcli.inference.segmenter import Segmenter, from_probabilities
 from segcli.labels import VOC, VOID
-from segcli.pipeline.evaluate import Tally, score
+from segcli.pipeline.tally import Tally, score
 
 ALONE = Processes()
 
