@@ -6,14 +6,12 @@ No torch here: a run is planned with these before anything is loaded.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 from segcli.errors import UsageError
-from segcli.labels import LabelSet
-from segcli.models.preprocessing import Preprocessing, at_size, corner, fitting
-from segcli.models.spec import ModelSpec
+from segcli.models.preprocessing import at_size, corner, fitting
+from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference
 
 DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:\d+)?")
@@ -22,17 +20,6 @@ Engine = Literal["auto", "torch", "onnx"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 Precision = Literal["float32", "bf16", "fp16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
-
-
-class ModelFacts(Protocol):
-    """The facts of a model, whether or not its network is loaded."""
-
-    spec: ModelSpec
-    labels: LabelSet
-    preprocessing: Preprocessing
-    output_stride: int
-    engine: str
-    provenance: Mapping[str, str]
 
 
 @dataclass(frozen=True)

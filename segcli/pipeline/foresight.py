@@ -1,43 +1,18 @@
-"""ForeseenModel: the facts of a model before its network is loaded, without torch: what tells whether work is done."""
+"""Foresight: the facts of a model before its network is loaded, without torch; they tell whether work is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from segcli.errors import WeightsError
 from segcli.files.atomic import sha256
 from segcli.inference.options import ModelOptions
-from segcli.labels import LabelSet
-from segcli.models.preprocessing import Preprocessing
-from segcli.models.spec import ModelSpec
 from segcli.weights import metadata
+from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference
 
 
-@dataclass(frozen=True)
-class ForeseenModel:
-    """The facts of a model that decide a run's outputs, as `LoadedModel` has them.
-
-    Attributes:
-        spec: What the network is.
-        labels: One class a logit.
-        preprocessing: What its inputs must look like.
-        output_stride: The one it will be built with.
-        engine: What will run the network: "torch" or "onnx".
-        provenance: Where its weights come from.
-    """
-
-    spec: ModelSpec
-    labels: LabelSet
-    preprocessing: Preprocessing
-    output_stride: int
-    engine: str
-    provenance: Mapping[str, str]
-
-
-def foresee(reference: ModelReference, options: ModelOptions, begun: str | None) -> ForeseenModel | None:
+def foresee(reference: ModelReference, options: ModelOptions, begun: str | None) -> ModelFacts | None:
     """The facts of a model; None where only loading it tells.
 
     Args:
@@ -60,7 +35,7 @@ def foresee(reference: ModelReference, options: ModelOptions, begun: str | None)
         return None  # loading it will say what is wrong
     stride = options.output_stride or about.spec.output_stride
     provenance = origin if reference.entry else {**about.provenance, **origin}
-    return ForeseenModel(about.spec, about.labels, about.preprocessing, stride, engine, provenance)
+    return ModelFacts.of(about, output_stride=stride, provenance=provenance, engine=engine)
 
 
 def _entrys_file(reference: ModelReference) -> tuple[Path, dict[str, str]] | None:

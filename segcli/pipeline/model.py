@@ -15,10 +15,11 @@ from segcli.crf.settings import CRF
 from segcli.errors import InputError
 from segcli.images.read import Photo as ReadPhoto
 from segcli.images.read import from_image, read_photo
-from segcli.inference.options import Engine, ModelFacts, ModelOptions, Precision
+from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.result import Result
+from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference, resolve
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from segcli.images.cutout import Colour
 from segcli.images.overlay import OVERLAY_SIZE
 from segcli.images.pages import expand
 from segcli.images.read import MAX_PIXELS, Photo, ValueRange, read_photo
-from segcli.inference.options import ModelFacts, ModelOptions
+from segcli.inference.options import ModelOptions
 from segcli.labels import LabelSet
 from segcli.pipeline.foresight import foresee
 from segcli.pipeline.listener import SILENT, Listener
@@ -31,6 +31,7 @@ from segcli.pipeline.records import engine_of
 from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation, Plan
 from segcli.pipeline.writer import WRITERS, Outputs, kept_classes, names_of, one_of
+from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference
 
 if TYPE_CHECKING:

@@ -50,7 +50,8 @@ def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, set
     stride = settings.output_stride or spec.output_stride
     network = build(spec, len(labels), stride)
     _set_layers(network, settings)
-    return LoadedModel(spec, labels, preprocessing, stride, network, {})
+    facts = {"spec": spec, "labels": labels, "preprocessing": preprocessing, "output_stride": stride}
+    return LoadedModel(**facts, network=network, provenance={})
 
 
 def _set_layers(network: nn.Module, settings: Model) -> None:
@@ -66,7 +67,8 @@ def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, reci
     torch.manual_seed(recipe.run.seed)
     network = build(spec, len(labels), stride)
     initialise(network)
-    return LoadedModel(spec, labels, preprocessing, stride, network, {"weights": RANDOM}, trained=False)
+    facts = {"spec": spec, "labels": labels, "preprocessing": preprocessing, "output_stride": stride}
+    return LoadedModel(**facts, network=network, provenance={"weights": RANDOM}, trained=False)
 
 
 def initialise(network: nn.Module) -> None:

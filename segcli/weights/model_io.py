@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,34 +18,23 @@ from segcli.models.spec import ModelSpec
 from segcli.weights import cache, checkpoint, foreign, manifest, onnx_file
 from segcli.weights.checkpoint import Checkpoint
 from segcli.weights.convert.layouts import convert
+from segcli.weights.facts import ModelFacts
 from segcli.weights.manifest import WeightsEntry
 from segcli.weights.reference import PT2_SUFFIX, ModelReference, resolve
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A network and all that is needed to use it.
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel(ModelFacts):
+    """A network with the facts that are needed to use it.
 
     Attributes:
-        spec: The model's description.
-        labels: The classes, one a logit.
-        preprocessing: What its inputs must look like.
-        output_stride: The one it was built with.
         network: The network, in eval mode, float32, on the CPU.
-        provenance: Where its weights come from; plain values for run.toml.
-        notes: What the user should be told about them, one line each.
-        engine: What runs the network: "torch", or "onnx" for onnxruntime, which uses the CPU only.
+        notes: What the user should be told about the weights, one line each.
         trained: Whether it can tell the classes; a fresh classifier cannot.
     """
 
-    spec: ModelSpec
-    labels: LabelSet
-    preprocessing: Preprocessing
-    output_stride: int
     network: nn.Module
-    provenance: Mapping[str, str]
     notes: tuple[str, ...] = ()
-    engine: Literal["torch", "onnx"] = "torch"
     trained: bool = True
 
 
@@ -151,7 +140,7 @@ def _exported(path: Path, output_stride: int | None) -> LoadedModel:
             "Export the checkpoint again with --output-stride.",
         )
     network, provenance = read.network.eval(), _provenance(facts, path)
-    return LoadedModel(facts.spec, facts.labels, facts.preprocessing, stride, network, provenance, engine="onnx")
+    return LoadedModel.of(facts, output_stride=stride, provenance=provenance, engine="onnx", network=network)
 
 
 def _provenance(saved: Checkpoint, path: Path) -> dict[str, str]:
@@ -169,4 +158,5 @@ def _built(
     with torch.device("meta"):  # fresh weights would only be thrown away
         network = build(saved.spec, len(saved.labels), stride)
     checkpoint.fill(network, saved.tensors, provenance["weights"])
-    return LoadedModel(saved.spec, saved.labels, saved.preprocessing, stride, network.eval(), dict(provenance), notes)
+    origin = dict(provenance)
+    return LoadedModel.of(saved, output_stride=stride, provenance=origin, network=network.eval(), notes=notes)

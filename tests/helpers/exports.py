@@ -52,12 +52,12 @@ def model(
         )
         next(conv for conv in reversed(convs) if conv.out_channels == len(VOC)).bias -= logits.mean((0, 2, 3))
     return LoadedModel(
-        spec,
-        VOC,
-        preprocessing,
-        output_stride or spec.output_stride,
-        network,
-        {"weights": name, "sha256": "0123456789abcdef" * 4, "licence": "CC0"},
+        spec=spec,
+        labels=VOC,
+        preprocessing=preprocessing,
+        output_stride=output_stride or spec.output_stride,
+        network=network,
+        provenance={"weights": name, "sha256": "0123456789abcdef" * 4, "licence": "CC0"},
     )
 
 

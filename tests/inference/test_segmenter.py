@@ -253,7 +253,14 @@ def converted(folder, variant, stride=8):
     spec = variants.get(variant)
     network = deeplab.build(spec, 21, stride).eval()
     network.load_state_dict(convert(load_file(folder / "model.safetensors"), "transformers", spec))
-    return LoadedModel(spec, VOC, Preprocessing(pad_value=128), stride, network, {})
+    return LoadedModel(
+        spec=spec,
+        labels=VOC,
+        preprocessing=Preprocessing(pad_value=128),
+        output_stride=stride,
+        network=network,
+        provenance={},
+    )
 
 
 @pytest.mark.shared

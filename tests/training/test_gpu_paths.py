@@ -40,7 +40,14 @@ class Network(nn.Module):
 
 
 def model_of(network):
-    return LoadedModel(variants.get("v3-mobilenetv2"), LABELS, Preprocessing(size=33), 8, network, {})
+    return LoadedModel(
+        spec=variants.get("v3-mobilenetv2"),
+        labels=LABELS,
+        preprocessing=Preprocessing(size=33),
+        output_stride=8,
+        network=network,
+        provenance={},
+    )
 
 
 def recipe_of(**tables):
@@ -243,7 +250,7 @@ def test_channels_last_holds_for_weights_and_crops(wanted):
 def test_validation_computes_where_the_network_is(monkeypatch):
     asked = []
     monkeypatch.setattr(validation, "Segmenter", lambda _, device: asked.append(device))
-    monkeypatch.setattr(validation.evaluate, "score", lambda *_: [])
+    monkeypatch.setattr(validation, "score", lambda *_: [])
     validation.validate(model_of(Network()), PHOTOS, META, Processes())
     assert asked == [META]
 

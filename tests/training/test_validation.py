@@ -45,7 +45,7 @@ def test_a_photo_that_is_too_large_comes_with_what_to_change(run, monkeypatch, m
     def failing(*_):
         raise InputError(message, "The hint.")
 
-    monkeypatch.setattr(validation.evaluate, "score", failing)
+    monkeypatch.setattr(validation, "score", failing)
     with pytest.raises(InputError) as caught:
         validate(run.model, run.val, CPU, Processes())
     assert caught.value.message == said
