@@ -10,8 +10,8 @@ import typer
 from typer import Argument, Option
 
 from segcli.cli.display import Display, columns
-from segcli.cli.options import common
 from segcli.cli.options import dataset as dataset_options
+from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
 from segcli.cli.views.scores import percent, swatch
 from segcli.errors import EXIT_FAILED, EXIT_SOME_FAILED, InputError, UsageError
 from segcli.evaluation import predictions
@@ -35,9 +35,9 @@ def compare(
         Path | None, Option("--truth", metavar="DIR", help="True label maps: who is nearer to them?")
     ] = None,
     names: dataset_options.ClassNames = None,
-    output: common.OptionalOutput = None,
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    output: OptionalOutput = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare two folders of label maps: agreement by class and, with --truth, the difference in IOU.
 

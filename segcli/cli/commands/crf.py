@@ -10,11 +10,14 @@ import typer
 from typer import Option
 
 from segcli.cli.display import Display
-from segcli.cli.options import common
 from segcli.cli.options.crf import CrfOptions
 from segcli.cli.options.dataset import ClassNames
 from segcli.cli.options.groups import grouped
-from segcli.cli.options.inputs import named
+from segcli.cli.options.inputs import Inputs, named
+from segcli.cli.options.network import Device
+from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, Output, Quiet
+from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.parsing import choices
 from segcli.cli.views import tuning
 from segcli.cli.views.folder import follow
 from segcli.errors import UsageError
@@ -90,26 +93,26 @@ Save = Annotated[
     frozenset,
     Option(
         "--save",
-        parser=common.choices("--save", KINDS),
+        parser=choices("--save", KINDS),
         metavar="KIND,...",
         help=f"Any of {', '.join(KINDS)}.",
-        rich_help_panel=common.OUTPUT,
+        rich_help_panel=OUTPUT,
     ),
 ]
 
 
 @grouped
 def crf(
-    inputs: common.Inputs,
+    inputs: Inputs,
     *,
-    output: common.Output = DEFAULT_FOLDER,
+    output: Output = DEFAULT_FOLDER,
     unrefined: Unrefined,
     settings: CrfOptions,
-    device: common.Device = "auto",
-    save: Save = common.DEFAULT_SAVE,
+    device: Device = "auto",
+    save: Save = DEFAULT_SAVE,
     search: Search,
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Refine what a network or a person said about photos with the fully connected CRF.
 

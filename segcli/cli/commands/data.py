@@ -8,9 +8,10 @@ import typer
 from typer import Option
 
 from segcli.cli.display import Display, columns
-from segcli.cli.options import common
 from segcli.cli.options import dataset as dataset_options
+from segcli.cli.options.dataset import DataDir
 from segcli.cli.options.groups import grouped
+from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.views.scores import swatch
 from segcli.data import layouts
 from segcli.data.check import Census, Problem, check
@@ -33,8 +34,8 @@ def check_data(
     *,
     dataset: dataset_options.Choice,
     split: Annotated[str, Option("--split", help="Which parts of it; duplicates between them are found.")] = "val",
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Read every photo and label: missing, damaged, of two sizes, with illegal ids, in two splits; class frequencies.
 
@@ -52,7 +53,7 @@ def check_data(
 
 
 @app.command("download")
-def download(data_dir: common.DataDir, quiet: common.Quiet = False) -> None:
+def download(data_dir: DataDir, quiet: Quiet = False) -> None:
     """Try to fetch PASCAL VOC 2012 (2 GB) from its host, its checksum verified; says what to put where otherwise."""
     display = Display(quiet=quiet)
     display.say("fetching VOC 2012 (2 GB); its host is often down, in which case the error says what to put where")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import typer
 
 from segcli.cli.display import Display
-from segcli.cli.options import common
+from segcli.cli.options.outputs import AsJson
 from segcli.errors import EXIT_FAILED
 
 EXAMPLES = """\
@@ -15,7 +15,7 @@ segcli doctor --json
 """
 
 
-def doctor(as_json: common.AsJson = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Check packages, GPU, disk, weights and the Hub; print the line that mends what is wrong.
 
     Exit code 1 means that something is.

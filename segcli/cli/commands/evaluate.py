@@ -10,11 +10,12 @@ from typer import Option
 from segcli import distributed
 from segcli.cli import allocator
 from segcli.cli.display import Display
-from segcli.cli.options import common
 from segcli.cli.options import dataset as dataset_options
 from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.network import Network
+from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
+from segcli.cli.options.panels import OUTPUT
 from segcli.cli.views import scores
 from segcli.pipeline.evaluation import WORST, evaluate_dataset
 from segcli.pipeline.records import check_folder
@@ -38,24 +39,24 @@ def evaluate_model(
     crf: Crf = False,
     crf_options: CrfOptions,
     trimap: Annotated[
-        bool, Option("--trimap", help="Scores in bands around void too.", rich_help_panel=common.OUTPUT)
+        bool, Option("--trimap", help="Scores in bands around void too.", rich_help_panel=OUTPUT)
     ] = False,
     skip_bad: dataset_options.SkipBad = False,
-    output: common.OptionalOutput = None,
+    output: OptionalOutput = None,
     save_predictions: Annotated[
         Path | None,
         Option(
             "--save-predictions",
             metavar="DIR",
             help="Label maps as the benchmark's server wants them; those there already are not computed again.",
-            rich_help_panel=common.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     worst: Annotated[
-        int, Option("--worst", min=0, help="How many of the worst images to list.", rich_help_panel=common.OUTPUT)
+        int, Option("--worst", min=0, help="How many of the worst images to list.", rich_help_panel=OUTPUT)
     ] = WORST,
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score a model on a dataset: mIOU and more, at the labels' own size, void ignored.
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from segcli.cli.display import Display
-from segcli.cli.options import common, network
+from segcli.cli.options import network
+from segcli.cli.options.network import Model, OutputStride, Weights
+from segcli.cli.options.outputs import AsJson, Quiet
+from segcli.cli.options.panels import OUTPUT
 from segcli.cli.progress import megabytes
 from segcli.errors import SegcliError, UsageError
 from segcli.files import atomic
@@ -36,14 +39,14 @@ segcli predict photos/ --weights model.onnx
 
 Form = Annotated[
     str | None,
-    Option("--format", metavar="onnx|pt2", help="Where FILE's suffix does not say.", rich_help_panel=common.OUTPUT),
+    Option("--format", metavar="onnx|pt2", help="Where FILE's suffix does not say.", rich_help_panel=OUTPUT),
 ]
 WithPreprocessing = Annotated[
     bool,
     Option(
         "--with-preprocessing",
         help="Pixels in, labels out: normalisation, enlargement and argmax inside; resizing and padding outside.",
-        rich_help_panel=common.OUTPUT,
+        rich_help_panel=OUTPUT,
     ),
 ]
 Check = Annotated[
@@ -52,23 +55,21 @@ Check = Annotated[
         "--check",
         metavar="DIR",
         help="Run FILE on these photos, and fail where below 99.9 % of its labels are torch's.",
-        rich_help_panel=common.OUTPUT,
+        rich_help_panel=OUTPUT,
     ),
 ]
 
 
 def export(
-    output: Annotated[
-        Path, Option("--output", "-o", metavar="FILE", help="What to write.", rich_help_panel=common.OUTPUT)
-    ],
-    model: common.Model = None,
-    weights: common.Weights = None,
-    output_stride: common.OutputStride = None,
+    output: Annotated[Path, Option("--output", "-o", metavar="FILE", help="What to write.", rich_help_panel=OUTPUT)],
+    model: Model = None,
+    weights: Weights = None,
+    output_stride: OutputStride = None,
     form: Form = None,
     with_preprocessing: WithPreprocessing = False,
     check: Check = None,
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a model as one file for another runtime: ONNX, or torch.export's .pt2; any batch, height and width.
 

@@ -10,7 +10,8 @@ from typer import Argument, Option
 
 from segcli import labels
 from segcli.cli.display import Display, columns
-from segcli.cli.options import common
+from segcli.cli.options.network import Flip, MultiScale, OutputStride, averaged_scales
+from segcli.cli.options.outputs import AsJson
 from segcli.errors import UsageError
 from segcli.models import variants
 from segcli.models.variants import ModelSpec
@@ -36,17 +37,17 @@ def models(
         bool, Option("--all", help="The papers' ablations too, not only models with weights.")
     ] = False,
     size: Annotated[int, Option("--size", min=33, help="Side of the input for multiply-adds.")] = REFERENCE_SIZE,
-    output_stride: common.OutputStride = None,
-    multi_scale: common.MultiScale = False,
-    flip: common.Flip = False,
-    as_json: common.AsJson = False,
+    output_stride: OutputStride = None,
+    multi_scale: MultiScale = False,
+    flip: Flip = False,
+    as_json: AsJson = False,
 ) -> None:
     """List models: parameters, multiply-adds, weights, licence and scores.
 
     Multiply-adds are those of one photo of --size by --size; with --ms and --flip, of all its runs.
     """
     display = Display(as_json)
-    protocol = _Protocol(size, output_stride, common.averaged_scales(None, multi_scale), flip)
+    protocol = _Protocol(size, output_stride, averaged_scales(None, multi_scale), flip)
     if name is not None:
         _show(display, name, protocol)
         return

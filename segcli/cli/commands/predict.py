@@ -11,11 +11,14 @@ from typer import Option
 from segcli import distributed
 from segcli.cli import allocator
 from segcli.cli.display import Display
-from segcli.cli.options import common, replay
+from segcli.cli.options import replay
 from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.groups import grouped
-from segcli.cli.options.inputs import named
+from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Network
+from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, Output, Quiet
+from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.parsing import Parsed, choices, colour, value_range, words
 from segcli.cli.views.estimate import report
 from segcli.cli.views.folder import follow
 from segcli.images.overlay import OVERLAY_SIZE
@@ -42,7 +45,7 @@ class Reading:
         tuple | None,
         Option(
             "--range",
-            parser=common.Parsed(common.value_range, "--range"),
+            parser=Parsed(value_range, "--range"),
             metavar="auto|LO:HI",
             help="Values of 16-bit photos that become black and white.",
         ),
@@ -54,7 +57,7 @@ class Reading:
 
     def wanted(self) -> pipeline.Reading:
         """The values that these options come to."""
-        text = common.Parsed.typed.get("--range") if self.value_range is not None else None
+        text = Parsed.typed.get("--range") if self.value_range is not None else None
         return pipeline.Reading(self.value_range, self.max_pixels, self.pages, text)
 
 
@@ -66,34 +69,34 @@ class Saving:
         frozenset,
         Option(
             "--save",
-            parser=common.choices("--save", tuple(WRITERS)),
+            parser=choices("--save", tuple(WRITERS)),
             metavar="KIND,...",
             help=f"Any of {', '.join(WRITERS)}.",
-            rich_help_panel=common.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
-    ] = common.DEFAULT_SAVE
+    ] = DEFAULT_SAVE
     classes: Annotated[
         tuple | None,
         Option(
             "--classes",
-            parser=common.Parsed(common.words, "--classes"),
+            parser=Parsed(words, "--classes"),
             metavar="NAME,...",
             help="Keep these; the others become background, or void.",
-            rich_help_panel=common.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None
     cutout_background: Annotated[
         tuple | None,
         Option(
             "--cutout-background",
-            parser=common.colour("--cutout-background"),
+            parser=colour("--cutout-background"),
             metavar="COLOR",
             help="Instead of transparency in cutouts: white, '#3366ff', ...",
-            rich_help_panel=common.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None
     overlay_size: Annotated[
-        int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=common.OUTPUT)
+        int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=OUTPUT)
     ] = OVERLAY_SIZE
 
     def wanted(self) -> pipeline.Saving:
@@ -103,20 +106,20 @@ class Saving:
 
 Verify = Annotated[
     bool,
-    Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=common.OUTPUT),
+    Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=OUTPUT),
 ]
 DryRun = Annotated[
     bool,
-    Option("--dry-run", help="Say what the run would take, and write nothing.", rich_help_panel=common.OUTPUT),
+    Option("--dry-run", help="Say what the run would take, and write nothing.", rich_help_panel=OUTPUT),
 ]
 
 
 @grouped
 def predict(
     ctx: typer.Context,
-    inputs: common.Inputs,
+    inputs: Inputs,
     *,
-    output: common.Output = DEFAULT_FOLDER,
+    output: Output = DEFAULT_FOLDER,
     network: Network,
     crf: Crf = False,
     crf_options: CrfOptions,
@@ -125,8 +128,8 @@ def predict(
     verify: Verify = False,
     dry_run: DryRun = False,
     from_run: replay.From = None,
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Label every pixel of photos: a mask, an overlay and the class areas of each.
 

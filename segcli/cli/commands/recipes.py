@@ -6,7 +6,7 @@ from rich.table import Table
 from typer import Argument
 
 from segcli.cli.display import Display, columns
-from segcli.cli.options import common
+from segcli.cli.options.outputs import AsJson
 from segcli.training import packaged
 from segcli.training.packaged import PackagedRecipe
 
@@ -20,7 +20,7 @@ segcli train --config recipe.toml -o mine
 
 def recipes(
     name: Annotated[str | None, Argument(metavar="NAME", help="One recipe, as TOML.", show_default=False)] = None,
-    as_json: common.AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the recipes that come with segcli, or print one of them, to be changed and given to `segcli train`."""
     display = Display(as_json)

@@ -6,8 +6,8 @@ from typing import Annotated
 from typer import Option
 
 from segcli.cli import allocator
-from segcli.cli.options import common
 from segcli.cli.options import dataset as dataset_options
+from segcli.cli.options.outputs import AsJson, Output, Quiet
 from segcli.cli.views.training import TrainingDisplay
 from segcli.training import packaged, run
 from segcli.training import recipe as recipes
@@ -28,7 +28,7 @@ def train(
             "--config", "-c", metavar="NAME|TOML", help="A recipe of `segcli recipes`, or a file; see docs/training.md."
         ),
     ],
-    output: common.Output = Path("run"),
+    output: Output = Path("run"),
     changes: Annotated[
         list[str] | None,
         Option("--set", metavar="TABLE.KEY=VALUE", help="Change the recipe; may be given several times."),
@@ -39,8 +39,8 @@ def train(
         Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Instead of the recipe's.", show_default=False),
     ] = None,
     skip_bad: dataset_options.SkipBad = False,
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a model by a recipe: checkpoints, metrics.csv, a curve and overlays go to --output.
 

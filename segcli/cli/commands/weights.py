@@ -9,7 +9,8 @@ import typer
 from typer import Argument, Option
 
 from segcli.cli.display import Display, columns
-from segcli.cli.options import common
+from segcli.cli.options.outputs import AsJson, Quiet
+from segcli.cli.options.parsing import Parsed
 from segcli.cli.progress import megabytes
 from segcli.errors import EXIT_FAILED, UsageError
 from segcli.labels import LabelSet, parse
@@ -31,7 +32,7 @@ Names = Annotated[list[str], Argument(metavar="NAME[@LABELS]", help="See `segcli
 
 
 @app.command()
-def pull(names: Names, as_json: common.AsJson = False, quiet: common.Quiet = False) -> None:
+def pull(names: Names, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Fetch weights now, verify and convert them, so that later runs need no network."""
     display = Display(as_json, quiet)
     entries = [manifest.find(name) for name in names]
@@ -49,7 +50,7 @@ def pull(names: Names, as_json: common.AsJson = False, quiet: common.Quiet = Fal
 
 
 @app.command("list")
-def list_(as_json: common.AsJson = False) -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the weights that are on this computer."""
     display = Display(as_json)
     from segcli.weights import cache
@@ -70,8 +71,8 @@ def verify(
     names: Annotated[
         list[str] | None, Argument(metavar="[NAME[@LABELS]]...", help="Which; all of them without.")
     ] = None,
-    as_json: common.AsJson = False,
-    quiet: common.Quiet = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Hash the weights on this computer again; exit code 1 if a file is damaged or missing."""
     display = Display(as_json, quiet)
@@ -98,7 +99,7 @@ def verify(
 
 
 @app.command()
-def remove(names: Names, as_json: common.AsJson = False) -> None:
+def remove(names: Names, as_json: AsJson = False) -> None:
     """Delete weights from this computer, also from the Hub's cache, and forget their recorded hash."""
     display = Display(as_json)
     entries = [manifest.find(name) for name in names]
@@ -118,7 +119,7 @@ def remove(names: Names, as_json: common.AsJson = False) -> None:
 def halve(
     file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint that segcli has trained or converted.")],
     output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
-    as_json: common.AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Store a checkpoint in half precision, to ship it: half the bytes, the same model up to rounding."""
     display = Display(as_json)
@@ -150,12 +151,12 @@ def convert(
         LabelSet | None,
         Option(
             "--labels",
-            parser=common.Parsed(parse, "--labels"),
+            parser=Parsed(parse, "--labels"),
             metavar="A,B,...|FILE|SET",
             help="Its classes, where they differ from the model's own.",
         ),
     ] = None,
-    as_json: common.AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a segcli checkpoint of a foreign one; every tensor is accounted for."""
     display = Display(as_json)

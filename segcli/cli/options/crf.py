@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
-from segcli.cli.options.common import Parsed
+from segcli.cli.options.parsing import Parsed
 from segcli.crf.params import CRFParams
 from segcli.crf.settings import BACKENDS, SMALLEST_WORKING_SIZE, WORKING_SIZE, CRFSettings
 from segcli.errors import UsageError

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from typer import Option
 
-from segcli.cli.options import common
+from segcli.cli.options.panels import PROTOCOL
+from segcli.cli.options.parsing import Parsed
 from segcli.data import layouts
 from segcli.data.dataset import Dataset
 from segcli.errors import UsageError
@@ -18,7 +19,7 @@ Name = Annotated[
     str,
     Option("--dataset", "-d", metavar="NAME", help=f"{', '.join(layouts.DATASETS)} or folder.", show_default=False),
 ]
-Split = Annotated[str, Option("--split", help="Which part of it.", rich_help_panel=common.PROTOCOL)]
+Split = Annotated[str, Option("--split", help="Which part of it.", rich_help_panel=PROTOCOL)]
 Images = Annotated[
     Path | None, Option("--images", metavar="DIR", help="With --dataset folder: the photos.", rich_help_panel="Folder")
 ]
@@ -30,7 +31,7 @@ Names = Annotated[
     LabelSet | None,
     Option(
         "--names",
-        parser=common.Parsed(parse, "--names"),
+        parser=Parsed(parse, "--names"),
         metavar="A,B,...|FILE|SET",
         help="With --dataset folder: class names in the order of their ids, a label-set TOML, or a known set.",
         rich_help_panel="Folder",
@@ -47,12 +48,16 @@ ClassNames = Annotated[
     LabelSet | None,
     Option(
         "--names",
-        parser=common.Parsed(optional_names, "--names"),
+        parser=Parsed(optional_names, "--names"),
         metavar="A,B,...|FILE|SET",
         help="The label maps' classes, where those do not say: names, a label-set TOML, or a known set.",
     ),
 ]
 
+DataDir = Annotated[
+    Path | None,
+    Option("--data-dir", metavar="DIR", help="The folder that holds the dataset.", rich_help_panel=PROTOCOL),
+]
 SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out files with problems instead of stopping.")]
 
 
@@ -61,7 +66,7 @@ class Choice:
     """Which dataset, of a known layout or a folder of one's own."""
 
     dataset: Name
-    data_dir: common.DataDir = None
+    data_dir: DataDir = None
     images: Images = None
     labels: Labels = None
     names: Names = None

@@ -4,13 +4,115 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from segcli.cli.options import common
+from typer import Option
+
+from segcli.cli.options.panels import MODEL, PROTOCOL
+from segcli.cli.options.parsing import Parsed, engine_name, scale_list, working_size
 from segcli.errors import UsageError
-from segcli.inference.options import ModelOptions
+from segcli.inference.options import ENGINES, PRECISIONS, ModelOptions
+from segcli.inference.options import Precision as ModelPrecision
 from segcli.labels import LabelSet
+from segcli.models.variants import PAPER_SCALES
 from segcli.pipeline.model import DEFAULT_MODEL
 from segcli.weights.reference import ModelReference, checkpoint_at, named, names_for, what_fits
+
+Model = Annotated[
+    str | None,
+    Option("--model", "-m", metavar="NAME[@LABELS]", help="See `segcli models`.", rich_help_panel=MODEL),
+]
+Weights = Annotated[
+    Path | None,
+    Option(
+        "--weights",
+        "-w",
+        metavar="FILE",
+        help="A segcli checkpoint, or an exported .onnx, instead.",
+        rich_help_panel=MODEL,
+    ),
+]
+Device = Annotated[
+    str,
+    Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where the network runs.", rich_help_panel=MODEL),
+]
+Engine = Annotated[
+    str,
+    Option(
+        "--engine",
+        parser=Parsed(engine_name, "--engine"),
+        metavar="|".join(ENGINES),
+        help="What computes on the CPU; auto takes onnxruntime where that saves time.",
+        rich_help_panel=MODEL,
+    ),
+]
+OutputStride = Annotated[
+    int | None,
+    Option(
+        "--output-stride",
+        metavar="8|16|32",
+        help="Input pixels a feature; smaller is finer and slower.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Size = Annotated[
+    int | None,
+    Option(
+        "--size",
+        parser=Parsed(working_size, "--size"),
+        metavar="N|full",
+        help="Working size in pixels instead of the model's.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+MultiScale = Annotated[
+    bool,
+    Option("--ms", help="Average six scales, 0.5 to 1.75 (about 9 times slower).", rich_help_panel=PROTOCOL),
+]
+Flip = Annotated[
+    bool,
+    Option("--flip", help="Average with the mirrored photo (2 times slower).", rich_help_panel=PROTOCOL),
+]
+Scales = Annotated[
+    tuple | None,
+    Option(
+        "--scales",
+        parser=Parsed(scale_list, "--scales"),
+        metavar="S,S,...",
+        help="Average these scales instead of --ms.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Tile = Annotated[
+    int | None,
+    Option(
+        "--tile",
+        min=64,
+        metavar="N",
+        help="Windows of N pixels where the working size is larger.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Precision = Annotated[
+    ModelPrecision,
+    Option(
+        "--precision",
+        metavar="|".join(PRECISIONS),
+        help="What the network computes in; half precision may change labels slightly.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Batch = Annotated[
+    int,
+    Option("--batch", min=1, max=1024, help="Photos per step on a GPU; never changes a mask.", rich_help_panel=MODEL),
+]
+
+
+def averaged_scales(scales: tuple[float, ...] | None, multi_scale: bool) -> tuple[float, ...]:
+    """What `--scales` and `--ms` come to; (1.0,) without either."""
+    if scales and multi_scale:
+        raise UsageError("--ms and --scales exclude each other", "--ms is --scales 0.5,0.75,1,1.25,1.5,1.75.")
+    return scales or (PAPER_SCALES if multi_scale else (1.0,))
 
 
 def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MODEL) -> ModelReference:
@@ -44,21 +146,21 @@ def reference_for(model: str | None, weights: Path | None, wanted: LabelSet, def
 class Network:
     """Which model, where it runs, and the protocol to apply it by: the options that predict and eval share."""
 
-    model: common.Model = None
-    weights: common.Weights = None
-    device: common.Device = "auto"
-    engine: common.Engine = "auto"
-    batch: common.Batch = 1
-    output_stride: common.OutputStride = None
-    size: common.Size = None
-    multi_scale: common.MultiScale = False
-    scales: common.Scales = None
-    flip: common.Flip = False
-    tile: common.Tile = None
-    precision: common.Precision = "float32"
+    model: Model = None
+    weights: Weights = None
+    device: Device = "auto"
+    engine: Engine = "auto"
+    batch: Batch = 1
+    output_stride: OutputStride = None
+    size: Size = None
+    multi_scale: MultiScale = False
+    scales: Scales = None
+    flip: Flip = False
+    tile: Tile = None
+    precision: Precision = "float32"
 
     def __post_init__(self):
-        common.averaged_scales(self.scales, self.multi_scale)
+        averaged_scales(self.scales, self.multi_scale)
 
     def reference(self) -> ModelReference:
         """The model that is meant."""
@@ -73,7 +175,7 @@ class Network:
         return ModelOptions(
             self.output_stride,
             self.size,
-            common.averaged_scales(self.scales, self.multi_scale),
+            averaged_scales(self.scales, self.multi_scale),
             self.flip,
             self.tile,
             self.precision,

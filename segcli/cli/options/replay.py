@@ -7,7 +7,8 @@ import typer
 import typer.core
 from typer import Option
 
-from segcli.cli.options import common
+from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.parsing import Parsed
 from segcli.errors import UsageError
 from segcli.files.paths import shown
 from segcli.pipeline.records import RUN_FILE_HINT, read_run
@@ -30,7 +31,7 @@ def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
     known = {parameter.name for parameter in ctx.command.params} - set(PASSING)
     if strange := sorted(given.keys() - known):
         raise UsageError(f"--from {shown(path)}: {ctx.command.name} has no {', '.join(strange)}")
-    parsed = {one.name for one in ctx.command.params if common.Parsed.known.intersection(one.opts)}
+    parsed = {one.name for one in ctx.command.params if Parsed.known.intersection(one.opts)}
     ctx.default_map = {name: str(value) if name in parsed else value for name, value in given.items()}
     return path
 
@@ -43,7 +44,7 @@ From = Annotated[
         help="Inputs and options of an earlier run, where this line gives no others.",
         callback=_defaults,
         is_eager=True,
-        rich_help_panel=common.OUTPUT,
+        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -60,5 +61,5 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 
 def _typed(parameter: typer.core.TyperOption, value: object) -> object:
-    text = next((common.Parsed.typed[option] for option in parameter.opts if option in common.Parsed.typed), None)
+    text = next((Parsed.typed[option] for option in parameter.opts if option in Parsed.typed), None)
     return text if text is not None else str(value) if isinstance(value, Path) else value

@@ -9,8 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
-from segcli.cli.options import common
-from segcli.cli.options.common import Parsed
+from segcli.cli.options.network import averaged_scales
+from segcli.cli.options.parsing import (
+    Parsed,
+    choices,
+    colour,
+    engine_name,
+    scale_list,
+    value_range,
+    words,
+    working_size,
+)
 from segcli.crf.params import CRFParams
 from segcli.errors import UsageError
 
@@ -18,16 +27,16 @@ from segcli.errors import UsageError
 @pytest.mark.parametrize(
     ("parse", "text", "value"),
     [
-        (common.working_size, "513", 513),
-        (common.working_size, "full", 0),
-        (common.scale_list, "0.5,1, 2", (0.5, 1.0, 2.0)),
-        (common.engine_name, "onnx", "onnx"),
-        (common.value_range, "auto", "auto"),
-        (common.value_range, "0:4095", (0.0, 4095.0)),
-        (common.value_range, "-1.5:2e3", (-1.5, 2000.0)),
-        (common.words, "a, b,,c ", ("a", "b", "c")),
-        (common.choices("--save", ("mask", "probs")), "probs,mask,probs", frozenset({"mask", "probs"})),
-        (common.colour("--cutout-background"), "#36f", (51, 102, 255)),
+        (working_size, "513", 513),
+        (working_size, "full", 0),
+        (scale_list, "0.5,1, 2", (0.5, 1.0, 2.0)),
+        (engine_name, "onnx", "onnx"),
+        (value_range, "auto", "auto"),
+        (value_range, "0:4095", (0.0, 4095.0)),
+        (value_range, "-1.5:2e3", (-1.5, 2000.0)),
+        (words, "a, b,,c ", ("a", "b", "c")),
+        (choices("--save", ("mask", "probs")), "probs,mask,probs", frozenset({"mask", "probs"})),
+        (colour("--cutout-background"), "#36f", (51, 102, 255)),
     ],
 )
 def test_values(parse, text, value):
@@ -37,19 +46,19 @@ def test_values(parse, text, value):
 @pytest.mark.parametrize(
     ("parse", "text"),
     [
-        (common.working_size, "32"),
-        (common.working_size, "big"),
-        (common.working_size, "-40"),
-        (common.scale_list, "0.5,x"),
-        (common.scale_list, "0.05"),
-        (common.scale_list, "nan"),
-        (common.engine_name, "tensorrt"),
-        (common.value_range, "5:5"),
-        (common.value_range, "7"),
-        (common.value_range, "nan:nan"),
-        (common.choices("--save", ("mask",)), "mask,smell"),
-        (common.choices("--save", ("mask",)), " , "),
-        (common.colour("--cutout-background"), "reddish"),
+        (working_size, "32"),
+        (working_size, "big"),
+        (working_size, "-40"),
+        (scale_list, "0.5,x"),
+        (scale_list, "0.05"),
+        (scale_list, "nan"),
+        (engine_name, "tensorrt"),
+        (value_range, "5:5"),
+        (value_range, "7"),
+        (value_range, "nan:nan"),
+        (choices("--save", ("mask",)), "mask,smell"),
+        (choices("--save", ("mask",)), " , "),
+        (colour("--cutout-background"), "reddish"),
     ],
 )
 def test_what_is_no_value_is_refused(parse, text):
@@ -58,11 +67,11 @@ def test_what_is_no_value_is_refused(parse, text):
 
 
 def test_ms_and_scales():
-    assert common.averaged_scales(None, False) == (1.0,)
-    assert common.averaged_scales((0.5, 1.0), False) == (0.5, 1.0)
-    assert len(common.averaged_scales(None, True)) == 6
+    assert averaged_scales(None, False) == (1.0,)
+    assert averaged_scales((0.5, 1.0), False) == (0.5, 1.0)
+    assert len(averaged_scales(None, True)) == 6
     with pytest.raises(UsageError, match="exclude each other"):
-        common.averaged_scales((0.5,), True)
+        averaged_scales((0.5,), True)
 
 
 def test_no_option_of_a_run_is_parsed_twice(segcli, photos, monkeypatch):

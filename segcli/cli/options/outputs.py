@@ -1,0 +1,28 @@
+"""Where a command writes, and how it speaks: the options that every command spells alike."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from segcli.cli.options.panels import LOOKS, OUTPUT
+from segcli.pipeline.result import DEFAULT_KINDS
+
+DEFAULT_SAVE = ",".join(DEFAULT_KINDS)
+"""The default of `--save`, as it would be typed."""
+Output = Annotated[
+    Path,
+    Option("--output", "-o", metavar="DIR", help="Where the results go.", rich_help_panel=OUTPUT),
+]
+OptionalOutput = Annotated[
+    Path | None,
+    Option("--output", "-o", metavar="DIR", help="Where pictures and tables go.", rich_help_panel=OUTPUT),
+]
+AsJson = Annotated[
+    bool,
+    Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=LOOKS),
+]
+Quiet = Annotated[
+    bool,
+    Option("--quiet", "-q", help="No progress; errors only.", rich_help_panel=LOOKS),
+]

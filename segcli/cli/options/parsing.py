@@ -1,0 +1,109 @@
+"""From an option's text to its value: each is parsed once, so that commands see values, never text.
+
+A default of such an option stands as it would be typed.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from PIL import ImageColor
+
+from segcli.errors import UsageError
+from segcli.images.read import ValueRange
+from segcli.inference.options import ENGINES
+from segcli.pipeline.writer import one_of
+
+
+class Parsed:
+    """A parser as Typer's options take it, that keeps the text which it was given, for run.toml.
+
+    Args:
+        parse: From an option's text to its value; raises UsageError.
+        option: The option, such as "--size".
+    """
+
+    typed: ClassVar[dict[str, str]] = {}
+    """The text that each option of the present command line was given."""
+    known: ClassVar[set[str]] = set()
+    """The options that have such a parser."""
+
+    def __init__(self, parse: Callable[[str], Any], option: str):
+        self.parse = parse
+        self.option = option
+        self.known.add(option)
+        self.__name__ = parse.__name__
+
+    def __call__(self, text: Any) -> Any:
+        """The text's value; a default that is a value already stays."""
+        self.typed.pop(self.option, None)
+        if not isinstance(text, str):
+            return text
+        self.typed[self.option] = text
+        return self.parse(text)
+
+
+def working_size(text: str) -> int:
+    """The `--size` option: "full" is 0 (the photo's own size), else pixels of at least 33."""
+    if text == "full":
+        return 0
+    if not text.isdecimal() or int(text) < 33:
+        raise UsageError(f"--size {text}: not a size", "Give a number of pixels from 33 on, or `full`.")
+    return int(text)
+
+
+def scale_list(text: str) -> tuple[float, ...]:
+    """The `--scales` option: the scales to average."""
+    try:
+        scales = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        scales = (0.0,)
+    if not all(0.1 <= scale <= 8 for scale in scales):
+        raise UsageError(f"--scales {text}: not scales", "Give numbers from 0.1 to 8, such as 0.5,1,2.")
+    return scales
+
+
+def engine_name(text: str) -> str:
+    """The `--engine` option."""
+    if text not in ENGINES:
+        raise UsageError(f"--engine {text}: not known", f"Choose among {', '.join(ENGINES)}.")
+    return text
+
+
+def value_range(text: str) -> ValueRange:
+    """The `--range` option: "auto", or LO:HI as two numbers with LO < HI."""
+    if text == "auto":
+        return text
+    low, _, high = text.partition(":")
+    try:
+        bounds = float(low), float(high)
+    except ValueError:
+        bounds = (0.0, 0.0)
+    if not bounds[0] < bounds[1]:
+        raise UsageError(f"--range {text}: not a range", "Give `auto`, or two numbers such as 0:4095.")
+    return bounds
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A list with commas, without empty words."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def choices(option: str, known: tuple[str, ...]) -> Parsed:
+    """A parser of a list with commas whose every word must be known; it gives a frozenset."""
+
+    def chosen(text: str) -> frozenset[str]:
+        return one_of(option, words(text), known)
+
+    return Parsed(chosen, option)
+
+
+def colour(option: str) -> Parsed:
+    """A parser of a colour as web pages write it, a name, #rgb, #rrggbb, rgb(...) or hsl(...): (red, green, blue)."""
+
+    def parsed(text: str) -> tuple[int, int, int]:
+        try:
+            return ImageColor.getrgb(text)[:3]
+        except ValueError:
+            raise UsageError(f"{option} {text}: no colour", "Write a name such as white, or #rrggbb.") from None
+
+    return Parsed(parsed, option)
