@@ -68,6 +68,10 @@ def join() -> Iterator[Processes]:
         return
     import torch
 
+    # Its functions' default groups are those of the moment it is imported. Imported later, by way of torchvision, it
+    # would keep the group; the group's threads would then meet the end of Python, which aborts now and then (code 134).
+    import torch.distributed.nn
+
     torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())

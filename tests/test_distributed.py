@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,12 +36,16 @@ def member(rank: int, port: int, folder: str) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
     torch.set_num_threads(1)
     with distributed.join() as processes:
+        import torchvision  # noqa: F401  (what an ordinary run imports only now)
+
         counts = np.array([[2**53 + 1, rank], [2**24 + 1, 1]], np.int64)  # floating point has no such numbers
         total = processes.all_reduce_sum(counts)
         names = processes.all_gather([f"of {rank}"] * (rank + 1))
         kept = counts[0, 1] == rank
         np.savez(f"{folder}/{rank}.npz", total=total, names=str(names), is_main=processes.is_main, kept=kept)
     assert not torch.distributed.is_initialized()
+    threads = [thread.read_text() for thread in Path("/proc/self/task").glob("*/comm")]
+    assert not [name for name in threads if "gloo" in name], "threads of the group would meet the end of Python"
 
 
 def test_two_processes_sum_exactly_and_gather_by_rank(tmp_path):

@@ -73,7 +73,7 @@ def test_a_validation_that_fails_loses_no_training_and_is_made_up(blobs, tmp_pat
     list(begin(settings, tmp_path / "whole").run())
     run = begin(settings, tmp_path / "parts")
     with monkeypatch.context() as patch:
-        patch.setattr(validation.evaluate, "score", interrupted)
+        patch.setattr(validation, "score", interrupted)
         with pytest.raises(KeyboardInterrupt):
             list(run.run())
     rest = list(resumed(settings, tmp_path / "parts").run())
