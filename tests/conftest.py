@@ -1,4 +1,4 @@
-"""What every test may ask for: a fixed seed, two threads, shared data where they are, `segcli predict` and a model."""
+"""What every test may ask for: a fixed seed and threads, shared data where they are, `segcli predict` and a model."""
 
 import os
 from pathlib import Path
@@ -37,6 +37,8 @@ def pytest_sessionfinish(session):
     if os.environ.get("SEGCLI_NO_SKIPS") != "1":
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # one of several processes; the one that started them reports
+        return
     skipped = [(report.nodeid, str(report.longrepr[2])) for report in reporter.stats.get("skipped", [])]
     strange = [(test, why) for test, why in skipped if why.removeprefix("Skipped: ") not in ALLOWED_SKIPS]
     for test, why in strange:
@@ -55,11 +57,12 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _seeded():
+    import threads
     import torch
 
     np.random.seed(0)
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    threads.use()
 
 
 @pytest.fixture(scope="session")

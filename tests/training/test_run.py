@@ -6,8 +6,8 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+import threads
 import tomli_w
-import torch
 from blobs import blob_recipe, write_blobs
 from small_runs import tree
 
@@ -51,7 +51,7 @@ class Heard(TrainingListener):
 @pytest.fixture(scope="module")
 def trained(home, tmp_path_factory):
     """(events, what was heard, folder) of a run."""
-    torch.set_num_threads(2)  # as in every test: sums depend on it in their last bits
+    threads.use()  # as in every test: sums depend on it in their last bits
     folder, heard = tmp_path_factory.mktemp("run") / "run", Heard()
     return list(train(blob_recipe(home, SHORT), folder, listener=heard)), heard, folder
 

@@ -65,6 +65,7 @@ def test_blocks_and_pieces_change_nothing_but_the_order_of_sums(monkeypatch):
 
 def test_repeats_bit_for_bit_whatever_the_threads():
     features, values = torch.randn(5, 3000), torch.rand(3000, 4)
+    torch.set_num_threads(2)
     once = filtered(Lattice(features), values)
     torch.set_num_threads(1)
     assert torch.equal(filtered(Lattice(features), values), once)
