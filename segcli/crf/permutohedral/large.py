@@ -60,12 +60,9 @@ class LargeLattice:
             for own, sums in matrix.splat(part, matrix.by_corner()):
                 result[rows[own]] = result[rows[own]] + sums
 
-    def blur(self, values: Tensor, spare: Tensor) -> Tensor:
-        """Blur values (M + 1, C) along every axis; the result is one of the two tensors, which are both used."""
-        for marks in self._marks:
-            _blur(marks, values, spare)
-            values, spare = spare, values
-        return values
+    def blur(self, axis: int, values: Tensor, result: Tensor) -> None:
+        """Write the values (M + 1, C), with half of both neighbours along an axis added to each corner."""
+        _blur(self._marks[axis], values, result)
 
     def slice(self, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Yield some of the points, and values (M + 1, C) interpolated there, (points, C)."""

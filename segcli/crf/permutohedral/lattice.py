@@ -58,7 +58,9 @@ class Lattice:
             # corners that blurring passes through.
             features = torch.cat([features, torch.zeros_like(features[:, :1])], 1)
         kind = SmallLattice if points <= corners.BLOCK else LargeLattice
-        self._tables = kind(features, points, packing(features))
+        packed = packing(features)
+        self._axes = len(packed.axes)
+        self._tables = kind(features, points, packed)
         self._normalise(features.new_ones(points, 1))
 
     def _normalise(self, ones: Tensor) -> None:
@@ -78,4 +80,7 @@ class Lattice:
         shape = self._tables.size + 1, values.shape[1]
         sums, spare = (workspace.take(slot, values, *shape) for slot in (0, 1))
         self._tables.splat(values, sums)
-        yield from self._tables.slice(self._tables.blur(sums, spare))
+        for axis in range(self._axes):
+            self._tables.blur(axis, sums, spare)
+            sums, spare = spare, sums
+        yield from self._tables.slice(sums)

@@ -45,12 +45,9 @@ class SmallLattice:
         for rows, sums in self._matrix.splat(values, self._entries):
             result[rows] = sums
 
-    def blur(self, values: Tensor, spare: Tensor) -> Tensor:
-        """Blur values (M + 1, C) along every axis; the result is one of the two tensors, which are both used."""
-        for neighbours in self._neighbours:
-            _blur(neighbours, values, spare)
-            values, spare = spare, values
-        return values
+    def blur(self, axis: int, values: Tensor, result: Tensor) -> None:
+        """Write the values (M + 1, C), with half of both neighbours along an axis added to each corner."""
+        _blur(self._neighbours[axis], values, result)
 
     def slice(self, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Yield some of the points, and values (M + 1, C) interpolated there, (points, C)."""
