@@ -27,6 +27,18 @@ def foreign_state(model: nn.Module, spec: ModelSpec, layout: str) -> dict[str, T
     return {theirs: state[ours].clone() if ours else torch.zeros(1) for theirs, ours in names.items()}
 
 
+def spoil(file: Path, change: str) -> str:
+    """Take the classifier's bias out of a file in transformers' layout ("missing"), or add a tensor; gives its name."""
+    state = torch.load(file, weights_only=True)
+    name = {"missing": "segmentation_head.classifier.convolution.bias", "unknown": "surplus.weight"}[change]
+    if change == "missing":
+        del state[name]
+    else:
+        state[name] = torch.zeros(1)
+    torch.save(state, file)
+    return name
+
+
 def hub_repository(root: Path, spec: ModelSpec, repo: str) -> Path:
     """A repository with `pytorch_model.bin` in transformers' layout, as tests/helpers/loopback_hub.py serves it."""
     file = root / repo / "pytorch_model.bin"

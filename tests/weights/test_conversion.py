@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from calibration import calibrate
-from foreign_files import foreign_state, network
+from foreign_files import foreign_state, network, spoil
 
 from segcli.errors import UsageError, WeightsError
 from segcli.labels import CAMVID, VOC, from_names
@@ -80,13 +80,7 @@ def test_a_conversion_that_cannot_be_leaves_no_file(foreign_file, tmp_path, layo
 
 @pytest.mark.parametrize("change", ["missing", "unknown"])
 def test_a_missing_or_unknown_tensor_is_named(foreign_file, tmp_path, change):
-    state = torch.load(foreign_file, weights_only=True)
-    if change == "missing":
-        del state["segmentation_head.classifier.convolution.bias"]
-    else:
-        state["segmentation_head.extra"] = torch.zeros(1)
-    torch.save(state, foreign_file)
-    wrong = "lacks the tensor segmentation_head.classifier" if change == "missing" else "tensor segmentation_head.extra"
+    wrong = {"missing": "lacks the tensor ", "unknown": "has an unknown tensor "}[change] + spoil(foreign_file, change)
     with pytest.raises(WeightsError, match=wrong):
         conversion.convert_file(foreign_file, "transformers", SPEC.name, tmp_path / "w.safetensors", CAMVID)
 
