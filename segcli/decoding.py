@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -20,7 +21,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, inspect
 
-from segcli.errors import nearest
+from segcli.errors import UsageError, nearest
 
 MAX_FILE_BYTES = 32 << 20
 """The most bytes that a file of settings may have; a run.toml with a hundred thousand inputs has a third of them."""
@@ -89,6 +90,11 @@ def between(low: float, high: float) -> Meta:
     return Meta(ge=low, le=high)
 
 
+def at_least(low: int) -> Meta:
+    """The smallest number that an annotation allows."""
+    return Meta(ge=low)
+
+
 def decode(kind: type[T], values: Any, place: str = "", *, ignore_unknown: bool = False) -> T:
     """A dataclass made of plain values; what they leave out has the field's default.
 
@@ -136,8 +142,23 @@ def check(instance: Any) -> None:
         WrongValueError: A value is of the wrong type or outside its field's limits.
     """
     for name, hint in _hints(type(instance)).items():
-        value = getattr(instance, name)
-        _convert(hint, float(value) if isinstance(value, float) else value, name)  # NumPy's float64 is a float
+        _convert(hint, _plain(getattr(instance, name)), name)
+
+
+def check_options(instance: Any) -> None:
+    """`check` the options of a call from Python; UsageError, which names the field, where one is wrong."""
+    try:
+        check(instance)
+    except WrongValueError as error:
+        raise UsageError(error.message, error.hint) from error
+
+
+def check_option(name: str, value: Any, hint: Any) -> None:
+    """Check one option of a call from Python by its annotation; UsageError where it is wrong."""
+    try:
+        _convert(hint, _plain(value), name)
+    except WrongValueError as error:
+        raise UsageError(error.message, error.hint) from error
 
 
 def refuse_unknown(kind: type, values: Mapping[str, Any], place: str = "") -> None:
@@ -219,6 +240,15 @@ def _field(hint: Any, value: Any, place: str) -> Any:
     return None if value is None and NoneType in members else decode(_most_alike(kinds, value), value, place)
 
 
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, also in a tuple; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
+
+
 def _convert(hint: Any, value: Any, place: str) -> Any:
     try:
         return msgspec.convert(value, hint)
@@ -267,4 +297,6 @@ def _plural(item: inspect.Type) -> str:
 def _range(info: inspect.IntType | inspect.FloatType) -> str:
     if info.gt is not None:
         return f" above {info.gt:g} and up to {info.le:g}"
+    if info.le is None:
+        return "" if info.ge is None else f" from {info.ge:g} on"
     return "" if info.ge is None else f" in {info.ge:g}..{info.le:g}"

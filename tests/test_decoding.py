@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 from segcli import decoding
 from segcli.decoding import DecodingError, MissingKeyError, UnknownKeyError, WrongValueError, between
+from segcli.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,13 @@ def test_a_dataclass_is_checked_without_being_changed():
     assert type(point.x) is int
     with pytest.raises(WrongValueError, match="x cannot be 11"):
         decoding.check(Point(11))
+
+
+def test_numbers_of_numpy_are_numbers():
+    decoding.check(Point(np.int64(3)))
+    decoding.check_option("pair", (np.float32(0.5), np.int16(2)), tuple[float, float])
+    with pytest.raises(UsageError, match="size cannot be True"):
+        decoding.check_option("size", True, int)
 
 
 @pytest.mark.parametrize(

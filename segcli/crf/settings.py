@@ -4,9 +4,10 @@ No torch here: the command line and the plan of a run read these before anything
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from segcli.crf.params import CRFParams
+from segcli.decoding import between, check_option
 from segcli.errors import UsageError
 
 Backend = Literal["torch", "pydensecrf"]
@@ -18,6 +19,7 @@ SMALLEST_WORKING_SIZE = 16
 """The smallest working size, in pixels, that may be asked for."""
 EPS = 0.05
 """Classes that nowhere exceed this probability, and nowhere are the likeliest, take no part unless told otherwise."""
+Share = Annotated[float, between(0, 1)]
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class CRFSettings:
     params: CRFParams = field(default_factory=CRFParams)
     size: int = WORKING_SIZE
     backend: Backend = "torch"
-    eps: float = EPS
+    eps: Share = EPS
 
     def __post_init__(self):
+        if not isinstance(self.params, CRFParams):
+            raise UsageError(f"the CRF's params cannot be {self.params!r}", "Give segcli.CRFParams(w1=5).")
+        check_option("the CRF's size", self.size, int)
+        check_option("the CRF's eps", self.eps, Share)
         if self.backend not in BACKENDS:
             raise UsageError(f"the CRF has no backend {self.backend!r}", f"Choose {' or '.join(BACKENDS)}.")
         if self.size != 0 and self.size < SMALLEST_WORKING_SIZE:

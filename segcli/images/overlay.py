@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
+from segcli.decoding import at_least
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
 from segcli.images.masks import areas, shrink_label_map
@@ -15,6 +17,8 @@ from segcli.labels import BACKGROUND, LabelSet
 
 OVERLAY_SIZE = 1920
 """The long side of an overlay, at most, in pixels."""
+OverlaySize = Annotated[int, at_least(33)]
+"""What may be asked for."""
 
 OPACITY = 0.5
 """The opacity of the tint, 0..1."""

@@ -1,5 +1,6 @@
 """Reading photos: what a camera, scanner, microscope or robot wrote, as uint8 red, green, blue, upright, in sRGB."""
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,8 +106,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Ima
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-            kind = "a folder that cannot be listed" if stat.S_ISDIR(mode) else "no regular file"
-            raise InputError(f"{shown(path)} is {kind}")
+            raise InputError(f"{shown(path)} is {_kind(path, mode)}")
         with path.open("rb") as file:
             known = formats.sniff(file.read(formats.HEAD))
             decoder = _decoder(path, known)
@@ -117,6 +117,17 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Ima
                 yield image, known
     except OSError as error:
         raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
+
+
+def _kind(path: Path, mode: int) -> str:
+    """What a path is that is no file."""
+    if not stat.S_ISDIR(mode):
+        return "no regular file"
+    try:
+        os.scandir(path).close()
+    except OSError:
+        return "a folder that cannot be listed"
+    return "a folder, not a photo"
 
 
 @contextmanager
@@ -156,7 +167,8 @@ def _check(path: Path, image: Image.Image, max_pixels: int) -> None:
     """Refuse, before anything is decoded, what must not or should not be decoded."""
     width, height = image.size
     if width * height > max_pixels:
-        megapixels = f"{width * height / 1e6:.0f} megapixels ({width} x {height})"
+        count = width * height / 1e6
+        megapixels = f"{f'{count:.0f}' if count >= 1 else f'{count:.2g}'} megapixels ({width} x {height})"
         message = f"{shown(path)} has {megapixels}, more than the limit of {max_pixels / 1e6:g}"
         raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
     tags = getattr(image, "tag_v2", {})

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
+from segcli.decoding import at_least, between, check_options
 from segcli.errors import UsageError
 from segcli.models.preprocessing import at_size, corner, fitting
 from segcli.weights.facts import ModelFacts
@@ -20,6 +21,10 @@ Engine = Literal["auto", "torch", "onnx"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 Precision = Literal["float32", "bf16", "fp16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
+BatchSize = Annotated[int, at_least(1)]
+"""Photos a step."""
+SMALLEST_SIZE = 33
+"""The smallest working size, in pixels, that may be asked for."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +43,23 @@ class ModelOptions:
     """
 
     output_stride: int | None = None
-    size: int | None = None
-    scales: tuple[float, ...] = (1.0,)
+    size: Annotated[int, at_least(0)] | None = None
+    scales: tuple[Annotated[float, between(0.1, 8)], ...] = (1.0,)
     flip: bool = False
-    tile: int | None = None
+    tile: Annotated[int, at_least(64)] | None = None
     precision: Precision = "float32"
     device: str = "auto"
     engine: Engine = "auto"
 
     def __post_init__(self):
+        check_options(self)
         object.__setattr__(self, "scales", tuple(map(float, self.scales)))  # 1 and 1.0 are one setting
-        for name, value, right in (
-            ("scales", self.scales, self.scales and all(0.1 <= scale <= 8 for scale in self.scales)),
-            ("size", self.size, self.size is None or self.size == 0 or self.size >= 33),
-            ("tile", self.tile, self.tile is None or self.tile >= 64),
-            ("precision", self.precision, self.precision in PRECISIONS),
-            ("engine", self.engine, self.engine in ENGINES),
-        ):
-            if not right:
-                raise UsageError(f"{name} cannot be {value!r}", "`segcli predict --help` says what it can be.")
+        if not self.scales:
+            raise UsageError("scales cannot be ()", "Give at least one, such as (1.0,).")
+        if self.size is not None and 0 < self.size < SMALLEST_SIZE:
+            raise UsageError(
+                f"size cannot be {self.size}", f"Give pixels from {SMALLEST_SIZE} on, or 0 for the photo's own."
+            )
 
     def passes(self, photos: int) -> int:
         """The number of runs of the network for so many photos, tiles apart."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.data import layouts
 from segcli.data.dataset import Dataset
+from segcli.decoding import check_option
 from segcli.distributed import Processes
 from segcli.errors import UsageError
 from segcli.evaluation.metrics import Scores
@@ -20,7 +21,7 @@ from segcli.evaluation.scoring import ImageScore, worst
 from segcli.files.atomic import write_whole
 from segcli.images import plots
 from segcli.images.read import read_rgb
-from segcli.inference.options import ModelOptions
+from segcli.inference.options import BatchSize, ModelOptions
 from segcli.labels import LabelSet, parse
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Model, load_with, meant_model
@@ -176,6 +177,7 @@ def evaluate_dataset(
         processes: Who shares the images; the sums are exact.
         listener: Hears of the progress.
     """
+    check_option("batch", batch, BatchSize)
     processes = processes or Processes()
     if save_predictions is not None:
         check_folder(save_predictions)

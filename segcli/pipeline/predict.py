@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from segcli.crf.settings import CRF, CRFSettings
+from segcli.decoding import at_least, check_options
 from segcli.distributed import Processes
-from segcli.errors import InputError
+from segcli.errors import InputError, UsageError
 from segcli.files import sources
 from segcli.files.sources import Found, Source
 from segcli.images.cutout import Colour
-from segcli.images.overlay import OVERLAY_SIZE
+from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
 from segcli.images.pages import expand
 from segcli.images.read import MAX_PIXELS, Photo, ValueRange, read_photo
 from segcli.inference.options import ModelOptions
-from segcli.labels import LabelSet
+from segcli.labels import Byte, LabelSet
 from segcli.pipeline.foresight import foresee
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import (
@@ -53,9 +54,14 @@ class Reading:
     """
 
     value_range: ValueRange = None
-    max_pixels: int = MAX_PIXELS
+    max_pixels: Annotated[int, at_least(1)] = MAX_PIXELS
     pages: bool = False
     range_text: str | None = None
+
+    def __post_init__(self):
+        check_options(self)
+        if isinstance(self.value_range, tuple) and not self.value_range[0] < self.value_range[1]:
+            raise UsageError(f"value_range cannot be {self.value_range}", "Give (low, high) with low below high.")
 
     def find(
         self, inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None
@@ -91,8 +97,11 @@ class Saving:
 
     kinds: frozenset[str] = frozenset(DEFAULT_KINDS)
     classes: tuple[str, ...] | None = None
-    cutout_background: Colour | None = None
-    overlay_size: int = OVERLAY_SIZE
+    cutout_background: tuple[Byte, Byte, Byte] | None = None
+    overlay_size: OverlaySize = OVERLAY_SIZE
+
+    def __post_init__(self):
+        check_options(self)
 
     def outputs(self, folder: Path, labels: LabelSet, info: dict[str, str]) -> Outputs:
         """An output folder that these are written to; UsageError where `classes` and the labels do not fit."""
@@ -167,7 +176,7 @@ def find_photos(inputs: Sequence[str | Path], output: Path | None, typed: Sequen
         passed = [f"{found.ignored} other files ignored"] if found.ignored else []
         passed += [f"{found.results} results of segcli left out"] if found.results else []
         reasons = f" ({', '.join(passed)})" if passed else ""
-        named = ", ".join(map(str, inputs if typed is None else typed))
+        named = ", ".join(map(str, inputs if typed is None else typed)) or "an empty list"
         raise InputError(f"no photos in {named}{reasons}", "Name photos or a folder of photos.")
     return found
 

@@ -76,12 +76,17 @@ class Ledger:
     Args:
         folder: The output folder.
         rank: Which of several processes this is: each appends to a file of its own, which `merge` brings in later.
+
+    Attributes:
+        records: The last record by name.
+        appended: The names of the records that were appended here.
     """
 
     def __init__(self, folder: Path, rank: int | None = None):
         self.folder = folder
         self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
         self.records: dict[str, Record] = {}
+        self.appended: set[str] = set()
         if (shared := folder / "manifest.jsonl").exists():
             self._read(shared)
 
@@ -95,6 +100,7 @@ class Ledger:
         """Write a line through to the operating system at once, so that a killed run loses none."""
         _append(self.path, json.dumps(asdict(record)).encode() + b"\n")
         self.records[record.name] = record
+        self.appended.add(record.name)
 
     def to_do(self, sources: Iterable[Source], settings: str, verify: bool = False) -> list[Source]:
         """The sources whose outputs are not proved to stand."""
@@ -230,6 +236,8 @@ def read_run(path: Path) -> RunFile:
         values = decoding.read_toml(file)
         if lacking := {"inputs", "options"} - values.keys():
             raise decoding.DecodingError(f"lacks {min(lacking)}")
+        if "prior" in values:
+            raise decoding.DecodingError("`segcli crf` wrote it")
         return decoding.decode(RunFile, values, ignore_unknown=True)
     except (OSError, decoding.DecodingError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.message

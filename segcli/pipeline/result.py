@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from segcli.crf.settings import CRF, CRFSettings
+from segcli.decoding import check_option
 from segcli.errors import UsageError
 from segcli.files.sources import Source
-from segcli.images.overlay import OVERLAY_SIZE, overlay
+from segcli.images.overlay import OVERLAY_SIZE, OverlaySize, overlay
 from segcli.labels import LabelSet
 from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of
 
@@ -73,6 +74,7 @@ class Result:
 
     def overlay(self, size: int = OVERLAY_SIZE) -> Image.Image:
         """The photo with its classes in colour, and a legend; `size` is its longest side at most, in pixels."""
+        check_option("size", size, OverlaySize)
         return overlay(self.photo, self.labels, self.label_set, size=size)
 
     def refine(self, crf: CRF = True) -> Result:
@@ -114,6 +116,7 @@ class Result:
             InputError: A format cannot hold this picture, or the disk not its name.
             OSError: The folder cannot be written to.
         """
+        check_option("overlay_size", overlay_size, OverlaySize)
         kinds = one_of("save", names_of(save), WRITERS)
         kept = kept_classes(None if classes is None else names_of(classes), self.label_set, kinds)
         outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept)

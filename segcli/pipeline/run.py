@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from segcli import __version__
+from segcli.decoding import check_option
 from segcli.distributed import Processes
 from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, SegcliError, UsageError
 from segcli.files.atomic import write_whole, writing
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
+from segcli.inference.options import BatchSize
 from segcli.pipeline.records import DONE, RUN_FILE, Ledger, Record, check_folder, fingerprint, merge, open_folder
 from segcli.pipeline.tables import write_areas, write_review
 from segcli.pipeline.writer import MERGERS, Outputs
@@ -128,8 +130,7 @@ class FolderRun:
         batch: int = 1,
         verify: bool = False,
     ):
-        if batch < 1:
-            raise UsageError(f"a batch cannot have {batch} photos", "Give a number from 1 on.")
+        check_option("batch", batch, BatchSize)
         self.found = found
         self.folder = folder
         self.invocation = invocation or Invocation()
@@ -142,6 +143,7 @@ class FolderRun:
         self._prepare = prepare
         self._begun = False
         self._taken = False
+        self._written: set[str] = set()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -242,7 +244,7 @@ class FolderRun:
     def finish(self) -> Summary | None:
         """Wait for all processes, write what sums up the folder, and give the summary; None in all but the main one."""
         self.begin()
-        self.processes.barrier()
+        self._written.update(*self.processes.all_gather(self.ledger.appended))
         if not self.processes.is_main:
             return None
         with writing(self.folder):
@@ -250,8 +252,9 @@ class FolderRun:
                 merge(self.folder)
                 self.ledger = Ledger(self.folder)
             self._sum_up()
+        left = {source.tree.as_posix() for source in self.todo} - self._written
         names = [source.tree.as_posix() for source in self.found.files]
-        known = (self.ledger.records.get(name) for name in names)
+        known = (self.ledger.records.get(name) for name in names if name not in left)
         records = tuple(record for record in known if record and record.settings == self.plan.settings)
         failed = sum(record.status != DONE for record in records)
         before = len(names) - len(self.todo)

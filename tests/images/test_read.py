@@ -3,6 +3,7 @@ import struct
 import sys
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -131,6 +132,10 @@ class TestRefusals:
         os.mkfifo(tmp_path / "pipe")
         self.check(tmp_path / "pipe", "no regular file")
         self.check(tmp_path / "gone", "No such file")
+        self.check(tmp_path, "a folder, not a photo")
+
+    def test_of_a_folder_that_may_not_be_listed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "scandir", mock.Mock(side_effect=PermissionError))
         self.check(tmp_path, "a folder that cannot be listed")
 
     def test_name_odd_files_on_one_line(self, tmp_path):

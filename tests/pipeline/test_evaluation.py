@@ -60,6 +60,7 @@ def test_the_crf_is_scored_beside_the_network(folders):
         ({"images": "photos", "labels": "labels", "names": ["a", "b"]}, DatasetError, "have problems"),
         ({"images": "nowhere", "labels": "labels", "names": VOC}, DatasetError, "is no folder"),
         ({"dataset": "voc2021"}, UsageError, "voc2012"),
+        ({"images": "photos", "labels": "labels", "names": VOC, "batch": 0}, UsageError, "batch cannot be 0"),
     ],
 )
 def test_what_cannot_be_scored(folders, options, kind, message):

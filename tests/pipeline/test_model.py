@@ -136,6 +136,11 @@ def test_the_crf_refines_where_it_is_asked_for(model, photo):
         {"scales": ()},
         {"scales": (0,)},
         {"tile": 1},
+        {"tile": 100.5},
+        {"output_stride": 16.0},
+        {"flip": "yes"},
+        {"device": 3},
+        {"scales": 0.5},
     ],
 )
 def test_options_that_cannot_be_are_refused(options):
@@ -152,3 +157,9 @@ def test_crf_settings_that_cannot_be():
         segcli.CRFSettings(size=-5)
     with pytest.raises(UsageError, match="no backend 'zz'"):
         segcli.CRFSettings(backend="zz")
+    with pytest.raises(UsageError, match="params cannot be 3"):
+        segcli.CRFSettings(3)
+    with pytest.raises(UsageError, match="size cannot be 'full'"):
+        segcli.CRFSettings(size="full")
+    with pytest.raises(UsageError, match="eps cannot be 2"):
+        segcli.CRFSettings(eps=2)

@@ -123,6 +123,15 @@ def test_a_folder_that_may_not_be_written_to(run, tmp_path, monkeypatch):
         ({"classes": ["unicorn"], "model": "street", "engine": "auto"}, "--classes unicorn: not known"),
         ({"output_stride": 7, "model": "street"}, "cannot have output stride 7"),
         ({"model": "stret"}, "stret"),
+        ({"batch": 0}, "batch cannot be 0. It must be a whole number from 1 on"),
+        ({"batch": 1.5}, "batch cannot be 1.5"),
+        ({"value_range": (9, 3)}, r"value_range cannot be \(9, 3\)"),
+        ({"value_range": "0:4095"}, "value_range cannot be '0:4095'"),
+        ({"value_range": (1, 2, 3)}, "value_range cannot be"),
+        ({"max_pixels": "9"}, "max_pixels cannot be '9'"),
+        ({"pages": "no"}, "pages cannot be 'no'"),
+        ({"overlay_size": 0}, "overlay_size cannot be 0"),
+        ({"cutout_background": (300, 0, 0)}, "cutout_background cannot be"),
     ],
 )
 def test_wrong_options_leave_nothing_behind(run, tmp_path, options, message):
@@ -165,11 +174,6 @@ def test_a_range_as_it_was_typed_keeps_old_work_valid():
     assert Reading((0.0, 4095.0), range_text="0.0:4095.0").to_dict() == {"range": "0.0:4095.0"}
 
 
-def test_no_batch_is_refused(run):
-    with pytest.raises(UsageError, match="cannot have 0 photos"):
-        run(batch=0)
-
-
 def test_one_kind_may_be_one_word(run, tmp_path):
     _done(run(save="mask"))
     assert not (tmp_path / "out/overlays").exists()
@@ -180,6 +184,15 @@ def test_finishing_before_the_work_counts_nothing_as_done(run):
     _done(run())
     summary = run(flip=True).finish()
     assert (summary.segmented, summary.skipped, summary.records) == (0, 0, ())
+
+
+def test_what_has_changed_counts_once_it_is_done_again(run, photos):
+    _done(run())
+    Image.fromarray(smooth(7, 30, 40)).save(photos / "b.png")
+    again = run()
+    summary = again.finish()
+    assert (summary.segmented, summary.skipped, len(summary.records)) == (0, 4, 4)
+    assert _done(again).segmented == 1
 
 
 def test_nothing_loads_torch_until_it_must(checkpoint):

@@ -40,6 +40,8 @@ def test_probabilities_sum_to_one_and_agree_with_the_labels(result):
 def test_the_overlay_is_an_image_of_at_most_that_size(result):
     assert result.overlay().size == (80, 60)
     assert max(result.overlay(40).size) == 40
+    with pytest.raises(UsageError, match="size cannot be 0"):
+        result.overlay(0)
 
 
 def test_files_are_those_of_predict(result, tmp_path):

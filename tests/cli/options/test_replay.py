@@ -28,6 +28,13 @@ def test_a_number_stands_for_its_text(segcli, photos, tmp_path):
     assert segcli("--from", "run.toml", "-o", "out").exit_code == 0
 
 
+def test_what_the_crf_wrote_is_no_run_of_predict(segcli, photos, tmp_path):
+    (tmp_path / "run.toml").write_text(f'inputs = ["{photos / "b.png"}"]\n[prior]\nlabels = "rough"\n[options]\n')
+    result = segcli("--from", "run.toml", "-o", "out")
+    assert result.exit_code == 2
+    assert "`segcli crf` wrote it" in result.stderr
+
+
 def test_a_folder_is_no_run_file(segcli, photos):
     assert segcli(photos / "b.png", "-o", "out").exit_code == 0
     result = segcli("--from", "out", "-o", "again")
