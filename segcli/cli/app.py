@@ -1,5 +1,6 @@
 """The `segcli` program: its commands, and the one place where an error becomes a line and an exit code."""
 
+import inspect
 import logging
 import os
 import sys
@@ -49,6 +50,13 @@ def _unforeseen(error: Exception) -> SegcliError:
     return SegcliError(f"{type(error).__name__}: {line}", "Set SEGCLI_DEBUG=1 to see where it happened.")
 
 
+def _join_lines(group: typer.Typer) -> None:
+    """Make each paragraph of the commands' help one line: Typer would break it where the source does."""
+    for command in group.registered_commands:
+        paragraphs = inspect.getdoc(command.callback).split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
+
+
 app = typer.Typer(
     name="segcli",
     cls=ErrorsAsLines,
@@ -68,6 +76,8 @@ app.add_typer(data.app, name="data", help="Check a dataset before hours are spen
 app.add_typer(weights.app, name="weights", help="Fetch, verify, list, remove, convert and shrink weights.")
 app.command("models", epilog=models.EXAMPLES)(models.models)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+for _group in (app, data.app, weights.app):
+    _join_lines(_group)
 
 
 def _show_version(wanted: bool) -> None:

@@ -32,6 +32,12 @@ def test_a_reader_who_has_seen_enough_gets_no_complaint():
         assert b"error" not in program.stderr.read()
 
 
+def test_help_fills_the_lines_of_a_narrow_terminal():
+    shown = CliRunner().invoke(app, ["predict", "--help"], env={"COLUMNS": "80", "TERM": "dumb"}).stdout
+    assert "A second run does only what is missing or has" in shown  # the source breaks this sentence
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_a_mistyped_command_gets_the_nearest():
     result = run("predcit")
     assert result.exit_code == 2
