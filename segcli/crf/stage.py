@@ -20,7 +20,7 @@ class Refinement(CRFSettings):
     @classmethod
     def by(cls, settings: CRFSettings) -> "Refinement":
         """The CRF by settings that were read without torch."""
-        return cls(settings.params, settings.size, settings.backend, settings.eps)
+        return cls(**vars(settings))
 
     def __call__(self, photo: np.ndarray, prediction: Prediction) -> Prediction:
         """Refine the prediction of a uint8 (H, W, 3) photo, on the device where its scores are."""

@@ -1,6 +1,6 @@
 """Unary: what the CRF starts from where no network is at hand, saved probabilities or a rough label map."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from segcli.errors import InputError
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import masks
-from segcli.images.probabilities import classes_of, read_probabilities
+from segcli.images.probabilities import read_probabilities
 from segcli.images.read import Photo, opened, read_photo
 from segcli.inference.segmenter import Prediction, from_probabilities
 from segcli.inference.transform import fit
@@ -37,34 +37,27 @@ class Unary:
     notes: tuple[str, ...] = ()
 
 
-def reader(
-    files: Iterable[Path], labels: LabelSet | None, gt_prob: float, size: int
-) -> tuple[Callable[[Source], Unary], LabelSet]:
+def reader(labels: LabelSet, gt_prob: float | None, size: int) -> Callable[[Source], Unary]:
     """Make a function that reads a photo with the file beside it.
 
     Args:
-        files: All those files; of probabilities the first that can be read says which classes they have.
-        labels: The classes of label maps; None where the files are saved probabilities.
-        gt_prob: As for `from_label_map`.
+        labels: The classes.
+        gt_prob: As for `from_label_map`; None where the files are saved probabilities.
         size: As for `from_label_map`.
 
     Returns:
-        The function, which raises InputError where a photo has no such file or it cannot be used, and the classes.
-
-    Raises:
-        InputError: No file of probabilities can be read.
+        The function, which raises InputError where a photo has no such file or it cannot be used.
     """
-    known = classes_of(files) if labels is None else labels
 
     def read(source: Source) -> Unary:
         if source.beside is None:
-            raise InputError("there are no probabilities of this photo" if labels is None else "it has no label map")
+            raise InputError("there are no probabilities of this photo" if gt_prob is None else "it has no label map")
         photo = read_photo(source.path)
-        if labels is None:
-            return from_saved(photo, source.beside, known)
-        return from_label_map(photo, source.beside, known, gt_prob, size)
+        if gt_prob is None:
+            return from_saved(photo, source.beside, labels)
+        return from_label_map(photo, source.beside, labels, gt_prob, size)
 
-    return read, known
+    return read
 
 
 def from_saved(photo: Photo, path: Path, labels: LabelSet) -> Unary:

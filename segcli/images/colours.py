@@ -1,5 +1,6 @@
 """Colours: pictures of any mode, depth and profile as 8 bits of red, green and blue in sRGB."""
 
+import math
 from io import BytesIO
 from typing import Literal
 
@@ -8,6 +9,11 @@ from PIL import Image, ImageCms
 
 ValueRange = Literal["auto"] | tuple[float, float] | None
 """The values of a picture of more than 8 bits that become black and white; see `read_photo`."""
+
+
+def is_range(low: float, high: float) -> bool:
+    """Whether these can be the values that become black and white."""
+    return -math.inf < low < high < math.inf
 
 
 def to_rgb(image: Image.Image, value_range: ValueRange, notes: list[str]) -> Image.Image:

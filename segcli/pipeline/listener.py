@@ -1,6 +1,6 @@
 """Listener: who hears what long work has to say. The command line's prints; this one is silent."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from segcli.files.download import Progress
@@ -33,6 +33,4 @@ class Listener:
         yield Counter()
 
 
-Tell = Callable[[str], None]
-"""Hears one remark."""
 SILENT = Listener()

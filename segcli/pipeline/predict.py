@@ -13,10 +13,11 @@ from segcli.distributed import Processes
 from segcli.errors import InputError, UsageError
 from segcli.files import sources
 from segcli.files.sources import Found, Source
+from segcli.images.colours import ValueRange, is_range
 from segcli.images.cutout import Colour
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
 from segcli.images.pages import expand
-from segcli.images.read import MAX_PIXELS, Photo, ValueRange, read_photo
+from segcli.images.read import MAX_PIXELS, Photo, read_photo
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline.foresight import foresee
@@ -60,7 +61,7 @@ class Reading:
 
     def __post_init__(self):
         check_options(self)
-        if isinstance(self.value_range, tuple) and not self.value_range[0] < self.value_range[1]:
+        if isinstance(self.value_range, tuple) and not is_range(*self.value_range):
             raise UsageError(f"value_range cannot be {self.value_range}", "Give (low, high) with low below high.")
 
     def find(

@@ -158,9 +158,8 @@ class RefineJob:
 
         place = devices.choose(self.device)
         listener.note(f"device {devices.describe(place)}")
-        labels = self.classes if self.unrefined.labels else None
-        files = [source.beside for source in self.found.files if source.beside is not None]
-        read, _ = unary.reader(files, labels, self.unrefined.gt_prob, self.crf.size)
+        gt_prob = self.unrefined.gt_prob if self.unrefined.labels else None
+        read = unary.reader(self.classes, gt_prob, self.crf.size)
         return Stages(read, lambda group: [one.prediction.to(place) for one in group], Refinement.by(self.crf))
 
 

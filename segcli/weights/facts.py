@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
-from segcli.weights.metadata import Described
+from segcli.weights.metadata import Metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,6 @@ class ModelFacts:
     engine: Literal["torch", "onnx"] = "torch"
 
     @classmethod
-    def of(cls, about: Described, **others: Any) -> Self:
+    def of(cls, about: Metadata, **others: Any) -> Self:
         """The facts that metadata tell, with the others by name."""
         return cls(spec=about.spec, labels=about.labels, preprocessing=about.preprocessing, **others)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -23,17 +23,6 @@ KEY = "segcli"
 """The name of the text in a file's metadata."""
 VERSION = 1
 """The version of the text. A reader takes its own version and earlier ones, and refuses newer ones."""
-
-
-class Described(Protocol):
-    """What can be described: a checkpoint, or the metadata of one."""
-
-    spec: ModelSpec
-    labels: LabelSet
-    preprocessing: Preprocessing
-    recipe: Mapping[str, Any]
-    scores: Mapping[str, Any]
-    provenance: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ class _Tables:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-def describe(facts: Described) -> str:
+def describe(facts: Metadata) -> str:
     """The text for a file's metadata."""
     values = {
         "version": VERSION,

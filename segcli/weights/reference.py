@@ -47,11 +47,6 @@ class ModelReference:
         return self.entry.model_spec() if self.entry else None
 
     @property
-    def output_strides(self) -> tuple[int, ...] | None:
-        """The output strides that the network can be built with, where they are known without reading the file."""
-        return self.spec.output_strides if self.entry else None
-
-    @property
     def is_exported(self) -> bool:
         """Whether it is a file that onnxruntime runs."""
         return self.path is not None and self.path.suffix == ONNX_SUFFIX
@@ -60,8 +55,8 @@ class ModelReference:
         """UsageError where the model is known not to have that output stride."""
         if self.entry is None or output_stride is None:
             return
-        if output_stride not in self.output_strides:
-            known = ", ".join(map(str, self.output_strides))
+        if output_stride not in self.spec.output_strides:
+            known = ", ".join(map(str, self.spec.output_strides))
             raise UsageError(f"{self.entry.variant} cannot have output stride {output_stride}", f"It can have {known}.")
 
 

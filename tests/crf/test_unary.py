@@ -124,11 +124,10 @@ def test_a_reader_takes_the_file_beside_a_photo(tmp_path, kind):
     Image.fromarray(photo().rgb).save(tmp_path / "cat.png")
     saved(tmp_path / "cat.npz")
     Image.new("L", (6, 4), 2).save(tmp_path / "rough.png")
-    beside, labels = (tmp_path / "cat.npz", None) if kind == "probabilities" else (tmp_path / "rough.png", PETS)
-    read, known = unary.reader([beside], labels, 0.7, 0)
+    beside, gt_prob = (tmp_path / "cat.npz", None) if kind == "probabilities" else (tmp_path / "rough.png", 0.7)
+    read = unary.reader(PETS, gt_prob, 0)
     source = Source(tmp_path / "cat.png", PurePosixPath("cat"), beside=beside)
-    assert known == PETS
-    expected = from_saved(photo(), beside, PETS) if labels is None else from_label_map(photo(), beside, PETS, 0.7, 0)
+    expected = from_saved(photo(), beside, PETS) if gt_prob is None else from_label_map(photo(), beside, PETS, 0.7, 0)
     np.testing.assert_array_equal(read(source).prediction.labels(), expected.prediction.labels())
     with pytest.raises(InputError, match=kind):
         read(replace(source, beside=None))

@@ -126,6 +126,7 @@ def test_a_folder_that_may_not_be_written_to(run, tmp_path, monkeypatch):
         ({"batch": 0}, "batch cannot be 0. It must be a whole number from 1 on"),
         ({"batch": 1.5}, "batch cannot be 1.5"),
         ({"value_range": (9, 3)}, r"value_range cannot be \(9, 3\)"),
+        ({"value_range": (0, float("inf"))}, "value_range cannot be"),
         ({"value_range": "0:4095"}, "value_range cannot be '0:4095'"),
         ({"value_range": (1, 2, 3)}, "value_range cannot be"),
         ({"max_pixels": "9"}, "max_pixels cannot be '9'"),

@@ -31,7 +31,6 @@ def test_an_entry_is_known_without_reading_anything():
     found = resolve("v3-mobilenetv2")
     assert found.labels == VOC
     assert found.spec.backbone.kind == "mobilenetv2"
-    assert found.output_strides == found.spec.output_strides
     found.check_output_stride(16)
     found.check_output_stride(None)
     with pytest.raises(UsageError, match="v3-mobilenetv2 cannot have output stride 7"):
@@ -41,7 +40,7 @@ def test_an_entry_is_known_without_reading_anything():
 def test_a_file_tells_nothing_before_it_is_read(file):
     found = resolve("best.safetensors")
     assert (found.entry, found.path, str(found)) == (None, Path("best.safetensors"), "best.safetensors")
-    assert (found.labels, found.spec, found.output_strides) == (None, None, None)
+    assert (found.labels, found.spec) == (None, None)
     found.check_output_stride(7)
     assert found == resolve(Path("best.safetensors")) == checkpoint_at(Path("best.safetensors"))
 

@@ -39,7 +39,12 @@ segcli predict photos/ --weights model.onnx
 
 Form = Annotated[
     str | None,
-    Option("--format", metavar="onnx|pt2", help="Where FILE's suffix does not say.", rich_help_panel=OUTPUT),
+    Option(
+        "--format",
+        metavar="onnx|pt2",
+        help="Needed only where FILE does not end in .onnx or .pt2.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 WithPreprocessing = Annotated[
     bool,
@@ -54,7 +59,7 @@ Check = Annotated[
     Option(
         "--check",
         metavar="DIR",
-        help="Run FILE on these photos, and fail where below 99.9 % of its labels are torch's.",
+        help="Run FILE on these photos, and fail if fewer than 99.9 % of its labels equal torch's.",
         rich_help_panel=OUTPUT,
     ),
 ]

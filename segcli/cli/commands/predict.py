@@ -47,7 +47,7 @@ class Reading:
             "--range",
             parser=Parsed(value_range, "--range"),
             metavar="auto|LO:HI",
-            help="Values of 16-bit photos that become black and white.",
+            help="For 16-bit photos: the value that becomes black and the one that becomes white.",
         ),
     ] = None
     max_pixels: Annotated[int, Option("--max-pixels", min=1, help="Refuse photos with more pixels than this.")] = (

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
-from segcli.cli.options.parsing import Parsed
+from segcli.cli.options.parsing import Parsed, choice, working_size
 from segcli.crf.params import CRFParams
 from segcli.crf.settings import BACKENDS, SMALLEST_WORKING_SIZE, WORKING_SIZE, CRFSettings
 from segcli.errors import UsageError
@@ -37,23 +37,6 @@ def config(text: str) -> CRFParams:
     return CRFParams.from_toml(Path(text))
 
 
-def working_size(text: str) -> int:
-    """The `--crf-size` option: "full" is 0 (the photo's own size)."""
-    if text == "full":
-        return 0
-    if not text.isdecimal() or int(text) < SMALLEST_WORKING_SIZE:
-        hint = f"Give a number of pixels from {SMALLEST_WORKING_SIZE} on, or `full`."
-        raise UsageError(f"--crf-size {text}: not a size", hint)
-    return int(text)
-
-
-def backend(text: str) -> str:
-    """The `--crf-backend` option."""
-    if text not in BACKENDS:
-        raise UsageError(f"--crf-backend {text}: not known", f"Choose {' or '.join(BACKENDS)}.")
-    return text
-
-
 Crf = Annotated[bool, Option("--crf", help="Sharpen the outlines with the photo itself.", rich_help_panel=PANEL)]
 CrfSet = Annotated[
     dict | None,
@@ -79,7 +62,7 @@ CrfSize = Annotated[
     int,
     Option(
         "--crf-size",
-        parser=Parsed(working_size, "--crf-size"),
+        parser=working_size("--crf-size", SMALLEST_WORKING_SIZE),
         metavar="N|full",
         help="Longest side the CRF works at.",
         rich_help_panel=PANEL,
@@ -89,7 +72,7 @@ CrfBackend = Annotated[
     str,
     Option(
         "--crf-backend",
-        parser=Parsed(backend, "--crf-backend"),
+        parser=choice("--crf-backend", BACKENDS),
         metavar="|".join(BACKENDS),
         help="Who computes it.",
         rich_help_panel=PANEL,

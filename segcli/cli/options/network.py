@@ -9,9 +9,9 @@ from typing import Annotated
 from typer import Option
 
 from segcli.cli.options.panels import MODEL, PROTOCOL
-from segcli.cli.options.parsing import Parsed, engine_name, scale_list, working_size
+from segcli.cli.options.parsing import Parsed, choice, scale_list, working_size
 from segcli.errors import UsageError
-from segcli.inference.options import ENGINES, PRECISIONS, ModelOptions
+from segcli.inference.options import ENGINES, PRECISIONS, SMALLEST_SIZE, ModelOptions
 from segcli.inference.options import Precision as ModelPrecision
 from segcli.labels import LabelSet
 from segcli.models.variants import PAPER_SCALES
@@ -40,7 +40,7 @@ Engine = Annotated[
     str,
     Option(
         "--engine",
-        parser=Parsed(engine_name, "--engine"),
+        parser=choice("--engine", ENGINES),
         metavar="|".join(ENGINES),
         help="What computes on the CPU; auto takes onnxruntime where that saves time.",
         rich_help_panel=MODEL,
@@ -51,7 +51,7 @@ OutputStride = Annotated[
     Option(
         "--output-stride",
         metavar="8|16|32",
-        help="Input pixels a feature; smaller is finer and slower.",
+        help="Input pixels per feature; smaller is finer and slower.",
         rich_help_panel=PROTOCOL,
     ),
 ]
@@ -59,9 +59,9 @@ Size = Annotated[
     int | None,
     Option(
         "--size",
-        parser=Parsed(working_size, "--size"),
+        parser=working_size("--size", SMALLEST_SIZE),
         metavar="N|full",
-        help="Working size in pixels instead of the model's.",
+        help="Working size in pixels instead of the model's; full: the photo's own.",
         rich_help_panel=PROTOCOL,
     ),
 ]

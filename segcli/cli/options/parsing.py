@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 from PIL import ImageColor
 
 from segcli.errors import UsageError
-from segcli.images.read import ValueRange
-from segcli.inference.options import ENGINES
+from segcli.images.colours import ValueRange, is_range
 from segcli.pipeline.writer import one_of
 
 
@@ -42,13 +41,17 @@ class Parsed:
         return self.parse(text)
 
 
-def working_size(text: str) -> int:
-    """The `--size` option: "full" is 0 (the photo's own size), else pixels of at least 33."""
-    if text == "full":
-        return 0
-    if not text.isdecimal() or int(text) < 33:
-        raise UsageError(f"--size {text}: not a size", "Give a number of pixels from 33 on, or `full`.")
-    return int(text)
+def working_size(option: str, smallest: int) -> Parsed:
+    """A parser of a size: "full" is 0 (the photo's own size), else pixels from `smallest` on."""
+
+    def size(text: str) -> int:
+        if text == "full":
+            return 0
+        if not text.isdecimal() or int(text) < smallest:
+            raise UsageError(f"{option} {text}: not a size", f"Give a number of pixels from {smallest} on, or `full`.")
+        return int(text)
+
+    return Parsed(size, option)
 
 
 def scale_list(text: str) -> tuple[float, ...]:
@@ -62,13 +65,6 @@ def scale_list(text: str) -> tuple[float, ...]:
     return scales
 
 
-def engine_name(text: str) -> str:
-    """The `--engine` option."""
-    if text not in ENGINES:
-        raise UsageError(f"--engine {text}: not known", f"Choose among {', '.join(ENGINES)}.")
-    return text
-
-
 def value_range(text: str) -> ValueRange:
     """The `--range` option: "auto", or LO:HI as two numbers with LO < HI."""
     if text == "auto":
@@ -78,7 +74,7 @@ def value_range(text: str) -> ValueRange:
         bounds = float(low), float(high)
     except ValueError:
         bounds = (0.0, 0.0)
-    if not bounds[0] < bounds[1]:
+    if not is_range(*bounds):
         raise UsageError(f"--range {text}: not a range", "Give `auto`, or two numbers such as 0:4095.")
     return bounds
 
@@ -86,6 +82,17 @@ def value_range(text: str) -> ValueRange:
 def words(text: str) -> tuple[str, ...]:
     """A list with commas, without empty words."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def choice(option: str, known: tuple[str, ...]) -> Parsed:
+    """A parser of one word that must be known."""
+
+    def chosen(text: str) -> str:
+        if text not in known:
+            raise UsageError(f"{option} {text}: not known", f"Choose {' or '.join(known)}.")
+        return text
+
+    return Parsed(chosen, option)
 
 
 def choices(option: str, known: tuple[str, ...]) -> Parsed:

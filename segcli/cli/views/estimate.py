@@ -45,7 +45,7 @@ def _lines(facts: Forecast, skipped: int, working: tuple[int, int], outputs: Out
     return [
         f"to do         {todo}",
         f"working size  {working[1]} x {working[0]} for a photo of {width} x {height}, the one in the middle",
-        f"time          {clock(facts.seconds)} ({facts.seconds / facts.photos:.2f} s a photo)",
+        f"time          {clock(facts.seconds)} ({facts.seconds / facts.photos:.2f} s per photo)",
         f"memory        {memory}",
         f"disk          {megabytes(facts.disk)} in {shown(outputs.folder)}, {facts.free / 1e9:.1f} GB free",
     ]

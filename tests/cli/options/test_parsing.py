@@ -12,9 +12,9 @@ from segcli.cli.app import app
 from segcli.cli.options.network import averaged_scales
 from segcli.cli.options.parsing import (
     Parsed,
+    choice,
     choices,
     colour,
-    engine_name,
     scale_list,
     value_range,
     words,
@@ -22,15 +22,16 @@ from segcli.cli.options.parsing import (
 )
 from segcli.crf.params import CRFParams
 from segcli.errors import UsageError
+from segcli.inference.options import ENGINES
 
 
 @pytest.mark.parametrize(
     ("parse", "text", "value"),
     [
-        (working_size, "513", 513),
-        (working_size, "full", 0),
+        (working_size("--size", 33), "513", 513),
+        (working_size("--size", 33), "full", 0),
         (scale_list, "0.5,1, 2", (0.5, 1.0, 2.0)),
-        (engine_name, "onnx", "onnx"),
+        (choice("--engine", ENGINES), "onnx", "onnx"),
         (value_range, "auto", "auto"),
         (value_range, "0:4095", (0.0, 4095.0)),
         (value_range, "-1.5:2e3", (-1.5, 2000.0)),
@@ -46,15 +47,16 @@ def test_values(parse, text, value):
 @pytest.mark.parametrize(
     ("parse", "text"),
     [
-        (working_size, "32"),
-        (working_size, "big"),
-        (working_size, "-40"),
+        (working_size("--size", 33), "32"),
+        (working_size("--size", 33), "big"),
+        (working_size("--size", 33), "-40"),
         (scale_list, "0.5,x"),
         (scale_list, "0.05"),
         (scale_list, "nan"),
-        (engine_name, "tensorrt"),
+        (choice("--engine", ENGINES), "tensorrt"),
         (value_range, "5:5"),
         (value_range, "7"),
+        (value_range, "0:inf"),
         (value_range, "nan:nan"),
         (choices("--save", ("mask",)), "mask,smell"),
         (choices("--save", ("mask",)), " , "),
