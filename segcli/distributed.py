@@ -7,11 +7,17 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import numpy as np
 
+from segcli.errors import SegcliError
+
 Item = TypeVar("Item")
+
+PATIENCE = timedelta(days=7)
+"""How long a process waits for a slower one; torch's half hour ends long runs. One that is gone is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ class Processes:
         import torch
 
         tensor = torch.from_numpy(counts.copy())
-        torch.distributed.all_reduce(tensor)
+        with _heard():
+            torch.distributed.all_reduce(tensor)
         return tensor.numpy()
 
     def all_gather(self, value: Any) -> list[Any]:
@@ -52,12 +59,18 @@ class Processes:
         import torch
 
         values: list[Any] = [None] * self.world_size
-        torch.distributed.all_gather_object(values, value)
+        with _heard():
+            torch.distributed.all_gather_object(values, value)
         return values
 
-    def barrier(self) -> None:
-        """Wait until every process has come this far."""
-        self.all_gather(None)
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Say of a process that is gone what a person can use: torch tells of a closed connection."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise SegcliError("another process of this run has ended", "Its own message says why.") from error
 
 
 @contextmanager
@@ -72,7 +85,8 @@ def join() -> Iterator[Processes]:
     # would keep the group; the group's threads would then meet the end of Python, which aborts now and then (code 134).
     import torch.distributed.nn
 
-    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    torch.distributed.init_process_group(backend, timeout=PATIENCE)
     try:
         yield Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())
     finally:

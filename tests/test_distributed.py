@@ -10,6 +10,7 @@ import torch
 
 from segcli import distributed
 from segcli.distributed import Processes
+from segcli.errors import SegcliError
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -48,11 +49,32 @@ def member(rank: int, port: int, folder: str) -> None:
     assert not [name for name in threads if "gloo" in name], "threads of the group would meet the end of Python"
 
 
-def test_two_processes_sum_exactly_and_gather_by_rank(tmp_path):
+def left_alone(rank: int, port: int, folder: str) -> None:
+    """One of two processes, of which the second ends where the first waits for it."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
+    with distributed.join() as processes:
+        processes.all_gather(rank)
+        if rank:
+            os._exit(0)
+        try:
+            processes.all_gather(rank)
+        except SegcliError as error:
+            Path(folder, "said").write_text(error.message)
+
+
+def test_a_process_that_is_gone_is_told_in_words(tmp_path):
+    torch.multiprocessing.spawn(left_alone, (free_port(), str(tmp_path)), nprocs=2)
+    assert (tmp_path / "said").read_text() == "another process of this run has ended"
+
+
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(member, (port, str(tmp_path)), nprocs=2)
+        return free.getsockname()[1]
+
+
+def test_two_processes_sum_exactly_and_gather_by_rank(tmp_path):
+    torch.multiprocessing.spawn(member, (free_port(), str(tmp_path)), nprocs=2)
     for rank in (0, 1):
         got = np.load(tmp_path / f"{rank}.npz")
         assert got["total"].tolist() == [[2**54 + 2, 1], [2**25 + 2, 2]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segcli.errors import InputError
+from segcli.files.paths import nearest_existing
 from segcli.files.sources import Source
 from segcli.images.read import MAX_PIXELS, opened
 from segcli.pipeline.records import DONE, Ledger, Record
@@ -70,7 +71,7 @@ def forecast(sources: Sequence[Source], stages: Stages, outputs: Outputs, max_pi
         seconds=seconds,
         memory=_most_memory(),
         disk=disk,
-        free=shutil.disk_usage(_existing(outputs.folder)).free,
+        free=shutil.disk_usage(nearest_existing(outputs.folder)).free,
     )
 
 
@@ -112,8 +113,3 @@ def _most_memory() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _existing(folder: Path) -> Path:
-    absolute = folder.absolute()
-    return next(path for path in (absolute, *absolute.parents) if path.exists())

@@ -14,7 +14,7 @@ from typing import Any
 from segcli import decoding
 from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, sha256, writing
-from segcli.files.paths import shown
+from segcli.files.paths import nearest_existing, shown
 from segcli.files.sources import Source
 
 REVISION = 1
@@ -87,8 +87,9 @@ class Ledger:
         self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
         self.records: dict[str, Record] = {}
         self.appended: set[str] = set()
-        if (shared := folder / "manifest.jsonl").exists():
-            self._read(shared)
+        for path in (folder / "manifest.jsonl", *_parts(folder)):  # what killed processes left is done too
+            if path.exists():
+                self._read(path)
 
     def _read(self, path: Path) -> None:
         for line in path.read_bytes().splitlines():
@@ -151,9 +152,14 @@ def _append(path: Path, lines: bytes) -> None:
         file.write(lines)
 
 
+def _parts(folder: Path) -> list[Path]:
+    """Every process's own file, by its number's text."""
+    return sorted(folder.glob("manifest.*.jsonl"))
+
+
 def merge(folder: Path) -> None:
     """Bring the lines of every process's own file into manifest.jsonl; a crash on the way costs none."""
-    for part in sorted(folder.glob("manifest.*.jsonl")):
+    for part in _parts(folder):
         whole = [line + b"\n" for line in part.read_bytes().splitlines() if _parse(line)]
         _append(folder / "manifest.jsonl", b"".join(whole))
         part.unlink()
@@ -203,7 +209,7 @@ def check_folder(folder: Path) -> None:
         SegcliError: A file has its name, or one of its parents' names, or the folder may not be written to.
     """
     with writing(folder):
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        there = nearest_existing(folder)
         if not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
         if not os.access(there, os.W_OK | os.X_OK):
@@ -217,23 +223,20 @@ class RunFile:
     Attributes:
         inputs: The inputs as they were typed.
         options: The options that were given, by their name in the command's signature, as TOML-plain values.
-        segcli: The version that wrote it; empty where it does not say.
     """
 
     inputs: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-    segcli: str = ""
 
 
 def read_run(path: Path) -> RunFile:
-    """The run.toml of an output folder, or that file by its own path.
+    """The inputs and options that a run.toml holds.
 
     Raises:
         UsageError: It cannot be read, or holds no options of a run.
     """
-    file = path / RUN_FILE if path.is_dir() else path
     try:
-        values = decoding.read_toml(file)
+        values = decoding.read_toml(path)
         if lacking := {"inputs", "options"} - values.keys():
             raise decoding.DecodingError(f"lacks {min(lacking)}")
         if "prior" in values:
@@ -241,7 +244,7 @@ def read_run(path: Path) -> RunFile:
         return decoding.decode(RunFile, values, ignore_unknown=True)
     except (OSError, decoding.DecodingError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.message
-        raise UsageError(f"{shown(file)}: holds no options of a run ({reason})", RUN_FILE_HINT) from error
+        raise UsageError(f"{shown(path)}: holds no options of a run ({reason})", RUN_FILE_HINT) from error
 
 
 def engine_of(folder: Path) -> str | None:

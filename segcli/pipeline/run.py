@@ -187,8 +187,6 @@ class FolderRun:
     def begin(self) -> Sequence[Source]:
         """Plan, load, make the output folder and write run.toml, once; returns this process's share of the work."""
         if not self._begun:
-            if self.plan is None and not self.processes.is_main:
-                self._load()  # at the same time as the main process
             self.todo = self._agreed()
             if self.todo:
                 self._load()
@@ -199,17 +197,19 @@ class FolderRun:
         """What is to do: one process decides for all, since what one writes may look done already to another."""
         todo, failure = [], None
         try:
-            todo = self._planned() if self.processes.is_main else []
+            if self.processes.is_main:
+                todo = self._planned()
+            elif self.plan is None:
+                self._load()  # at the same time as the main process
         except SegcliError as error:
             failure = error
-        todo, failure = self.processes.all_gather((todo, failure))[0]
-        if failure is not None:
-            raise failure  # in every process, which else would wait for one that is gone
-        return todo
+        answers = self.processes.all_gather((todo, failure))
+        for _, failure in answers:
+            if failure is not None:
+                raise failure  # in every process, which else would wait for one that is gone
+        return answers[0][0]
 
     def _planned(self) -> list[Source]:
-        with writing(self.folder):
-            merge(self.folder)  # first: what killed processes left is part of what is done
         todo = self.find_todo()
         open_folder(self.folder)
         self._write_run_file()

@@ -18,6 +18,7 @@ from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore, evaluate
 from segcli.evaluation.trimap import Trimap
+from segcli.files.atomic import writing
 from segcli.images.read import read_photo
 from segcli.inference import oom
 from segcli.inference.segmenter import Prediction, Segmenter
@@ -148,5 +149,6 @@ def _saved(computed: Iterator[_Predicted], store: Predictions | None) -> Iterato
     for item in computed:
         label_map = item.prediction.labels()
         if store is not None:
-            store.write(item.sample, label_map)
+            with writing(store.folder):
+                store.write(item.sample, label_map)
         yield item.sample, label_map

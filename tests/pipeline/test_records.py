@@ -109,13 +109,12 @@ def test_a_line_with_a_value_of_another_type_counts_as_none(folder, record, chan
     assert Ledger(folder).records == {}
 
 
-def test_a_run_file_is_read_by_its_folder_or_its_path(folder):
+def test_a_run_file_is_read_whatever_else_it_holds(folder):
     text = (
         'segcli = "0.9"\ninputs = ["a b.jpg"]\nfuture = 1\n[model]\nname = "x"\nengine = "onnx"\n[options]\nbatch = 2\n'
     )
     (folder / "run.toml").write_text(text)
-    assert read_run(folder) == read_run(folder / "run.toml")
-    assert read_run(folder) == RunFile(("a b.jpg",), {"batch": 2}, "0.9")
+    assert read_run(folder / "run.toml") == RunFile(("a b.jpg",), {"batch": 2})
     assert engine_of(folder) == "onnx"
 
 
@@ -128,7 +127,7 @@ def test_what_is_no_run_file_is_refused_or_tells_no_engine(folder, text):
     (folder / "run.toml").write_text(text)
     assert engine_of(folder) is None
     with pytest.raises(UsageError, match="holds no options of a run"):
-        read_run(folder)
+        read_run(folder / "run.toml")
 
 
 def test_an_engine_is_read_whatever_else_is_odd(folder):
@@ -139,7 +138,7 @@ def test_an_engine_is_read_whatever_else_is_odd(folder):
 def test_a_missing_run_file_tells_no_engine(folder):
     assert engine_of(folder) is None
     with pytest.raises(UsageError, match="No such file"):
-        read_run(folder)
+        read_run(folder / "run.toml")
 
 
 def test_done_while_nothing_has_changed(folder, source, record):

@@ -210,6 +210,7 @@ def test_what_a_killed_team_left_is_not_done_again(segcli, photos, tmp_path):
     (tmp_path / "out/manifest.jsonl").write_text(lines[0][:-5])  # torn
     (tmp_path / "out/manifest.0.jsonl").write_text("".join(lines[1:3]))
     (tmp_path / "out/manifest.1.jsonl").write_text("".join(lines[3:]) + lines[0][:30])
+    assert "4 done before" in segcli(photos, "-o", "out", "--dry-run").stdout
     assert "1 segmented, 4 done before" in segcli(photos, "-o", "out").stdout
     assert len(Ledger(tmp_path / "out").records) == 5
     assert not list((tmp_path / "out").glob("manifest.*.jsonl"))

@@ -20,6 +20,7 @@ from segcli.files import atomic
 from segcli.files.paths import shown
 from segcli.images.masks import labels_of
 from segcli.labels import LabelSet
+from segcli.pipeline.records import check_folder
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -48,6 +49,8 @@ def compare(
     labels = names or _labels(*pairing.pairs[0][1:])
     truths = _truths(truth, pairing)
     _keep_apart(output, (a, b, truth))
+    if output is not None:
+        check_folder(output)
     comparison = Comparison(labels)
     images, failed = [], []
     with display.counting(len(pairing.pairs), "comparing") as counter:
@@ -61,7 +64,8 @@ def compare(
                 continue
             images.append({"name": difference.name, "agreement": difference.agreement})
             if output is not None and difference.agreement < 1:
-                _write_picture(output / f"{difference.name}.png", difference, labels)
+                with atomic.writing(output):
+                    _write_picture(output / f"{difference.name}.png", difference, labels)
     only = {"only_a": list(pairing.only_a), "only_b": list(pairing.only_b)}
     for side, missing in only.items():
         if missing:

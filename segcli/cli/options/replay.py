@@ -11,7 +11,7 @@ from segcli.cli.options.panels import OUTPUT
 from segcli.cli.options.parsing import Parsed
 from segcli.errors import UsageError
 from segcli.files.paths import shown
-from segcli.pipeline.records import RUN_FILE_HINT, read_run
+from segcli.pipeline.records import read_run
 
 PASSING = ("from_run", "dry_run", "as_json", "quiet")
 """Options that say how to run now, not what comes out."""
@@ -21,8 +21,6 @@ def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
     """Options that the command line leaves out get the file's values."""
     if path is None:
         return None
-    if path.is_dir():
-        raise UsageError(f"--from {shown(path)}: holds no options of a run (Is a directory)", RUN_FILE_HINT)
     try:
         run = read_run(path)
     except UsageError as error:

@@ -22,11 +22,11 @@ def report(display: Display, evaluation: Evaluation, worst_count: int, output: P
     """Print the scores, as a table or as one JSON object, and leave them in a folder where one is wanted."""
     result = evaluation.to_dict(worst_count)
     _print(display, evaluation.data.labels, evaluation.tally, result)
-    display.json(result)
     if output is not None:
         with writing(output):
             evaluation.save(output, worst_count)
         display.say(f"scores.json and pictures: {output}", "dim")
+    display.json(result)  # last: an error prints an object of its own
 
 
 def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> None:
@@ -39,7 +39,7 @@ def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> No
     cost = result["multiply_adds"] / 1e9
     display.data(
         f"{result['images']} images of {result['dataset']} {result['split']}, {result['classes']} classes, "
-        f"{result['seconds']:.0f} s, {cost:.2f} B multiply-adds an image"
+        f"{result['seconds']:.0f} s, {cost:.2f} B multiply-adds per image"
     )
     for image in result["worst"]:
         display.data(f"  worst: {image['name']}  mIOU {percent(image['miou'])}")

@@ -15,7 +15,7 @@ from segcli.cli.views.scores import percent
 from segcli.crf.params import CRFParams
 from segcli.evaluation import predictions
 from segcli.evaluation.metrics import ConfusionMatrix
-from segcli.files.atomic import write_whole
+from segcli.files.atomic import write_whole, writing
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images.masks import shrink_label_map
@@ -60,7 +60,7 @@ def search(display: Display, job: RefineJob, truths: Mapping[Source, Path]) -> N
         counter.remark(f"mIOU {percent(without)} without CRF", "dim")
         for winner in _improvements(tune(samples, classes, refinement.params, eps=refinement.eps), trials):
             counter.remark(f"mIOU {percent(winner.miou)} with {_words(winner.params)}", "dim")
-            with write_whole(path) as file:
+            with writing(path.parent), write_whole(path) as file:
                 file.write(winner.params.to_toml().encode())
     winner = best(trials)
     misfits = [trial.refusal for trial in trials if trial.miou is None]

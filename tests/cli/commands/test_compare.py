@@ -72,6 +72,14 @@ def test_pictures_never_replace_label_maps(folders, output):
     assert (folders / "a/one.png").read_bytes() == before
 
 
+def test_a_bad_output_folder_is_told_before_the_work(folders):
+    (folders / "taken").touch()
+    result = run("a", "b", "--names", "background,cat,dog", "-o", "taken")
+    assert result.exit_code == 1
+    assert "cannot write to taken" in result.stderr
+    assert "SEGCLI_DEBUG" not in result.stderr
+
+
 def test_maps_of_segcli_know_their_classes(folders):
     for side in ("a", "b"):
         write_label_map(folders / side / "masks/one.png", np.array([[0, 1]], np.uint8), PETS)
