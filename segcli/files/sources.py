@@ -95,11 +95,25 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     for path in _walk(search.folders, search.is_result):
         search.keep(path, search.inside)
     inside = [path for real, path in search.inside.items() if real not in search.named]
-    pictures = [path for path in inside if _is_picture(path)]
+    pictures = [path for path in inside if is_picture(path)]
     files = [*search.named.values(), *pictures]
     sources = (Source(path, tree) for path, tree in zip(files, output_trees(files, search.roots), strict=True))
     ordered = sorted(sources, key=lambda source: source.tree.parts)
     return Found(tuple(ordered), len(inside) - len(pictures), len(search.results))
+
+
+def below(folder: Path) -> tuple[Path, ...]:
+    """Every file below a folder, in the order of the paths, found as `find` finds photos.
+
+    Linked sub-folders are followed, each real folder once; what is hidden is skipped, and so are results of an earlier
+    run, unless the folder lies among them itself.
+    """
+    root = os.path.realpath(folder)
+
+    def is_result(place: str) -> bool:
+        return place != root and all(os.path.isfile(Path(place, name)) for name in RESULT_FILES)
+
+    return tuple(sorted(_walk([folder], is_result)))
 
 
 class _Search:
@@ -222,7 +236,7 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
     """Whether the content is a picture that segcli reads; so counts what cannot be opened: its reader says why."""
     try:
         with path.open("rb") as file:

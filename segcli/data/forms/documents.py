@@ -78,7 +78,7 @@ def read_yaml(path: Path) -> Any:
         for event in yaml.parse(data, Loader=yaml.BaseLoader):
             if isinstance(event, yaml.AliasEvent):
                 raise DatasetError("it uses references (*name)", "Write the values out.")
-        return yaml.load(data, Loader=yaml.BaseLoader)  # noqa: S506 (it makes texts, lists and dicts only)
+        return yaml.load(data, Loader=yaml.BaseLoader)  # which makes texts, lists and dicts only
     except DatasetError as error:
         raise broken(path, error) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:

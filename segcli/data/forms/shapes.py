@@ -82,7 +82,7 @@ def ellipse(x: float, y: float, radius_x: float, radius_y: float, degrees: float
     """The ring, float64 (ELLIPSE_POINTS, 2), of an ellipse around (x, y), turned clockwise on the screen."""
     turn = np.linspace(0, 2 * np.pi, ELLIPSE_POINTS, endpoint=False)
     points = np.stack([radius_x * np.cos(turn), radius_y * np.sin(turn)], 1)
-    return turned(points + (x, y), (x, y), degrees)
+    return turned(points + np.array([x, y]), (x, y), degrees)
 
 
 def turned(points: np.ndarray, centre: tuple[float, float], degrees: float) -> np.ndarray:
