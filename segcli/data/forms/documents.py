@@ -1,5 +1,6 @@
 """Documents: label files in JSON, XML and YAML, read within bounds, since they may come from anywhere."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,8 +40,16 @@ def read_json(path: Path, kind: type[T] = Any) -> T:
     """The content of a JSON file as plain values or as a msgspec type; DatasetError where it does not fit."""
     data = read_bytes(path)
     try:
-        return msgspec.json.decode(data, type=kind, strict=False)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError) as error:
+        try:
+            return msgspec.json.decode(data, type=kind, strict=False)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            if b"NaN" not in data and b"Infinity" not in data:
+                raise
+            # Not JSON by the book, but what Python and QuPath write for measurements without a value.
+            return msgspec.convert(json.loads(data), kind, strict=False)
+    except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError) as error:
         raise broken(path, error) from error
 
 
