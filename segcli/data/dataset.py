@@ -1,11 +1,13 @@
 """Datasets: photos paired with their labels, whatever published layout they come from."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
+from segcli.data.reading import Reading
 from segcli.errors import DatasetError, InputError
 from segcli.images import masks
 from segcli.labels import VOID, LabelSet
@@ -43,6 +45,8 @@ class Dataset:
         ids: Every id that a label file may hold -> a class of `labels`, or VOID.
         read_ids: Reads the ids of a sample as its file holds them, (H, W).
         strays: Label files that no photo belongs to.
+        value_names: What the label files call some of their ids, for messages.
+        reading: How label files of one's own are read; None for a published dataset, whose files have one form.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Dataset:
     ids: Mapping[int, int]
     read_ids: Callable[[Sample], np.ndarray] = read_mask
     strays: tuple[Path, ...] = ()
+    value_names: Mapping[int, str] = field(default_factory=dict)
+    reading: Reading | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -66,11 +72,18 @@ class Dataset:
             raise DatasetError(error.message, error.hint) from error
         mapped, illegal = map_ids(raw, self.ids)
         if illegal:
-            raise DatasetError(f"{sample.label} holds {count_ids(illegal)}", self.legal_ids())
+            raise DatasetError(f"{sample.label} holds {self.count(illegal)}", self.legal_ids())
         return mapped
 
+    def count(self, illegal: Mapping[int, int]) -> str:
+        """Illegal ids and their pixels in words; by their names where the label files name them."""
+        return count_ids(illegal, self.value_names)
+
     def legal_ids(self) -> str:
-        """The ids that the label files may hold, as a sentence."""
+        """The ids, or the classes where the label files name them, that the label files may hold, as a sentence."""
+        if self.value_names:
+            names = ", ".join(self.labels.names)
+            return f"The classes are {names}; --names with all of them reads it, other_names in a TOML maps them."
         classes = [file_id for file_id, label in self.ids.items() if label != VOID]
         void = sorted(file_id for file_id, label in self.ids.items() if label == VOID)
         span = f"{min(classes)} to {max(classes)}"
@@ -105,7 +118,8 @@ def map_ids(raw: np.ndarray, ids: Mapping[int, int]) -> tuple[np.ndarray, dict[i
     counts = np.bincount(raw.ravel(), minlength=VOID + 1)
     table = np.full(len(counts), VOID, np.uint8)
     for file_id, label in ids.items():
-        table[file_id] = label
+        if file_id < len(table):
+            table[file_id] = label
     illegal = {int(i): int(counts[i]) for i in np.flatnonzero(counts) if int(i) not in ids}
     return table[raw], illegal
 
@@ -115,9 +129,10 @@ def illegal_ids(ids: np.ndarray, classes: int) -> np.ndarray:
     return ids[(ids >= classes) & (ids != VOID)]
 
 
-def count_ids(illegal: Mapping[int, int]) -> str:
-    """Ids and their pixels in words, such as "id 21 (17 pixels)", at most three of them."""
-    first = [f"id {label} ({pixels} pixel{'s' * (pixels != 1)})" for label, pixels in list(illegal.items())[:3]]
+def count_ids(illegal: Mapping[int, int], names: Mapping[int, str] = MappingProxyType({})) -> str:
+    """Ids, or names where there are such, and their pixels in words, at most three: "id 21 (17 pixels)"."""
+    words = {label: f"the class {names[label]!r}" if label in names else f"id {label}" for label in illegal}
+    first = [f"{words[label]} ({pixels} pixel{'s' * (pixels != 1)})" for label, pixels in list(illegal.items())[:3]]
     more = len(illegal) - len(first)
     return ", ".join(first) + (f" and {more} other illegal ids" if more else "")
 

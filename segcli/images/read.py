@@ -29,6 +29,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)
+"""The orientations that exchange width and height."""
 _CONVERT = "Convert it to PNG or JPEG."
 _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 
@@ -117,6 +119,13 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Ima
                 yield image, known
     except OSError as error:
         raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
+
+
+def upright_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """The (height, width) that `read_rgb` gives a photo; no pixel is decoded. InputError where it is no photo."""
+    with opened(path, max_pixels) as (image, _):
+        width, height = image.size
+        return (width, height) if _orientation(image, []) in _SIDEWAYS else (height, width)
 
 
 def _kind(path: Path, mode: int) -> str:
