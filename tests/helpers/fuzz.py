@@ -24,6 +24,7 @@ from small_runs import smooth
 
 from segcli import labels
 from segcli.crf.params import CRFParams
+from segcli.data import names
 from segcli.errors import SegcliError
 from segcli.images.read import read_photo
 from segcli.models.preprocessing import Preprocessing
@@ -145,7 +146,7 @@ def safetensors(folder: Path) -> bytes:
 def read_toml(kind: str) -> Callable[[Path], object]:
     """What reads a TOML file of that kind; label sets are told by their suffix."""
     if kind == "labels":
-        return lambda path: labels.read(path.rename(path.with_suffix(".toml")))
+        return lambda path: names.read(path.rename(path.with_suffix(".toml")))
     return recipe.read if kind == "recipe" else CRFParams.from_toml
 
 

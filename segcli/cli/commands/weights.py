@@ -12,8 +12,9 @@ from segcli.cli.display import Display, columns
 from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.options.parsing import Parsed
 from segcli.cli.progress import megabytes
+from segcli.data import names
 from segcli.errors import EXIT_FAILED, UsageError
-from segcli.labels import LabelSet, parse
+from segcli.labels import LabelSet
 from segcli.weights import manifest
 from segcli.weights.manifest import Format
 from segcli.weights.reference import CHECKPOINT_SUFFIX
@@ -141,6 +142,10 @@ def _check_output(output: Path, source: Path) -> None:
         raise UsageError(f"--output {output} is the file that is read", "Give another name.")
 
 
+def _label_set(text: str) -> LabelSet:
+    return names.parse(text).labels
+
+
 @app.command()
 def convert(
     file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint of another project.")],
@@ -151,7 +156,7 @@ def convert(
         LabelSet | None,
         Option(
             "--labels",
-            parser=Parsed(parse, "--labels"),
+            parser=Parsed(_label_set, "--labels"),
             metavar="A,B,...|FILE|SET",
             help="Its classes, where they differ from the model's own.",
         ),

@@ -1,0 +1,167 @@
+"""Documents that name classes: JSON, YAML and XML of labelling tools, of training frameworks, and of one's own."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from segcli.data.classes import Named, Table, from_shapes, tidied
+from segcli.data.forms import documents
+from segcli.data.name_lists import paint, whole
+from segcli.decoding import shown
+from segcli.errors import UsageError
+from segcli.labels import BACKGROUND, Colour
+
+NO_NAMES = "Give a list of names, a table of ids and names, or the file of a labelling tool."
+"""What to do about a document that names no class."""
+
+_LISTS = ("names", "classes", "categories", "labels", "label_classes", "id2label", "label2id", "task_attributes")
+_TABLES = ("metainfo", "dataset_meta", "dataset")
+_NAMES = ("class_name", "name", "title", "label", "className")
+_VALUES = ("png_index", "value", "index", "label_id", "trainId")
+_COLOURS = ("color", "colour", "hex", "rgb", "class_color")
+_OF_SHAPES = frozenset({"supercategory", "isthing", "attributes", "shape", "geometry_config", "svg"})
+"""Keys of classes of tools that draw shapes, whose ids stand in no mask."""
+_IGNORE_LABEL = "ignore_label"
+
+
+def read_json(path: Path) -> Table:
+    """The classes of a JSON file, whichever way it names them; UsageError, DatasetError where it names none."""
+    return _table(documents.read_json(path))
+
+
+def read_yaml(path: Path) -> Table:
+    """The classes of a YAML file: YOLO's data.yaml, a list, or a table; UsageError, DatasetError as for JSON."""
+    content = documents.read_yaml(path)
+    if not isinstance(content, Mapping) or not isinstance(content.get("names"), Mapping | list):
+        return _table(content)
+    table = _table(content["names"])
+    if mapping := content.get("label_mapping"):
+        return _raw_values(table, mapping)
+    if "masks_dir" in content or (path.parent / "masks").is_dir():
+        return _numbered(table)
+    return from_shapes(tuple(Named(entry.name) for entry in table))
+
+
+def _numbered(table: Table) -> Table:
+    return tuple(Named(n.name, place if n.value is None else n.value, n.colour) for place, n in enumerate(table))
+
+
+def _raw_values(table: Table, mapping: Any) -> Table:
+    """Ultralytics' names under the values of the masks: `label_mapping` has value: id, or value: "ignore_label"."""
+    names = {str(entry.value): entry.name for entry in _numbered(table)} | {_IGNORE_LABEL: "__ignore__", "255": "void"}
+    if not isinstance(mapping, Mapping) or not set(map(str, mapping.values())) <= names.keys():
+        raise UsageError("label_mapping is no table of values and ids", 'Write it as {7: 0, 8: 1, 0: "ignore_label"}.')
+    # A value below 0 stands in no mask: Cityscapes' licence plate.
+    return tuple(Named(names[str(label)], whole(raw)) for raw, label in mapping.items() if not str(raw).startswith("-"))
+
+
+def _table(content: Any) -> Table:
+    """The classes of plain values: a list of names or of tables, or a table in one of many ways."""
+    if isinstance(content, list):
+        return _listed(content)
+    if not isinstance(content, Mapping):
+        raise UsageError("it names no class", NO_NAMES)
+    lower = {str(key).lower(): value for key, value in content.items()}
+    for key in _LISTS:
+        if isinstance(lower.get(key), Mapping | list) and lower[key]:
+            return _painted(_cut(_table(lower[key]), lower), lower.get("palette"))
+    for key in _TABLES:
+        if isinstance(lower.get(key), Mapping):
+            return _table(lower[key])
+    return tuple(_pair(key, value) for key, value in content.items())
+
+
+def _cut(table: Table, document: Mapping[str, Any]) -> Table:
+    """Without Roboflow's class that is called like the set, stands above all others, and has no shape."""
+    categories = document.get("categories")
+    if not isinstance(categories, list) or not all(isinstance(entry, Mapping) for entry in categories):
+        return table
+    above = {entry.get("supercategory") for entry in categories}
+    used = {entry.get("category_id") for entry in document.get("annotations") or () if isinstance(entry, Mapping)}
+    empty = {
+        entry.get("name")
+        for entry in categories
+        if entry.get("supercategory") == "none" and entry.get("name") in above and entry.get("id") not in used
+    }
+    return tuple(entry for entry in table if entry.name not in empty)
+
+
+def _painted(table: Table, palette: Any) -> Table:
+    if not isinstance(palette, list) or not palette:
+        return table
+    if len(palette) != len(table):
+        raise UsageError(f"palette is no list of {len(table)} colours", "Give one [red, green, blue] per name.")
+    colours = map(_colour, palette)
+    return tuple(Named(entry.name, entry.value, colour) for entry, colour in zip(table, colours, strict=True))
+
+
+def _listed(entries: Sequence[Any]) -> Table:
+    if all(isinstance(entry, str) for entry in entries):
+        return tuple(Named(tidied(entry)) for entry in entries)
+    if not all(isinstance(entry, Mapping) for entry in entries):
+        raise UsageError("its list holds other things than names", NO_NAMES)
+    table = tuple(map(_entry, entries))
+    if any(_OF_SHAPES & entry.keys() for entry in entries):
+        return from_shapes(tuple(Named(entry.name, None, entry.colour) for entry in table))
+    if any("png_index" in entry for entry in entries) and all(entry.value != 0 for entry in table):
+        return (Named(BACKGROUND, 0), *table)  # CloudFactory lists no background
+    return table
+
+
+def _entry(entry: Mapping[str, Any]) -> Named:
+    """One class as a table of its facts."""
+    name = next((entry[key] for key in _NAMES if isinstance(entry.get(key), str)), None)
+    if name is None:
+        raise UsageError(f"{shown(dict(entry))} has no name", NO_NAMES)
+    value = next((entry[key] for key in (*_VALUES, "id") if _is_number(entry.get(key))), None)
+    colour = next((entry[key] for key in _COLOURS if entry.get(key)), None)
+    return Named(tidied(name), None if value is None else whole(str(value)), colour and _colour(colour))
+
+
+def _pair(key: str, value: Any) -> Named:
+    """One class of a table: id and name, name and id, or name and colour."""
+    if _is_number(key) and isinstance(value, str):
+        return Named(tidied(value), whole(key))
+    if _is_number(value):
+        return Named(tidied(str(key)), whole(str(value)))
+    if _is_number(key) and isinstance(value, Mapping):
+        return Named(_entry(value).name, whole(key), _entry(value).colour)
+    if isinstance(value, list) or (isinstance(value, str) and value.startswith("#")):
+        return Named(tidied(str(key)), None, _colour(value))
+    raise UsageError(f"{shown(key)} stands for no class", NO_NAMES)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().isdecimal()
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _colour(value: Any) -> Colour:
+    """A colour of a document, a text or a list of numbers; UsageError on any other value."""
+    return paint(value if isinstance(value, str) else ",".join(map(str, value)) if isinstance(value, list) else "")
+
+
+def read_xml(path: Path) -> Table:
+    """The classes of CVAT's annotations.xml, or of Label Studio's config; UsageError, DatasetError if none."""
+    root = documents.read_xml(path)
+    if root.tag == "View":
+        return from_shapes(tuple(_label_studio(root)))
+    labels = root.find("meta")
+    found = [] if labels is None else [label for labels in labels.iter("labels") for label in labels.findall("label")]
+    if not found:
+        raise UsageError("it names no class", "Give the annotations.xml of CVAT, or Label Studio's labelling config.")
+    return from_shapes(tuple(_cvat(label) for label in found))
+
+
+def _cvat(label: ElementTree.Element) -> Named:
+    colour = label.findtext("color")
+    return Named(tidied(label.findtext("name") or ""), None, paint(colour) if colour else None)
+
+
+def _label_studio(root: ElementTree.Element) -> list[Named]:
+    groups = [group for group in root.iter() if group.tag.endswith("Labels")]
+    labels = [label for group in groups for label in group.iter("Label")]
+    names = dict.fromkeys(label.get("alias") or label.get("value") or "" for label in labels)
+    return [Named(tidied(name)) for name in names]
