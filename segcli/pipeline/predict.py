@@ -21,6 +21,7 @@ from segcli.images.read import MAX_PIXELS, Photo, read_photo
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline.foresight import foresee
+from segcli.pipeline.label_files import MinArea, check_min_area
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import (
     DEFAULT_MODEL,
@@ -94,20 +95,24 @@ class Saving:
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: The colour of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
+        min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
     """
 
     kinds: frozenset[str] = frozenset(DEFAULT_KINDS)
     classes: tuple[str, ...] | None = None
     cutout_background: tuple[Byte, Byte, Byte] | None = None
     overlay_size: OverlaySize = OVERLAY_SIZE
+    min_area: MinArea = 0
 
     def __post_init__(self):
         check_options(self)
+        check_min_area(self.min_area, self.kinds)
 
     def outputs(self, folder: Path, labels: LabelSet, info: dict[str, str]) -> Outputs:
         """An output folder that these are written to; UsageError where `classes` and the labels do not fit."""
         kept = kept_classes(self.classes, labels, self.kinds)
-        return Outputs(folder, labels, self.kinds, info, self.overlay_size, kept, self.cutout_background)
+        rest = (self.overlay_size, kept, self.cutout_background, self.min_area)
+        return Outputs(folder, labels, self.kinds, info, *rest)
 
 
 @dataclass(frozen=True)
@@ -227,6 +232,7 @@ def predict_folder(
     classes: Iterable[str] | None = None,
     cutout_background: Colour | None = None,
     overlay_size: int = OVERLAY_SIZE,
+    min_area: int = 0,
     value_range: ValueRange = None,
     max_pixels: int = MAX_PIXELS,
     pages: bool = False,
@@ -246,10 +252,11 @@ def predict_folder(
         output: The output folder.
         model: A name, a checkpoint or exported .onnx, or a model from `load`.
         crf: True or settings: refine the outlines with the fully connected CRF.
-        save: Any of mask, overlay, cutout, classes, polygons, gallery, probs.
+        save: Any of mask, overlay, cutout, classes, polygons, labelme, label-studio, cvat, yolo, gallery, probs.
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: (red, green, blue) of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
+        min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
         value_range: Values of 16-bit photos that become black and white: "auto" or (low, high).
         max_pixels: Photos with more pixels are refused.
         pages: Every page of TIFF and GIF files, not only the first.
@@ -268,7 +275,8 @@ def predict_folder(
     loaded, reference = (meant, None) if isinstance(meant, Model) else (None, meant)
     bounds = tuple(value_range) if isinstance(value_range, list) else value_range
     named = None if classes is None else names_of(classes)
-    saving = Saving(one_of("save", names_of(save), WRITERS), named, cutout_background, overlay_size)
+    kinds = one_of("save", names_of(save), WRITERS)
+    saving = Saving(kinds, named, cutout_background, overlay_size, min_area)
     reading = Reading(bounds, max_pixels, pages)
     job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))
     job.check()

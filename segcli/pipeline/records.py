@@ -44,6 +44,7 @@ class Record:
         outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size}.
         areas: Class name -> pixels, for the classes that were found.
         uncertainty: How unsure the network was, 0..1; None where nobody asked it.
+        specks: Regions left out of the label files by `--min-area`; None without it.
         seconds: Stage ("read", "network", ...) -> seconds.
         notes: What the user should know of this file though it could be used.
         error: The one line that says why it failed.
@@ -62,9 +63,14 @@ class Record:
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     areas: dict[str, int] = field(default_factory=dict)
     uncertainty: float | None = None
+    specks: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-plain values; the number of specks only where they were looked for."""
+        return {key: value for key, value in asdict(self).items() if key != "specks" or value is not None}
 
 
 class Ledger:
@@ -99,7 +105,7 @@ class Ledger:
 
     def append(self, record: Record) -> None:
         """Write a line through to the operating system at once, so that a killed run loses none."""
-        _append(self.path, json.dumps(asdict(record)).encode() + b"\n")
+        _append(self.path, json.dumps(record.to_dict()).encode() + b"\n")
         self.records[record.name] = record
         self.appended.add(record.name)
 

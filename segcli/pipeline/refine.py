@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segcli.crf.settings import CRF, CRFSettings
+from segcli.data import names
 from segcli.errors import InputError, UsageError
 from segcli.evaluation import predictions
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.images import masks
 from segcli.images.probabilities import classes_of
-from segcli.labels import LabelSet, from_names, parse
+from segcli.labels import LabelSet, from_names
+from segcli.pipeline import label_files
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Photo, as_photo
 from segcli.pipeline.result import Result
@@ -32,7 +34,7 @@ DEFAULT_FOLDER = Path("refined")
 """The output folder where none is named."""
 DEFAULT_GT_PROB = 0.7
 """The trust in rough labels unless told otherwise, as in the CRF's public examples."""
-KINDS = ("mask", "overlay", "probs")
+KINDS = ("mask", "overlay", *label_files.WRITERS, "probs")
 """The kinds of files that can be written of each refined photo."""
 
 
@@ -127,6 +129,7 @@ class RefineJob:
         device: Where the CRF runs: "auto", "cpu", "cuda", "cuda:N" or "mps".
         kinds: A choice of KINDS.
         folder: Where to.
+        min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
     """
 
     unrefined: Unrefined
@@ -135,6 +138,10 @@ class RefineJob:
     device: str = "auto"
     kinds: frozenset[str] = frozenset({"mask", "overlay"})
     folder: Path = DEFAULT_FOLDER
+    min_area: int = 0
+
+    def __post_init__(self):
+        label_files.check_min_area(self.min_area, self.kinds)
 
     @cached_property
     def classes(self) -> LabelSet:
@@ -145,7 +152,8 @@ class RefineJob:
     def plan(self) -> Plan:
         """The plan of the run."""
         settings = self.crf.to_dict()
-        outputs = Outputs(self.folder, self.classes, self.kinds, {"crf": json.dumps(settings)})
+        info = {"crf": json.dumps(settings)}
+        outputs = Outputs(self.folder, self.classes, self.kinds, info, min_area=self.min_area)
         prior = self.unrefined.to_dict()
         return Plan(outputs, {"crf": settings, "prior": prior, "classes": self.classes.to_dict()})
 
@@ -225,7 +233,7 @@ def _classes(said: np.ndarray, classes: LabelSet | str | Sequence[str] | None) -
         if channels is None:
             raise UsageError("the label map does not say which classes it has", "Name them with classes=[...].")
         return from_names([str(index) for index in range(channels)], "numbered")
-    known = classes if isinstance(classes, LabelSet) else parse(classes)
+    known = names.parse(classes).labels
     if channels not in (None, len(known)):
         raise InputError(f"the probabilities have {channels} channels, but {len(known)} classes are named")
     return known

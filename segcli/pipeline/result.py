@@ -17,6 +17,7 @@ from segcli.errors import UsageError
 from segcli.files.sources import Source
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize, overlay
 from segcli.labels import LabelSet
+from segcli.pipeline.label_files import SEVERAL, MinArea, check_min_area
 from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of
 
 if TYPE_CHECKING:
@@ -98,15 +99,18 @@ class Result:
         name: str | None = None,
         classes: Iterable[str] | None = None,
         overlay_size: int = OVERLAY_SIZE,
+        min_area: int = 0,
     ) -> dict[str, Path]:
         """Write files as `segcli predict` does: masks/NAME.png, overlays/NAME.jpg and so on.
 
         Args:
             folder: The output folder; it is made.
-            save: Any of mask, overlay, cutout, classes, polygons, gallery, probs.
+            save: Any of mask, overlay, cutout, classes, polygons, labelme, gallery, probs. Files of many photos, such
+                as CVAT's, are those of `predict_folder`.
             name: What the files are called, without suffix. None: as the photo's file, or "photo" without one.
             classes: Names of the classes to keep; the others become background, or void. None: all.
             overlay_size: Longest side of an overlay in pixels.
+            min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
 
         Returns:
             The files by kind.
@@ -117,9 +121,13 @@ class Result:
             OSError: The folder cannot be written to.
         """
         check_option("overlay_size", overlay_size, OverlaySize)
+        check_option("min_area", min_area, MinArea)
         kinds = one_of("save", names_of(save), WRITERS)
+        check_min_area(min_area, kinds)
+        if of_many := sorted(kinds.intersection(SEVERAL)):
+            raise UsageError(f"save {of_many[0]}: that is a file of many photos", "`predict_folder` writes it.")
         kept = kept_classes(None if classes is None else names_of(classes), self.label_set, kinds)
-        outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept)
+        outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept, min_area=min_area)
         written = outputs.write(self._source(name), self.photo, self.prediction)
         return {kind: outputs.folder / file["path"] for kind, file in written.files.items()}
 
@@ -127,4 +135,5 @@ class Result:
         stem = name if name is not None else self.path.stem if self.path else "photo"
         if stem in ("", ".", "..") or PurePath(stem).name != stem or "/" in stem:
             raise UsageError(f"{stem!r} is no name of a file", "Give a name without folders.")
-        return Source(self.path or Path(stem), PurePosixPath(stem))
+        page = None if self.path else 0  # there is no file that could stand for the picture
+        return Source(self.path or Path(stem), PurePosixPath(stem), page)

@@ -7,7 +7,7 @@ loads no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +78,8 @@ class Summary:
         failed: How many failed.
         ignored: How many other files the input folders held.
         records: One for each photo that was done or failed, in order.
+        specks: How many regions are left out of the label files for having fewer pixels than `min_area`.
+        min_area: The fewest pixels of a region in them; 0 for all.
     """
 
     output: Path
@@ -86,6 +88,8 @@ class Summary:
     failed: int
     ignored: int
     records: tuple[Record, ...]
+    specks: int = 0
+    min_area: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -97,7 +101,9 @@ class Summary:
     def to_dict(self) -> dict:
         """JSON-plain values, as `--json` prints them."""
         counts = {name: getattr(self, name) for name in ("segmented", "skipped", "failed", "ignored")}
-        images = [asdict(record) for record in self.records]
+        if self.min_area:
+            counts |= {"specks": self.specks, "min_area": self.min_area}
+        images = [record.to_dict() for record in self.records]
         return {"output": str(self.output), **counts, "exit_code": self.exit_code, "images": images}
 
 
@@ -258,7 +264,10 @@ class FolderRun:
         records = tuple(record for record in known if record and record.settings == self.plan.settings)
         failed = sum(record.status != DONE for record in records)
         before = len(names) - len(self.todo)
-        return Summary(self.folder, len(records) - failed - before, before, failed, self.found.ignored, records)
+        done = len(records) - failed - before
+        specks = sum(record.specks or 0 for record in records)
+        min_area = self.plan.outputs.min_area
+        return Summary(self.folder, done, before, failed, self.found.ignored, records, specks, min_area)
 
     def _sum_up(self) -> None:
         done = self._counted()

@@ -203,7 +203,8 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
         outputs=written.files,
         areas=written.areas,
         uncertainty=written.uncertainty,
-        notes=segmented.notes,
+        specks=written.specks,
+        notes=segmented.notes + written.notes,
         **base,
     )
 

@@ -19,12 +19,14 @@ from segcli.crf.settings import WORKING_SIZE
 from segcli.errors import InputError, UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.sources import Source
-from segcli.images import gallery, polygons
+from segcli.images import gallery
 from segcli.images.cutout import Colour, cutout, write_cutout
 from segcli.images.masks import write_label_map
 from segcli.images.overlay import OVERLAY_SIZE, areas, overlay, write_overlay
 from segcli.images.probabilities import write_probabilities
+from segcli.images.regions import without_specks
 from segcli.labels import BACKGROUND, VOID, LabelSet
+from segcli.pipeline import label_files
 
 if TYPE_CHECKING:
     from segcli.inference.segmenter import Prediction
@@ -44,6 +46,8 @@ class Labelled:
         label_map: uint8 or uint16 (H, W), of the chosen classes only.
         areas: Class name -> pixels, for the classes that were found.
         uncertainty: How unsure the network was, 0..1.
+        drawn: The label map that label files hold: without specks.
+        corrected: Kinds of label files that a person has corrected already; they stay as they are.
     """
 
     source: Source
@@ -52,6 +56,8 @@ class Labelled:
     label_map: np.ndarray
     areas: dict[str, int]
     uncertainty: float
+    drawn: np.ndarray
+    corrected: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,15 @@ class Written:
         files: Kind -> {"path": relative to the output folder, "bytes": size}.
         areas: Class name -> pixels, for the classes that were found.
         uncertainty: How unsure the network was, 0..1.
+        specks: Regions left out of the label files for being small; None where none was looked for.
+        notes: What the user should know, a sentence each.
     """
 
     files: dict[str, dict] = field(default_factory=dict)
     areas: dict[str, int] = field(default_factory=dict)
     uncertainty: float | None = None
+    specks: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,7 @@ class Outputs:
         overlay_size: Longest side of an overlay in pixels.
         classes: The ids to keep; every other becomes background, or void where no class is called that. None: all.
         cutout_background: The colour of what is cut away; None leaves it transparent.
+        min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
     """
 
     folder: Path
@@ -90,6 +101,7 @@ class Outputs:
     overlay_size: int = OVERLAY_SIZE
     classes: frozenset[int] | None = None
     cutout_background: Colour | None = None
+    min_area: int = 0
 
     def to_dict(self) -> dict:
         """The choices that decide what is written, as TOML-plain values or None; part of a run's fingerprint."""
@@ -98,6 +110,7 @@ class Outputs:
             "overlay_size": self.overlay_size,
             "classes": None if self.classes is None else sorted(self.classes),
             "cutout_background": self.cutout_background,
+            "min_area": self.min_area or None,
         }
 
     def write(self, source: Source, photo: np.ndarray, prediction: Prediction) -> Written:
@@ -112,7 +125,7 @@ class Outputs:
             InputError: A format cannot hold this picture, or the disk not its name.
             OSError: The folder cannot be written to.
         """
-        labelled = self._labelled(source, photo, prediction)
+        labelled, specks = self._labelled(source, photo, prediction)
         files = {}
         for kind, write in WRITERS.items():
             if kind in self.kinds:
@@ -122,32 +135,47 @@ class Outputs:
             kind: {"path": path.relative_to(self.folder).as_posix(), "bytes": path.stat().st_size}
             for kind, path in files.items()
         }
-        return Written(facts, labelled.areas, labelled.uncertainty)
+        notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
+        return Written(facts, labelled.areas, labelled.uncertainty, specks, tuple(notes))
 
-    def _labelled(self, source: Source, photo: np.ndarray, prediction: Prediction) -> Labelled:
+    def _labelled(self, source: Source, photo: np.ndarray, prediction: Prediction) -> tuple[Labelled, int | None]:
+        """The photo, ready to be written, and the number of its specks."""
         from segcli.inference.uncertainty import uncertainty
 
         label_map = prediction.labels()
         if self.classes is not None:
             label_map = self._kept.take(label_map)
-        return Labelled(
-            source, photo, prediction, label_map, class_areas(label_map, self.labels), uncertainty(prediction)
-        )
+        drawn, specks = label_map, None
+        if self.min_area:
+            drawn, specks = without_specks(label_map, self.min_area, self.outlined, self._other)
+        areas, corrected = class_areas(label_map, self.labels), label_files.corrected(self.folder, source, self.kinds)
+        labelled = Labelled(source, photo, prediction, label_map, areas, uncertainty(prediction), drawn, corrected)
+        return labelled, specks
 
     @cached_property
     def _kept(self) -> np.ndarray:
         """A table from the network's ids to those that are written."""
-        wide = len(self.labels) > VOID
-        other = self.labels.names.index(BACKGROUND) if BACKGROUND in self.labels.names else 65535 if wide else VOID
-        table = np.full(65536, other, np.uint16 if wide else np.uint8)
+        table = np.full(65536, self._other, np.uint16 if len(self.labels) > VOID else np.uint8)
         for label in self.classes or ():
             table[label] = label
         return table
 
+    @property
+    def _other(self) -> int:
+        """The id of a pixel that has none of the chosen classes: background, or void where there is none."""
+        if BACKGROUND in self.labels.names:
+            return self.labels.names.index(BACKGROUND)
+        return 65535 if len(self.labels) > VOID else VOID
+
+    @cached_property
+    def outlined(self) -> list[int]:
+        """The ids that label files hold: all but background."""
+        return [label for label, name in enumerate(self.labels.names) if name != BACKGROUND]
+
     @cached_property
     def foreground(self) -> list[int]:
         """The ids of what is cut out and masked: the chosen classes, or all but background."""
-        return sorted(self.classes or {i for i, name in enumerate(self.labels.names) if name != BACKGROUND})
+        return sorted(self.classes or self.outlined)
 
     @cached_property
     def class_suffixes(self) -> dict[int, str]:
@@ -243,12 +271,6 @@ def _write_class_masks(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     return files
 
 
-def _write_polygons(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
-    path = labelled.source.output(outputs.folder / "polygons", ".json")
-    polygons.write_polygons(path, str(labelled.source.path), labelled.label_map, outputs.labels)
-    return {"polygons": path}
-
-
 def _write_gallery(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     path = labelled.source.output(outputs.folder / "gallery", ".json")
     name = labelled.source.tree.as_posix()
@@ -273,7 +295,7 @@ WRITERS: dict[str, Writer] = {
     "overlay": _write_overlay,
     "cutout": _write_cutout,
     "classes": _write_class_masks,
-    "polygons": _write_polygons,
+    **label_files.WRITERS,
     "gallery": _write_gallery,
     "probs": _write_probabilities,
 }
@@ -282,7 +304,7 @@ WRITERS: dict[str, Writer] = {
 Merger = Callable[[Path, Iterable[Path], LabelSet], None]
 
 MERGERS: dict[str, tuple[str, Merger]] = {
-    "polygons": ("polygons.json", polygons.merge),
+    **label_files.MERGERS,
     "gallery": ("gallery.html", gallery.merge),
 }
 """Kind of output -> the file for the whole run, and what makes it from the photos' parts."""

@@ -15,7 +15,7 @@ from segcli.cli.options.dataset import ClassNames
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Device
-from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, Output, Quiet
+from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, MinArea, Output, Quiet
 from segcli.cli.options.panels import OUTPUT
 from segcli.cli.options.parsing import choices
 from segcli.cli.views import tuning
@@ -110,6 +110,7 @@ def crf(
     settings: CrfOptions,
     device: Device = "auto",
     save: Save = DEFAULT_SAVE,
+    min_area: MinArea = 0,
     search: Search,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -125,7 +126,7 @@ def crf(
     display = Display(as_json, quiet)
     wanted = unrefined.wanted()
     found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs))
-    job = RefineJob(wanted, found, settings.settings(), device, save, output)
+    job = RefineJob(wanted, found, settings.settings(), device, save, output, min_area)
     if search.tune:
         tuning.search(display, job, search.truths(found))
     else:

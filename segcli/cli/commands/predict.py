@@ -16,7 +16,7 @@ from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Network
-from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, Output, Quiet
+from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, MinArea, Output, Quiet
 from segcli.cli.options.panels import OUTPUT
 from segcli.cli.options.parsing import Parsed, choices, colour, value_range, words
 from segcli.cli.views.estimate import report
@@ -98,10 +98,11 @@ class Saving:
     overlay_size: Annotated[
         int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=OUTPUT)
     ] = OVERLAY_SIZE
+    min_area: MinArea = 0
 
     def wanted(self) -> pipeline.Saving:
         """The values that these options come to."""
-        return pipeline.Saving(self.save, self.classes, self.cutout_background, self.overlay_size)
+        return pipeline.Saving(self.save, self.classes, self.cutout_background, self.overlay_size, self.min_area)
 
 
 Verify = Annotated[

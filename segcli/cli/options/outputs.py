@@ -18,6 +18,16 @@ OptionalOutput = Annotated[
     Path | None,
     Option("--output", "-o", metavar="DIR", help="Where pictures and tables go.", rich_help_panel=OUTPUT),
 ]
+MinArea = Annotated[
+    int,
+    Option(
+        "--min-area",
+        min=0,
+        metavar="PIXELS",
+        help="Leave smaller regions out of the label files that --save names, though not out of masks.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 AsJson = Annotated[
     bool,
     Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=LOOKS),

@@ -34,6 +34,9 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     if summary is None:
         return EXIT_OK
     if not display.quiet:
+        if summary.min_area:
+            specks = "1 speck" if summary.specks == 1 else f"{summary.specks} specks"
+            display.data(f"left out {specks} below {summary.min_area} pixels, of the label files alone")
         display.data(_sentence(summary, done, run.folder))
     display.json(summary.to_dict())
     return summary.exit_code
