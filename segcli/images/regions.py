@@ -1,6 +1,6 @@
 """Regions: the connected parts of a label map, and those that are too small to be worth a person's time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,18 +17,16 @@ def without_specks(label_map: np.ndarray, smallest: int, classes: Iterable[int],
         classes: The ids whose regions count; the others, such as background and void, stay as they are.
         blank: The id that takes the place of small regions.
     """
-    runs = _Runs(label_map)
+    found = connected(label_map)
     counted = np.zeros(65536, bool)
     counted[list(classes)] = True
-    region = _joined(len(runs.starts), *runs.touching())
-    pixels = np.bincount(region, runs.lengths, len(region))
-    small = (pixels[region] < smallest) & counted[runs.values]
-    specks = np.count_nonzero(small & (region == np.arange(len(region))))
+    pixels = np.bincount(found.region, found.lengths, len(found.region))
+    small = (pixels[found.region] < smallest) & counted[found.values]
+    specks = np.count_nonzero(small & (found.region == np.arange(len(found.region))))
     if not specks:
         return label_map, 0
-    return np.where(
-        np.repeat(small, runs.lengths).reshape(label_map.shape), label_map.dtype.type(blank), label_map
-    ), specks
+    left_out = np.repeat(small, found.lengths).reshape(label_map.shape)
+    return np.where(left_out, label_map.dtype.type(blank), label_map), specks
 
 
 @dataclass(frozen=True)
@@ -50,34 +48,19 @@ class Regions:
 
 def connected(label_map: np.ndarray) -> Regions:
     """The regions of a label map (H, W): pixels of one id that touch along an edge, not only at a corner."""
-    runs = _Runs(label_map)
-    return Regions(runs.starts, runs.lengths, runs.values, _joined(len(runs.starts), *runs.touching()))
+    begins = np.ones(label_map.shape, bool)
+    begins[:, 1:] = label_map[:, 1:] != label_map[:, :-1]
+    starts = np.flatnonzero(begins)
+    region = _joined(len(starts), *_touching(label_map, begins, starts))
+    return Regions(starts, np.diff(starts, append=label_map.size), label_map.ravel()[starts], region)
 
 
-class _Runs:
-    """The runs of equal pixels in each row of a label map, row after row.
-
-    Attributes:
-        starts: The flat index of each run's first pixel.
-        lengths: Pixels of each run.
-        values: The id of each run.
-    """
-
-    def __init__(self, label_map: np.ndarray):
-        self.label_map = label_map
-        self.begins = np.ones(label_map.shape, bool)
-        self.begins[:, 1:] = label_map[:, 1:] != label_map[:, :-1]
-        self.starts = np.flatnonzero(self.begins)
-        self.lengths = np.diff(self.starts, append=label_map.size)
-        self.values = label_map.ravel()[self.starts]
-
-    def touching(self) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of the upper and the lower run of each pair of equal ones that touch."""
-        width = self.label_map.shape[1]
-        # Two runs touch first where one of them begins.
-        first = (self.label_map[1:] == self.label_map[:-1]) & (self.begins[1:] | self.begins[:-1])
-        upper = np.flatnonzero(first)
-        return tuple(np.searchsorted(self.starts, place, "right") - 1 for place in (upper, upper + width))
+def _touching(label_map: np.ndarray, begins: np.ndarray, starts: np.ndarray) -> Iterator[np.ndarray]:
+    """The numbers of the upper and the lower run of each pair of equal ones that touch, two int64 (n,)."""
+    # Two runs touch first where one of them begins.
+    upper = np.flatnonzero((label_map[1:] == label_map[:-1]) & (begins[1:] | begins[:-1]))
+    for place in (upper, upper + label_map.shape[1]):
+        yield np.searchsorted(starts, place, "right") - 1
 
 
 def _joined(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from segcli.crf.settings import WORKING_SIZE
+from segcli.data.forms import shapes
 from segcli.errors import InputError, UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.sources import Source
@@ -147,7 +148,7 @@ class Outputs:
             label_map = self._kept.take(label_map)
         drawn, specks = label_map, None
         if self.min_area:
-            drawn, specks = without_specks(label_map, self.min_area, self.outlined, self._other)
+            drawn, specks = without_specks(label_map, self.min_area, shapes.foreground(self.labels), self._other)
         areas, corrected = class_areas(label_map, self.labels), label_files.corrected(self.folder, source, self.kinds)
         labelled = Labelled(source, photo, prediction, label_map, areas, uncertainty(prediction), drawn, corrected)
         return labelled, specks
@@ -168,14 +169,9 @@ class Outputs:
         return 65535 if len(self.labels) > VOID else VOID
 
     @cached_property
-    def outlined(self) -> list[int]:
-        """The ids that label files hold: all but background."""
-        return [label for label, name in enumerate(self.labels.names) if name != BACKGROUND]
-
-    @cached_property
     def foreground(self) -> list[int]:
         """The ids of what is cut out and masked: the chosen classes, or all but background."""
-        return sorted(self.classes or self.outlined)
+        return sorted(self.classes or {i for i, name in enumerate(self.labels.names) if name != BACKGROUND})
 
     @cached_property
     def class_suffixes(self) -> dict[int, str]:
