@@ -79,7 +79,7 @@ class Classes:
 
         Letters count as their lower case. A background by any of its names is the set's background class.
         """
-        wanted = name.strip()
+        wanted = " ".join(name.split())
         if wanted in self.labels.names:
             return self._class(self.labels.names.index(wanted))
         lower = [known.lower() for known in self.labels.names]
@@ -131,12 +131,27 @@ def from_shapes(table: Table) -> Table:
     return first + tuple(entry for entry in table if not is_void(entry.name, (*names, BACKGROUND)))
 
 
-def from_table(table: Table, name: str = "folder") -> Classes:
-    """The classes of a file's table.
+def in_order(table: Table) -> Table:
+    """The table by rising values, where each class has one; else as it is."""
+    if any(entry.value is None for entry in table):
+        return table
+    return tuple(sorted(table, key=lambda entry: entry.value))
 
-    Their order is that of their values, where each has one, else that of the file. Names that mean void are no class
-    of a table with values or colours; in a plain list, where the place of a name is its value, only `__ignore__` is
-    left out.
+
+def without_ignored(table: Table) -> Table:
+    """The table less LabelMe's `__ignore__`, where places are values: it has no place."""
+    return table if _says_more(table) else tuple(e for e in table if e.name.lower() != "__ignore__")
+
+
+def _says_more(table: Table) -> bool:
+    return any(entry.value is not None or entry.colour is not None for entry in table)
+
+
+def from_table(table: Table, name: str = "folder") -> Classes:
+    """The classes of a file's table, in its order.
+
+    Names that mean void are no class of a table with values or colours. In a plain list, where the place of a name is
+    its value, they stay.
 
     Args:
         table: What the file says.
@@ -145,23 +160,16 @@ def from_table(table: Table, name: str = "folder") -> Classes:
     Raises:
         UsageError: A plain list repeats a name, or a value or a colour stands for two classes.
     """
-    if all(entry.value is None and entry.colour is None for entry in table):
-        return Classes(from_names([entry.name for entry in table if not _is_ignore(entry.name)], name))
-    every = [entry.name for entry in table]
-    void = {entry.name for entry in table if is_void(entry.name, (other for other in every if other != entry.name))}
-    kept = [entry for entry in table if entry.name not in void]
-    if kept and all(entry.value is not None for entry in kept):
-        kept.sort(key=lambda entry: entry.value)
-    labels = from_names(list(dict.fromkeys(entry.name for entry in kept)), name)
-    index = {**dict.fromkeys(void, VOID), **{known: number for number, known in enumerate(labels.names)}}
+    if not _says_more(table):
+        return Classes(from_names([entry.name for entry in table], name))
+    void = {entry.name for entry in table if is_void(entry.name, (o.name for o in table if o.name != entry.name))}
+    listed = dict.fromkeys(entry.name for entry in table if entry.name not in void)
+    labels = from_names(list(listed), name)
+    index = dict.fromkeys(void, VOID) | {known: number for number, known in enumerate(labels.names)}
     ids = one_each((entry.value, index[entry.name]) for entry in table)
     colours = one_each((entry.colour, index[entry.name]) for entry in table)
-    palette = painted(labels, {entry.name: entry.colour for entry in reversed(kept) if entry.colour is not None})
-    return Classes(palette, {labels.ignore: VOID} | ids if ids else None, colours or None)
-
-
-def _is_ignore(name: str) -> bool:
-    return name.strip().lower() == "__ignore__"
+    labels = painted(labels, {entry.name: entry.colour for entry in reversed(table) if entry.colour is not None})
+    return Classes(labels, {labels.ignore: VOID} | ids if ids else None, colours or None)
 
 
 def one_each(pairs: Iterable[tuple[Hashable, int]]) -> dict:

@@ -5,29 +5,60 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from segcli.data.classes import Named, Table, from_shapes, tidied
+import msgspec
+
+from segcli.data.classes import Named, Table, from_shapes, in_order, tidied
 from segcli.data.forms import documents
 from segcli.data.name_lists import paint, whole
 from segcli.decoding import shown
-from segcli.errors import UsageError
+from segcli.errors import DatasetError, UsageError
 from segcli.labels import BACKGROUND, Colour
 
 NO_NAMES = "Give a list of names, a table of ids and names, or the file of a labelling tool."
 """What to do about a document that names no class."""
 
-_LISTS = ("names", "classes", "categories", "labels", "label_classes", "id2label", "label2id", "task_attributes")
-_TABLES = ("metainfo", "dataset_meta", "dataset")
+_LISTS = ("names", "classes", "labels", "label_classes", "id2label", "label2id")
+"""The keys under which a document lists its classes."""
+_AROUND = ("metainfo", "dataset_meta", "dataset", "task_attributes")
+"""The keys of tables in which such a key may stand."""
 _NAMES = ("class_name", "name", "title", "label", "className")
-_VALUES = ("png_index", "value", "index", "label_id", "trainId")
+_VALUES = ("png_index", "value", "index", "label_id", "trainId", "id")
 _COLOURS = ("color", "colour", "hex", "rgb", "class_color")
 _OF_SHAPES = frozenset({"supercategory", "isthing", "attributes", "shape", "geometry_config", "svg"})
 """Keys of classes of tools that draw shapes, whose ids stand in no mask."""
-_IGNORE_LABEL = "ignore_label"
+
+
+class _Annotation(msgspec.Struct):
+    category_id: Any = None
+
+
+class _Coco(msgspec.Struct):
+    """What COCO's JSON says of its classes; shapes, which may have hundreds of megabytes, are passed over."""
+
+    categories: list[dict[str, Any]] = []
+    annotations: list[_Annotation] = []
 
 
 def read_json(path: Path) -> Table:
     """The classes of a JSON file, whichever way it names them; UsageError, DatasetError where it names none."""
-    return _table(documents.read_json(path))
+    try:
+        coco = documents.read_json(path, _Coco)
+    except DatasetError:  # a list, perhaps; reading it as any JSON says what is wrong where it is none
+        coco = _Coco()
+    return _categories(coco) if coco.categories else _table(documents.read_json(path))
+
+
+def _categories(coco: _Coco) -> Table:
+    """COCO's categories, less the one that Roboflow adds: it stands above the others, and no shape has it."""
+    above = {entry.get("supercategory") for entry in coco.categories}
+    used = {annotation.category_id for annotation in coco.annotations}
+    return from_shapes(
+        tuple(
+            Named(named.name, None, named.colour)
+            for entry, named in zip(coco.categories, map(_entry, coco.categories), strict=True)
+            if entry.get("id") in used or named.name not in above or entry.get("supercategory") not in (None, "none")
+        )
+    )
 
 
 def read_yaml(path: Path) -> Table:
@@ -35,11 +66,11 @@ def read_yaml(path: Path) -> Table:
     content = documents.read_yaml(path)
     if not isinstance(content, Mapping) or not isinstance(content.get("names"), Mapping | list):
         return _table(content)
-    table = _table(content["names"])
+    table = _numbered(_table(content["names"]))
     if mapping := content.get("label_mapping"):
         return _raw_values(table, mapping)
     if "masks_dir" in content or (path.parent / "masks").is_dir():
-        return _numbered(table)
+        return table
     return from_shapes(tuple(Named(entry.name) for entry in table))
 
 
@@ -49,42 +80,33 @@ def _numbered(table: Table) -> Table:
 
 def _raw_values(table: Table, mapping: Any) -> Table:
     """Ultralytics' names under the values of the masks: `label_mapping` has value: id, or value: "ignore_label"."""
-    names = {str(entry.value): entry.name for entry in _numbered(table)} | {_IGNORE_LABEL: "__ignore__", "255": "void"}
-    if not isinstance(mapping, Mapping) or not set(map(str, mapping.values())) <= names.keys():
+    names = {str(entry.value): entry.name for entry in table} | {"ignore_label": "void", "255": "void", "-1": "void"}
+    if not isinstance(mapping, Mapping) or not {str(label) for label in mapping.values()} <= names.keys():
         raise UsageError("label_mapping is no table of values and ids", 'Write it as {7: 0, 8: 1, 0: "ignore_label"}.')
-    # A value below 0 stands in no mask: Cityscapes' licence plate.
-    return tuple(Named(names[str(label)], whole(raw)) for raw, label in mapping.items() if not str(raw).startswith("-"))
+    raw: dict[str, list[int]] = {name: [] for name in names.values()}
+    for value, label in mapping.items():
+        if not str(value).startswith("-"):  # Cityscapes' licence plate, -1, stands in no mask
+            raw[names[str(label)]].append(whole(str(value)))
+    listed = ((name, values or [None]) for name, values in raw.items() if values or name != "void")
+    return tuple(Named(name, value) for name, values in listed for value in values)
 
 
-def _table(content: Any) -> Table:
+def _table(content: Any, depth: int = 3) -> Table:
     """The classes of plain values: a list of names or of tables, or a table in one of many ways."""
     if isinstance(content, list):
         return _listed(content)
-    if not isinstance(content, Mapping):
+    if not isinstance(content, Mapping) or not depth:
         raise UsageError("it names no class", NO_NAMES)
     lower = {str(key).lower(): value for key, value in content.items()}
+    if isinstance(lower.get("categories"), list):
+        return from_shapes(tuple(Named(entry.name, None, entry.colour) for entry in _listed(lower["categories"])))
     for key in _LISTS:
         if isinstance(lower.get(key), Mapping | list) and lower[key]:
-            return _painted(_cut(_table(lower[key]), lower), lower.get("palette"))
-    for key in _TABLES:
+            return _painted(_table(lower[key], depth - 1), lower.get("palette"))
+    for key in _AROUND:
         if isinstance(lower.get(key), Mapping):
-            return _table(lower[key])
-    return tuple(_pair(key, value) for key, value in content.items())
-
-
-def _cut(table: Table, document: Mapping[str, Any]) -> Table:
-    """Without Roboflow's class that is called like the set, stands above all others, and has no shape."""
-    categories = document.get("categories")
-    if not isinstance(categories, list) or not all(isinstance(entry, Mapping) for entry in categories):
-        return table
-    above = {entry.get("supercategory") for entry in categories}
-    used = {entry.get("category_id") for entry in document.get("annotations") or () if isinstance(entry, Mapping)}
-    empty = {
-        entry.get("name")
-        for entry in categories
-        if entry.get("supercategory") == "none" and entry.get("name") in above and entry.get("id") not in used
-    }
-    return tuple(entry for entry in table if entry.name not in empty)
+            return _table(lower[key], depth - 1)
+    return in_order(tuple(_pair(key, value) for key, value in content.items()))
 
 
 def _painted(table: Table, palette: Any) -> Table:
@@ -105,8 +127,8 @@ def _listed(entries: Sequence[Any]) -> Table:
     if any(_OF_SHAPES & entry.keys() for entry in entries):
         return from_shapes(tuple(Named(entry.name, None, entry.colour) for entry in table))
     if any("png_index" in entry for entry in entries) and all(entry.value != 0 for entry in table):
-        return (Named(BACKGROUND, 0), *table)  # CloudFactory lists no background
-    return table
+        table = (Named(BACKGROUND, 0), *table)  # CloudFactory lists no background
+    return in_order(table)
 
 
 def _entry(entry: Mapping[str, Any]) -> Named:
@@ -114,7 +136,7 @@ def _entry(entry: Mapping[str, Any]) -> Named:
     name = next((entry[key] for key in _NAMES if isinstance(entry.get(key), str)), None)
     if name is None:
         raise UsageError(f"{shown(dict(entry))} has no name", NO_NAMES)
-    value = next((entry[key] for key in (*_VALUES, "id") if _is_number(entry.get(key))), None)
+    value = next((entry[key] for key in _VALUES if _is_number(entry.get(key))), None)
     colour = next((entry[key] for key in _COLOURS if entry.get(key)), None)
     return Named(tidied(name), None if value is None else whole(str(value)), colour and _colour(colour))
 

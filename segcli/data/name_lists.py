@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from segcli.data.classes import BLACK, Named, Table, is_background, tidied
+from segcli.data.classes import BLACK, Named, Table, in_order, is_background, tidied
 from segcli.errors import UsageError
 from segcli.labels import BACKGROUND, Colour
 
@@ -37,7 +37,8 @@ def parse_text(text: str) -> Table:
     for read in (_cvat, _camvid, _colour_last, _objects, _numbered):
         if lines and (table := read(lines)) is not None:
             return table
-    return tuple(Named(tidied(line)) for line in lines)
+    names = lines[0].split(",") if len(lines) == 1 else lines
+    return tuple(Named(tidied(name)) for name in names)
 
 
 def _matched(pattern: re.Pattern[str], lines: Sequence[str]) -> list[tuple[str, ...]] | None:
@@ -101,7 +102,9 @@ def parse_csv(text: str, delimiter: str = "") -> Table:
         return ()
     head = [re.sub(r"[\s_-]+", "_", cell.strip().lower()) for cell in rows[0]]
     columns = _columns(head)
-    return _without_heading(rows) if columns is None else tuple(_entry(row, head, columns) for row in rows[1:])
+    if columns is None:
+        return _without_heading(rows)
+    return in_order(tuple(_entry(row, head, columns) for row in rows[1:]))
 
 
 class _Columns(NamedTuple):

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from segcli import decoding, labels
 from segcli.data import label_set, name_documents, name_lists
-from segcli.data.classes import Classes, Named, Table, from_labels, from_table, tidied
+from segcli.data.classes import Classes, Named, Table, from_labels, from_table, tidied, without_ignored
 from segcli.decoding import DecodingError
 from segcli.errors import DatasetError, UsageError
 from segcli.files.paths import shown
@@ -23,7 +23,7 @@ BESIDE = (
 """The names by which tools call the files that name classes; those that say more come first."""
 
 
-def parse(classes: str | Sequence[str] | LabelSet | Classes) -> Classes:
+def parse(classes: str | Path | Sequence[str] | LabelSet | Classes) -> Classes:
     """The classes that a user names.
 
     Args:
@@ -37,12 +37,12 @@ def parse(classes: str | Sequence[str] | LabelSet | Classes) -> Classes:
         return classes
     if isinstance(classes, LabelSet):
         return from_labels(classes)
-    if isinstance(classes, str) and _is_file(classes):
+    if isinstance(classes, Path) or (isinstance(classes, str) and _is_file(classes)):
         return read(Path(classes))
     if isinstance(classes, str) and "," not in classes:
         return from_labels(labels.get(classes))
     listed = classes.split(",") if isinstance(classes, str) else classes
-    return from_table(tuple(Named(tidied(name)) for name in listed))
+    return from_table(without_ignored(tuple(Named(tidied(name)) for name in listed)))
 
 
 def _is_file(text: str) -> bool:
@@ -88,7 +88,7 @@ def _table(path: Path) -> Table:
         table = name_lists.parse_csv(text) if suffix in (".csv", ".tsv") else name_lists.parse_text(text)
     if not table:
         raise UsageError("it names no class", "Give a text file with one name a line.")
-    return table
+    return without_ignored(table)
 
 
 _DOCUMENTS: dict[str, Callable[[Path], Table]] = {
