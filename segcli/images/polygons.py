@@ -7,6 +7,7 @@ contourpy cuts corners. Following the edges themselves takes a page, and pycocot
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from segcli.files.atomic import write_whole
 from segcli.labels import BACKGROUND, LabelSet
 
-_RIGHT, _DOWN, _LEFT, _UP = range(4)
+UNCORRECTED = {"segcli": "predictions that nobody has corrected"}
+"""What `info` says in a file of predictions, so that nobody takes them for labels that a person made."""
 
 
 @dataclass(frozen=True)
@@ -42,97 +44,172 @@ def outlines(mask: np.ndarray) -> Iterator[Polygon]:
     if not rows.size:
         return
     part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    edges = _Edges(part)
     corner = np.array([columns[0], rows[0]])
-    for loop in edges.regions():
-        yield Polygon(_corners(loop) + corner, _area(loop))
+    for points, area in _Borders(part).regions():
+        yield Polygon(points + corner, area)
 
 
-class _Edges:
-    """The borders between inside and outside, each one pixel long and directed so that inside lies on its right.
+class _Borders:
+    """The borders between inside and outside in straight pieces, directed so that inside lies on their right.
 
     Attributes:
-        following: The index of the next edge of each edge's loop.
-        before: The index of the previous edge of each edge's loop.
-        starts: The (row, column) of the pixel corner where each edge starts.
+        starts: The pixel corner where each piece starts; corners are counted row by row. The pieces that go right come
+            first, in the order of their starts.
+        following: The next piece of each piece's loop.
+        before: The previous piece of each piece's loop.
     """
 
     def __init__(self, mask: np.ndarray):
-        self.mask = mask
-        height, self.width = mask.shape[0] + 1, mask.shape[1] + 1
+        self.mask, self.width = mask, mask.shape[1] + 1
         padded = np.pad(mask, 1)
         inside, above, left = padded[1:, 1:], padded[:-1, 1:], padded[1:, :-1]
-        leaving = np.zeros((4, height, self.width), bool)  # whether an edge leaves a corner in each direction
-        leaving[_RIGHT] = inside & ~above
-        leaving[_UP, 1:] = (inside & ~left)[:-1]
-        leaving[_LEFT, :, 1:] = (~inside & above)[:, :-1]
-        leaving[_DOWN] = ~inside & left
-        flat = leaving.reshape(4, -1)
-        self.codes = np.flatnonzero(flat)  # direction * corners + corner, ascending, so that edges can be looked up
-        direction, start = np.divmod(self.codes, height * self.width)
-        end = start + np.array([1, self.width, -1, -self.width])[direction]
+        self.right_starts, right_ends = _bounds(inside & ~above)
+        left_ends, left_starts = _bounds(~inside & above)
+        down_starts, down_ends = map(self._by_rows, _bounds((~inside & left).T))
+        up_ends, up_starts = map(self._by_rows, _bounds((inside & ~left).T))
+        across = _Starts(self.right_starts, left_starts, 0)
+        self.along = _Starts(down_starts, up_starts, len(self.right_starts) + len(left_starts))
         # Where two loops meet at a corner each turns right, so that pixels touching there belong to different regions.
-        right, sharp_left = (direction + 1) % 4, (direction - 1) % 4
-        turned = np.where(flat[right, end], right, np.where(flat[direction, end], direction, sharp_left))
-        following = np.searchsorted(self.codes, turned * height * self.width + end)
+        following = np.concatenate(
+            [
+                self.along.first(right_ends),
+                self.along.second(left_ends),
+                across.second(down_ends),
+                across.first(up_ends),
+            ]
+        )
         before = np.empty_like(following)
         before[following] = np.arange(len(following))
         self.following, self.before = following.tolist(), before.tolist()
-        self.starts = list(zip(*(part.tolist() for part in np.divmod(start, self.width)), strict=True))
+        self.starts = np.concatenate([self.right_starts, left_starts, down_starts, up_starts]).tolist()
 
-    def regions(self) -> Iterator[np.ndarray]:
-        """The corners of each region's outline, holes joined to it: int (n, 2) of row, column."""
-        seen = [False] * len(self.starts)
-        outer, holes = [], []
-        for first in range(len(seen)):
+    def _by_rows(self, corners: np.ndarray) -> np.ndarray:
+        """Corners that were counted column by column, counted row by row."""
+        column, row = np.divmod(corners, self.mask.shape[0] + 1)
+        return row * self.width + column
+
+    def regions(self) -> Iterator[tuple[np.ndarray, int]]:
+        """The outline of each region, holes joined to it, as int (n, 2) of x, y where it turns; and its pixels."""
+        loops = self._loops()
+        areas = self._corners(loops).areas()
+        self._join([loop for loop, area in zip(loops, areas, strict=True) if area < 0])
+        outlines = self._corners([self._loop(loop[0]) for loop, area in zip(loops, areas, strict=True) if area > 0])
+        yield from zip(outlines.turns(), outlines.areas(), strict=True)
+
+    def _loops(self) -> list[list[int]]:
+        """The pieces of each loop, which begins with the first that goes right; every loop has one."""
+        seen, loops = [False] * len(self.starts), []
+        for first in range(len(self.right_starts)):
             if not seen[first]:
-                loop = self._loop(first)
-                for edge in loop:
-                    seen[edge] = True
-                is_hole = _area(np.array([self.starts[edge] for edge in loop])) < 0
-                (holes if is_hole else outer).append(loop)
-        for hole in holes:
-            self._join(hole)
-        for loop in outer:
-            yield np.array([self.starts[edge] for edge in self._loop(loop[0])])
+                loops.append(self._loop(first))
+                for piece in loops[-1]:
+                    seen[piece] = True
+        return loops
 
     def _loop(self, first: int) -> list[int]:
-        loop, edge = [first], self.following[first]
-        while edge != first:
-            loop.append(edge)
-            edge = self.following[edge]
+        loop, piece = [first], self.following[first]
+        while piece != first:
+            loop.append(piece)
+            piece = self.following[piece]
         return loop
 
-    def _join(self, hole: list[int]) -> None:
-        """Lead a hole's loop up, from the left end of its top, to the border that is met first, and back."""
-        row, column = min(self.starts[edge] for edge in hole)
-        inner = next(edge for edge in hole if self.starts[edge] == (row, column) and self._goes_down(edge))
+    def _corners(self, loops: list[list[int]]) -> "_Corners":
+        order = np.fromiter(chain.from_iterable(loops), np.int64)
+        rows, columns = np.divmod(np.array(self.starts)[order], self.width)
+        return _Corners(columns, rows, [len(loop) for loop in loops])
+
+    def _join(self, holes: list[list[int]]) -> None:
+        """Lead each hole's loop up, from the left end of its top, to the border that is met first, and back."""
+        corners = [min(self.starts[piece] for piece in hole) for hole in holes]
+        latest: dict[int, int] = {}  # the last piece that a piece of a border was divided into
+        for met, corner in sorted((self._met(corner), corner) for corner in corners):
+            whole = int(np.searchsorted(self.right_starts, met, "right")) - 1
+            border = latest[whole] = self._divided(latest.get(whole, whole), met)
+            inner = int(self.along.first(corner))
+            outer, last = self.before[border], self.before[inner]
+            down = self._add(met, outer, inner)
+            self._add(corner, last, border)
+            self.before[inner] = down
+
+    def _met(self, corner: int) -> int:
+        """The corner on the border that is met first on the way up from a hole."""
+        row, column = divmod(corner, self.width)
         outside = np.flatnonzero(~self.mask[:row, column])
-        met = int(outside[-1]) + 1 if outside.size else 0
-        # The border goes right, and the codes of such edges come first.
-        border = int(np.searchsorted(self.codes, met * self.width + column))
-        down, up = len(self.starts), len(self.starts) + 1
-        self.starts += [(met, column), (row, column)]
-        outer, last = self.before[border], self.before[inner]
-        self.following += [inner, border]
-        self.before += [outer, last]
-        self.following[outer], self.following[last] = down, up
-        self.before[inner], self.before[border] = down, up
+        return corner - (row - int(outside[-1]) - 1 if outside.size else row) * self.width
 
-    def _goes_down(self, edge: int) -> bool:
-        return self.starts[self.following[edge]][0] > self.starts[edge][0]
+    def _divided(self, piece: int, corner: int) -> int:
+        """The part from a corner on of a piece that goes right, which is the piece itself if it starts there."""
+        return piece if self.starts[piece] == corner else self._add(corner, piece, self.following[piece])
 
-
-def _area(loop: np.ndarray) -> int:
-    """Pixels inside a loop of (row, column); negative for one that runs counter-clockwise, as holes do."""
-    rows, columns = loop.astype(np.int64).T
-    return int(((columns * np.roll(rows, -1)).sum() - (np.roll(columns, -1) * rows).sum()) // 2)
+    def _add(self, start: int, before: int, following: int) -> int:
+        """Put a new piece between two; its number."""
+        self.starts.append(start)
+        self.following.append(following)
+        self.before.append(before)
+        self.following[before] = self.before[following] = len(self.starts) - 1
+        return len(self.starts) - 1
 
 
-def _corners(loop: np.ndarray) -> np.ndarray:
-    """The x, y of the points where the loop turns."""
-    turns = np.any(np.sign(loop - np.roll(loop, 1, 0)) != np.sign(np.roll(loop, -1, 0) - loop), axis=1)
-    return loop[turns][:, ::-1]
+def _bounds(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first corner, and the last, of each run of edges along the rows; no row ends with one."""
+    bounds = np.flatnonzero(np.diff(edges.ravel(), prepend=False))
+    return bounds[0::2], bounds[1::2]
+
+
+class _Starts:
+    """The pieces of two opposite directions, to be found by where they start.
+
+    Args:
+        first: The corners where the pieces of one direction start.
+        second: The same of the other direction.
+        number: The number of the first piece.
+    """
+
+    def __init__(self, first: np.ndarray, second: np.ndarray, number: int):
+        keys = np.concatenate([2 * first, 2 * second + 1])
+        self.numbers = np.argsort(keys)
+        self.keys = keys[self.numbers]
+        self.numbers += number
+
+    def first(self, corners: np.ndarray | int) -> np.ndarray:
+        """The piece that starts at each corner: of two, that of the first direction."""
+        return self.numbers[np.searchsorted(self.keys, 2 * corners)]
+
+    def second(self, corners: np.ndarray) -> np.ndarray:
+        """The piece that starts at each corner: of two, that of the second direction."""
+        return self.numbers[np.searchsorted(self.keys, 2 * corners + 1, "right") - 1]
+
+
+class _Corners:
+    """The corners of loops, one loop after the other.
+
+    Args:
+        x: The corners' columns.
+        y: The corners' rows.
+        lengths: The number of corners of each loop.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, lengths: list[int]):
+        self.points = np.stack([x, y], 1)
+        self.ends = np.cumsum(lengths)
+        self.begins = self.ends - lengths
+        following = np.arange(1, len(x) + 1)
+        following[self.ends - 1] = self.begins
+        self.steps = self.points[following] - self.points
+        self.before = np.arange(-1, len(x) - 1)
+        self.before[self.begins] = self.ends - 1
+
+    def areas(self) -> list[int]:
+        """The pixels inside each loop; negative for one that runs counter-clockwise, as holes do."""
+        (x, _), (_, step_y) = self.points.T, self.steps.T
+        return np.add.reduceat(x * step_y, self.begins).tolist()
+
+    def turns(self) -> Iterator[np.ndarray]:
+        """The x, y of each loop's points where it turns."""
+        signs = np.sign(self.steps)
+        turning = np.any(signs != signs[self.before], axis=1)
+        for begin, end in zip(self.begins, self.ends, strict=True):
+            yield self.points[begin:end][turning[begin:end]]
 
 
 def annotations(label_map: np.ndarray, labels: LabelSet) -> list[dict]:
@@ -173,5 +250,5 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
                 count += 1
                 file.write(json.dumps({"id": count, "image_id": number, **annotation}).encode())
         categories = [{"id": index, "name": name} for index, name in enumerate(labels.names) if name != BACKGROUND]
-        rest = {"images": images, "categories": categories}
+        rest = {"info": UNCORRECTED, "images": images, "categories": categories}
         file.write(b"],\n" + json.dumps(rest).encode()[1:])

@@ -6,7 +6,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from segcli.images.polygons import annotations, merge, outlines, write_polygons
+from segcli.images.polygons import UNCORRECTED, annotations, merge, outlines, write_polygons
 from segcli.labels import VOC
 
 
@@ -43,6 +43,14 @@ def test_holes_within_holes_and_islands():
     assert np.array_equal(np.sum(drawn(outlines(mask), mask.shape), 0), mask)
 
 
+def test_many_holes_join_one_straight_border():
+    mask = np.ones((9, 41), bool)
+    mask[2:4, 1:40:3] = mask[6, 2:40:4] = False
+    (comb,) = outlines(mask)
+    assert np.array_equal(drawn([comb], mask.shape)[0], mask)
+    assert comb.area == mask.sum()
+
+
 def test_a_square_is_four_points_clockwise():
     mask = np.zeros((5, 6), bool)
     mask[1:3, 2:5] = True
@@ -75,5 +83,6 @@ def test_the_merged_file_is_cocos(tmp_path):
     cats = coco.loadAnns(coco.getAnnIds(imgIds=2, catIds=coco.getCatIds(["cat"])))
     assert [annotation["bbox"] for annotation in cats] == [[3, 2, 6, 8]]
     assert coco.annToMask(cats[0]).sum() == 48
+    assert coco.dataset["info"] == UNCORRECTED
     merge(tmp_path / "none.json", [], VOC)
     assert json.loads((tmp_path / "none.json").read_text())["annotations"] == []
