@@ -12,10 +12,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from segcli import labels
-from segcli.data import coco
+from segcli.data import coco, tree
 from segcli.data.dataset import Dataset, Sample, ids_of, read_mask
 from segcli.errors import DatasetError, UsageError, nearest
-from segcli.files.paths import shown
 from segcli.labels import VOID, LabelSet
 
 VOC_TREE = """
@@ -61,9 +60,6 @@ ADE20K_TREE = """
     ADEChallengeData2016/images/validation/ADE_val_00000001.jpg ...
     ADEChallengeData2016/annotations/validation/ADE_val_00000001.png ...
 It is ADEChallengeData2016.zip of the MIT scene-parsing benchmark."""
-
-PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".jp2", ".avif", ".heic", ".ppm", ".pgm")
-"""The suffixes that make a file in a folder a photo or a mask. Content does not decide: a broken file must show up."""
 
 
 def voc2012(data_dir: Path, split: str) -> Dataset:
@@ -195,22 +191,6 @@ def ade20k(data_dir: Path, split: str) -> Dataset:
     return Dataset("ade20k", split, labels.ADE20K, samples, ids_of(labels.ADE20K), strays=strays)
 
 
-def folder(images: Path, masks: Path, classes: LabelSet) -> Dataset:
-    """A folder of photos and one of label PNGs with the same names and sub-folders, whatever the photos' suffixes.
-
-    Where the classes have a void id, 255 is void too, as in every mask that this program writes.
-    """
-    images, masks = images.resolve(), masks.resolve()
-    for path in (images, masks):
-        if not path.is_dir():
-            raise DatasetError(f"{path} is no folder", "Give the folder of the photos and the folder of their masks.")
-    if images == masks:
-        raise UsageError(f"photos and masks both come from {images}", "Put the masks into a folder of their own.")
-    samples, strays = _pairs(images, masks)
-    void = {} if classes.ignore is None else {VOID: VOID}
-    return Dataset("folder", images.name, classes, samples, ids_of(classes) | void, strays=strays)
-
-
 @dataclass(frozen=True)
 class Layout:
     """A published dataset, as far as it is known before it is read.
@@ -306,22 +286,12 @@ def _voc_sample(root: Path, name: str, label: Path | None) -> Sample:
 
 def _pairs(images: Path, masks: Path) -> tuple[tuple[Sample, ...], tuple[Path, ...]]:
     """The photos below `images`, each with the mask of the same relative name, and the masks without a photo."""
-    photos, found = _by_name(images, masks), _by_name(masks, images)
+    photos, found = _by_name(images), _by_name(masks)
     samples = tuple(Sample(name, photo, found.get(name, masks / f"{name}.png")) for name, photo in photos.items())
     return samples, tuple(path for name, path in found.items() if name not in photos)
 
 
-def _by_name(root: Path, other: Path) -> dict[str, Path]:
-    """The pictures below `root` by relative path without suffix; if `other` lies in `root`, its own are left out."""
-    found: dict[str, Path] = {}
-    for path in sorted(root.rglob("*")):
-        place = path.relative_to(root)
-        if path.suffix.lower() not in PICTURES or any(part.startswith(".") for part in place.parts):
-            continue
-        if (other.is_relative_to(root) and path.is_relative_to(other)) or not path.is_file():
-            continue
-        name = place.with_suffix("").as_posix()
-        if name in found:
-            raise DatasetError(f"{shown(found[name])} and {shown(path)} share one name", "Keep one of them.")
-        found[name] = path
-    return found
+def _by_name(root: Path) -> dict[str, Path]:
+    """The pictures below `root`, by relative path without suffix."""
+    pictures = tree.walk(root).pictures if root.is_dir() else ()
+    return {path: photo for photo, path in tree.sample_names(pictures, root, flat=False).items()}

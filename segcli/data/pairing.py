@@ -232,12 +232,21 @@ def _settled(found: dict[Path, list[tuple[str, Path]]]) -> tuple[Kind, dict[Path
     if tags - {""} and "" not in tags and (len(tags) > 1 or any(len(entries) > 1 for entries in found.values())):
         return "class", found
     chosen = {photo: _preferred(entries) for photo, entries in found.items()}
+    if any(len(entries) > 1 for entries in chosen.values()) and (named := _by_folder(chosen)):
+        return "class", named
     for photo, entries in chosen.items():
         if len(entries) > 1:
             listed = ", ".join(shown(mask.name) for _, mask in entries[:3])
             message = f"{shown(photo)} has {len(entries)} masks ({listed}), and nothing says which counts"
             raise DatasetError(message, "Name the folder of the right ones with --labels, or move the others away.")
     return "one", chosen
+
+
+def _by_folder(found: dict[Path, list[tuple[str, Path]]]) -> dict[Path, list[tuple[str, Path]]] | None:
+    """The masks with the folders that they lie in for classes; None where a photo has two in one folder."""
+    named = {photo: [(mask.parent.name, mask) for _, mask in entries] for photo, entries in found.items()}
+    apart = all(len({name for name, _ in entries}) == len(entries) for entries in named.values())
+    return named if apart else None
 
 
 def _preferred(entries: list[tuple[str, Path]]) -> list[tuple[str, Path]]:

@@ -1,9 +1,13 @@
 """Reading: how label files are read, as the user wishes it and as it was done."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from segcli.labels import Colour
+
+PLAIN = "ids"
+"""The form that everybody expects: masks that hold the ids of the classes."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,18 @@ class Reading:
     as_: str
     void: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the files are masks of class ids, about which nothing had to be decided."""
+        return self.as_ == PLAIN and not self.notes
+
+    def tell(self, note: Callable[[str], object], warn: Callable[[str], object]) -> None:
+        """Say which form the labels have by `note`, and each decision by `warn`; nothing where the ids are plain."""
+        if not self.is_plain:
+            note(f"labels: {self.form}")
+            for decision in self.notes:
+                warn(decision)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON, recipes and checkpoints."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,24 @@ def place(path: Path, root: Path) -> tuple[str, ...]:
     return tuple(
         part for part in below if not (_MASK_FOLDER.fullmatch(part.lower()) or _PHOTO_FOLDER.fullmatch(part.lower()))
     )
+
+
+def sample_names(photos: Sequence[Path], root: Path, flat: bool) -> dict[Path, str]:
+    """The photos' names in a dataset: their stems where `flat` and unique, else their places below the root.
+
+    Raises:
+        DatasetError: Two photos differ in their suffixes only.
+    """
+    stems = [photo.stem.lower() for photo in photos]
+    if flat and len(set(stems)) == len(stems):
+        return {photo: photo.stem for photo in photos}
+    taken: dict[str, Path] = {}
+    for photo in photos:
+        name = photo.relative_to(root).with_suffix("").as_posix()
+        if name in taken:
+            raise DatasetError(f"{shown(taken[name])} and {shown(photo)} share one name", "Keep one of them.")
+        taken[name] = photo
+    return {photo: name for name, photo in taken.items()}
 
 
 def common_root(*paths: Path) -> Path:

@@ -21,6 +21,8 @@ PICTURE_SIZE = 640
 
 _PAGE = Path(__file__).with_name("gallery.html")
 _ENTRIES, _LABELS = b"<!-- entries -->", b"/* labels */ {}"
+_ORDER, _NOTE = b'<option value="uncertainty">uncertainty</option>', b'"uncertainty " + entry.uncertainty.toFixed(3)'
+"""Where the page speaks of uncertainty, which labels that people drew do not have."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,14 @@ class Entry:
         rgb: uint8 (H, W, 3).
         label_map: uint8 or uint16 (H, W).
         areas: Class name -> pixels.
-        uncertainty: How unsure the network was, 0..1.
+        uncertainty: How unsure the network was, 0..1; None where no network said it.
     """
 
     name: str
     rgb: np.ndarray
     label_map: np.ndarray
     areas: Mapping[str, int]
-    uncertainty: float
+    uncertainty: float | None = None
 
     def facts(self, labels: LabelSet) -> dict:
         """The entry as the page reads it: JSON-plain, the pictures as data addresses."""
@@ -78,16 +80,19 @@ def write_entry(path: Path, entry: Entry, labels: LabelSet) -> None:
         file.write(json.dumps(entry.facts(labels)).encode())
 
 
-def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
+def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool = True) -> None:
     """Write the gallery of many photos, one at a time in memory.
 
     Args:
         path: The HTML file, replaced as a whole.
         parts: Files that `write_entry` wrote, in the order of the page.
         labels: Names and colours for the page's legend.
+        predicted: Whether the entries have an uncertainty.
     """
     colours = {name: f"rgb{colour}" for name, colour in zip(labels.names, labels.palette, strict=True)}
     page = _PAGE.read_bytes().replace(_LABELS, _harmless(json.dumps({**colours, BACKGROUND: ""}).encode()))
+    if not predicted:
+        page = page.replace(_ORDER, b"").replace(_NOTE, b'""')
     head, tail = page.split(_ENTRIES)
     with write_whole(path) as file:
         file.write(head)

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.data import layouts
+from segcli.data import names as class_names
 from segcli.data.dataset import Dataset
+from segcli.data.folder import open_folder
+from segcli.data.reading import Choice
 from segcli.decoding import check_option
 from segcli.distributed import Processes
 from segcli.errors import UsageError
@@ -22,7 +25,7 @@ from segcli.files.atomic import write_whole
 from segcli.images import plots
 from segcli.images.read import read_rgb
 from segcli.inference.options import BatchSize, ModelOptions
-from segcli.labels import LabelSet, parse
+from segcli.labels import LabelSet
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Model, load_with, meant_model
 from segcli.pipeline.records import check_folder, fingerprint
@@ -239,6 +242,7 @@ def evaluate(
     images: str | Path | None = None,
     labels: str | Path | None = None,
     names: str | Sequence[str] | LabelSet | None = None,
+    reading: Choice | None = None,
     crf: CRF = None,
     save_predictions: str | Path | None = None,
     trimap: bool = False,
@@ -251,12 +255,14 @@ def evaluate(
 
     Args:
         model: A name, a checkpoint or exported .onnx, or a model from `load`.
-        dataset: A published one by name, such as "voc2012", or "folder" with `images`, `labels` and `names`.
+        dataset: A published one by name, such as "voc2012", or "folder" with `images` and what else it needs.
         data_dir: The folder that holds a published dataset.
         split: Which part of a published dataset.
         images: The folder of the photos.
-        labels: The folder of their label PNGs.
-        names: The classes' names in the order of their ids, a label set, or what `--names` takes.
+        labels: The folder of their labels, masks or any tool's files, or one such file; None: they are in `images`.
+        names: The classes' names in the order of their ids, a label set, or what `--names` takes; None takes those
+            that the labels name.
+        reading: How labels are read that could be read in two ways; None leaves it to the reader.
         crf: True or settings: refine with the fully connected CRF, and score both.
         save_predictions: A folder for label maps as the benchmark's server wants them; those there are not computed.
         trimap: Scores in bands around void too.
@@ -272,7 +278,11 @@ def evaluate(
         WeightsError: The weights cannot be had or do not fit.
     """
     meant, applied = meant_model(model, options)
-    data = dataset if isinstance(dataset, Dataset) else _listed(dataset, Path(data_dir), split, images, labels, names)
+    data = (
+        dataset
+        if isinstance(dataset, Dataset)
+        else _listed(dataset, Path(data_dir), split, images, labels, names, reading, listener)
+    )
     store = None if save_predictions is None else Path(save_predictions)
     flags = {"trimap": trimap, "skip_bad": skip_bad, "batch": batch, "listener": listener}
     return evaluate_dataset(meant, data, applied, crf=CRFSettings.of(crf), save_predictions=store, **flags)
@@ -285,10 +295,15 @@ def _listed(
     images: str | Path | None,
     labels: str | Path | None,
     names: str | Sequence[str] | LabelSet | None,
+    reading: Choice | None,
+    listener: Listener,
 ) -> Dataset:
-    """A dataset by its name and folders; it is listed, not read."""
+    """A dataset by its name and folders; it is listed, not read, but the masks of a folder are looked at."""
     if dataset != "folder":
         return layouts.load(dataset, data_dir, split)
-    if images is None or labels is None or names is None:
-        raise UsageError('dataset="folder" needs images, labels and names', "Give the two folders and the classes.")
-    return layouts.folder(Path(images), Path(labels), names if isinstance(names, LabelSet) else parse(names))
+    if images is None:
+        raise UsageError('dataset="folder" needs images', "Give the folder of the photos, and that of their labels.")
+    classes = None if names is None else class_names.parse(names)
+    data = open_folder(Path(images), None if labels is None else Path(labels), classes, reading, listener.counting)
+    data.reading.tell(listener.note, listener.warn)
+    return data

@@ -13,11 +13,12 @@ import numpy as np
 
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.data import names
+from segcli.data.names import Classes
+from segcli.data.photo_labels import PhotoLabels, open_labels
+from segcli.data.reading import Choice
 from segcli.errors import InputError, UsageError
-from segcli.evaluation import predictions
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
-from segcli.images import masks
 from segcli.images.probabilities import classes_of
 from segcli.labels import LabelSet, from_names
 from segcli.pipeline import label_files
@@ -44,8 +45,9 @@ class Unrefined:
 
     Attributes:
         probs: The output folder of `predict --save probs`.
-        labels: A folder of rough label maps.
-        label_set: The label maps' classes, where the maps do not say.
+        labels: A folder of rough labels in any form, or one file of them.
+        named: The labels' classes, where they do not say.
+        reading: How labels are read that could be read in two ways.
         gt_prob: How far rough labels are trusted, between 0 and 1.
 
     Raises:
@@ -54,18 +56,21 @@ class Unrefined:
 
     probs: Path | None = None
     labels: Path | None = None
-    label_set: LabelSet | None = None
+    named: Classes | None = None
     gt_prob: float = DEFAULT_GT_PROB
+    reading: Choice = field(default_factory=Choice)
+    _opened: dict[tuple[Path, ...], PhotoLabels] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if (self.probs is None) == (self.labels is None):
             raise UsageError("give either --probs or --labels", "--probs takes what `predict --save probs` wrote.")
-        if self.label_set and self.probs:
+        if self.named and self.probs:
             raise UsageError("--names goes with --labels", "Files of probabilities say which classes they have.")
         if not 0 < self.gt_prob < 1:
             raise UsageError(f"--gt-prob must lie between 0 and 1, not {self.gt_prob:g}", "0.7 is usual.")
         require_folder("--probs", self.probs)
-        require_folder("--labels", self.labels)
+        if self.labels is not None and not self.labels.is_file():
+            require_folder("--labels", self.labels)
 
     def beside(self, found: Found) -> Found:
         """The photos, each with the file that is refined where it has one."""
@@ -82,14 +87,28 @@ class Unrefined:
         files = [source.beside for source in found.files if source.beside is not None]
         if self.probs:
             return classes_of(files)
-        known = self.label_set or masks.labels_of(files[0])
-        if known is None:
-            raise UsageError("the label maps do not say which classes they have", "Name them with --names.")
-        return known
+        return self.drawn(found).data.labels
 
-    def to_dict(self) -> dict:
-        """Their origin, as TOML-plain values."""
-        return {"probs": str(self.probs)} if self.probs else {"labels": str(self.labels), "gt_prob": self.gt_prob}
+    def drawn(self, found: Found) -> PhotoLabels:
+        """The photos' rough labels; every file is looked at once.
+
+        Raises:
+            DatasetError: There are none, or they cannot be read truly.
+        """
+        photos = tuple(source.path for source in found.files)
+        if photos not in self._opened:
+            # What a network said is welcome here: it is refined, and nothing learns from it.
+            choice = replace(self.reading, with_predictions=True)
+            self._opened[photos] = open_labels(photos, self.labels, self.named, choice)
+        return self._opened[photos]
+
+    def to_dict(self, found: Found) -> dict:
+        """Their origin, as TOML-plain values; how labels are read, where that is not plain."""
+        if self.probs:
+            return {"probs": str(self.probs)}
+        reading = self.drawn(found).data.reading
+        taken = {} if reading.is_plain else {"read_as": reading.as_, "void": list(reading.void)}
+        return {"labels": str(self.labels), "gt_prob": self.gt_prob, **taken}
 
     def _saved(self, found: Found) -> dict[Source, Path]:
         """Each photo's file of probabilities, where it has one."""
@@ -105,9 +124,11 @@ class Unrefined:
 
     def _drawn(self, found: Found) -> dict[Source, Path]:
         """Each photo's rough label map, where it has one."""
-        paths = predictions.match(found.files, predictions.find(self.labels))
+        labels = self.drawn(found)
+        paths = {source: labels.file(source.path) for source in found.files}
+        paths = {source: path for source, path in paths.items() if path is not None}
         if not paths:
-            message = f"{shown(self.labels)} has no label maps (PNG) of these photos"
+            message = f"{shown(self.labels)} has no labels of these photos"
             raise UsageError(message, "They are matched by name.")
         return paths
 
@@ -154,7 +175,7 @@ class RefineJob:
         settings = self.crf.to_dict()
         info = {"crf": json.dumps(settings)}
         outputs = Outputs(self.folder, self.classes, self.kinds, info, min_area=self.min_area)
-        prior = self.unrefined.to_dict()
+        prior = self.unrefined.to_dict(self.found)
         return Plan(outputs, {"crf": settings, "prior": prior, "classes": self.classes.to_dict()})
 
     def stages(self, listener: Listener) -> Stages:
@@ -166,8 +187,10 @@ class RefineJob:
 
         place = devices.choose(self.device)
         listener.note(f"device {devices.describe(place)}")
-        gt_prob = self.unrefined.gt_prob if self.unrefined.labels else None
-        read = unary.reader(self.classes, gt_prob, self.crf.size)
+        drawn = self.unrefined.drawn(self.found) if self.unrefined.labels else None
+        if drawn is not None:
+            drawn.data.reading.tell(listener.note, listener.warn)
+        read = unary.reader(self.classes, self.crf.size, drawn, self.unrefined.gt_prob)
         return Stages(read, lambda group: [one.prediction.to(place) for one in group], Refinement.by(self.crf))
 
 

@@ -57,6 +57,11 @@ class Data:
     pad: Literal["square", "stride", "none"] | None = None
     repeat: tuple[str, ...] = ()
     repeat_times: Annotated[int, between(1, 100)] = 2
+    read_as: str | None = None
+    void: str | None = None
+    fill_boxes: bool | None = None
+    skip_empty: bool | None = None
+    with_predictions: bool | None = None
 
 
 @dataclass(frozen=True)

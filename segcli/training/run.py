@@ -77,7 +77,10 @@ def train(
     wanted = recipe if isinstance(recipe, Recipe) else recipes.read(packaged.find(recipe))
     if device is not None:
         wanted = replace(wanted, run=replace(wanted.run, device=device))
-    train_set, val_set = split.choose(wanted.data)
+    train_set, val_set = split.choose(wanted.data, listener.counting)
+    if train_set.reading is not None:
+        train_set.reading.tell(listener.note, listener.warn)
+    wanted = replace(wanted, data=split.recorded(wanted.data, train_set))
     resume = resume or run_folder.restarted(Path(folder))
     run_folder.check(Path(folder), resume)
     _check_classes(wanted, train_set.labels)

@@ -5,18 +5,25 @@ from pathlib import Path
 
 import numpy as np
 
-from segcli import labels
-from segcli.data import layouts
+from segcli.data import layouts, names
 from segcli.data.dataset import Dataset
+from segcli.data.folder import PICTURE_FORMS, Counting, open_folder, uncounted
+from segcli.data.names import Classes
+from segcli.data.reading import Choice, read_void, void_text
 from segcli.errors import DatasetError, UsageError, nearest
 from segcli.labels import LabelSet
 from segcli.training.recipe import Data
 
 
-def choose(data: Data) -> tuple[Dataset, Dataset]:
-    """The photos to learn from and those to validate on, as the recipe names them; they are listed, not read.
+def choose(data: Data, counting: Counting = uncounted) -> tuple[Dataset, Dataset]:
+    """The photos to learn from and those to validate on, as the recipe names them.
 
-    Of a folder without photos to validate on, every n-th photo is held out, n being 1 / `holdout`.
+    They are listed, not read; the masks of a folder are looked at, to know how they are to be read. Of a folder
+    without photos to validate on, every n-th photo is held out, n being 1 / `holdout`.
+
+    Args:
+        data: The recipe's table.
+        counting: As for `open_folder`.
 
     Returns:
         (train, val).
@@ -27,17 +34,40 @@ def choose(data: Data) -> tuple[Dataset, Dataset]:
     """
     if data.dataset != "folder":
         return _published(data)
-    if not (data.images and data.masks and data.labels):
-        missing = next(name for name in ("images", "masks", "labels") if not getattr(data, name))
-        raise UsageError(f"data.{missing} is missing", 'A folder needs images, masks and labels = ["background", ...].')
-    classes = labels.parse(data.labels)
-    train = replace(layouts.folder(_path(data.images), _path(data.masks), classes), split="train")
+    if not data.images:
+        raise UsageError("data.images is missing", "A folder needs images, and masks where the labels lie elsewhere.")
     if bool(data.val_images) != bool(data.val_masks):
         raise UsageError("data.val_images and data.val_masks go together", "Give both, or none and data.holdout.")
+    classes = names.parse(data.labels) if data.labels else None
+    masks = _path(data.masks) if data.masks else None
+    train = replace(open_folder(_path(data.images), masks, classes, _choice(data), counting), split="train")
     if data.val_images:
-        held = layouts.folder(_path(data.val_images), _path(data.val_masks), classes)
-        return _filled(train), _filled(replace(held, split="val"))
+        return _filled(train), _filled(_named_apart(data, train, counting))
     return _held_out(train, data.holdout)
+
+
+def _choice(data: Data) -> Choice:
+    """How the recipe wants its labels to be read."""
+    void = None if data.void is None else read_void(data.void)
+    flags = (bool(data.fill_boxes), bool(data.skip_empty), bool(data.with_predictions))
+    return Choice(void, data.read_as or "", *flags)
+
+
+def _named_apart(data: Data, train: Dataset, counting: Counting) -> Dataset:
+    """The photos to validate on, of folders of their own, whose labels are read as those to learn from are."""
+    choice = replace(_choice(data), as_=train.reading.as_)
+    val = open_folder(_path(data.val_images), _path(data.val_masks), Classes(train.labels), choice, counting)
+    if train.reading.as_ in PICTURE_FORMS:
+        val = replace(val, ids=train.ids, read_ids=train.read_ids, value_names=train.value_names)
+    return replace(val, split="val")
+
+
+def recorded(data: Data, train: Dataset) -> Data:
+    """The recipe's data with the reading that was taken, so that it says what was learned; plain ids need no word."""
+    reading = train.reading
+    if reading is None or reading.is_plain or not reading.as_:
+        return data
+    return replace(data, read_as=reading.as_, void=void_text(reading.void))
 
 
 def _path(text: str) -> Path:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from typer import Argument, Option
 
 from segcli.cli.display import Display, columns
 from segcli.cli.options import dataset as dataset_options
+from segcli.cli.options.groups import grouped
 from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
+from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views.scores import percent, swatch
-from segcli.errors import EXIT_FAILED, EXIT_SOME_FAILED, InputError, UsageError
-from segcli.evaluation import predictions
+from segcli.data.names import Classes, parse
+from segcli.data.photo_labels import open_labels
+from segcli.data.reading import Choice
+from segcli.errors import EXIT_FAILED, EXIT_SOME_FAILED, DatasetError, InputError, UsageError
 from segcli.evaluation.comparison import Comparison, Difference, Pairing, pair, picture
 from segcli.files import atomic
 from segcli.files.paths import shown
@@ -29,13 +35,16 @@ segcli compare a/ b/ --truth SegmentationClass/
 """
 
 
+@grouped
 def compare(
     a: Annotated[Path, Argument(metavar="A", help="Label maps, or an output folder of predict.")],
     b: Annotated[Path, Argument(metavar="B", help="Likewise.")],
+    *,
     truth: Annotated[
-        Path | None, Option("--truth", metavar="DIR", help="True label maps: who is nearer to them?")
+        Path | None, Option("--truth", metavar="DIR|FILE", help="True labels of any form: who is nearer to them?")
     ] = None,
     names: dataset_options.ClassNames = None,
+    reading: ReadingOptions,
     output: OptionalOutput = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -46,8 +55,9 @@ def compare(
     """
     display = Display(as_json, quiet)
     pairing = pair(a, b)
-    labels = names or _labels(*pairing.pairs[0][1:])
-    truths = _truths(truth, pairing)
+    classes = names or parse(_labels(*pairing.pairs[0][1:]))
+    labels = classes.labels
+    truths = _truths(truth, pairing, classes, reading.choice(), display)
     _keep_apart(output, (a, b, truth))
     if output is not None:
         check_folder(output)
@@ -87,16 +97,17 @@ def _labels(a: Path, b: Path) -> LabelSet:
     return known[0]
 
 
-def _truths(folder: Path | None, pairing: Pairing) -> dict[str, Path]:
-    """The true label maps of the pairs, by name."""
-    if folder is None:
+def _truths(
+    place: Path | None, pairing: Pairing, classes: Classes, reading: Choice, display: Display
+) -> dict[str, Callable[[], np.ndarray]]:
+    """By name, what reads the true classes (H, W) of the pairs that have such; the maps of A stand for the photos."""
+    if place is None:
         return {}
-    maps = predictions.find(folder)
-    truths = {name: maps[name] for name, _, _ in pairing.pairs if name in maps}
+    labels = open_labels([a for _, a, _ in pairing.pairs], place, classes, reading)
+    truths = {name: partial(labels.read, a) for name, a, _ in pairing.pairs if labels.file(a) is not None}
     if not truths:
-        raise UsageError(
-            f"--truth {shown(folder)} has no label maps (PNG) of these photos", "They are matched by name."
-        )
+        raise UsageError(f"--truth {shown(place)} has no labels of these photos", "They are matched by name.")
+    labels.data.reading.tell(display.note, display.warn)
     return truths
 
 
@@ -109,10 +120,15 @@ def _keep_apart(output: Path | None, inputs: Iterable[Path | None]) -> None:
             raise UsageError(f"--output {shown(output)} lies in {shown(folder)}", "Name a folder of its own.")
 
 
-def _compare(comparison: Comparison, pair: tuple[str, Path, Path], truths: dict[str, Path]) -> Difference:
+def _compare(
+    comparison: Comparison, pair: tuple[str, Path, Path], truths: Mapping[str, Callable[[], np.ndarray]]
+) -> Difference:
     """One pair, counted, and counted against its truth where that is known."""
     name = pair[0]
-    truth = predictions.read_classes(truths[name], comparison.labels) if name in truths else None
+    try:
+        truth = truths[name]() if name in truths else None
+    except DatasetError as error:
+        raise InputError(error.message, error.hint) from error
     (difference,) = comparison.compare([pair])
     if truth is not None:
         comparison.score(difference, truth)

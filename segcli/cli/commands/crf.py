@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +18,15 @@ from segcli.cli.options.network import Device
 from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, MinArea, Output, Quiet
 from segcli.cli.options.panels import OUTPUT
 from segcli.cli.options.parsing import choices
+from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views import tuning
 from segcli.cli.views.folder import follow
+from segcli.data.names import parse
+from segcli.data.photo_labels import PhotoLabels, open_labels
+from segcli.data.reading import Choice
 from segcli.errors import UsageError
-from segcli.evaluation import predictions
 from segcli.files.paths import shown
-from segcli.files.sources import Found, Source
+from segcli.files.sources import Source
 from segcli.pipeline import refine as pipeline
 from segcli.pipeline.predict import find_photos
 from segcli.pipeline.refine import DEFAULT_FOLDER, DEFAULT_GT_PROB, KINDS, RefineJob, require_folder
@@ -47,7 +50,7 @@ class Unrefined:
     )
     labels: Annotated[
         Path | None,
-        Option("--labels", metavar="DIR", help="Rough label maps (PNG: ids, or colours of --names) instead."),
+        Option("--labels", metavar="DIR|FILE", help="Rough labels instead: masks, or any tool's files."),
     ] = None
     names: ClassNames = None
     gt_prob: Annotated[float, Option("--gt-prob", help="How far rough labels are trusted, between 0 and 1.")] = (
@@ -69,24 +72,25 @@ class Search:
     tune: Annotated[
         bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta instead; --output is a TOML.")
     ] = False
-    truth: Annotated[Path | None, Option("--truth", metavar="DIR", help="With --tune: true label maps.")] = None
+    truth: Annotated[Path | None, Option("--truth", metavar="DIR|FILE", help="With --tune: true labels.")] = None
 
     def __post_init__(self):
         if self.tune and self.truth is None:
             raise UsageError("--tune needs --truth", "Give the folder of the true label maps.")
         if self.truth and not self.tune:
             raise UsageError("--truth goes with --tune", "`segcli compare A B --truth DIR` scores what was refined.")
-        require_folder("--truth", self.truth)
+        if self.truth is not None and not self.truth.is_file():
+            require_folder("--truth", self.truth)
 
-    def truths(self, found: Found) -> dict[Source, Path]:
-        """The true label map of each photo that has one, and something to refine."""
-        truths = predictions.match(found.files, predictions.find(self.truth))
-        truths = {source: truths[source] for source in found.files if source.beside is not None and source in truths}
-        if not truths:
-            raise UsageError(
-                f"{shown(self.truth)} has no true label maps (PNG) of these photos", "They are matched by name."
-            )
-        return truths
+    def truths(self, job: RefineJob, reading: Choice, display: Display) -> tuple[list[Source], PhotoLabels]:
+        """The photos that have true labels, and something to refine; and those labels."""
+        files = [source for source in job.found.files if source.beside is not None]
+        labels = open_labels([source.path for source in files], self.truth, parse(job.classes), reading)
+        files = [source for source in files if labels.file(source.path) is not None]
+        if not files:
+            raise UsageError(f"{shown(self.truth)} has no true labels of these photos", "They are matched by name.")
+        labels.data.reading.tell(display.note, display.warn)
+        return files, labels
 
 
 Save = Annotated[
@@ -107,6 +111,7 @@ def crf(
     *,
     output: Output = DEFAULT_FOLDER,
     unrefined: Unrefined,
+    reading: ReadingOptions,
     settings: CrfOptions,
     device: Device = "auto",
     save: Save = DEFAULT_SAVE,
@@ -124,11 +129,12 @@ def crf(
     allow a second or two for each photo times 40, and use the same --crf-size afterwards.
     """
     display = Display(as_json, quiet)
-    wanted = unrefined.wanted()
+    wanted = replace(unrefined.wanted(), reading=reading.choice())
     found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs))
     job = RefineJob(wanted, found, settings.settings(), device, save, output, min_area)
     if search.tune:
-        tuning.search(display, job, search.truths(found))
+        choice = Choice() if unrefined.labels else reading.choice()
+        tuning.search(display, job, *search.truths(job, choice, display))
     else:
         run = pipeline.run(job, listener=display, invocation=Invocation(inputs))
         raise typer.Exit(follow(run, display, "refining", "refined"))

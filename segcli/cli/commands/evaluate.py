@@ -16,6 +16,7 @@ from segcli.cli.options.groups import grouped
 from segcli.cli.options.network import Network
 from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
 from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views import scores
 from segcli.pipeline.evaluation import WORST, evaluate_dataset
 from segcli.pipeline.records import check_folder
@@ -35,6 +36,7 @@ def evaluate_model(
     *,
     dataset: dataset_options.Choice,
     split: dataset_options.Split = "val",
+    reading: ReadingOptions,
     network: Network,
     crf: Crf = False,
     crf_options: CrfOptions,
@@ -63,7 +65,8 @@ def evaluate_model(
     With --output, scores.json, the confusion matrix, the trimap's curve and overlays of the worst images go there.
     Under torchrun the images are shared out; the sums are exact.
     """
-    data = dataset.load(split)
+    display = Display(as_json, quiet)
+    data = dataset.load(split, reading.choice(), display)
     reference, options = network.reference_for(data.labels, DEFAULT_VARIANT), network.options()
     options.check(reference)
     if output is not None:

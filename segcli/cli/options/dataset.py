@@ -8,44 +8,57 @@ from typing import Annotated
 
 from typer import Option
 
+from segcli.cli.display import Display
 from segcli.cli.options.panels import PROTOCOL
 from segcli.cli.options.parsing import Parsed
 from segcli.data import layouts
 from segcli.data.dataset import Dataset
+from segcli.data.folder import open_folder
+from segcli.data.names import Classes, parse
+from segcli.data.reading import Choice as ReadingChoice
 from segcli.errors import UsageError
-from segcli.labels import LabelSet, parse
 
-Name = Annotated[
-    str,
-    Option("--dataset", "-d", metavar="NAME", help=f"{', '.join(layouts.DATASETS)} or folder.", show_default=False),
-]
+_KNOWN = f"{', '.join(layouts.DATASETS)}, or folder for photos and labels of one's own."
+Name = Annotated[str, Option("--dataset", "-d", metavar="NAME", help=_KNOWN, show_default=False)]
 Split = Annotated[str, Option("--split", help="Which part of it.", rich_help_panel=PROTOCOL)]
 Images = Annotated[
-    Path | None, Option("--images", metavar="DIR", help="With --dataset folder: the photos.", rich_help_panel="Folder")
+    Path | None,
+    Option(
+        "--images",
+        metavar="DIR",
+        help="The photos, or photos and labels.",
+        rich_help_panel="Folder",
+    ),
 ]
 Labels = Annotated[
     Path | None,
-    Option("--labels", metavar="DIR", help="With --dataset folder: the label PNGs.", rich_help_panel="Folder"),
+    Option(
+        "--labels",
+        metavar="DIR|FILE",
+        help="The labels, as masks or as any tool's files.",
+        rich_help_panel="Folder",
+    ),
 ]
 Names = Annotated[
-    LabelSet | None,
+    Classes | None,
     Option(
         "--names",
         parser=Parsed(parse, "--names"),
         metavar="A,B,...|FILE|SET",
-        help="With --dataset folder: class names in the order of their ids, a label-set TOML, or a known set.",
+        help="The classes in the order of their ids, a file that names them, or a known set. "
+        "Labels that name their classes need none.",
         rich_help_panel="Folder",
     ),
 ]
 
 
-def optional_names(text: str) -> LabelSet | None:
+def optional_names(text: str) -> Classes | None:
     """The classes that `--names` gives; an empty text counts as not given."""
     return parse(text) if text else None
 
 
 ClassNames = Annotated[
-    LabelSet | None,
+    Classes | None,
     Option(
         "--names",
         parser=Parsed(optional_names, "--names"),
@@ -74,14 +87,24 @@ class Choice:
     def __post_init__(self):
         if self.dataset != "folder" and (self.images or self.labels or self.names):
             raise UsageError("--images, --labels and --names go with --dataset folder")
-        if self.dataset == "folder" and (self.images is None or self.labels is None or self.names is None):
+        if self.dataset == "folder" and self.images is None:
             raise UsageError(
-                "--dataset folder needs --images, --labels and --names",
-                "For example: --images photos --labels masks --names background,cat",
+                "--dataset folder needs --images", "For example: --images photos --labels masks --names background,cat"
             )
 
-    def load(self, split: str) -> Dataset:
-        """One part of it, a folder whole; it is listed, not read."""
+    def load(self, split: str, reading: ReadingChoice, display: Display) -> Dataset:
+        """One part of it, a folder whole; of a folder the masks are looked at, and how they are read is said."""
         if self.dataset == "folder":
-            return layouts.folder(self.images, self.labels, self.names)
+            return opened(display, self.images, self.labels, self.names, reading)
+        if reading != ReadingChoice():
+            raise UsageError("--void, --as and their kin go with --dataset folder", f"{self.dataset} has one form.")
         return layouts.load(self.dataset, self.data_dir or Path("data"), split)
+
+
+def opened(
+    display: Display, images: Path, labels: Path | None, names: Classes | None, reading: ReadingChoice
+) -> Dataset:
+    """A dataset of one's own; how its labels are read is said, on stderr."""
+    data = open_folder(images, labels, names, reading, display.counting)
+    data.reading.tell(display.note, display.warn)
+    return data

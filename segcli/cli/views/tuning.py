@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.table import Table
 
 from segcli.cli.display import Display, columns
 from segcli.cli.progress import Counter
 from segcli.cli.views.scores import percent
 from segcli.crf.params import CRFParams
-from segcli.evaluation import predictions
+from segcli.data.photo_labels import PhotoLabels
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.files.atomic import write_whole, writing
 from segcli.files.paths import shown
@@ -34,13 +35,14 @@ SHOWN = 10
 SEARCHED = ("w1", "sigma_alpha", "sigma_beta")
 
 
-def search(display: Display, job: RefineJob, truths: Mapping[Source, Path]) -> None:
+def search(display: Display, job: RefineJob, files: Sequence[Source], truths: PhotoLabels) -> None:
     """Search, keep the best settings so far in a file, and print the table.
 
     Args:
         display: How to speak.
         job: What is refined, and where to: a TOML, or a folder that gets crf.toml. Settings that are not searched stay.
-        truths: The true label maps of the photos to tune on.
+        files: The photos to tune on.
+        truths: Their true labels.
     """
     from segcli import devices
     from segcli.crf.stage import Refinement
@@ -51,11 +53,13 @@ def search(display: Display, job: RefineJob, truths: Mapping[Source, Path]) -> N
     classes, stages = job.classes, job.stages(display)
     refinement, device = Refinement.by(job.crf), devices.choose(job.device)
     kind = "probabilities" if job.unrefined.probs else "label maps"
-    display.say(f"tuning on {len(truths)} of {len(job.found.files)} photos, those with {kind} and truth")
-    photos = [(lambda source=source: stages.read(source), truth) for source, truth in truths.items()]
+    display.say(f"tuning on {len(files)} of {len(job.found.files)} photos, those with {kind} and truth")
+    photos = [
+        (lambda source=source: stages.read(source), lambda source=source: _truth(source, truths)) for source in files
+    ]
     trials: list[Trial] = []
     with display.counting(len(photos) * (1 + _passes(Grid())), "tuning", "photos") as counter:
-        samples = [lambda photo=photo: _sample(photo, classes, refinement, device, counter) for photo in photos]
+        samples = [lambda photo=photo: _sample(photo, refinement, device, counter) for photo in photos]
         without = _without(samples, classes)
         counter.remark(f"mIOU {percent(without)} without CRF", "dim")
         for winner in _improvements(tune(samples, classes, refinement.params, eps=refinement.eps), trials):
@@ -100,9 +104,13 @@ def _improvements(tried: Iterator[Trial], trials: list[Trial]) -> Iterator[Trial
             yield trial
 
 
+def _truth(source: Source, truths: PhotoLabels) -> tuple[Path, np.ndarray]:
+    """The file of a photo's true labels, and its classes (H, W)."""
+    return truths.file(source.path), truths.read(source.path)
+
+
 def _sample(
-    photo: tuple[Callable[[], Unary], Path],
-    classes: LabelSet,
+    photo: tuple[Callable[[], Unary], Callable[[], tuple[Path, np.ndarray]]],
     refinement: Refinement,
     device: torch.device,
     counter: Counter,
@@ -111,10 +119,10 @@ def _sample(
     from segcli.crf.tuning import TuningSample
     from segcli.crf.unary import check_size
 
-    read, truth = photo
+    read, read_truth = photo
     counter.advance()
-    unary, ids = read(), predictions.read_classes(truth, classes)
-    check_size(truth, ids, unary.rgb)
+    unary, (path, ids) = read(), read_truth()
+    check_size(path, ids, unary.rgb)
     picture, probabilities = refinement.at_size(unary.rgb, unary.prediction.to(device))
     return TuningSample(probabilities, picture.numpy(), shrink_label_map(ids, tuple(picture.shape[:2])))
 

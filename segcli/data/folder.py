@@ -1,0 +1,258 @@
+"""Folder: photos and labels of one's own as a dataset, in whatever form a tool left the labels."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Protocol
+
+from segcli.data import metadata, names, pairing, tree
+from segcli.data.dataset import Dataset, Sample
+from segcli.data.names import Classes, Table
+from segcli.data.pairing import Pairing
+from segcli.data.reading import Choice
+from segcli.data.tree import Tree
+from segcli.errors import DatasetError, UsageError, nearest
+from segcli.files.paths import shown
+from segcli.images.masks import labels_of
+from segcli.labels import VOID
+
+try:  # TEMPORARY
+    from segcli.data.forms import drawn, recognise
+    from segcli.data.pictures import decide, separate
+    from segcli.data.pictures.survey import survey
+except ImportError:
+    decide = recognise = type("T", (), {"FORMS": {}})
+
+
+class Counter(Protocol):
+    """Counts things that are done."""
+
+    def advance(self) -> None:
+        """One more is done."""
+
+
+Counting = Callable[[int, str], AbstractContextManager[Counter]]
+"""Makes a block for work on so many things, called by a verb; `pipeline.listener.Listener.counting` is one."""
+
+
+@contextmanager
+def uncounted(total: int, verb: str) -> Iterator[Counter]:
+    """A block for work that nobody counts."""
+    yield SimpleNamespace(advance=lambda: None)
+
+
+PICTURE_FORMS = decide.FORMS
+"""The words of `--as` for masks as pictures."""
+AS = (*PICTURE_FORMS, *recognise.FORMS)
+"""The words that `--as` takes."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The files of a dataset, before it is known what the labels are.
+
+    Attributes:
+        photos: The photos' tree.
+        labels: The labels' tree; the same one where no folder of labels was named.
+        classes: The classes that were named.
+        choice: What the user decided.
+        counting: As for `open_folder`.
+    """
+
+    photos: Tree
+    labels: Tree
+    classes: Classes | None
+    choice: Choice
+    counting: Counting
+
+    @property
+    def apart(self) -> bool:
+        """Whether photos and labels have roots of their own."""
+        return self.photos is not self.labels
+
+
+def open_folder(
+    images: Path,
+    labels: Path | None = None,
+    classes: Classes | None = None,
+    choice: Choice | None = None,
+    counting: Counting = uncounted,
+) -> Dataset:
+    """The dataset of photos and labels of one's own.
+
+    All label files are looked at before one is read: their form is one for the whole dataset. `Dataset.reading` says
+    which it is, and what was decided where two readings fit.
+
+    Args:
+        images: The folder of the photos, or one that holds photos and labels.
+        labels: The folder of the labels, or one label file; None looks for them in `images`.
+        classes: The classes; None takes those that the label files name.
+        choice: What the user decided.
+        counting: Makes a block for work on so many things, which gives an object to `advance`.
+
+    Raises:
+        UsageError: There is no such form.
+        DatasetError: There are no labels, or they cannot be read truly.
+    """
+    images, labels = images.resolve(), None if labels is None else labels.resolve()
+    if labels in (None, images):
+        photos = found = tree.walk(images)
+    else:
+        photos, found = tree.walk(images, without=labels), tree.walk(labels, without=images)
+    return of_trees(photos, found, classes, choice or Choice(), counting)
+
+
+def of_trees(photos: Tree, labels: Tree, classes: Classes | None, choice: Choice, counting: Counting) -> Dataset:
+    """The dataset of photos and label files that were found; see `open_folder`.
+
+    Args:
+        photos: The photos.
+        labels: The labels; the same object where one tree holds both.
+        classes: As for `open_folder`, like the next two.
+        choice: What the user decided.
+        counting: Makes a block for work on so many things.
+    """
+    if choice.as_ and choice.as_ not in AS:
+        raise UsageError(f"--as {choice.as_}: not known", nearest(choice.as_, AS))
+    return _read(_Found(photos, labels, _with_void(classes, choice), choice, counting))
+
+
+def _with_void(classes: Classes | None, choice: Choice) -> Classes | None:
+    """The classes, with the names that `--void` lists among their other spellings."""
+    extra = {word.strip().lower(): VOID for word in choice.void or () if isinstance(word, str)}
+    return classes if classes is None or not extra else replace(classes, others={**classes.others, **extra})
+
+
+def _read(found: _Found) -> Dataset:
+    forms = recognise.find(found.labels.others, found.labels.pictures)
+    boxes = forms.pop("voc-boxes", ())
+    masks = _pairing(found)
+    key = _chosen(found, forms, masks)
+    if key:
+        files = boxes if key == "voc-boxes" else forms[key]
+        return _shapes(found, key, files)
+    if not any(masks.masks.values()) and boxes:
+        return _shapes(found, "voc-boxes", boxes)
+    if masks.kind != "one":
+        return _separate(found, masks)
+    return _pictures(found, masks)
+
+
+def _pairing(found: _Found) -> Pairing:
+    """The masks of each photo; none where the labels are one file."""
+    listed = () if found.classes is None else (*found.classes.labels.names, *found.classes.others)
+    if not found.apart and (named := metadata.pairs(found.labels)):
+        return Pairing("one", {photo: (("", mask),) for mask, photo in named.items()})
+    if found.apart:
+        photos = list(found.photos.pictures)
+        masks = [path for path in found.labels.pictures if not tree.is_neither(path, found.labels.root)]
+        masks += [path for path in found.labels.others if path.suffix.lower() == tree.MATLAB]
+    else:
+        lowered = {name.lower() for name in listed}
+        photos, masks = pairing.split(found.photos, lowered.__contains__)
+    return pairing.pair(photos, masks, found.photos.root, found.labels.root, listed)
+
+
+def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) -> str:
+    """The form of shapes to read, or nothing for pictures; DatasetError where the files do not tell."""
+    wanted = found.choice.as_
+    if wanted in recognise.FORMS:
+        if wanted not in forms and wanted != "voc-boxes":
+            there = ", ".join(forms) or "none"
+            raise DatasetError(
+                f"{shown(found.labels.root)} holds no {recognise.FORMS[wanted].title}", f"Found: {there}."
+            )
+        return wanted
+    if wanted:
+        return ""
+    there = [*forms, *(["masks"] if any(masks.masks.values()) else [])]
+    if len(there) > 1:
+        listed = " and ".join(recognise.FORMS[form].title if form in forms else "masks" for form in there)
+        options = ", ".join(form if form in forms else "ids" for form in there)
+        message = f"{shown(found.labels.root)} holds labels of several kinds: {listed}"
+        raise DatasetError(message, f"Say which with --as (such as {options}), or name their folder with --labels.")
+    if not there and not found.apart:
+        hint = f"Labels are pictures beside photos, or files of {', '.join(recognise.FORMS)}; see docs/labels.md."
+        raise DatasetError(f"{shown(found.labels.root)} holds no labels that segcli knows", hint)
+    return there[0] if there and there[0] in forms else ""
+
+
+def _shapes(found: _Found, key: str, files: Sequence[Path]) -> Dataset:
+    form = recognise.FORMS[key]
+    photos = [path for path in found.photos.pictures if path not in set(files)]
+    annotations = form.load(files)
+    return drawn.dataset(annotations, form.title, key, photos, found.photos.root, found.classes, found.choice)
+
+
+def _separate(found: _Found, masks: Pairing) -> Dataset:
+    """The dataset of photos with a mask for each class, or for each object."""
+    annotations = separate.annotations(masks, found.classes)
+    photos = [photo for photo, entries in masks.masks.items() if entries]
+    title = "a mask for each class" if masks.kind == "class" else "a mask for each object"
+    data = drawn.dataset(annotations, title, "", photos, found.photos.root, found.classes, found.choice)
+    return replace(data, strays=masks.strays)
+
+
+def _pictures(found: _Found, masks: Pairing) -> Dataset:
+    """The dataset of photos with one mask each."""
+    table = _table(found, masks)
+    paths = [entries[0][1] for entries in masks.masks.values() if entries]
+    if not paths and found.classes is None:
+        raise DatasetError(f"{shown(found.labels.root)} has no masks of these photos", "They are matched by name.")
+    classes = found.classes
+    if classes is None and (said := labels_of(paths[0])) is not None:
+        classes = names.parse(said)
+    with found.counting(len(paths), "looking at masks") as counter:
+        seen = survey(paths, counter.advance)
+    pictures = decide.decide(seen, classes, table, found.choice, masks.words)
+    samples, notes = _samples(found, masks, frozenset(seen.predictions))
+    return Dataset(
+        *("folder", found.photos.root.name, pictures.labels, samples, pictures.ids),
+        lambda sample: pictures.read(sample.label),
+        strays=masks.strays,
+        value_names=pictures.value_names,
+        reading=pictures.reading.with_notes(*notes),
+    )
+
+
+def _samples(found: _Found, masks: Pairing, guessed: frozenset[Path]) -> tuple[tuple[Sample, ...], list[str]]:
+    """A sample for each photo, and notes on those that are left out.
+
+    Where photos and masks have folders of their own, a photo without a mask is a sample that lacks its label.
+    """
+    root, notes, samples = found.photos.root, [], {}
+    labelled = [photo for photo, entries in masks.masks.items() if entries]
+    names = tree.sample_names(labelled if not found.apart else list(masks.masks), root, flat=not found.apart)
+    for photo, name in names.items():
+        entries = masks.masks[photo]
+        mask = entries[0][1] if entries else found.labels.root / f"{name}.png"
+        if mask in guessed and not found.choice.with_predictions:
+            continue
+        samples[name] = Sample(name, photo, mask)
+    if (left := len(names) - len(samples)) and not samples:
+        message = f"all {left} masks are predictions of a network that nobody has corrected"
+        raise DatasetError(message, "Correct them first; --with-predictions takes them as they are.")
+    if left:
+        notes.append(f"{left} masks are predictions that nobody has corrected; --with-predictions takes them")
+    if missing := len(masks.masks) - len(names):
+        notes.append(f"{missing} of {len(masks.masks)} photos have no labels and are left out")
+    return tuple(samples.values()), notes
+
+
+def _table(found: _Found, masks: Pairing) -> Table | None:
+    """What a file beside the masks says of their values; DatasetError where two such files disagree."""
+    root = found.labels.root
+    folders = {entries[0][1].parent for entries in masks.masks.values() if entries}
+    places = {place for folder in folders for place in (folder, *folder.parents) if place.is_relative_to(root)}
+    if found.apart:
+        places.add(root.parent)
+    tables: dict[Table, Path] = {}
+    for place in sorted(places, key=lambda place: -len(place.parts)):
+        for path in names.beside(place)[:1]:
+            tables.setdefault(names.read_table(path), path)
+    if len(tables) > 1:
+        one, two = list(tables.values())[:2]
+        raise DatasetError(f"{shown(one)} and {shown(two)} name the classes differently", "Keep the right one.")
+    return next(iter(tables), None)

@@ -1,0 +1,139 @@
+"""Which mask belongs to which photo."""
+
+from pathlib import Path
+
+import pytest
+
+from segcli.data import pairing, tree
+from segcli.errors import DatasetError
+
+ROOT = Path("/set")
+
+
+def paired(photos: str, masks: str, classes=()):
+    """Photo name -> the masks (class, name) it gets, and the strays."""
+    found = pairing.pair([ROOT / p for p in photos.split()], [ROOT / m for m in masks.split()], ROOT, ROOT, classes)
+    named = {
+        photo.relative_to(ROOT).as_posix(): [(tag, mask.relative_to(ROOT).as_posix()) for tag, mask in entries]
+        for photo, entries in found.masks.items()
+    }
+    return named, [stray.relative_to(ROOT).as_posix() for stray in found.strays], found.kind
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask"),
+    [
+        ("images/a.jpg", "masks/a.png"),
+        ("a.jpg", "a_mask.png"),
+        ("a.jpg", "a-mask.png"),
+        ("a.jpg", "mask_a.png"),
+        ("a.jpg", "A_Segmentation.PNG"),
+        ("701_StillsRaw_full/0001TP_006690.png", "LabeledApproved_full/0001TP_006690_L.png"),
+        ("images/x_leftImg8bit.png", "gtFine/x_gtFine_labelIds.png"),
+        ("training/21_training.tif", "manual/21_manual1.gif"),
+        ("images/cell.png", "masks/cell_cp_masks.png"),
+        ("sat/10_sat.jpg", "mask/10_mask.png"),
+        ("img/a_img.png", "gt/a_gt.png"),
+        ("train/a_jpg.rf.6deb1534.jpg", "train/a_jpg.rf.6deb1534_mask.png"),
+        ("images/train/a.jpg", "masks/train/a.png"),
+        ("photos/a.JPG", "labels/A.png"),
+    ],
+)
+def test_affixes_and_twin_folders_are_seen_through(photo, mask):
+    if photo.startswith("training"):
+        photo, mask = "images/21.tif", "masks/21_manual1.gif"
+    assert paired(photo, mask) == ({photo: [("", mask)]}, [], "one")
+
+
+def test_photos_of_one_name_are_told_apart_by_their_folders():
+    found, strays, _ = paired("images/train/1.jpg images/val/1.jpg", "masks/val/1.png masks/train/1.png")
+    assert found == {"images/train/1.jpg": [("", "masks/train/1.png")], "images/val/1.jpg": [("", "masks/val/1.png")]}
+    assert not strays
+
+
+def test_a_mask_that_two_photos_could_have_is_a_stray():
+    found, strays, _ = paired("images/a/1.jpg images/b/1.jpg images/a/2.jpg", "masks/1.png masks/a/2.png")
+    assert strays == ["masks/1.png"]
+    assert not found["images/a/1.jpg"]
+
+
+def test_the_exact_name_wins_over_one_without_affixes():
+    found, _, _ = paired("images/a.jpg images/a_mask.jpg", "masks/a.png masks/a_mask.png")
+    assert found == {"images/a.jpg": [("", "masks/a.png")], "images/a_mask.jpg": [("", "masks/a_mask.png")]}
+
+
+def test_a_mask_for_each_class_by_folder_or_by_ending():
+    names = ("soil", "leaf", "spot")
+    wanted = {"images/a.jpg": [("leaf", "masks/leaf/a.png"), ("spot", "masks/spot/a.png")]}
+    assert paired("images/a.jpg", "masks/leaf/a.png masks/spot/a.png", ("soil", "leaf", "spot")) == (
+        wanted,
+        [],
+        "class",
+    )
+    assert paired("images/a.jpg", "masks/leaf/a.png masks/spot/a.png")[2] == "class", "and nobody named the classes"
+    ending = paired("images/a.jpg", "masks/a_class_leaf.png masks/a_spot.png", names)
+    assert [tag for tag, _ in ending[0]["images/a.jpg"]] == ["leaf", "spot"]
+    assert ending[2] == "class"
+
+
+def test_a_class_in_the_name_of_a_photo_is_no_mask_of_that_class():
+    names = ("leaf", "spot")
+    found, _, kind = paired("images/big_leaf.jpg images/a_spot.jpg", "masks/big_leaf.png masks/a_spot.png", names)
+    assert kind == "one"
+    assert found["images/big_leaf.jpg"] == [("", "masks/big_leaf.png")]
+    by_class = paired("images/leaf/1.jpg images/spot/1.jpg", "masks/leaf/1.png masks/spot/1.png", names)
+    assert by_class[2] == "one"
+
+
+def test_a_mask_for_each_object():
+    found, strays, kind = paired(
+        "train/7/images/7.png train/8/images/8.png", "train/7/masks/x.png train/7/masks/y.png train/8/masks/z.png"
+    )
+    assert kind == "object"
+    assert [len(entries) for entries in found.values()] == [2, 1]
+    assert not strays
+
+
+def test_two_masks_of_a_photo_are_refused():
+    with pytest.raises(DatasetError, match=r"a\.jpg has 2 masks \(a\.png, a_mask\.png\)"):
+        paired("images/a.jpg", "masks/a.png masks/a_mask.png")
+
+
+def test_cityscapes_published_ids_count():
+    masks = "gtFine/x_gtFine_labelIds.png gtFine/x_gtFine_labelTrainIds.png"
+    assert paired("leftImg8bit/x_leftImg8bit.png", masks)[0] == {
+        "leftImg8bit/x_leftImg8bit.png": [("", "gtFine/x_gtFine_labelIds.png")]
+    }
+
+
+def test_photos_and_masks_of_one_folder_are_told_apart():
+    names = "a.jpg a_mask.png b.jpg b_mask.png images/c.jpg masks/c.png x_superpixels.png cls/d.mat leaf/c.png"
+    pictures = tuple(ROOT / name for name in names.split() if not name.endswith("mat"))
+    photos, masks = pairing.split(tree.Tree(ROOT, pictures, (ROOT / "cls/d.mat",)), {"leaf"}.__contains__)
+    assert [path.name for path in photos] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert [path.name for path in masks] == ["a_mask.png", "b_mask.png", "d.mat", "c.png", "c.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "photo"),
+    [
+        ("a.jpg", "images/a.jpg"),
+        ("C:\\photos\\a.jpg", "images/a.jpg"),
+        ("a", "images/a.jpg"),
+        ("a.png", "images/a.jpg"),
+        ("1f2e3d4c-a.jpg", "images/a.jpg"),
+        ("val/1.jpg", "images/val/1.jpg"),
+        ("1.jpg", None),
+        ("other.jpg", None),
+        ("../../etc/passwd", None),
+        ("", None),
+    ],
+)
+def test_a_photo_is_found_by_the_name_a_label_file_gives(name, photo):
+    known = pairing.Photos([ROOT / p for p in ("images/a.jpg", "images/train/1.jpg", "images/val/1.jpg")], ROOT)
+    assert known.recorded(name, ROOT / "labels.json") == (None if photo is None else ROOT / photo)
+
+
+def test_the_folder_of_a_label_file_tells_photos_of_one_name_apart():
+    known = pairing.Photos([ROOT / "train/1.jpg", ROOT / "val/1.jpg"], ROOT)
+    assert known.recorded("1.jpg", ROOT / "val/1.json") == ROOT / "val/1.jpg"
