@@ -9,6 +9,9 @@ from segcli.errors import DatasetError
 from segcli.files.paths import shown
 from segcli.images.read import MAX_PIXELS
 
+ONLY_CLASS = "object"
+"""The class of shapes where no shape of any file has one, as people leave it who label a sole class."""
+
 
 @dataclass(frozen=True)
 class Record:

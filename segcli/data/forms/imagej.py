@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from segcli.data.forms.annotations import Annotations, Record, broken
+from segcli.data.forms.annotations import ONLY_CLASS, Annotations, Record, broken
 from segcli.data.forms.documents import names_in_order, read_bytes
 from segcli.data.forms.roi import Roi, decode
 from segcli.data.forms.shapes import Shape
@@ -27,8 +27,6 @@ MAX_ROIS = 200_000
 """The most entries of a zip; slides with more cells than that are cut into tiles anyway."""
 MOST_NUMBERED_CLASSES = 10
 """With more numbers than this after one word (cell1, cell2, ...), they count objects; else they may be classes."""
-ONLY_CLASS = "object"
-"""The class of regions where none has a name or a group."""
 
 _COUNTER = re.compile(r"([-_ .#]+\d+|\s*\(\d+\))+$")
 _ENTRY_NUMBER = re.compile(r"^\d+[-_ .]+")

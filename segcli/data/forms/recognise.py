@@ -144,6 +144,7 @@ _JSON_KEYS = (
     ("labelme", {"info", "objects"}),  # ISAT
     ("coco", {"images", "annotations"}),
     ("via", {"_via_img_metadata"}),
+    ("via", {"file", "view", "metadata"}),  # version 3
     ("darwin", {"item", "annotations"}),
     ("supervisely", {"objects", "size"}),
     ("supervisely", {"classes", "tags"}),  # meta.json
