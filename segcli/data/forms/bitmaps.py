@@ -1,7 +1,6 @@
 """Bitmaps: masks that label files hold as runs or as pictures, unpacked within bounds and cut to what they cover."""
 
 import base64
-import binascii
 import io
 import zlib
 from collections.abc import Iterable, Sequence
@@ -65,22 +64,29 @@ def from_counts(counts: Sequence[int], height: int, width: int) -> tuple[np.ndar
 
 def from_base64(text: str) -> np.ndarray:
     """The mask of a PNG as base64, compressed by zlib or not: uint8 (h, w) as `values` gives it."""
+    data = _unpacked(text)
     try:
-        data = base64.b64decode(text, validate=True)
-        if not data.startswith(SIGNATURE):
-            data = zlib.decompressobj().decompress(data, MOST_BYTES)
-        if not data.startswith(SIGNATURE):
-            raise DatasetError("a mask holds no PNG picture")
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:  # Image.open warns, and has a limit of its own
             if image.width * image.height > MAX_PIXELS:
                 raise DatasetError(f"a mask states {image.width} x {image.height} pixels")
             return values(image)
     except DatasetError:
         raise
-    except (binascii.Error, zlib.error) as error:
-        raise DatasetError(f"a mask cannot be unpacked: {error}") from error
     except Exception as error:  # decoders of damaged files raise anything
         raise DatasetError(f"a mask cannot be decoded: {error or type(error).__name__}") from error
+
+
+def _unpacked(text: str) -> bytes:
+    """The bytes of a PNG."""
+    try:
+        data = base64.b64decode(text, validate=True)
+        if not data.startswith(SIGNATURE):
+            data = zlib.decompressobj().decompress(data, MOST_BYTES)
+    except (ValueError, zlib.error) as error:
+        raise DatasetError(f"a mask cannot be unpacked: {error}") from error
+    if not data.startswith(SIGNATURE):
+        raise DatasetError("a mask is no PNG picture")
+    return data
 
 
 def values(image: Image.Image) -> np.ndarray:
