@@ -14,7 +14,7 @@ import numpy as np
 
 from segcli.data.forms.annotations import Annotations, Record, broken
 from segcli.data.forms.documents import names_in_order, read_json
-from segcli.data.forms.shapes import Shape, ellipse
+from segcli.data.forms.shapes import Shape, ellipse, is_box
 from segcli.errors import DatasetError
 
 WIDEST_DEGREES = (180, 90)
@@ -208,7 +208,7 @@ def _draw(geometry: _Polygon | _MultiPolygon, name: str, content: _Content) -> N
         (x0, y0), (x1, y1) = rings[0].min(0), rings[0].max(0)
         rings = (ellipse((x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2, (y1 - y0) / 2),)
     content.shapes.append(Shape(name, rings))
-    content.boxes += len(rings) == 1 and _is_box(rings[0])
+    content.boxes += len(rings) == 1 and is_box(rings[0])
     plane = geometry.plane if isinstance(geometry.plane, dict) else {}
     content.planes.add(f"{plane.get('z', 0)} {plane.get('t', 0)}")
 
@@ -242,9 +242,3 @@ def _points(ring: _Ring) -> np.ndarray:
         raise DatasetError("a point has fewer than two coordinates")
     points = np.array([point[:2] for point in ring], np.float64).reshape(-1, 2)
     return points[:-1] if len(points) > 1 and np.array_equal(points[0], points[-1]) else points
-
-
-def _is_box(points: np.ndarray) -> bool:
-    """Whether a ring is an upright rectangle of four corners."""
-    sides = np.diff(points, axis=0, append=points[:1])
-    return len(points) == 4 and bool(np.all((sides == 0).sum(1) == 1) and np.all((sides[0] == 0) != (sides[1] == 0)))

@@ -41,11 +41,11 @@ def fill(rings: Sequence[np.ndarray], height: int, width: int) -> tuple[np.ndarr
     rows, columns = max(0, bottom - top), max(0, right - left)
     if not rows or not columns:
         return np.zeros((0, 0), bool), (0, 0)
-    corner = np.array([left, top])
     toggles = np.zeros(rows * (columns + 1), np.uint8)
-    for places in _crossings(starts - corner, ends - corner, rows, columns):
-        toggles ^= (np.bincount(places, minlength=len(toggles)) & 1).astype(np.uint8)
-    inside = np.bitwise_xor.accumulate(toggles.reshape(rows, columns + 1), axis=1)
+    for row, column in _crossings(starts, ends, top, bottom):
+        places = (row - top) * (columns + 1) + np.clip(column - left, 0, columns)
+        np.add.at(toggles, places, np.uint8(1))  # which may wrap; whether it is odd is what counts
+    inside = np.bitwise_xor.accumulate((toggles & 1).reshape(rows, columns + 1), axis=1)
     return inside[:, :columns].astype(bool), (top, left)
 
 
@@ -62,9 +62,13 @@ def _edges(rings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return starts, np.concatenate([np.roll(ring, -1, 0) for ring in closed])
 
 
-def _crossings(starts: np.ndarray, ends: np.ndarray, rows: int, columns: int) -> Iterator[np.ndarray]:
-    """The flat places, in rows of `columns` + 1, of the first pixel right of each crossing of a row's centre line."""
-    first, last = (np.clip(np.ceil(y - 0.5), 0, rows).astype(np.int64) for y in np.sort([starts[:, 1], ends[:, 1]], 0))
+def _crossings(starts: np.ndarray, ends: np.ndarray, top: int, bottom: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The crossings of edges and centre lines of rows: the row, and the first column whose centre is right of it."""
+    # From top to bottom whatever way they run: an edge that two shapes share, or that leads to a hole and back, is then
+    # rounded alike both times.
+    falls = (starts[:, 1] < ends[:, 1])[:, np.newaxis]
+    upper, lower = np.where(falls, starts, ends), np.where(falls, ends, starts)
+    first, last = (np.clip(np.ceil(y - 0.5), top, bottom).astype(np.int64) for y in (upper[:, 1], lower[:, 1]))
     spans = last - first
     crossing = np.flatnonzero(spans)
     limits = np.searchsorted(np.cumsum(spans[crossing]), np.arange(0, spans.sum(), CROSSINGS_AT_ONCE), "right")
@@ -73,6 +77,5 @@ def _crossings(starts: np.ndarray, ends: np.ndarray, rows: int, columns: int) ->
             count = spans[edges]
             edge = np.repeat(edges, count)
             row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first[edges], count)
-            (x, y), (far_x, far_y) = starts[edge].T, ends[edge].T
-            column = np.ceil(x + (row + 0.5 - y) * (far_x - x) / (far_y - y) - 0.5)
-            yield row * (columns + 1) + np.clip(column, 0, columns).astype(np.int64)
+            (x, y), (far_x, far_y) = upper[edge].T, lower[edge].T
+            yield row, np.ceil(x + (row + 0.5 - y) * (far_x - x) / (far_y - y) - 0.5).astype(np.int64)

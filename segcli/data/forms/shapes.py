@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
 
 from segcli.data.forms import raster
 from segcli.errors import DatasetError
+from segcli.labels import BACKGROUND, LabelSet
 
 Order = Literal["list", "area"]
 """Which shape lies on top: "list": the last of the file; "area": the smaller one, where a form knows no order."""
@@ -60,22 +63,37 @@ def draw(
     Raises:
         DatasetError: A shape has a class without a number, or points that no picture reaches.
     """
-    drawn = [(shape, *shape.pixels(*size)) for shape in shapes]
-    if order == "area":
-        drawn.sort(key=lambda entry: -int(np.count_nonzero(entry[1])))
-    drawn.sort(key=lambda entry: entry[0].z)
     label_map = np.zeros(size, np.uint16)
-    for shape, inside, (row, column) in drawn:
-        if shape.name not in numbers:
-            raise DatasetError(f"a shape has the class {shape.name!r}, which the file does not list")
-        part = label_map[row : row + inside.shape[0], column : column + inside.shape[1]]
-        part[inside] = numbers[shape.name]
+    for _, layer in groupby(sorted(shapes, key=attrgetter("z")), attrgetter("z")):
+        areas = np.full(size, np.iinfo(np.uint32).max, np.uint32) if order == "area" else None
+        for shape in layer:
+            if shape.name not in numbers:
+                raise DatasetError(f"a shape has the class {shape.name!r}, which the file does not list")
+            _paint(label_map, areas, shape, numbers[shape.name])
     return label_map
+
+
+def _paint(label_map: np.ndarray, areas: np.ndarray | None, shape: Shape, number: int) -> None:
+    """Draw a shape, but not over smaller ones where the area of the shape at each pixel is given."""
+    inside, (row, column) = shape.pixels(*label_map.shape)
+    part = np.s_[row : row + inside.shape[0], column : column + inside.shape[1]]
+    if areas is not None:
+        area = np.count_nonzero(inside)
+        inside = inside & (area <= areas[part])
+        areas[part][inside] = area
+    label_map[part][inside] = number
 
 
 def box(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
     """The ring, float64 (4, 2), of a rectangle between two opposite corners."""
     return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
+
+
+def is_box(points: np.ndarray) -> bool:
+    """Whether a ring (n, 2), open or closed by its first point, is an upright rectangle of four corners."""
+    ring = points[:-1] if len(points) == 5 and np.array_equal(points[0], points[-1]) else points
+    sides = np.diff(ring, axis=0, append=ring[:1])
+    return len(ring) == 4 and bool(np.all((sides == 0).sum(1) == 1) and np.all((sides[0] == 0) != (sides[1] == 0)))
 
 
 def ellipse(x: float, y: float, radius_x: float, radius_y: float, degrees: float = 0) -> np.ndarray:
@@ -90,3 +108,8 @@ def turned(points: np.ndarray, centre: tuple[float, float], degrees: float) -> n
     angle = np.deg2rad(degrees)
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     return (points - centre) @ matrix + centre
+
+
+def foreground(labels: LabelSet) -> dict[int, str]:
+    """Id -> name of the classes that shapes stand for: all but background, which has none, and void."""
+    return {label: name for label, name in enumerate(labels.names) if name != BACKGROUND and label != labels.ignore}
