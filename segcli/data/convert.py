@@ -38,15 +38,10 @@ class Converted:
     error: InputError | DatasetError | None = None
 
 
-def check_output(folder: Path, data: Dataset) -> None:
-    """Raise UsageError where a dataset cannot be written to this folder: it holds something, such as the input."""
+def check_output(folder: Path) -> None:
+    """Raise UsageError where a dataset cannot be written to this folder, since it holds something."""
     if folder.exists() and (not folder.is_dir() or next(folder.iterdir(), None) is not None):
         raise UsageError(f"{shown(folder)} holds something already", "Name a new folder with --output, or remove it.")
-    here = folder.resolve()
-    for sample in data.samples:
-        for path in filter(None, (sample.image, sample.label)):
-            if here == path.parent or here in path.parents:
-                raise UsageError(f"{shown(folder)} holds the labels to convert", "Name another folder with --output.")
 
 
 def convert(data: Dataset, folder: Path) -> Iterator[Converted]:
@@ -67,7 +62,7 @@ def convert(data: Dataset, folder: Path) -> Iterator[Converted]:
         UsageError: The folder cannot be used.
         OSError: The folder cannot be written to.
     """
-    check_output(folder, data)
+    check_output(folder)
     names = _names(data.samples)
     step = max(1, len(names) // IN_GALLERY)
     looked_at = set(list(names)[::step][:IN_GALLERY])

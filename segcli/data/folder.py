@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Protocol
 
 from segcli.data import metadata, names, pairing, tree
+from segcli.data.classes import from_shapes
 from segcli.data.dataset import Dataset, Sample
 from segcli.data.names import Classes, Table
 from segcli.data.pairing import Pairing
@@ -183,7 +184,18 @@ def _shapes(found: _Found, key: str, files: Sequence[Path]) -> Dataset:
     form = recognise.FORMS[key]
     photos = [path for path in found.photos.pictures if path not in set(files)]
     annotations = form.load(files)
+    if found.classes is None:
+        found = replace(found, classes=_listed_beside(found.labels.root, annotations.names))
     return drawn.dataset(annotations, form.title, key, photos, found.photos.root, found.classes, found.choice)
+
+
+def _listed_beside(root: Path, used: Sequence[str]) -> Classes | None:
+    """The classes that a file beside the labels lists, such as LabelMe's labels.txt; None if it lacks one in use."""
+    for path in names.beside(root if root.is_dir() else root.parent):
+        classes = names.from_table(from_shapes(names.read_table(path)))
+        if all(classes.find(name) is not None for name in used):
+            return classes
+    return None
 
 
 def _separate(found: _Found, masks: Pairing) -> Dataset:

@@ -58,6 +58,9 @@ def convert_data(
     root = images or folder
     if root is None or (folder is not None and images is not None):
         raise UsageError("the photos are not named", "Give a FOLDER with photos and labels, or --images and --labels.")
+    converting.check_output(output)
+    if root.resolve() in output.resolve().parents:
+        raise UsageError(f"--output {shown(output)} lies in {shown(root)}", "Name a folder outside it.")
     data = dataset_options.opened(display, root, labels, names, reading.choice())
     census, failed, done = Census(len(data.labels)), [], 0
     with atomic.writing(output), display.counting(len(data), "converting") as counter:

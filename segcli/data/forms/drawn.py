@@ -8,11 +8,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from segcli.data import names
+from segcli.data.classes import Classes, Named, from_shapes, from_table, tidied
 from segcli.data.dataset import Dataset, Sample
 from segcli.data.forms import shapes
 from segcli.data.forms.annotations import Annotations, Record
-from segcli.data.names import Classes, Named
 from segcli.data.pairing import Photos
 from segcli.data.reading import Choice, Reading
 from segcli.errors import DatasetError
@@ -87,7 +86,7 @@ def dataset(
         raise DatasetError(message, f"They name {shown(records[0].photo)}, for example. Give the photos with --images.")
     if missing := len(set(photos) - set(by_photo)):
         notes.append(f"{missing} of {len(photos)} photos have no labels and are left out")
-    classes = classes or names.from_table(_table(annotations.names))
+    classes = classes or _classes(annotations.names)
     numbers = {name: number for number, name in enumerate(annotations.names, 1)}
     ids = _ids(numbers, classes, notes)
     samples, found = _samples(by_photo, unknown, root)
@@ -204,11 +203,10 @@ def _samples(
     return samples, {name: found for name, _, found in entries}
 
 
-def _table(listed: Sequence[str]) -> tuple[Named, ...]:
-    """The classes of the files, with a background before them where they name none."""
-    if any(names.is_background(name) for name in listed):
-        return tuple(Named(name) for name in listed)
-    return (Named("background"), *(Named(name) for name in listed))
+def _classes(listed: Sequence[str]) -> Classes:
+    """The classes that files name, after a background where they name none; upper and lower case are one name."""
+    unlike = {name.strip().lower(): Named(tidied(name)) for name in reversed(listed)}
+    return from_table(from_shapes(tuple(reversed(unlike.values()))))
 
 
 def _ids(numbers: Mapping[str, int], classes: Classes, notes: list[str]) -> dict[int, int]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from segcli.data.classes import Classes, is_background
 from segcli.data.forms.annotations import Annotations, Record
 from segcli.data.forms.shapes import Shape
-from segcli.data.names import Classes, is_background
 from segcli.data.pairing import Pairing
 from segcli.data.pictures.binary import read_binary
 from segcli.errors import DatasetError
