@@ -1,14 +1,13 @@
 """Label sets: the names, colours and void value of every dataset; the only palettes of the project."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from segcli import decoding
-from segcli.decoding import DecodingError, MissingKeyError, UnknownKeyError, WrongValueError, between
+from segcli.decoding import between
 from segcli.errors import UsageError, nearest
 
 VOID = 255
@@ -183,9 +182,23 @@ the field's networks with 151 channels fit, but it is no class: no score counts 
 CITYSCAPES_LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The id that each of CITYSCAPES' classes has in `*_labelIds.png` and on the benchmark's server."""
 
+CITYSCAPES_ID_NAMES = (
+    *("unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground", "road"),
+    *("sidewalk", "parking", "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel", "pole"),
+    *("polegroup", "traffic light", "traffic sign", "vegetation", "terrain", "sky", "person", "rider", "car"),
+    *("truck", "bus", "caravan", "trailer", "train", "motorcycle", "bicycle"),
+)
+"""The name of each id, 0 to 33, in `*_labelIds.png`; 15 of them are no class of CITYSCAPES."""
+
 LABEL_SETS = {
     labels.name: labels for labels in (VOC, CITYSCAPES, CAMVID, PASCAL_CONTEXT, PASCAL_CONTEXT_59, PERSON_PART, ADE20K)
 }
+
+
+def some_of(names: Sequence[str], most: int = 10) -> str:
+    """The names in words, the first few of many, such as "leaf, spot and 3 more"."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def get(name: str) -> LabelSet:
@@ -207,89 +220,3 @@ def from_names(names: Sequence[str], name: str = "folder", ignore: int | None = 
             trouble = f"repeats {text!r}" if text else "is empty"
             raise UsageError(f"label set {name}: name {index} {trouble}", "Give each id one name of its own.")
     return LabelSet(name, names, voc_palette(len(names)), ignore)
-
-
-def parse(classes: str | Sequence[str]) -> LabelSet:
-    """The label set that a user names: a list of names (also text with commas), a file of them, or a known set.
-
-    Raises:
-        UsageError: The list or file is no label set, or no known set is called that.
-    """
-    if isinstance(classes, str) and "," not in classes:
-        return read(Path(classes)) if Path(classes).suffix else get(classes)
-    return from_names([name.strip() for name in classes.split(",")] if isinstance(classes, str) else classes)
-
-
-def read(path: Path) -> LabelSet:
-    """Read a label set from a file of one's own.
-
-    Args:
-        path: Either TOML with `names = [...]` and, if wished, `name`, `palette = [[red, green, blue], ...]` and
-            `ignore` (the void id of the label files, 255 unless said; `false` for none), or any other text file with
-            one name a line, the first being id 0.
-
-    Raises:
-        UsageError: The file cannot be read or is no label set; the message names the file.
-    """
-    try:
-        text = decoding.read_text(path)
-    except (OSError, DecodingError) as error:
-        raise UsageError(
-            f"cannot read the label set {path}: {error}", "Give a text file with one name a line."
-        ) from error
-    try:
-        if path.suffix.lower() == ".toml":
-            return _from_toml(text, path.stem)
-        return from_names(text.strip("\n").split("\n"), path.stem)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error.message}", error.hint) from error
-
-
-@dataclass(frozen=True)
-class _LabelFile:
-    """A label set's TOML file; `ignore` is false where every pixel has a class."""
-
-    names: tuple[str, ...]
-    name: str | None = None
-    palette: tuple[tuple[Byte, Byte, Byte], ...] | None = None
-    ignore: Byte | bool = VOID
-
-
-_FILE_HINTS = {
-    "names": 'Write names = ["background", "leaf"].',
-    "ignore": "Write an id in 0..255, or false where every pixel has a class.",
-    "palette": "Write [red, green, blue], each in 0..255.",
-}
-"""What to write for each key of a label set's file, where it does not fit."""
-
-
-def _from_toml(text: str, stem: str) -> LabelSet:
-    try:
-        values = decoding.parse_toml(text)
-    except DecodingError as error:
-        raise UsageError(
-            f"is no TOML: {error.message}", "A list of names without TOML's syntax is a .txt file."
-        ) from error
-    found = _label_file(values)
-    ignore = None if found.ignore is False else found.ignore
-    labels = from_names(found.names, stem if found.name is None else found.name, ignore)
-    if found.palette is None:
-        return labels
-    if len(found.palette) != len(found.names):
-        raise UsageError(f"palette is no list of {len(found.names)} colours", "Give one [red, green, blue] per name.")
-    return replace(labels, palette=found.palette)
-
-
-def _label_file(values: dict[str, Any]) -> _LabelFile:
-    try:
-        found = decoding.decode(_LabelFile, values)
-        if found.ignore is True:
-            raise WrongValueError("ignore", True, "an id")
-    except UnknownKeyError as error:
-        known = ", ".join(error.known)
-        raise UsageError(f"unknown key {decoding.shown(error.key)}", f"A label set has the keys {known}.") from error
-    except MissingKeyError as error:
-        raise UsageError("no list of names", _FILE_HINTS["names"]) from error
-    except WrongValueError as error:
-        raise UsageError(error.message, _FILE_HINTS.get(error.place, error.hint)) from error
-    return found

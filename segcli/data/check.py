@@ -1,20 +1,22 @@
 """Checks of a whole dataset before hours are spent on it: what is wrong with which file."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from segcli.data.dataset import Dataset, Sample, count_ids, map_ids
+from segcli.data.census import Census
+from segcli.data.dataset import Dataset, Sample, map_ids
+from segcli.data.doubts import Doubts
 from segcli.errors import DatasetError, InputError
 from segcli.files.atomic import sha256
 from segcli.files.paths import shown
 from segcli.images import read
 
 FETCH_AGAIN = "Fetch or export it again."
-Kind = Literal["missing", "stray", "photo", "label", "size", "ids", "duplicate"]
+Kind = Literal["empty", "missing", "stray", "photo", "label", "size", "ids", "duplicate"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,11 @@ class Problem:
     """One thing that is wrong with a dataset.
 
     Attributes:
-        kind: "missing": the photo or the label is not there; "stray": a label without a photo; "photo", "label": the
-            file cannot be used (damaged, colours instead of ids, JPEG); "size": photo and label differ; "ids": the
-            label holds ids that are no class; "duplicate": the same photo stands in the dataset twice.
-        sample: The sample's name; empty for a stray.
+        kind: "empty": there is no photo at all; "missing": the photo or the label is not there; "stray": a label
+            without a photo; "photo", "label": the file cannot be used (damaged, no mask of that form); "size": photo
+            and label differ; "ids": the label holds ids that are no class; "duplicate": the same photo stands in the
+            dataset twice.
+        sample: The sample's name; empty for a stray and an empty dataset.
         file: The file to mend.
         detail: What is wrong with it, naming it.
         hint: What to do next.
@@ -38,76 +41,59 @@ class Problem:
     hint: str
 
 
-@dataclass
-class Census:
-    """A count of the classes in the labels that were read.
-
-    Attributes:
-        classes: The number of classes, K.
-        pixels: int64 (K + 1), the pixels of each class; the last entry is void.
-        images: int64 (K + 1), the labels in which each class occurs at all; the last entry is void.
-        labels: The number of labels that were counted.
-    """
-
-    classes: int
-    pixels: np.ndarray = field(init=False)
-    images: np.ndarray = field(init=False)
-    labels: int = 0
-
-    def __post_init__(self) -> None:
-        self.pixels, self.images = np.zeros((2, self.classes + 1), np.int64)
-
-    def add(self, label: np.ndarray) -> None:
-        """Count the ids (H, W), 0..K-1 or VOID, of one label."""
-        counts = np.bincount(np.minimum(label, self.classes).ravel(), minlength=self.classes + 1)
-        self.pixels += counts
-        self.images += counts > 0
-        self.labels += 1
-
-
 def check(
-    dataset: Dataset, census: Census | None = None, seen: dict[str, str] | None = None
+    dataset: Dataset, census: Census | None = None, seen: dict[str, str] | None = None, doubts: Doubts | None = None
 ) -> Iterator[tuple[Sample | None, tuple[Problem, ...]]]:
     """Read every photo and every label once, and yield each sample with what is wrong with it.
 
-    Last of all come the labels without a photo, with None for the sample.
+    Last of all come the labels without a photo, and that there is no sample at all, with None for the sample.
 
     Args:
         dataset: The dataset to read.
         census: The count that the labels are added to; illegal ids count as void.
         seen: SHA-256 -> name, of photos in splits that were checked before; give the same dict for all splits to find
             photos that stand in two of them.
+        doubts: Gathers what is doubtful about the labels; give the same for all splits.
     """
     seen = {} if seen is None else seen
     for sample in dataset.samples:
-        yield sample, tuple(_sample_problems(dataset, sample, census, seen))
+        yield sample, tuple(_sample_problems(dataset, sample, census, seen, doubts))
     strays = tuple(
         Problem("stray", "", path, f"{shown(path)} has no photo", "Add the photo or remove the label.")
         for path in dataset.strays
     )
-    if strays:
-        yield None, strays
+    if others := (*_emptiness(dataset), *strays):
+        yield None, others
+
+
+def _emptiness(dataset: Dataset) -> Iterator[Problem]:
+    if not dataset.samples:
+        folder = next((path.parent for path in dataset.strays), Path())
+        detail = f"{dataset.name} {shown(dataset.split)} has no photo with a label"
+        yield Problem("empty", "", folder, detail, "Photos and labels are matched by their names.")
 
 
 def _sample_problems(
-    dataset: Dataset, sample: Sample, census: Census | None, seen: dict[str, str]
+    dataset: Dataset, sample: Sample, census: Census | None, seen: dict[str, str], doubts: Doubts | None
 ) -> Iterator[Problem]:
-    photo_size = yield from _photo_problems(dataset, sample, seen)
+    photo = yield from _photo_problems(dataset, sample, seen)
     if sample.label is None:
         return
-    label = yield from _label_problems(dataset, sample)
+    label, legal = yield from _label_problems(dataset, sample)
+    if doubts is not None:
+        doubts.add(dataset, sample, photo, label if legal else None)
     if label is None:
         return
-    if photo_size is not None and label.shape != photo_size:
-        yield _size_problem(sample, photo_size, label.shape)
+    if photo is not None and label.shape != photo.shape[:2]:
+        yield _size_problem(sample, photo.shape[:2], label.shape)
     if census is not None:
         census.add(label)
 
 
 def _photo_problems(
     dataset: Dataset, sample: Sample, seen: dict[str, str]
-) -> Generator[Problem, None, tuple[int, int] | None]:
-    """Yield what is wrong with the photo; return its (height, width), upright, if it can be read."""
+) -> Generator[Problem, None, np.ndarray | None]:
+    """Yield what is wrong with the photo; return it, uint8 (H, W, 3), upright, if it can be read."""
     path = sample.image
     if not path.is_file():
         hint = "Add the photo, or take it off the list."
@@ -115,27 +101,30 @@ def _photo_problems(
         return None
     yield from _duplicates(dataset, sample, seen)
     try:
-        return read.read_rgb(path).shape[:2]
+        return read.read_rgb(path)
     except InputError as error:
         yield Problem("photo", sample.name, path, error.message, error.hint or FETCH_AGAIN)
         return None
 
 
-def _label_problems(dataset: Dataset, sample: Sample) -> Generator[Problem, None, np.ndarray | None]:
-    """Yield what is wrong with the label; return it as classes (H, W), illegal ids as void, if it can be read."""
+def _label_problems(dataset: Dataset, sample: Sample) -> Generator[Problem, None, tuple[np.ndarray | None, bool]]:
+    """Yield what is wrong with the label; return it if it can be read, and whether all its ids are legal.
+
+    It is uint8 (H, W), classes or VOID; illegal ids are void.
+    """
     path = sample.label
     if not path.is_file():
-        hint = f"Add the label of {shown(sample.image.name)}."
+        hint = "Add the label of its photo, or take the photo away."
         yield Problem("missing", sample.name, path, f"{shown(path)} is not there", hint)
-        return None
+        return None, False
     try:
         label, illegal = map_ids(dataset.read_ids(sample), dataset.ids)
     except (InputError, DatasetError) as error:
         yield Problem("label", sample.name, path, error.message, error.hint or FETCH_AGAIN)
-        return None
+        return None, False
     if illegal:
-        yield Problem("ids", sample.name, path, f"{shown(path)} holds {count_ids(illegal)}", dataset.legal_ids())
-    return label
+        yield Problem("ids", sample.name, path, f"{shown(path)} holds {dataset.count(illegal)}", dataset.legal_ids())
+    return label, not illegal
 
 
 def _duplicates(dataset: Dataset, sample: Sample, seen: dict[str, str]) -> Iterator[Problem]:

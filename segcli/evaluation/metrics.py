@@ -26,6 +26,8 @@ class Scores:
         mean_accuracy: Share of a class's pixels that are right, averaged over the classes in the truth.
         frequency_weighted_iou: Intersection over union weighted by each class's share of the labelled pixels.
         classes: The number of classes that `miou` is the mean of.
+        named: The number of classes that the label set names.
+        absent: The names of the classes with no pixel in the truth or in the predictions, which `miou` says nothing of.
     """
 
     miou: float | None
@@ -34,10 +36,12 @@ class Scores:
     mean_accuracy: float | None
     frequency_weighted_iou: float | None
     classes: int
+    named: int = 0
+    absent: tuple[str, ...] = ()
 
     def to_dict(self) -> dict:
         """The scores as plain JSON values."""
-        return asdict(self)
+        return {**asdict(self), "absent": list(self.absent)}
 
 
 class ConfusionMatrix:
@@ -78,9 +82,8 @@ class ConfusionMatrix:
         truth = self.counts.sum(axis=1)
         union = truth + self.counts[:, :-1].sum(axis=0) - right
         iou = right / np.maximum(union, 1)
-        counted = union > 0
-        if labels.ignore is not None and labels.ignore < len(counted):
-            counted[labels.ignore] = False
+        classes = np.arange(len(union)) != labels.ignore
+        counted = (union > 0) & classes
         per_class = [float(value) if known else None for value, known in zip(iou, counted, strict=True)]
         return Scores(
             miou=_ratio(iou[counted].sum(), counted.sum()),
@@ -89,6 +92,8 @@ class ConfusionMatrix:
             mean_accuracy=_ratio((right / np.maximum(truth, 1)).sum(), (truth > 0).sum()),
             frequency_weighted_iou=_ratio((truth * iou).sum(), truth.sum()),
             classes=int(counted.sum()),
+            named=int(classes.sum()),
+            absent=tuple(labels.names[index] for index in np.flatnonzero(classes & ~counted)),
         )
 
 

@@ -60,6 +60,8 @@ class Checkpoints:
     def _write(self, name: str, iteration: int, scores: Scores | None) -> None:
         model = self.model
         facts = {"iteration": iteration, **(scores.to_dict() if scores else {})}
+        if not facts.get("absent"):  # as it was before scores told of classes without a pixel
+            facts = {key: value for key, value in facts.items() if key not in ("named", "absent")}
         spec = replace(model.spec, output_stride=model.output_stride)
         model_io.save(
             self.folder / name, model.network, spec, model.labels, model.preprocessing, recipe=self.recipe, scores=facts

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcli import distributed
+from segcli.data.census import Census
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.errors import UsageError
 from segcli.labels import LabelSet
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.usable import usable
-from segcli.training import packaged, run_folder, split
+from segcli.training import coverage, packaged, run_folder, split
 from segcli.training import recipe as recipes
 from segcli.training.events import Event
 from segcli.training.history import History
@@ -43,6 +44,7 @@ def train(
     resume: bool = False,
     device: str | None = None,
     skip_bad: bool = False,
+    allow_missing: bool = False,
     processes: Processes | None = None,
     listener: Listener = SILENT,
 ) -> Iterator[Event]:
@@ -62,6 +64,7 @@ def train(
         resume: Go on with the run in the folder, exactly.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps"; None: the recipe's.
         skip_bad: Leave out photos with problems instead of refusing the dataset. Every photo is read before a new run.
+        allow_missing: Train although labels of one's own hold no pixel of a class that is named.
         processes: Who shares the work; None: those that torchrun's environment describes, one without it.
         listener: Hears remarks, warnings, downloads and the reading of the datasets; in the main process only.
 
@@ -70,7 +73,7 @@ def train(
 
     Raises:
         UsageError: The recipe is wrong, or the folder holds another run.
-        DatasetError: The dataset is missing, or its files have problems.
+        DatasetError: The dataset is missing, its files have problems, or its labels do not show every class.
         WeightsError: The first weights cannot be had, or a checkpoint cannot be read or written.
         SegcliError: The device or the folder cannot be used, memory runs out, or the loss is no number any more.
     """
@@ -84,7 +87,7 @@ def train(
     resume = resume or run_folder.restarted(Path(folder))
     run_folder.check(Path(folder), resume)
     _check_classes(wanted, train_set.labels)
-    job = _Job(wanted, train_set, val_set, Path(folder), resume, skip_bad)
+    job = _Job(wanted, train_set, val_set, Path(folder), resume, skip_bad, allow_missing)
     return job.events(nullcontext(processes) if processes else distributed.join(), listener)
 
 
@@ -109,6 +112,7 @@ class _Job:
     folder: Path
     resume: bool
     skip_bad: bool
+    allow_missing: bool
 
     def events(self, joined: AbstractContextManager[Processes], listener: Listener) -> Iterator[Event]:
         """Prepare the run, follow it to its end, and write what it leaves."""
@@ -175,5 +179,9 @@ class _Job:
         """The photos to learn from, repeats included, and those to validate on; a new run reads all of them first."""
         train, val = self.train, self.val
         if self.skip_bad or not self.resume:
-            train, val = (usable(part, self.skip_bad, processes, listener) for part in (train, val))
+            learned, held = Census(len(train.labels)), Census(len(val.labels))
+            train = usable(train, self.skip_bad, processes, listener, learned)
+            val = usable(val, self.skip_bad, processes, listener, held)
+            if not self.resume:
+                coverage.check(train, learned, held, self.allow_missing, listener)
         return split.repeated(train, self.recipe.data.repeat, self.recipe.data.repeat_times), val

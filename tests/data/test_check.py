@@ -5,8 +5,9 @@ from PIL import Image
 
 from segcli import labels
 from segcli.data import check, layouts
-from segcli.data.check import Census
-from segcli.labels import VOC, VOID
+from segcli.data.census import Census
+from segcli.data.dataset import Dataset, Sample, ids_of
+from segcli.labels import VOC
 
 
 @pytest.fixture
@@ -15,7 +16,16 @@ def field(tmp_path):
     photos, masks = tmp_path / "photos", tmp_path / "masks"
     write_photo(photos / "sound.jpg", (40, 30), grey=10)
     write_mask(masks / "sound.png", np.zeros((30, 40)))
-    return photos, masks, lambda: layouts.folder(photos, masks, VOC)
+    return photos, masks, lambda: listed(photos, masks)
+
+
+def listed(photos, masks):
+    """The photos with the masks of their names, which hold VOC's ids."""
+    found = {path.stem: path for path in masks.iterdir()}
+    photo = {path.stem: path for path in sorted(photos.iterdir())}
+    samples = tuple(Sample(name, path, found.get(name, masks / f"{name}.png")) for name, path in photo.items())
+    strays = set(masks.iterdir()) - {sample.label for sample in samples}
+    return Dataset("folder", "all", VOC, samples, ids_of(VOC), strays=tuple(strays))
 
 
 def problems(dataset, **options):
@@ -69,6 +79,14 @@ def test_a_listed_photo_that_is_not_there_is_missing(field):
     assert [(problem.kind, problem.file.name) for problem in problems(dataset)] == [("missing", "sound.jpg")]
 
 
+def test_a_dataset_without_a_sample_is_a_problem(tmp_path):
+    empty = Dataset("folder", "all", VOC, (), ids_of(VOC))
+    ((sample, (problem,)),) = check.check(empty)
+    assert (sample, problem.kind, problem.sample) == (None, "empty", "")
+    assert "no photo with a label" in problem.detail
+    assert problem.hint
+
+
 def test_a_photo_that_exif_turns_explains_the_other_size(field):
     photos, masks, listing = field
     exif = Image.Exif()
@@ -91,21 +109,6 @@ def test_the_same_photo_in_two_splits_is_a_duplicate(tmp_path):
     (problem,) = problems(layouts.load("camvid", tmp_path, "val"), seen=seen)
     assert (problem.kind, problem.sample) == ("duplicate", "val_1")
     assert "train/train_1" in problem.detail
-
-
-def test_the_census_counts_pixels_and_images_of_each_class_and_of_void():
-    census = Census(3)
-    census.add(np.array([[0, 0, 2], [VOID, 0, 2]], np.uint8))
-    census.add(np.array([[0, 1]], np.uint8))
-    assert census.pixels.tolist() == [4, 1, 2, 1]
-    assert census.images.tolist() == [2, 1, 1, 1]
-    assert census.labels == 2
-
-
-def test_a_census_of_255_classes_has_room_for_void():
-    census = Census(255)
-    census.add(np.array([[254, VOID]], np.uint8))
-    assert (census.pixels[254], census.pixels[255]) == (1, 1)
 
 
 @pytest.mark.shared

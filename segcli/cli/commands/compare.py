@@ -16,7 +16,7 @@ from segcli.cli.options import dataset as dataset_options
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
 from segcli.cli.options.reading import ReadingOptions
-from segcli.cli.views.scores import percent, swatch
+from segcli.cli.views.scores import coverage, percent, swatch
 from segcli.data.names import Classes, parse
 from segcli.data.photo_labels import open_labels
 from segcli.data.reading import Choice
@@ -159,6 +159,9 @@ def _report(display: Display, comparison: Comparison, result: dict, truths: int)
     if truths:
         change = _change(a.miou, b.miou)
         display.data(f"mIOU A, B, B - A   {percent(a.miou)}, {percent(b.miou)}, {change} ({truths} images with truth)")
+        for side, scores in (("A", a), ("B", b)):
+            if over := coverage(scores):
+                display.data(f"mIOU of {side}{over}")
         result |= {"a": a.to_dict(), "b": b.to_dict(), "images_with_truth": truths}
     display.json(result)
 

@@ -39,6 +39,9 @@ def train(
         Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Instead of the recipe's.", show_default=False),
     ] = None,
     skip_bad: dataset_options.SkipBad = False,
+    allow_missing: Annotated[
+        bool, Option("--allow-missing", help="Train although no label holds a pixel of a class that is named.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -49,6 +52,7 @@ def train(
     """
     recipe = recipes.read(packaged.find(config), changes or ())
     display = TrainingDisplay(recipe, output, as_json, quiet)
-    events = run.train(recipe, output, resume=resume, device=device, skip_bad=skip_bad, listener=display)
+    flags = {"resume": resume, "device": device, "skip_bad": skip_bad, "allow_missing": allow_missing}
+    events = run.train(recipe, output, **flags, listener=display)
     allocator.keep_freed_memory()
     display.follow(events)

@@ -11,7 +11,7 @@ from rich.text import Text
 from segcli.cli.display import Display, columns
 from segcli.evaluation.metrics import Scores
 from segcli.files.atomic import writing
-from segcli.labels import LabelSet
+from segcli.labels import LabelSet, some_of
 
 if TYPE_CHECKING:
     from segcli.pipeline.evaluation import Evaluation
@@ -35,7 +35,8 @@ def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> No
     display.table(_classes(labels, scores, before))
     for name, title in TITLES.items():
         change = f"  (without CRF {percent(getattr(before, name))})" if before else ""
-        display.data(f"{title:24}{percent(getattr(scores, name)):>7}{change}")
+        over = coverage(scores) if name == "miou" else ""
+        display.data(f"{title:24}{percent(getattr(scores, name)):>7}{change}{over}")
     cost = result["multiply_adds"] / 1e9
     display.data(
         f"{result['images']} images of {result['dataset']} {result['split']}, {result['classes']} classes, "
@@ -60,6 +61,13 @@ def _classes(labels: LabelSet, scores: Scores, before: Scores | None):
         row = [swatch(colour), name, percent(scores.per_class[name])]
         table.add_row(*row, *([percent(before.per_class[name])] if before else []))
     return table
+
+
+def coverage(scores: Scores) -> str:
+    """Over how many of the named classes an mIOU is, with a blank before; nothing where it is over all of them."""
+    if not scores.absent:
+        return ""
+    return f" over {scores.classes} of {scores.named} classes; no pixel of: {some_of(scores.absent)}"
 
 
 def swatch(colour: Sequence[int]) -> Text:

@@ -8,7 +8,7 @@ from statistics import median
 
 from segcli.cli.display import Display
 from segcli.cli.progress import Counter, clock
-from segcli.cli.views.scores import percent
+from segcli.cli.views.scores import coverage, percent
 from segcli.training.events import Event, Step, Validation
 from segcli.training.history import History
 from segcli.training.recipe import Recipe
@@ -96,7 +96,8 @@ class TrainingDisplay(Display, TrainingListener):
     def _show_validation(self, validation: Validation) -> None:
         best = ", the best so far" if validation.best else ""
         self.counter.remark(
-            f"iteration {validation.iteration}: val mIOU {percent(validation.scores.miou)}{best}, "
+            f"iteration {validation.iteration}: val mIOU {percent(validation.scores.miou)}"
+            f"{coverage(validation.scores)}{best}, "
             f"pixel accuracy {percent(validation.scores.pixel_accuracy)}, {validation.seconds:.0f} s",
             "",
         )

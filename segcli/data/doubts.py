@@ -1,0 +1,139 @@
+"""Doubts: what about the labels of a dataset can be meant, but seldom is."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from segcli.data.census import Census
+from segcli.data.dataset import Dataset, Sample
+from segcli.errors import InputError
+from segcli.files.atomic import sha256
+from segcli.files.paths import shown
+from segcli.images import read
+from segcli.labels import VOID
+
+MOSTLY = 0.5
+"""The share of void above which a label says too little."""
+ALIKE = 4
+"""The mean difference, of 255, up to which two pictures are one that was stored twice."""
+Kind = Literal["absent", "one-class", "void", "same-label", "photo-as-label", "turned"]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One thing about a dataset that can be meant, but seldom is.
+
+    Attributes:
+        kind: "absent": classes have no pixel in any label; "one-class": the labels hold one class, or none; "void":
+            more than half of a label is void; "same-label": the label equals another one pixel by pixel;
+            "photo-as-label": the label is the photo itself; "turned": the label is as wide as the photo is high.
+        sample: The sample's name; empty where it is about the whole dataset.
+        file: The label; the folder of the labels where it is about the whole dataset.
+        detail: What is doubtful, naming it.
+        hint: What to do if it is not meant.
+    """
+
+    kind: Kind
+    sample: str
+    file: Path
+    detail: str
+    hint: str
+
+
+class Doubts:
+    """The doubts about the labels of a dataset, in one or several splits.
+
+    Attributes:
+        found: Those about single samples so far.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Doubt] = []
+        self._first: dict[bytes, str] = {}
+
+    def add(self, dataset: Dataset, sample: Sample, photo: np.ndarray | None, label: np.ndarray | None) -> None:
+        """Look at one sample.
+
+        Args:
+            dataset: The dataset.
+            sample: One of its samples, with a label.
+            photo: The photo, uint8 (H, W, 3), upright; None if it cannot be read.
+            label: Its classes, 0..K-1 or VOID, uint8 (H, W); None if it cannot be read or holds illegal ids.
+        """
+        if _is_copy(sample) or (label is None and photo is not None and _is_like(sample, photo)):
+            detail = f"{shown(sample.label)} is the photo itself"
+            self.found.append(Doubt("photo-as-label", sample.name, sample.label, detail, "Put the mask in its place."))
+        if label is not None:
+            self.found += self._same(f"{dataset.split}/{sample.name}", sample, label)
+            self.found += _void(sample, label)
+            self.found += _turned(sample, label.shape if photo is None else photo.shape[:2], label.shape)
+
+    def _same(self, place: str, sample: Sample, label: np.ndarray) -> Iterator[Doubt]:
+        """Labels of one value, such as photos of nothing but background, may well be equal."""
+        if label.min() == label.max():
+            return
+        content = hashlib.blake2b(np.ascontiguousarray(label), digest_size=16, key=b"%d" % label.shape[1]).digest()
+        first = self._first.setdefault(content, place)
+        if first != place:
+            detail = f"{shown(sample.label)} holds the same label of {shown(sample.name)} as that of {first}"
+            yield Doubt(
+                "same-label", sample.name, sample.label, detail, "Two photos seldom show the very same outlines."
+            )
+
+    def all(self, dataset: Dataset, census: Census) -> tuple[Doubt, ...]:
+        """Those about the whole dataset, by the count of its classes, then those about single samples."""
+        return (*of_classes(dataset, census), *self.found)
+
+
+def of_classes(dataset: Dataset, census: Census) -> Iterator[Doubt]:
+    """The doubts about the classes that a dataset's labels hold."""
+    labels, folder = dataset.labels, next((s.label.parent for s in dataset.samples if s.label is not None), Path())
+    if not census.labels:
+        return
+    if absent := census.absent(labels):
+        hint = "Are --names those of the labels, in the order of their ids? Leave a class out that is not there."
+        yield Doubt("absent", "", folder, f"no label holds a pixel of {', '.join(absent)}", hint)
+    if len(present := census.present(labels)) < 2:
+        hint = "A network learns nothing from one class: see --names, and how the labels are read."
+        yield Doubt("one-class", "", folder, f"the labels hold nothing but {_only(present, census)}", hint)
+
+
+def _only(present: tuple[str, ...], census: Census) -> str:
+    return " and ".join((*present, *(["void"] if census.pixels[-1] or not present else [])))
+
+
+def _is_copy(sample: Sample) -> bool:
+    """Whether the label is a copy of the photo's file."""
+    try:
+        sizes = sample.label.stat().st_size, sample.image.stat().st_size
+        return sizes[0] == sizes[1] and sha256(sample.label) == sha256(sample.image)
+    except (OSError, InputError):
+        return False  # reading it says why
+
+
+def _is_like(sample: Sample, photo: np.ndarray) -> bool:
+    """Whether the label is a picture like the photo, perhaps stored in another format."""
+    try:
+        label = read.read_rgb(sample.label)
+    except InputError:
+        return False
+    return label.shape == photo.shape and float(np.abs(label.astype(np.int16) - photo).mean()) < ALIKE
+
+
+def _void(sample: Sample, label: np.ndarray) -> Iterator[Doubt]:
+    share = np.count_nonzero(label == VOID) / label.size
+    if share > MOSTLY:
+        detail = f"{100 * share:.0f} % of the label of {shown(sample.name)} are void"
+        hint = "Pixels of no class teach and score nothing; if they are background or a class, see --void and --names."
+        yield Doubt("void", sample.name, sample.label, detail, hint)
+
+
+def _turned(sample: Sample, photo: tuple[int, ...], label: tuple[int, ...]) -> Iterator[Doubt]:
+    if photo == label[::-1] != label:
+        detail = f"the label of {shown(sample.name)} is as wide as its photo is high"
+        hint = "The photo's EXIF data turn it upright, and the label was drawn on it as it is stored: turn the label."
+        yield Doubt("turned", sample.name, sample.label, detail, hint)
