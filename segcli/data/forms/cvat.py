@@ -128,7 +128,7 @@ def _notes(records: Sequence[Record], images: Sequence[tuple[Path, str, Element]
 def _shape(element: Element) -> Shape:
     name = element.get("label")
     if not name:
-        raise DatasetError(f"a {element.tag} has no label")
+        raise DatasetError(f"<{element.tag}> has no label")
     layer = _whole(element, "z_order") if element.get("z_order") else 0
     return _READERS[element.tag](element, name, layer)
 
@@ -139,7 +139,9 @@ def _polygon(element: Element, name: str, layer: int) -> Shape:
     except ValueError:
         points = np.zeros(0)
     if points.ndim != 2 or points.shape[1] != 2:
-        raise DatasetError("a polygon has points that are no pairs of numbers")
+        raise DatasetError("<polygon> has points that are no pairs of numbers")
+    if not np.all(np.abs(points) <= FARTHEST):  # false for NaN too
+        raise DatasetError("<polygon> has a point that no picture reaches")
     return Shape(name, (points,), z=layer)
 
 
@@ -160,7 +162,7 @@ def _mask(element: Element, name: str, layer: int) -> Shape:
     try:
         counts = [int(count) for count in _text(element, "rle").split(",")]
     except ValueError:
-        raise DatasetError("a mask has runs that are no whole numbers") from None
+        raise DatasetError("<mask> has runs that are no whole numbers") from None
     if counts[-4:] == [left, top, left + width - 1, top + height - 1] and sum(counts[:-4]) == width * height:
         del counts[-4:]
     bitmap, (row, column) = bitmaps.from_counts(counts, height, width)
@@ -179,7 +181,7 @@ _READERS: dict[str, Callable[[Element, str, int], Shape]] = {
 def _text(element: Element, key: str) -> str:
     text = element.get(key)
     if text is None:
-        raise DatasetError(f"a {element.tag} has no {key}")
+        raise DatasetError(f"<{element.tag}> has no {key}")
     return text
 
 
@@ -191,14 +193,14 @@ def _number(element: Element, key: str, otherwise: float | None = None) -> float
     except ValueError:
         value = np.inf
     if not abs(value) <= FARTHEST:  # false for NaN too
-        raise DatasetError(f"a {element.tag} has the {key} {shown(_text(element, key))[:40]!r}")
+        raise DatasetError(f"<{element.tag}> has the {key} {_text(element, key)[:40]!r}")
     return value
 
 
 def _whole(element: Element, key: str) -> int:
     value = _number(element, key)
     if value != int(value):
-        raise DatasetError(f"a {element.tag} has the {key} {_text(element, key)}")
+        raise DatasetError(f"<{element.tag}> has the {key} {_text(element, key)[:40]!r}, which is no whole number")
     return int(value)
 
 

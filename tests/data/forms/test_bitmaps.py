@@ -89,7 +89,7 @@ def png(width, height):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\xff", "unpacked"),
+        (b"\xff\xff", "unpacked"),
         (zlib.compress(b"no picture"), "is no PNG"),
         (png(100_000, 100_000), "states 100000 x 100000 pixels"),
         (png(10, 10), "cannot be decoded"),

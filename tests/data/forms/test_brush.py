@@ -15,15 +15,15 @@ SOFT = (  # by encode_rle, of pixels of one colour whose alpha has every value a
     "GsAFAHYH+A=="
 )
 FULL = "AAHUwDkb//////qX/+A="  # by mask2rle, of 150 x 200 filled pixels: more than one length holds
-SOFT_ALPHA = [
+ALPHA = [
     [0, 100, 127, 128, 200, 255],
     [255, 255, 127, 0, 0, 128],
     [129, 126, 128, 127, 255, 0],
-    [0] * 3 + [255] * 3,
+    3 * [0] + 3 * [255],
 ]
 THEIRS = {
     "blob": (BLOB, np.unpackbits(np.frombuffer(bytes.fromhex("00003e01fc07f01fc07f01fc03e00000"), np.uint8))[:126]),
-    "soft": (SOFT, np.array(SOFT_ALPHA).ravel() > 127),
+    "soft": (SOFT, np.array(ALPHA).ravel() > 127),
     "full": (FULL, np.ones(150 * 200)),
 }
 SIZES = {"blob": (9, 14), "soft": (4, 6), "full": (150, 200)}
@@ -40,7 +40,7 @@ def decoded(data, size):
 
 
 def stream(values, sizes, runs):
-    """A stream of (how many values, whether they are repeated, which size) runs, bit by bit as the form is described."""
+    """A stream of runs of (how many values, whether one is repeated, which size), bit by bit as the form says."""
     bits = f"{len(values):032b}{7:05b}" + "".join(f"{size - 1:04b}" for size in sizes)
     place = 0
     for count, repeated, kind in runs:
