@@ -12,6 +12,7 @@ from segcli.errors import InputError
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
 from segcli.images.read import opened
+from segcli.images.stored import read_stored
 from segcli.labels import VOID, Colour, LabelSet
 
 PALETTE_STRATEGY = Image.RLE
@@ -56,7 +57,11 @@ def _text_chunks(labels: LabelSet, info: Mapping[str, str]) -> PngImagePlugin.Pn
 def labels_of(path: Path) -> LabelSet | None:
     """The label set that a mask written by segcli names in its text chunks; None for masks of another origin."""
     with opened(path) as (image, _):
-        text = image.info.get("segcli:labels")
+        return parsed_labels(image.info.get("segcli:labels"))
+
+
+def parsed_labels(text: str | None) -> LabelSet | None:
+    """The label set that a text chunk holds; None where it holds none."""
     try:
         return LabelSet.from_dict(json.loads(text)) if text else None
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -80,39 +85,22 @@ def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarr
         InputError: The file is missing or damaged, is in a format that does not keep ids, or has colours of no class.
     """
     path = Path(path)
-    with opened(path) as (image, known):
-        white = _white(image)
-        image.load()
-        if not known.keeps_ids or image.info.get("compression") in ("jpeg", "tiff_jpeg"):
-            message = f"{shown(path)} is a {known.name} file whose encoding may have changed the class ids"
-            raise InputError(message, "Export the mask again as PNG; a converted copy stays wrong.")
-        if image.mode in ("1", "L", "P", "LA", "PA"):
-            return _unstretched(np.array(image.getchannel(0)), white, 255).astype(np.uint8)
-        if image.mode.startswith("I"):
-            return _narrowed(path, _unstretched(np.array(image), white, 65535))
-        if image.mode not in ("RGB", "RGBA"):
-            raise InputError(f"{shown(path)} is a picture of mode {image.mode}, not a mask", "Save it as palette PNG.")
-        if labels is None:
-            message = f"{shown(path)} holds colours, not class ids"
-            raise InputError(message, "Name the label set whose palette it uses, or save it as palette PNG.")
-        return _ids_of(path, np.array(image.convert("RGB")), labels)
-
-
-def _white(image: Image.Image) -> int | None:
-    """The id that a grey file calls white, where Pillow stretches ids up to it over a wider range; else None."""
-    parameters = image.tile[0].args if image.tile else None
-    if image.format == "PPM" and isinstance(parameters, tuple):
-        return parameters[1]
-    return {"L;2": 3, "L;4": 15}.get(parameters[0] if isinstance(parameters, tuple) else parameters)
-
-
-def _unstretched(ids: np.ndarray, white: int | None, stretched: int) -> np.ndarray:
-    """The ids that were stretched from 0..white to 0..stretched, as they were."""
-    return ids if white is None else (ids.astype(np.int64) * white + stretched // 2) // stretched
+    stored = read_stored(path)
+    if not stored.keeps_ids:
+        message = f"{shown(path)} is a {stored.format} file whose encoding may have changed the class ids"
+        raise InputError(message, "Export the mask again as PNG; a converted copy stays wrong.")
+    if stored.pixels.ndim == 2:
+        return stored.pixels if stored.pixels.dtype == np.uint8 else _narrowed(path, stored.pixels)
+    if labels is None:
+        message = f"{shown(path)} holds colours, not class ids"
+        raise InputError(message, "Name the label set whose palette it uses, or save it as palette PNG.")
+    return _ids_of(path, stored.pixels, labels)
 
 
 def _narrowed(path: Path, ids: np.ndarray) -> np.ndarray:
     """Ids of 16 or 32 bits as uint16; InputError where one does not fit."""
+    if ids.dtype.kind == "f":
+        raise InputError(f"{shown(path)} is a picture of mode F, not a mask", "Save it as palette PNG.")
     if ids.size and (ids.min() < 0 or ids.max() > 65535):
         raise InputError(f"{shown(path)} has values from {ids.min()} to {ids.max()}, which are no class ids")
     return ids.astype(np.uint16)
