@@ -10,22 +10,18 @@ import io
 import random
 import sys
 import tempfile
-import time
-import traceback
 import warnings
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomli_w
+from damage import DAMAGES, Outcome
 from PIL import Image
 from small_runs import smooth
 
 from segcli import labels
 from segcli.crf.params import CRFParams
 from segcli.data import names
-from segcli.errors import SegcliError
 from segcli.images.read import read_photo
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.variants import VARIANTS
@@ -48,57 +44,6 @@ TOML = {
     "crf": CRFParams().to_toml(),
     "labels": 'name = "two"\nnames = ["background", "cat"]\npalette = [[0, 0, 0], [255, 0, 0]]\nignore = 255\n',
 }
-
-
-@dataclass
-class Outcome:
-    """What became of the damaged files of one kind.
-
-    Attributes:
-        counts: "read", "refused" or "crashed" -> how often.
-        slowest: Seconds that one file took at most.
-        crashes: The tracebacks.
-    """
-
-    counts: Counter = field(default_factory=Counter)
-    slowest: float = 0.0
-    crashes: list[str] = field(default_factory=list)
-
-    def add(self, read: Callable[[Path], object], path: Path) -> None:
-        start = time.perf_counter()
-        try:
-            read(path)
-            self.counts["read"] += 1
-        except SegcliError as error:
-            self.counts["crashed" if "\n" in error.message else "refused"] += 1
-        except Exception:
-            self.counts["crashed"] += 1
-            self.crashes.append(traceback.format_exc())
-        self.slowest = max(self.slowest, time.perf_counter() - start)
-
-
-def flipped(data: bytes, chance: random.Random) -> bytes:
-    """One to eight bits turned over."""
-    changed = bytearray(data)
-    for _ in range(chance.randint(1, 8)):
-        changed[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-    return bytes(changed)
-
-
-def cut(data: bytes, chance: random.Random) -> bytes:
-    """The end is missing."""
-    return data[: chance.randrange(len(data))]
-
-
-def shuffled(data: bytes, chance: random.Random) -> bytes:
-    """A piece is left out, doubled, or stands elsewhere."""
-    start, length, target = (chance.randrange(len(data)) for _ in range(3))
-    piece = data[start : start + length % 64 + 1]
-    rest = data[:start] + data[start + len(piece) :] if chance.random() < 0.7 else data
-    return rest[:target] + piece * chance.choice((0, 1, 2)) + rest[target:]
-
-
-DAMAGES = (flipped, cut, shuffled)
 
 
 def absurd(text: bytes, chance: random.Random) -> bytes:
