@@ -61,8 +61,8 @@ def folded(found: Iterable[Problem | Doubt]) -> list[str]:
 
 def _pattern(one: Problem | Doubt, text: str) -> str:
     """A text without what differs from sample to sample: names and numbers."""
-    for name in (shown(one.file), shown(one.sample)):
-        text = text.replace(name, "*") if name else text
+    for name in filter(None, (shown(one.file), shown(one.sample))):
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "*", text)
     return re.sub(r"\S*/\S+|\d+", "*", text)
 
 
