@@ -21,10 +21,13 @@ from segcli.data.forms.shapes import Shape
 from segcli.errors import DatasetError
 from segcli.files.paths import shown
 from segcli.images import regions
+from segcli.images.polygons import UNCORRECTED
 from segcli.labels import LabelSet
 
 UNTOUCHED = {"auto", "file"}
 """The sources of shapes that nobody has drawn or changed in CVAT."""
+MARK = "segcli"
+"""The element that segcli's own files have in their `meta`: CVAT drops it, so that a file with it was never there."""
 IMAGES = 'Export the task again as "CVAT for images 1.1".'
 
 _SKIPPED = {"polyline": "line", "points": "point", "tag": "tag", "skeleton": "skeleton", "cuboid": "cuboid"}
@@ -40,7 +43,11 @@ def load(files: Sequence[Path]) -> Annotations:
     roots = [_root(file) for file in files]
     images = [(file, name, image) for file, root in zip(files, roots, strict=True) for name, image in _named(root)]
     sources = set().union(*(_sources(image) for _, _, image in images))
-    records = [_record(file, name, image, imported_only=sources == {"file"}) for file, name, image in images]
+    guessed = {file for file, root in zip(files, roots, strict=True) if root.find(f"meta/{MARK}") is not None}
+    records = [
+        _record(file, name, image, guessed=file in guessed, imported_only=sources == {"file"})
+        for file, name, image in images
+    ]
     listed = [name for root in roots for name in _listed(root)]
     used = [shape.get("label", "") for _, _, image in images for shape in image if shape.tag in _READERS]
     return Annotations(names_in_order(listed, used), tuple(records), notes=tuple(_notes(records, images, sources)))
@@ -98,12 +105,12 @@ def _sources(image: Element) -> set[str]:
     return {shape.get("source", "manual") for shape in image if shape.tag in _READERS or shape.tag in _SKIPPED}
 
 
-def _record(file: Path, name: str, image: Element, imported_only: bool) -> Record:
+def _record(file: Path, name: str, image: Element, *, guessed: bool, imported_only: bool) -> Record:
     drawn = [shape for shape in image if shape.tag in _READERS]
     skipped = Counter(_SKIPPED[shape.tag] for shape in image if shape.tag in _SKIPPED)
     boxes = sum(shape.tag == "box" and shape.get("rotation", "0").strip("0.") == "" for shape in drawn)
     sources = _sources(image)
-    corrected = imported_only or not sources or not sources <= UNTOUCHED
+    corrected = not sources <= UNTOUCHED or (not guessed and (imported_only or not sources))
 
     def read(size: tuple[int, int]) -> list[Shape]:
         try:
@@ -211,7 +218,8 @@ def document(images: Iterable[str], labels: LabelSet) -> Iterator[str]:
         images: What `image` made for each photo.
         labels: Names and colours; background and void are no labels of CVAT's.
     """
-    yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n<meta><task><labels>\n'
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
+    yield f"<meta><{MARK}>{UNCORRECTED['segcli']}</{MARK}><task><labels>\n"
     for label, name in shapes.foreground(labels).items():
         text = f"<name>{escape(_printable(name))}</name><color>#{bytes(labels.palette[label]).hex()}</color>"
         yield f"<label>{text}<type>any</type><attributes></attributes></label>\n"
