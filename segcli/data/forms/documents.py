@@ -47,8 +47,8 @@ def read_json(path: Path, kind: type[T] = Any) -> T:
         except msgspec.DecodeError:
             if b"NaN" not in data and b"Infinity" not in data:
                 raise
-            # Not JSON by the book, but what Python and QuPath write for measurements without a value.
-            return msgspec.convert(json.loads(data), kind, strict=False)
+            # Not JSON by the book, but what Python and QuPath write for measurements without a value; null here.
+            return msgspec.json.decode(msgspec.json.encode(json.loads(data)), type=kind, strict=False)
     except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError) as error:
         raise broken(path, error) from error
 

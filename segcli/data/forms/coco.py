@@ -1,0 +1,255 @@
+"""COCO JSON: the annotations of many photos in one file, as most labelling tools write them.
+
+Published COCO with VOC's classes is read in `data.coco`, which follows torchvision's protocol; here are everybody's
+own files: any categories, polygons and run lengths, and panoptic files with their PNGs.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from segcli.data.forms import coco_panoptic, coco_rle, raster
+from segcli.data.forms.annotations import Annotations, Record, broken, check_size
+from segcli.data.forms.bitmaps import bounded
+from segcli.data.forms.coco_panoptic import Segment
+from segcli.data.forms.documents import names_in_order, read_json
+from segcli.data.forms.shapes import Shape, is_box
+from segcli.errors import DatasetError
+from segcli.files.paths import shown
+from segcli.images.polygons import UNCORRECTED
+
+_Id = int | str
+
+
+class _Image(msgspec.Struct):
+    id: _Id
+    file_name: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+class _Category(msgspec.Struct):
+    id: _Id
+    name: str | int
+    supercategory: Any = None
+
+
+class _Runs(msgspec.Struct):
+    size: tuple[int, int]
+    counts: str | list[int]
+
+
+class _Annotation(msgspec.Struct):
+    """One object; in panoptic files all segments of a photo."""
+
+    image_id: _Id
+    id: Any = None
+    category_id: _Id | None = None
+    segmentation: msgspec.Raw = msgspec.Raw(b"null")  # as text, which takes a tenth of the memory of numbers
+    bbox: Any = None
+    file_name: str = ""
+    segments_info: list[Segment] | None = None
+
+
+class _Document(msgspec.Struct):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category] = []
+    info: Any = None
+
+
+_Outline = msgspec.json.Decoder(_Runs | list[list[float] | float] | None, strict=False)
+
+
+@dataclass(frozen=True)
+class _Object:
+    """One annotation: its class, and its outline as the file has it."""
+
+    name: str
+    number: Any
+    outline: msgspec.Raw
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file's content with its categories by id."""
+
+    path: Path
+    document: _Document
+    names: dict[str, str]
+
+    @property
+    def corrected(self) -> bool:
+        info = self.document.info
+        return not (isinstance(info, dict) and UNCORRECTED.items() <= info.items())
+
+
+def load(files: Sequence[Path]) -> Annotations:
+    """The annotations of COCO files; classes of one name are one class, whatever number each file gives it.
+
+    Polygons of one annotation are a union. Of annotations that overlap the smaller lies on top, since the form knows
+    no order. `iscrowd` changes nothing: a crowd consists of pixels of its class.
+
+    Raises:
+        DatasetError: A file cannot be read, or names images, categories or segments that it does not list.
+    """
+    notes: list[str] = []
+    found = [file for file in map(_read, files) if not _is_captions(file, notes)]
+    if not found:
+        raise DatasetError("the COCO files hold captions only, no shapes", "Give the file with the segmentations.")
+    unused = _names_of_sets(found, notes)
+    records = [record for file in found for record in _records(file, notes)]
+    names = names_in_order([name for file in found for name in file.names.values() if name not in unused], [])
+    if any(_is_panoptic(file) for file in found):
+        names = names_in_order(names, [coco_panoptic.UNLABELLED])
+    return Annotations(names, tuple(records), "area", tuple(notes))
+
+
+def _read(path: Path) -> _File:
+    document = read_json(path, _Document)
+    names: dict[str, str] = {}
+    for category in document.categories:
+        name = str(category.name).strip()
+        if names.setdefault(str(category.id), name) != name:
+            raise broken(path, f"two categories have the id {category.id}", "Give each its own.")
+    return _File(path, document, names)
+
+
+def _is_captions(file: _File, notes: list[str]) -> bool:
+    """Whether a file describes photos in words, as COCO's `captions_*.json`, which needs no reading."""
+    annotations = file.document.annotations
+    if file.names or not annotations or any(entry.category_id is not None for entry in annotations):
+        return False
+    notes.append(f"{shown(file.path.name)} has no categories and is left out")
+    return True
+
+
+def _is_panoptic(file: _File) -> bool:
+    return any(entry.segments_info is not None for entry in file.document.annotations)
+
+
+def _names_of_sets(files: Sequence[_File], notes: list[str]) -> set[str]:
+    """The categories that name a whole set, as Roboflow adds one: all others are below it, and no annotation has it."""
+    used = {file.names.get(str(entry.category_id)) for file in files for entry in file.document.annotations}
+    found = set()
+    for file in files:
+        categories = file.document.categories
+        above = {str(category.supercategory) for category in categories[1:]}
+        if len(categories) > 1 and above == {name := str(categories[0].name).strip()} and name not in used | found:
+            found.add(name)
+            notes.append(f"the category {name!r} names the data set, no class, and is left out")
+    return found
+
+
+def _records(file: _File, notes: list[str]) -> Iterator[Record]:
+    """One record for each image that a file lists."""
+    images = {str(image.id): image for image in file.document.images}
+    if len(images) < len(file.document.images):
+        raise broken(file.path, "two images have one id", "Merge data sets with a tool that numbers them anew.")
+    found: dict[str, list[_Annotation]] = defaultdict(list)
+    for entry in file.document.annotations:
+        found[str(entry.image_id)].append(entry)
+    if strays := sum(len(entries) for image, entries in found.items() if image not in images):
+        notes.append(f"annotations of images that {shown(file.path.name)} does not list are left out: {strays}")
+    for key, image in images.items():
+        try:
+            yield _record(file, image, found.get(key, []))
+        except DatasetError as error:
+            raise broken(file.path, error) from error
+
+
+def _record(file: _File, image: _Image, entries: Sequence[_Annotation]) -> Record:
+    photo = image.file_name.replace("\\", "/") or str(image.id)
+    size = None if image.height is None or image.width is None else check_size(image.height, image.width)
+    if any(entry.segments_info is not None for entry in entries):
+        segments = [(segment, _name(file, segment.category_id, photo)) for segment in _segments(entries)]
+        shapes = coco_panoptic.drawing(file.path, entries[0].file_name or photo, segments)
+        return Record(photo, file.path, shapes, size, len(segments), 0, {}, file.corrected)
+    objects, boxes, skipped = [], 0, defaultdict(int)
+    for entry in entries:
+        name = _name(file, entry.category_id, entry.id)
+        runs, rings = _outline(entry.segmentation, entry.id)
+        if runs is None and not rings:
+            skipped["box" if entry.bbox else "annotation without an outline"] += 1
+            continue
+        objects.append(_Object(name, entry.id, entry.segmentation))
+        boxes += len(rings) == 1 and is_box(rings[0])
+    return Record(photo, file.path, _drawing(objects), size, len(objects), boxes, dict(skipped), file.corrected)
+
+
+def _segments(entries: Iterable[_Annotation]) -> list[Segment]:
+    return [segment for entry in entries for segment in entry.segments_info or ()]
+
+
+def _name(file: _File, category: _Id | None, place: Any) -> str:
+    try:
+        return file.names[str(category)]
+    except KeyError:
+        message = f"annotation {place} has the category {category}, which the file does not list"
+        raise DatasetError(message, "Export it again, with all categories.") from None
+
+
+def _drawing(objects: Sequence[_Object]) -> Callable[[tuple[int, int]], Sequence[Shape]]:
+    return lambda size: bounded(_shape(entry, *size) for entry in objects)
+
+
+def _shape(entry: _Object, height: int, width: int) -> Shape:
+    """The region of an annotation in a photo of that size."""
+    runs, rings = _outline(entry.outline, entry.number)
+    if runs is not None:
+        if runs.size != (height, width):
+            stated = f"{runs.size[1]} x {runs.size[0]}"
+            message = f"annotation {entry.number} has a mask of {stated} pixels, its photo {width} x {height}"
+            raise DatasetError(message, "Export it again with the photos that were labelled.")
+        bitmap, origin = coco_rle.decode(runs.counts, height, width)
+        return Shape(entry.name, bitmap=bitmap, origin=origin)
+    if len(rings) == 1:
+        return Shape(entry.name, tuple(rings))
+    bitmap, origin = _union(rings, height, width)
+    return Shape(entry.name, bitmap=bitmap, origin=origin)
+
+
+def _union(rings: Sequence[np.ndarray], height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """The pixels inside any of the rings, where even-odd would cut out what two of them share."""
+    canvas = np.zeros((height, width), bool)
+    bounds = []
+    for ring in rings:
+        part, (row, column) = raster.fill([ring], height, width)
+        if part.size:
+            canvas[row : row + part.shape[0], column : column + part.shape[1]] |= part
+            bounds.append((row, column, row + part.shape[0], column + part.shape[1]))
+    if not bounds:
+        return np.zeros((0, 0), bool), (0, 0)
+    tops, lefts, bottoms, rights = zip(*bounds, strict=True)
+    return canvas[min(tops) : max(bottoms), min(lefts) : max(rights)].copy(), (min(tops), min(lefts))
+
+
+def _outline(raw: msgspec.Raw, place: Any) -> tuple[_Runs | None, list[np.ndarray]]:
+    """An annotation's run lengths, or its rings, float64 (n, 2), of three points or more; neither where it has none."""
+    try:
+        outline = _Outline.decode(raw)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DatasetError(f"the segmentation of annotation {place} cannot be read: {error}") from error
+    if isinstance(outline, _Runs):
+        return outline, []
+    rings = []
+    for loop in _loops(outline or []):
+        if len(loop) % 2 or not all(isinstance(value, float) for value in loop):
+            raise DatasetError(f"a polygon of annotation {place} is no list of x and y in turn")
+        if len(loop) >= 6:
+            rings.append(np.array(loop).reshape(-1, 2))
+    return None, rings
+
+
+def _loops(polygons: list[list[float] | float]) -> list[list[float]]:
+    """The polygons, also where a sole one is not in a list of its own, or where each of its points is."""
+    if polygons and isinstance(polygons[0], float):
+        return [polygons]
+    if len(polygons) > 2 and all(isinstance(point, list) and len(point) == 2 for point in polygons):
+        return [[value for point in polygons for value in point]]
+    return [[polygon] if isinstance(polygon, float) else polygon for polygon in polygons]
