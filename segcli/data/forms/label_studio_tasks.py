@@ -6,7 +6,6 @@ beside the data of their task and under the names of the tools they were drawn w
 """
 
 import base64
-import binascii
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -144,18 +143,22 @@ def _short(keys: Mapping[str, msgspec.Raw]) -> tuple[dict[str, Any], Annotation]
     """The data of a task of JSON-MIN, and its annotation, whose id is None where nobody has annotated it."""
     data, regions = {}, []
     for key, raw in keys.items():
-        if bytes(raw[:1]) == b"[":
+        if _first(raw) == "[":
             parts = _parsed(raw, list[msgspec.Raw])
-            if parts and all(bytes(part[:1]) == b"{" for part in parts):
+            if parts and all(_first(part) == "{" for part in parts):
                 for part in parts:
                     region = _parsed(part, Region)
                     region.value, region.from_name = _parsed(part, Value), key
                     regions.append(region)
-        elif bytes(raw[:1]) != b"{":
+        elif _first(raw) != "{":
             data[key] = _parsed(raw, Any)
     annotation = Annotation(data.get("annotation_id"), regions)
     annotation.updated_at, annotation.created_at = data.get("updated_at"), data.get("created_at")
     return data, annotation
+
+
+def _first(raw: msgspec.Raw) -> str:
+    return chr(memoryview(raw)[0])
 
 
 def decoded(link: Any) -> str:
@@ -176,7 +179,7 @@ def decoded(link: Any) -> str:
     if cloud := query.get("fileuri"):
         try:
             return decoded(base64.b64decode(cloud[0], validate=True).decode())
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return ""
     is_link = len(parts.scheme) > 1 or link.startswith("/")  # a scheme of one letter is a drive of Windows
     path = os.fsdecode(unquote_to_bytes(parts.path)) if is_link else link
