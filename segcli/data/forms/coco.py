@@ -7,6 +7,7 @@ own files: any categories, polygons and run lengths, and panoptic files with the
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +174,12 @@ def _record(file: _File, image: _Image, entries: Sequence[_Annotation]) -> Recor
     objects, boxes, skipped = [], 0, defaultdict(int)
     for entry in entries:
         name = _name(file, entry.category_id, entry.id)
-        runs, rings = _outline(entry.segmentation, entry.id)
-        if runs is None and not rings:
+        runs, loops = _outline(entry.segmentation, entry.id)
+        if runs is None and not loops:
             skipped["box" if entry.bbox else "annotation without an outline"] += 1
             continue
         objects.append(_Object(name, entry.id, entry.segmentation))
-        boxes += len(rings) == 1 and is_box(rings[0])
+        boxes += len(loops) == 1 and len(loops[0]) <= 10 and is_box(_ring(loops[0]))
     return Record(photo, file.path, _drawing(objects), size, len(objects), boxes, dict(skipped), file.corrected)
 
 
@@ -200,7 +201,7 @@ def _drawing(objects: Sequence[_Object]) -> Callable[[tuple[int, int]], Sequence
 
 def _shape(entry: _Object, height: int, width: int) -> Shape:
     """The region of an annotation in a photo of that size."""
-    runs, rings = _outline(entry.outline, entry.number)
+    runs, loops = _outline(entry.outline, entry.number)
     if runs is not None:
         if runs.size != (height, width):
             stated = f"{runs.size[1]} x {runs.size[0]}"
@@ -208,18 +209,18 @@ def _shape(entry: _Object, height: int, width: int) -> Shape:
             raise DatasetError(message, "Export it again with the photos that were labelled.")
         bitmap, origin = coco_rle.decode(runs.counts, height, width)
         return Shape(entry.name, bitmap=bitmap, origin=origin)
-    if len(rings) == 1:
-        return Shape(entry.name, tuple(rings))
-    bitmap, origin = _union(rings, height, width)
+    if len(loops) == 1:
+        return Shape(entry.name, (_ring(loops[0]),))
+    bitmap, origin = _union(loops, height, width)
     return Shape(entry.name, bitmap=bitmap, origin=origin)
 
 
-def _union(rings: Sequence[np.ndarray], height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """The pixels inside any of the rings, where even-odd would cut out what two of them share."""
+def _union(loops: Sequence[list[float]], height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """The pixels inside any of the polygons, where even-odd would cut out what two of them share."""
     canvas = np.zeros((height, width), bool)
     bounds = []
-    for ring in rings:
-        part, (row, column) = raster.fill([ring], height, width)
+    for loop in loops:
+        part, (row, column) = raster.fill([_ring(loop)], height, width)
         if part.size:
             canvas[row : row + part.shape[0], column : column + part.shape[1]] |= part
             bounds.append((row, column, row + part.shape[0], column + part.shape[1]))
@@ -229,27 +230,28 @@ def _union(rings: Sequence[np.ndarray], height: int, width: int) -> tuple[np.nda
     return canvas[min(tops) : max(bottoms), min(lefts) : max(rights)].copy(), (min(tops), min(lefts))
 
 
-def _outline(raw: msgspec.Raw, place: Any) -> tuple[_Runs | None, list[np.ndarray]]:
-    """An annotation's run lengths, or its rings, float64 (n, 2), of three points or more; neither where it has none."""
+def _outline(raw: msgspec.Raw, place: Any) -> tuple[_Runs | None, list[list[float]]]:
+    """The run lengths of an annotation, or its polygons of three points or more, x and y in turn."""
     try:
         outline = _Outline.decode(raw)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise DatasetError(f"the segmentation of annotation {place} cannot be read: {error}") from error
     if isinstance(outline, _Runs):
         return outline, []
-    rings = []
-    for loop in _loops(outline or []):
-        if len(loop) % 2 or not all(isinstance(value, float) for value in loop):
-            raise DatasetError(f"a polygon of annotation {place} is no list of x and y in turn")
-        if len(loop) >= 6:
-            rings.append(np.array(loop).reshape(-1, 2))
-    return None, rings
+    loops = _loops(outline or [])
+    if any(len(loop) % 2 for loop in loops):
+        raise DatasetError(f"a polygon of annotation {place} is no list of x and y in turn")
+    return None, [loop for loop in loops if len(loop) >= 6]
 
 
 def _loops(polygons: list[list[float] | float]) -> list[list[float]]:
     """The polygons, also where a sole one is not in a list of its own, or where each of its points is."""
-    if polygons and isinstance(polygons[0], float):
-        return [polygons]
-    if len(polygons) > 2 and all(isinstance(point, list) and len(point) == 2 for point in polygons):
-        return [[value for point in polygons for value in point]]
-    return [[polygon] if isinstance(polygon, float) else polygon for polygon in polygons]
+    if all(isinstance(polygon, list) for polygon in polygons):
+        points = len(polygons) > 2 and all(len(polygon) == 2 for polygon in polygons)
+        return [list(chain.from_iterable(polygons))] if points else polygons
+    return [polygons if all(isinstance(value, float) for value in polygons) else [0.0]]
+
+
+def _ring(loop: list[float]) -> np.ndarray:
+    """The points of a polygon, float64 (n, 2)."""
+    return np.array(loop).reshape(-1, 2)
