@@ -1,12 +1,11 @@
 """Binary masks: black and white ones, also with smoothed or blurred edges, and what is not transparent."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from segcli.data.pictures.evidence import Evidence, Pictures, counted
-from segcli.data.pictures.pixels import exact_pixels, padded, read_pixels
+from segcli.data.pictures.pixels import as_grey, exact_pixels, padded, read_pixels
 from segcli.data.pictures.survey import Facts
 from segcli.errors import InputError
 from segcli.files.paths import shown
@@ -22,10 +21,16 @@ NEAR_LOSSY = 48
 """The same of a lossy file, such as JPEG, which rings along edges."""
 LEAST_NEAR = 0.9
 """The least share of pixels near black or white in masks whose edges are smoothed."""
+LEAST_NEAR_SOFT = 0.7
+"""The same where there are so many greys between, none of them in a region of its own, that they can be no classes."""
+MOST_REGIONS = 0.002
+"""The largest share of pixels of greys that form regions of their own, as a third class would."""
 FEW_GREYS = 16
 """The number of greys from which a mask has a soft edge; fewer may be classes, unless they are along edges only."""
 TRIMAP_GREYS = (127, 128)
 """The grey between black and white that means "unknown" in a trimap for matting."""
+MOST_COLOURS = 64
+"""The most colours of a mask in colours; a picture of more of which parts are transparent is a photo cut out."""
 MUCH = 0.9
 """The share of the pixels above which the class is told, since black may be it."""
 
@@ -97,9 +102,12 @@ def _smoothed(evidence: Evidence, greys: list[Facts], counts: dict[int, int]) ->
     near = NEAR_LOSSY if lossy else NEAR
     dark = sum(count for grey, count in counts.items() if grey <= near)
     light = sum(count for grey, count in counts.items() if grey >= WHITE - near)
-    if not dark or not light or dark + light <= LEAST_NEAR * sum(counts.values()):
+    solid = {int(grey) for file in greys for grey in file.codes[file.solid] if near < grey < WHITE - near}
+    total, regions = sum(counts.values()), sum(counts[grey] for grey in solid)
+    least = LEAST_NEAR if solid or len(counts) < FEW_GREYS else LEAST_NEAR_SOFT
+    if not dark or not light or dark + light <= least * total or regions > MOST_REGIONS * total:
         return None
-    if not lossy and not _has_soft_edges(evidence, greys, counts):
+    if not lossy and not _has_soft_edges(evidence, set(counts) - {BLACK, WHITE}, bool(solid)):
         return None
     kind = "JPEG or its like" if lossy else "smoothed edges"
     note = (
@@ -109,17 +117,15 @@ def _smoothed(evidence: Evidence, greys: list[Facts], counts: dict[int, int]) ->
     return evidence.pictures(_FORM, read_cut, _ids(evidence), note, *_much(evidence, counts))
 
 
-def _has_soft_edges(evidence: Evidence, greys: list[Facts], counts: dict[int, int]) -> bool:
-    """Whether the greys between black and white come from smoothing, and are no ids."""
-    between = set(counts) - {BLACK, WHITE}
-    if any(file.deep for file in evidence.files) or evidence.values <= set(range(len(evidence.order))):
+def _has_soft_edges(evidence: Evidence, between: set[int], solid: bool) -> bool:
+    """Whether the greys between black and white, which form regions or not, come from smoothing and are no ids."""
+    if evidence.values <= set(range(len(evidence.order))):
         return False
     if len(between) == 1 and between <= set(TRIMAP_GREYS):
         return False
     if all(grey <= NEAR or grey >= WHITE - NEAR for grey in between):
         return max(between) > NEAR  # else ids, and 255 for void
-    solid = {int(grey) for file in greys for grey in file.codes[file.solid]}
-    return len(between) >= FEW_GREYS or not between & solid
+    return len(between) >= FEW_GREYS or not solid
 
 
 def cut_outs(evidence: Evidence) -> Pictures | None:
@@ -136,12 +142,11 @@ def _has_shape_in_alpha(evidence: Evidence) -> bool:
     pixels = sum(file.pixels for file in cut)
     if 2 * len(cut) < len(evidence.files) or not cut or sum(file.clear[1] for file in cut) > 0.1 * pixels:
         return False
-    if not all(file.complete for file in cut):
-        return True  # a photo whose background is cut away
     colours = counted(cut)
     if any(file.kind == "colours" for file in cut):
         colours[0] = colours.get(0, 0) - sum(file.clear[0] for file in cut)
-    return sum(count > 0 for count in colours.values()) <= 1
+    present = sum(count > 0 for count in colours.values())
+    return present <= 1 or present > MOST_COLOURS
 
 
 def read_alpha(path: Path) -> np.ndarray:
@@ -152,9 +157,14 @@ def read_alpha(path: Path) -> np.ndarray:
     return np.where(stored.alpha >= MIDDLE, WHITE, BLACK).astype(np.uint8)
 
 
-def read_cut(path: Path, least: int = MIDDLE) -> np.ndarray:
-    """Read a black-and-white mask by what it shows: uint8 (H, W), 255 where a grey is at least `least`, else 0."""
-    return np.where(_greys(read_pixels(path)) >= least, WHITE, BLACK).astype(np.uint8)
+def read_cut(path: Path) -> np.ndarray:
+    """Read a black-and-white mask by what it shows: uint8 (H, W), 255 where it is nearer white than black, else 0."""
+    return np.where(_greys(read_pixels(path)) >= MIDDLE, WHITE, BLACK).astype(np.uint8)
+
+
+def read_either(path: Path) -> np.ndarray:
+    """Read a mask as `read_binary` does: uint8 (H, W), 255 inside, else 0."""
+    return np.where(read_binary(path), WHITE, BLACK).astype(np.uint8)
 
 
 def read_binary(path: Path) -> np.ndarray:
@@ -181,8 +191,8 @@ def _greys(stored: Stored) -> np.ndarray:
         pixels = padded(stored.palette)[pixels]
     if pixels.ndim == 3:
         pixels = (pixels.astype(np.uint16) @ np.array([2, 5, 1], np.uint16)) // 8
-    elif stored.white not in (0, 255):
-        pixels = pixels.astype(np.int64) * 255 // stored.white
+    elif (greys := as_grey(pixels, stored.white)) is not None:
+        pixels = greys
     if stored.alpha is not None and stored.alpha.min() < MIDDLE <= stored.alpha.max():
         pixels = np.where(stored.alpha >= MIDDLE, pixels, 0)
     return pixels
@@ -197,10 +207,5 @@ def read_any(path: Path) -> np.ndarray:
 
 
 def forced(evidence: Evidence) -> Pictures:
-    """The masks as black-and-white ones because the user says so, cut at half of the highest grey of all."""
-    greys = [file.grey for file in evidence.files]
-    if None in greys:
-        ids = evidence.with_void({0: evidence.rest, 1: evidence.sole})
-        return evidence.pictures(_FORM, read_any, ids)
-    least = (max(counted(greys), default=WHITE) + 1) // 2
-    return evidence.pictures(_FORM, partial(read_cut, least=max(1, least)), _ids(evidence))
+    """The masks as black-and-white ones because the user says so, whatever each calls black and white."""
+    return evidence.pictures(_FORM, read_either, _ids(evidence))

@@ -9,7 +9,7 @@ import numpy as np
 
 from segcli.data.pictures.evidence import Evidence, Pictures, counted
 from segcli.data.pictures.palettes import Palette, blends, candidates, colour_of
-from segcli.data.pictures.pixels import exact_pixels, padded
+from segcli.data.pictures.pixels import as_grey, exact_pixels, padded
 from segcli.data.pictures.survey import Facts, packed
 from segcli.errors import DatasetError, InputError
 from segcli.files.paths import shown
@@ -17,10 +17,12 @@ from segcli.images.stored import Stored
 from segcli.labels import VOID
 
 FORM = ("colours", "colours")
-MOST_EDGES = 0.05
-"""The largest share of pixels that smoothed edges between colours may have, over all masks."""
+MOST_EDGES = 0.2
+"""The largest share of pixels that smoothed edges between colours may have, over all masks; small masks have much."""
 MOST_ODD = 0.01
 """The largest share of pixels whose colour is no blend of two known ones; where three regions meet there are some."""
+NEAR = 16
+"""How far from a known colour, in steps of 0..255, one along an edge is all but that colour."""
 REACH = 2
 """How far from a pixel of an edge the region lies that it may belong to: 2 is 5 x 5 pixels."""
 _GREY = 0x010101
@@ -117,19 +119,30 @@ def _unknown(evidence: Evidence, palettes: list[Palette], found: Mapping[int, in
     listed = ", ".join(f"{colour_of(code)} ({pixels} pixels)" for code, pixels in list(unknown.items())[:5])
     count = f"{len(unknown)}" if complete else f"more than {len(unknown)}"
     share = 100 * sum(unknown.values()) / total
-    many = f"{count} colours ({share:.2g} % of the pixels)"
+    many = f"{count} colours ({share:.3g} % of the pixels)"
     message = f"the masks have {many} that are no class by {best.source}: {listed}"
     if not complete:
         return DatasetError(message, "Are these photos, or masks that were JPEG once? Export the masks again as PNG.")
-    return DatasetError(message, f"Write into a label-set TOML for --names: {palette_table(evidence, list(unknown))}.")
+    return DatasetError(message, f"Write into a label-set TOML for --names: {palette_table(evidence, best, found)}.")
 
 
-def palette_table(evidence: Evidence, codes: list[int]) -> str:
-    """The lines of a label-set TOML that give colours to classes, to be completed, with at most five colours."""
-    names = [*evidence.labels.names, "void"]
-    pairs = [f'"{names[min(place, len(names) - 1)]}" = {list(colour_of(code))}' for place, code in enumerate(codes[:5])]
-    listed = ", ".join(f'"{name}"' for name in evidence.labels.names[:5]) + ", ..." * (len(evidence.labels) > 5)
-    return f"names = [{listed}] and palette = {{{', '.join(pairs)}, ...}}, each class with its own colour"
+def palette_table(evidence: Evidence, palette: Palette, found: Mapping[int, int]) -> str:
+    """The lines of a label-set TOML that give each class a colour of the masks, as far as can be guessed.
+
+    Args:
+        evidence: With the classes, of which at most five are written.
+        palette: The palette that knows most of the colours.
+        found: The colours of the masks with their pixels.
+    """
+    names = evidence.labels.names[:5]
+    sure = {label: code for code, label in reversed(palette.targets.items()) if code in found}
+    rest = iter(palette.unknown(found))
+    colours = [(name, sure[label] if label in sure else next(rest, None)) for label, name in enumerate(names)]
+    colours.append(("void", next(rest, None)))
+    pairs = [f'"{name}" = {list(colour_of(code))}' for name, code in colours if code is not None]
+    more = ", ..." * (len(evidence.labels) > len(names))
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"names = [{listed}{more}] and palette = {{{', '.join(pairs)}}}, each class with its own colour"
 
 
 def renumbered(evidence: Evidence) -> Pictures | Evidence | None:
@@ -142,7 +155,7 @@ def renumbered(evidence: Evidence) -> Pictures | Evidence | None:
         DatasetError: Palettes differ, and their colours are not known.
     """
     files = [file for file in evidence.files if file.kind == "palette"]
-    if not files or evidence.classes.ids is not None:
+    if not files or evidence.stated_ids is not None:
         return None
     differ = _differ(files)
     found = counted([_shown(file) for file in files])
@@ -193,8 +206,8 @@ def _differing(evidence: Evidence, found: Mapping[int, int]) -> DatasetError:
     codes = sorted(found, key=found.get, reverse=True)
     listed = ", ".join(str(colour_of(code)) for code in codes[:5]) + ", ..." * (len(codes) > 5)
     message = f"the palettes of the masks differ, so that indices say nothing, and the colours are unknown: {listed}"
-    hint = f"Write into a label-set TOML for --names: {palette_table(evidence, codes)}; --as ids takes the indices."
-    return DatasetError(message, hint)
+    table = palette_table(evidence, next(candidates(evidence)), found)
+    return DatasetError(message, f"Write into a label-set TOML for --names: {table}; --as ids takes the indices.")
 
 
 def read_colours(path: Path, raw: tuple[tuple[int, int], ...], edges: bool = False) -> np.ndarray:
@@ -218,6 +231,7 @@ def read_colours(path: Path, raw: tuple[tuple[int, int], ...], edges: bool = Fal
     strange = known[place] != codes
     found = values.astype(np.uint8 if values.max() < 256 else np.uint16)[place]
     if edges and strange.any():
+        strange = _settle(found, codes, strange, known, values)
         strange = _fill(found, codes, strange)
     if strange.any():
         raise _strange(path, codes[strange])
@@ -230,12 +244,27 @@ def _rgb(path: Path, stored: Stored) -> np.ndarray:
     if stored.palette is not None:
         return padded(stored.palette)[pixels]
     if pixels.ndim == 2:
-        if not stored.white:
+        greys = as_grey(pixels, stored.white)
+        if greys is None:
             raise InputError(f"{shown(path)} holds numbers of more than 8 bits, while other masks hold colours")
-        pixels = np.repeat((pixels.astype(np.int64) * 255 // stored.white).astype(np.uint8)[..., None], 3, 2)
+        pixels = np.repeat(greys.astype(np.uint8)[..., None], 3, 2)
     if stored.alpha is not None and stored.alpha.min() < 128 <= stored.alpha.max():
         return np.where(stored.alpha[..., None] >= 128, pixels, np.uint8(0))
     return pixels
+
+
+def _settle(
+    found: np.ndarray, codes: np.ndarray, strange: np.ndarray, known: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """Give strange pixels the value of a known colour that they all but have; return where others are."""
+    present, place = np.unique(codes[strange], return_inverse=True)
+    apart = _distance(present[:, None], known[None])
+    near = apart.min(1) <= NEAR**2
+    rest = strange.copy()
+    rest[strange] = ~near[place]
+    settled = strange & ~rest
+    found[settled] = values[apart.argmin(1)][place[near[place]]]
+    return rest
 
 
 def _fill(found: np.ndarray, codes: np.ndarray, strange: np.ndarray) -> np.ndarray:

@@ -92,10 +92,11 @@ def _nameless(evidence: Evidence) -> DatasetError:
     if _has_colours(evidence):
         found = counted(file for file in evidence.files if file.kind == "colours")
         held = "colours " + ", ".join(str(colour_of(code)) for code in sorted(found, key=found.get, reverse=True)[:5])
+        hint = "Name them and their colours in a label-set TOML, or in the order of VOC's colours with --names."
     else:
         held = f"values {values.listing(evidence.found)}"
-    message = f"nothing names the classes of the masks, which hold the {held}"
-    return DatasetError(message, "Name them in the order of their values, such as --names background,leaf,spot.")
+        hint = "Name them in the order of their values, such as --names background,leaf,spot."
+    return DatasetError(f"nothing names the classes of the masks, which hold the {held}", hint)
 
 
 def _has_colours(evidence: Evidence) -> bool:
@@ -105,7 +106,7 @@ def _has_colours(evidence: Evidence) -> bool:
 def _with_background(evidence: Evidence) -> tuple[Evidence, tuple[str, ...]]:
     """A sole class with a background before it, where the masks hold more than one value; and the note that says so."""
     names = evidence.labels.names
-    if len(names) != 1 or is_background(names[0]) or len(evidence.found) < 2 or evidence.classes.ids is not None:
+    if len(names) != 1 or is_background(names[0]) or len(evidence.found) < 2 or evidence.stated_ids is not None:
         return evidence, ()
     two = class_names.from_labels(from_names((BACKGROUND, *names), evidence.labels.name, evidence.labels.ignore))
     shifted = {other: label + (label != VOID) for other, label in evidence.classes.others.items()}

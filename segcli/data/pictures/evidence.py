@@ -78,6 +78,13 @@ class Evidence:
         """Value -> class or VOID where values are the classes' own indices."""
         return ids_of(self.labels) | ({} if self.labels.ignore is None else {VOID: VOID})
 
+    @cached_property
+    def stated_ids(self) -> Mapping[int, int] | None:
+        """Value -> class or VOID as the user's file of classes says; None where that only counts the classes up."""
+        ids = self.classes.ids
+        counted_up = ids is not None and all(label in (value, VOID) for value, label in ids.items())
+        return None if counted_up and {*range(len(self.labels))} <= ids.keys() else ids
+
     @property
     def given_void(self) -> frozenset[int]:
         """The values that count as void by the user's word."""
@@ -178,7 +185,12 @@ def counted(files: Iterable[Facts]) -> dict[int, int]:
 
 
 def listed_names(table: Table) -> tuple[str, ...]:
-    """The names of a table in the order of their values, or of its lines where it has none; `__ignore__` has none."""
+    """The names of a table in the order of their values, or of its lines; none where its lines are for colours.
+
+    `__ignore__` stands for no value.
+    """
+    if all(entry.value is None for entry in table) and any(entry.colour is not None for entry in table):
+        return ()
     values: dict[int, str] = {}
     for entry in table:
         if entry.value is not None:

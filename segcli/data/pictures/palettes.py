@@ -82,6 +82,8 @@ def candidates(evidence: Evidence) -> Iterator[Palette]:
     own = evidence.classes.colours
     if own is not None and evidence.labels.palette != voc_palette(len(evidence.labels)):
         yield _complete(evidence, "the colours of the classes", _of_user(evidence, own))
+        if evidence.labels.names == labels.CITYSCAPES.names:
+            yield _known(evidence, labels.CITYSCAPES)
         return
     coloured = [(code_of(entry.colour), entry.name) for entry in evidence.table if entry.colour is not None]
     if any(evidence.classes.find(name) not in (None, VOID) for _, name in coloured):
@@ -91,14 +93,22 @@ def candidates(evidence: Evidence) -> Iterator[Palette]:
     yield _complete(evidence, "VOC's colours", _by_name(evidence, in_order))
     yield _complete(evidence, "the label set's colours", _by_name(evidence, _of_set(evidence.labels)))
     for known in _KNOWN_SETS:
-        palette = _complete(evidence, f"the colours of {known.name}", _by_name(evidence, _of_set(known)))
+        palette = _known(evidence, known)
         if len({label for label in palette.targets.values() if label not in (None, VOID)}) > 1:
             yield palette
 
 
-def _of_set(known: LabelSet) -> list[tuple[int, str]]:
-    more = _CITYSCAPES_VOID if known is labels.CITYSCAPES else ()
-    return [*zip(map(code_of, known.palette), known.names, strict=True), *more]
+def _known(evidence: Evidence, known: LabelSet) -> Palette:
+    """The palette of a published dataset; what Cityscapes calls no class is void where nobody named it."""
+    found = _by_name(evidence, _of_set(known))
+    if known is labels.CITYSCAPES:
+        more = _by_name(evidence, _CITYSCAPES_VOID)
+        found |= {code: (name, VOID if label is None else label) for code, (name, label) in more.items()}
+    return _complete(evidence, f"the colours of {known.name}", found)
+
+
+def _of_set(known: LabelSet) -> Iterator[tuple[int, str]]:
+    return zip(map(code_of, known.palette), known.names, strict=True)
 
 
 def _of_user(evidence: Evidence, own: Mapping[Colour, int]) -> dict[int, tuple[str, int]]:

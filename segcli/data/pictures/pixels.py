@@ -85,6 +85,21 @@ def padded(palette: np.ndarray) -> np.ndarray:
     return table
 
 
+def as_grey(values: np.ndarray, white: int) -> np.ndarray | None:
+    """The greys, 0..255, that a viewer shows for values; None where they are not to be shown.
+
+    Args:
+        values: Of any shape, as a file stores them.
+        white: The value that the file calls white. Values of more than 8 bits that all fit into 8 are taken as those.
+    """
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if white in (0, 65535) and high <= 255:
+        white = 255
+    if not white or low < 0 or high > white:
+        return None
+    return values if white == 255 else (values.astype(np.int64) * 255 + white // 2) // white
+
+
 def is_grey(stored: Stored) -> bool:
     """Whether a picture in colours has no other than grey ones; what lossy formats blurred counts as grey."""
     red, green, blue = np.moveaxis(stored.pixels, 2, 0)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from segcli.data.pictures.pixels import padded, read_pixels
+from segcli.data.pictures.pixels import as_grey, padded, read_pixels
 from segcli.errors import InputError
 from segcli.images import masks
 from segcli.images.stored import Stored
@@ -206,9 +206,8 @@ def packed(rgb: np.ndarray) -> np.ndarray:
 
 
 def _shown(codes: np.ndarray, stored: Stored) -> np.ndarray | None:
-    """The colours 0xRRGGBB that a viewer shows for values or indices."""
+    """The colours 0xRRGGBB that a viewer shows for values or indices; None where values are not to be shown."""
     if stored.palette is not None:
         return packed(padded(stored.palette)).astype(np.int64)[codes]
-    if not stored.white or (len(codes) and (codes[0] < 0 or codes[-1] > stored.white)):
-        return None
-    return (codes * 255 + stored.white // 2) // stored.white * _GREY
+    greys = as_grey(codes, stored.white)
+    return None if greys is None else greys * _GREY

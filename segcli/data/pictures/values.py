@@ -37,7 +37,7 @@ def by_values(evidence: Evidence) -> Pictures:
 
 def stated(evidence: Evidence) -> Pictures | None:
     """By the values that the user's file of classes gives."""
-    ids = evidence.classes.ids
+    ids = evidence.stated_ids
     return None if ids is None else evidence.pictures(IDS, evidence.reader, evidence.with_void(ids))
 
 
@@ -83,7 +83,16 @@ def plain(evidence: Evidence) -> Pictures | None:
     if len(evidence.labels) > 2 and set(evidence.found) == {0, VOID} and evidence.choice.void is None:
         note = "took 255 for void, though the masks hold nothing else but 0; if it is a class, name two classes only"
         return _plain(evidence, note)
+    if evidence.sole is not None and evidence.choice.void is None and _is_mixed(evidence.files):
+        note = "took 255 for void, though no mask holds both 1 and 255; say --as binary if either is the class"
+        return _plain(evidence, note)
     return _plain(evidence)
+
+
+def _is_mixed(files: Iterable[Facts]) -> bool:
+    """Whether some masks hold 0 and 1, others 0 and 255, and none anything else."""
+    held = {frozenset(file.codes.tolist()) for file in files}
+    return {frozenset({0, 1}), frozenset({0, VOID})} <= held and all(len(values) <= 2 for values in held)
 
 
 def _plain(evidence: Evidence, *notes: str) -> Pictures:
@@ -171,7 +180,7 @@ def gaps(evidence: Evidence) -> Pictures | None:
         return None
     ids = evidence.with_void(dict(zip(values, evidence.order, strict=True)))
     table = ids_table(evidence, ids)
-    note = f"took {_pairs(evidence, ids)}, by their order; if not, write {table} into a label-set TOML, mended"
+    note = f"took {_pairs(evidence, ids)}, by their order; if not, mend {table} and write it into a label-set TOML"
     return evidence.pictures(("class ids with gaps", ""), evidence.reader, ids, note)
 
 
@@ -217,14 +226,14 @@ def listing(values: Iterable[int]) -> str:
 
 def _pairs(evidence: Evidence, ids: Mapping[int, int | None]) -> str:
     """Which value is which class, in a sentence, at most four."""
-    pairs = [f"{value} for {evidence.name(label)}" for value, label in ids.items() if label not in (None, VOID)]
+    pairs = [f"{value} for {evidence.name(label)}" for value, label in sorted(ids.items()) if label not in (None, VOID)]
     return ", ".join(pairs[:4]) + (f" and {len(pairs) - 4} more" if len(pairs) > 4 else "")
 
 
 def ids_table(evidence: Evidence, ids: Mapping[int, int | None]) -> str:
     """The `ids` of a label-set TOML that says what the values mean, at most four of its entries."""
     names = evidence.labels.names
-    entries = [f'"{names[label]}" = {value}' for value, label in ids.items() if label not in (None, VOID)]
+    entries = [f'"{names[label]}" = {value}' for value, label in sorted(ids.items()) if label not in (None, VOID)]
     return "ids = {" + ", ".join(entries[:4]) + (", ..." if len(entries) > 4 else "") + "}"
 
 
