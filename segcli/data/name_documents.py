@@ -1,6 +1,7 @@
 """Documents that name classes: JSON, YAML and XML of labelling tools, of training frameworks, and of one's own."""
 
-from collections.abc import Mapping, Sequence
+import ast
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,9 @@ from segcli.labels import BACKGROUND, Colour
 
 NO_NAMES = "Give a list of names, a table of ids and names, or the file of a labelling tool."
 """What to do about a document that names no class."""
+
+MAX_PYTHON_BYTES = 1 << 20
+"""The most bytes of a Python file that describes a dataset."""
 
 _LISTS = ("names", "classes", "labels", "label_classes", "id2label", "label2id")
 """The keys under which a document lists its classes."""
@@ -59,6 +63,39 @@ def _categories(coco: _Coco) -> Table:
             if entry.get("id") in used or named.name not in above or entry.get("supercategory") not in (None, "none")
         )
     )
+
+
+def read_python(path: Path) -> Table:
+    """The classes of an MMSegmentation dataset, whose Python has `classes` and `palette`; the file is never run."""
+    try:
+        tree = ast.parse(documents.read_bytes(path, MAX_PYTHON_BYTES))
+        assigned = [(name.lower(), node) for name, node in _assigned(tree)]
+        found = {name: _literal(node) for name, node in assigned if name in ("classes", "palette")}
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"it is no Python: {error}", "Give a list of names, one a line.") from error
+    if not isinstance(found.get("classes"), list):
+        raise UsageError("it has no classes = (...) of texts", "Give a list of names, one a line.")
+    return _table(found)
+
+
+def _assigned(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """What gets a name in Python: by `name = value`, `dict(name=value)` or `{"name": value}`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg, node.value
+        elif isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            yield from ((k.value, v) for k, v in pairs if isinstance(k, ast.Constant) and isinstance(k.value, str))
+
+
+def _literal(node: ast.expr) -> Any:
+    """A value as JSON would have it; None where it is computed."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(ast.literal_eval(node)))
+    except (ValueError, TypeError, msgspec.MsgspecError):
+        return None
 
 
 def read_yaml(path: Path) -> Table:

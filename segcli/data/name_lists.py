@@ -7,14 +7,22 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from segcli.data.classes import BLACK, Named, Table, in_order, is_background, tidied
+from segcli.decoding import shown
 from segcli.errors import UsageError
 from segcli.labels import BACKGROUND, Colour
+
+MAX_TEXT = 1 << 17
+"""The most characters of a list of names; 255 classes at most have one."""
+MAX_LINE = 400
+"""The most characters of a line; the sole line of a list with commas may be longer."""
 
 _NUMBER = r"(\d{1,3})"
 _CVAT = re.compile(rf"([^:]+):(?:\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*)?:[^:]*:[^:]*")
 _COLOUR_FIRST = re.compile(rf"{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER}[\s,]+(\S.*)")
 _COLOUR_LAST = re.compile(rf"(.*?\S)[\s,;:]+{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER}")
 _NUMBERED = re.compile(r"(\d{1,5})(?:\s*[:,=;\t]\s*|\s+)(\S.*)")
+_NUMBERED_LAST = re.compile(r"(.*\S)\s*[:,=;\t]\s*(\d{1,5})")
+_ITEM = re.compile(r"item\s*\{([^{}]*)\}")
 
 _NAMES = ("class_name", "name", "class", "label", "classname", "label_name", "category", "classes", "names")
 _VALUES = ("pixel_value", "value", "png_index", "id", "index", "idx", "class_id", "label_id", "label_value", "trainid")
@@ -30,15 +38,27 @@ def parse_text(text: str) -> Table:
     Raises:
         UsageError: It names no class, or it is no text.
     """
-    if "\0" in text:
-        raise UsageError("it is no text", "Give a text file with one name a line.")
+    _check(text)
+    if text.lstrip().startswith(("{", "<")):
+        raise UsageError("it is no list of names, but JSON or XML", "Give the file its suffix, .json or .xml.")
+    if items := _ITEM.findall(text):
+        return tuple(map(_item, items))
     lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line and not line.startswith("#")]
+    if lines and max(map(len, lines)) > MAX_LINE and len(lines) > 1:
+        raise UsageError(f"it has a line of {max(map(len, lines))} letters", "Give a text file with one name a line.")
     for read in (_cvat, _camvid, _colour_last, _objects, _numbered):
-        if lines and (table := read(lines)) is not None:
+        if lines and len(lines[0]) <= MAX_LINE and (table := read(lines)) is not None:
             return table
-    names = lines[0].split(",") if len(lines) == 1 else lines
+    names = [name.strip(" '\"") for name in lines[0].strip("[]()").split(",")] if len(lines) == 1 else lines
     return tuple(Named(tidied(name)) for name in names)
+
+
+def _check(text: str) -> None:
+    """UsageError on what is no text or far too long for a list of names."""
+    if "\0" in text or len(text) > MAX_TEXT:
+        what = "no text" if "\0" in text else f"too long for a list of names: {len(text)} letters"
+        raise UsageError(f"it is {what}", "Give a text file with one name a line.")
 
 
 def _matched(pattern: re.Pattern[str], lines: Sequence[str]) -> list[tuple[str, ...]] | None:
@@ -78,13 +98,24 @@ def _objects(lines: Sequence[str]) -> Table | None:
 
 
 def _numbered(lines: Sequence[str]) -> Table | None:
-    """Lines with their value before the name, from 0 or 1 on; other lines may just begin with a number."""
-    rows = _matched(_NUMBERED, lines) if len(lines) > 1 else None
+    """Lines of a value and a name, from 0 or 1 on; other lines may just begin or end with a number."""
+    rows = _matched(_NUMBERED, lines)
     if rows is None:
+        rows = [(value, name) for name, value in _matched(_NUMBERED_LAST, lines) or ()]
+    values, names = [int(value) for value, _ in rows], {name for _, name in rows}
+    rising = len(rows) > 1 and values[0] in (0, 1) and all(one < two for one, two in pairwise(values))
+    if not rising or len(names) < len(rows):
         return None
-    values = [int(value) for value, _ in rows]
-    rising = values[0] in (0, 1) and all(one < two for one, two in pairwise(values))
-    return tuple(Named(tidied(name), int(value)) for value, name in rows) if rising else None
+    return tuple(Named(tidied(name), whole(value)) for value, name in rows)
+
+
+def _item(text: str) -> Named:
+    """One class of TensorFlow's label map: `item { id: 1 name: 'leaf' }`."""
+    name = re.search(r"(?:display_)?name\s*:\s*(?:'([^']*)'|\"([^\"]*)\")", text)
+    value = re.search(r"\bid\s*:\s*(\d{1,9})", text)
+    if name is None or value is None:
+        raise UsageError(f"item {shown(text.strip())} has no name and id", "Write item { id: 1 name: 'leaf' }.")
+    return Named(tidied(name[1] or name[2] or ""), whole(value[1]))
 
 
 def parse_csv(text: str, delimiter: str = "") -> Table:
@@ -97,6 +128,7 @@ def parse_csv(text: str, delimiter: str = "") -> Table:
     Raises:
         UsageError: No column holds names, or a cell is neither a value nor a colour.
     """
+    _check(text)
     rows = _rows(text, delimiter)
     if not rows:
         return ()
@@ -170,9 +202,10 @@ def _entry(row: Sequence[str], head: Sequence[str], columns: _Columns) -> Named:
 
 def whole(text: str) -> int:
     """A value of masks, 0..65535, as a file writes it; UsageError on any other text."""
-    if not re.fullmatch(r"\s*\d{1,5}(\.0*)?\s*", text) or int(float(text)) > 65535:
+    digits = re.fullmatch(r"(\d{1,5})(\.0*)?", text.strip(), re.ASCII)
+    if digits is None or int(digits[1]) > 65535:
         raise UsageError(f"{text[:40]!r} is no value of masks", "Write a whole number in 0..65535.")
-    return int(float(text))
+    return int(digits[1])
 
 
 def paint_or_value(text: str) -> int | Colour:

@@ -96,6 +96,7 @@ _DOCUMENTS: dict[str, Callable[[Path], Table]] = {
     ".yaml": name_documents.read_yaml,
     ".yml": name_documents.read_yaml,
     ".xml": name_documents.read_xml,
+    ".py": name_documents.read_python,
 }
 
 

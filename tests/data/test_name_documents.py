@@ -5,7 +5,7 @@ import json
 import pytest
 
 from segcli.data.classes import Named
-from segcli.data.name_documents import read_json, read_xml, read_yaml
+from segcli.data.name_documents import read_json, read_python, read_xml, read_yaml
 from segcli.errors import DatasetError, UsageError
 
 IDS = (Named("background", 0), Named("leaf", 1), Named("spot", 2))
@@ -85,6 +85,35 @@ def test_a_label_mapping_says_what_stands_in_the_masks(saved):
     assert read_yaml(saved("data.yaml", text)) == named
     with pytest.raises(UsageError, match="label_mapping is no table"):
         read_yaml(saved("data.yaml", "names: [a]\nlabel_mapping: {7: 5}\n"))
+
+
+MMSEG = """
+import torch
+@DATASETS.register_module()
+class Plants(BaseSegDataset):
+    METAINFO = dict(classes=('background', 'leaf'), palette=[[0, 0, 0], [1, 2, 3]])
+    def __init__(self, **kwargs):
+        super().__init__(img_suffix='.jpg', **kwargs)
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MMSEG,
+        "CLASSES = ['background', 'leaf']\nPALETTE = ((0, 0, 0), (1, 2, 3))",
+        "m = {'classes': ['bg'], 'palette': x}",
+    ],
+)
+def test_mmsegmentations_datasets_are_read_and_never_run(saved, text):
+    assert read_python(saved("plants.py", text)) in (PAINTED, (Named("bg"),))
+
+
+@pytest.mark.parametrize("text", ["classes =", "x = 1", "classes = names()", "(" * 5000, "classes = [1, 2]", "\0"])
+def test_other_python_is_refused(saved, text):
+    with pytest.raises((UsageError, DatasetError)) as caught:
+        read_python(saved("a.py", text))
+    assert caught.value.hint
 
 
 def test_other_yaml(saved):

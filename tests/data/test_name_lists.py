@@ -2,7 +2,7 @@
 
 import pytest
 
-from segcli.data.classes import Named
+from segcli.data.classes import Named, from_table
 from segcli.data.name_lists import parse_csv, parse_text
 from segcli.errors import UsageError
 
@@ -22,6 +22,11 @@ def plain(*names):
         ("1st floor\n2nd floor\n", plain("1st floor", "2nd floor")),
         ("18 wheeler\n2 wheeler\n", plain("18 wheeler", "2 wheeler")),
         ("0: sky\n1: road\n255: void\n", (Named("sky", 0), Named("road", 1), Named("void", 255))),
+        ("sky: 0\nroad: 1\n", (Named("sky", 0), Named("road", 1))),
+        ("stage 0\nstage 1\n", plain("stage 0", "stage 1")),
+        ("1 wheeler\n2 wheeler\n", plain("1 wheeler", "2 wheeler")),
+        ("['sky', 'road']\n", plain("sky", "road")),
+        ("item {\n  id: 1\n  name: 'sky'\n}\nitem { name: \"road\" id: 2 }", (Named("sky", 1), Named("road", 2))),
         ("1\tsky\n3\ttraffic light\n", (Named("sky", 1), Named("traffic light", 3))),
         ("64 128 64\tAnimal\n0 0 0\t\tVoid\n", (Named("Animal", None, (64, 128, 64)), Named("Void", None, (0, 0, 0)))),
         (
@@ -98,6 +103,20 @@ def test_a_broken_table_is_refused_in_one_line(text, message):
         parse_csv(text)
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "\n<annotations/>", "item { id: 1 }", "item { id: 99999 name: 'a' }"])
+def test_other_files_are_no_lists(text):
+    with pytest.raises(UsageError) as caught:
+        parse_text(text)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["," * 100_000, " x" * 60_000, "a\n" * 10**6, "a\n" + ",1" * 400, "0 " * 60_000])
+@pytest.mark.parametrize("parse", [parse_text, parse_csv])
+def test_long_files_are_refused(text, parse):
+    with pytest.raises(UsageError):
+        from_table(parse(text))
 
 
 def test_a_binary_file_is_no_list():
