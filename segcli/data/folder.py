@@ -16,7 +16,6 @@ from segcli.data.reading import Choice
 from segcli.data.tree import Tree
 from segcli.errors import DatasetError, UsageError, nearest
 from segcli.files.paths import shown
-from segcli.images.masks import labels_of
 from segcli.labels import VOID
 
 try:  # TEMPORARY
@@ -130,12 +129,10 @@ def _read(found: _Found) -> Dataset:
     forms = recognise.find(found.labels.others, found.labels.pictures)
     boxes = forms.pop("voc-boxes", ())
     masks = _pairing(found)
-    key = _chosen(found, forms, masks)
-    if key:
-        files = boxes if key == "voc-boxes" else forms[key]
-        return _shapes(found, key, files)
-    if not any(masks.masks.values()) and boxes:
-        return _shapes(found, "voc-boxes", boxes)
+    if boxes and not forms and not any(masks.masks.values()):
+        forms = {"voc-boxes": boxes}  # where there is nothing else, their reader says why they are of no use
+    if key := _chosen(found, forms, masks):
+        return _shapes(found, key, forms[key])
     if masks.kind != "one":
         return _separate(found, masks)
     return _pictures(found, masks)
@@ -160,7 +157,7 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
     """The form of shapes to read, or nothing for pictures; DatasetError where the files do not tell."""
     wanted = found.choice.as_
     if wanted in recognise.FORMS:
-        if wanted not in forms and wanted != "voc-boxes":
+        if wanted not in forms:
             there = ", ".join(forms) or "none"
             raise DatasetError(
                 f"{shown(found.labels.root)} holds no {recognise.FORMS[wanted].title}", f"Found: {there}."
@@ -175,7 +172,7 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
         message = f"{shown(found.labels.root)} holds labels of several kinds: {listed}"
         raise DatasetError(message, f"Say which with --as (such as {options}), or name their folder with --labels.")
     if not there and not found.apart:
-        hint = f"Labels are pictures beside photos, or files of {', '.join(recognise.FORMS)}; see docs/labels.md."
+        hint = "Give the labels' folder with --labels; docs/labels.md lists the forms that segcli reads."
         raise DatasetError(f"{shown(found.labels.root)} holds no labels that segcli knows", hint)
     return there[0] if there and there[0] in forms else ""
 
@@ -213,12 +210,9 @@ def _pictures(found: _Found, masks: Pairing) -> Dataset:
     paths = [entries[0][1] for entries in masks.masks.values() if entries]
     if not paths and found.classes is None:
         raise DatasetError(f"{shown(found.labels.root)} has no masks of these photos", "They are matched by name.")
-    classes = found.classes
-    if classes is None and (said := labels_of(paths[0])) is not None:
-        classes = names.parse(said)
     with found.counting(len(paths), "looking at masks") as counter:
         seen = survey(paths, counter.advance)
-    pictures = decide.decide(seen, classes, table, found.choice, masks.words)
+    pictures = decide.decide(seen, found.classes, table, found.choice, masks.words)
     samples, notes = _samples(found, masks, frozenset(seen.predictions))
     return Dataset(
         *("folder", found.photos.root.name, pictures.labels, samples, pictures.ids),

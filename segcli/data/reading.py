@@ -52,11 +52,10 @@ class Reading:
         return self.as_ == PLAIN and not self.notes
 
     def tell(self, note: Callable[[str], object], warn: Callable[[str], object]) -> None:
-        """Say which form the labels have by `note`, and each decision by `warn`; nothing where the ids are plain."""
-        if not self.is_plain:
-            note(f"labels: {self.form}")
-            for decision in self.notes:
-                warn(decision)
+        """Say which form the labels have by `note`, and each decision by `warn`."""
+        note(f"labels: {self.form}")
+        for decision in self.notes:
+            warn(decision)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON, recipes and checkpoints."""
