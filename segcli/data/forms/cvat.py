@@ -49,7 +49,8 @@ def load(files: Sequence[Path]) -> Annotations:
         for file, name, image in images
     ]
     listed = [name for root in roots for name in _listed(root)]
-    used = [shape.get("label", "") for _, _, image in images for shape in image if shape.tag in _READERS]
+    used = [shape.get("label") for _, _, image in images for shape in image if shape.tag in _READERS]
+    used = [name for name in used if name]
     return Annotations(names_in_order(listed, used), tuple(records), notes=tuple(_notes(records, images, sources)))
 
 

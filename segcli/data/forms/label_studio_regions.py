@@ -46,7 +46,7 @@ class Value(msgspec.Struct, rename={"image": "imageDataURL", "radius_x": "radius
 
     def names(self) -> list[str]:
         """The classes of the region."""
-        return [name for key in _LABELS for name in getattr(self, key) or ()]
+        return [name for key in _LABELS for name in getattr(self, key) or () if name]
 
     def kind(self) -> str:
         """What the region is: a key of `_READERS`, or what encloses no pixels; nothing for an answer or a relation.
@@ -165,7 +165,7 @@ def _grouped(regions: Iterable[Region]) -> list[list[Region]]:
 def _brush(value: Value, name: str, size: tuple[int, int]) -> Shape:
     try:
         data = bytes(msgspec.json.decode(value.rle, type=list[int]))
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DatasetError(f"a brush mask is no list of bytes: {error}") from error
     bitmap, origin = brush.decode(data, *size)
     return Shape(name, bitmap=bitmap, origin=origin)
@@ -207,7 +207,7 @@ def _ellipse(value: Value, name: str, size: tuple[int, int]) -> Shape:
 def _parsed(raw: msgspec.Raw, kind: type) -> list:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DatasetError(f"a polygon cannot be read: {error}") from error
 
 

@@ -108,7 +108,7 @@ def _read(file: Path) -> Iterator[Task]:
             else:
                 data, annotation = _short(keys)
                 short.setdefault(str(data.get("id", f"at place {number}")), []).append((data, annotation))
-        except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
+        except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError) as error:
             raise broken(file, f"the task at place {number}: {error}") from error
     for key, entries in short.items():
         done = [annotation for _, annotation in entries if annotation.id is not None]

@@ -174,5 +174,5 @@ def _box(corners: _Ring) -> np.ndarray:
 def _parsed(points: msgspec.Raw, kind: Any) -> Any:
     try:
         return msgspec.json.decode(points, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DatasetError(f"an object has broken points: {error}") from error

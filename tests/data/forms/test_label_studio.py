@@ -223,12 +223,13 @@ def test_broken_regions_are_refused_when_they_are_drawn(load, results, message):
         ('[{"data": {}, "annotations": [{"result": 5}]}]', r"the task at place 1: .* at `\$\.annotations"),
         ('[{"data": {}, "annotations": [{"result": [{"original_width": "wide"}]}]}]', "the task at place 1"),
         ('[{"tag": [{"brushlabels": "leaf"}], "annotation_id": 1}]', "the task at place 1"),
+        (b'[{"data": {}, "annotations": [{"id": "\xff"}]}]', "the task at place 1: .*utf-8"),
         ("[" * 100_000, "cannot be read"),
         ('[{"data": ' + "[" * 100_000, "cannot be read"),
     ],
 )
 def test_files_that_are_no_export_are_refused(tmp_path, content, message):
-    (tmp_path / "export.json").write_text(content)
+    (tmp_path / "export.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DatasetError, match=message):
         label_studio.load([tmp_path / "export.json"])
 
