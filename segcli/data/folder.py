@@ -148,8 +148,7 @@ def _pairing(found: _Found) -> Pairing:
         masks = [path for path in found.labels.pictures if not tree.is_neither(path, found.labels.root)]
         masks += [path for path in found.labels.others if path.suffix.lower() == tree.MATLAB]
     else:
-        lowered = {name.lower() for name in listed}
-        photos, masks = pairing.split(found.photos, lowered.__contains__)
+        photos, masks = pairing.split(found.photos, listed)
     return pairing.pair(photos, masks, found.photos.root, found.labels.root, listed)
 
 
@@ -171,6 +170,9 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
         options = ", ".join(form if form in forms else "ids" for form in there)
         message = f"{shown(found.labels.root)} holds labels of several kinds: {listed}"
         raise DatasetError(message, f"Say which with --as (such as {options}), or name their folder with --labels.")
+    if not there and masks.strays and not found.apart:
+        message = f"none of the {len(masks.strays)} masks in {shown(found.labels.root)} is called like a photo"
+        raise DatasetError(message, f"{shown(masks.strays[0])} is one. Give each the name of its photo.")
     if not there and not found.apart:
         hint = "Give the labels' folder with --labels; docs/labels.md lists the forms that segcli reads."
         raise DatasetError(f"{shown(found.labels.root)} holds no labels that segcli knows", hint)

@@ -1,8 +1,9 @@
 """Pairing: which masks belong to which photo, by their names, whatever affixes and folders a tool adds."""
 
+import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -65,24 +66,27 @@ def _stripped(stem: str, affixes: Sequence[re.Pattern[str]]) -> tuple[str, ...]:
         found.append(shorter)
 
 
-def split(tree: trees.Tree, is_class: Callable[[str], bool] = lambda name: False) -> tuple[list[Path], list[Path]]:
+def split(tree: trees.Tree, classes: Sequence[str] = ()) -> tuple[list[Path], list[Path]]:
     """The photos and the masks among the pictures of one tree.
 
     Args:
         tree: Holds both.
-        is_class: Whether a folder is called like a class, and so holds the masks of that class.
+        classes: Names of classes; a folder or an ending that is called so tells masks of that class.
 
     Returns:
         (photos, masks). A mask lies in a folder for masks, or is called like a photo beside it with an affix.
     """
     pictures = [path for path in tree.pictures if not trees.is_neither(path, tree.root)]
     known = {(path.parent, path.stem.lower()) for path in pictures}
+    lowered = {name.lower() for name in classes}
 
     def is_mask(path: Path) -> bool:
-        if any((path.parent, stem) in known for stem in stems(path.stem)[1:]):
+        stem = path.stem.lower()
+        bare = (*stems(stem)[1:], *filter(None, (_without_class(stem, name) for name in lowered)))
+        if any((path.parent, shorter) in known for shorter in bare):
             return True
         folders = trees.folders_below(path, tree.root)
-        return trees.holds_masks(folders) or any(is_class(name) for name in folders)
+        return trees.holds_masks(folders) or not lowered.isdisjoint(folders)
 
     masks = {path for path in pictures if is_mask(path)}
     masks |= {path for path in tree.others if path.suffix.lower() == trees.MATLAB}
@@ -156,6 +160,8 @@ def pair(
 
     A mask belongs to the photo of its name once affixes such as "_mask" are taken off, in the folder that stands
     parallel to its own (images/train, masks/train) or, where there is none, anywhere if only one photo has the name.
+    Where no mask is called like a photo, what all photos' names have in common at their ends, and all masks', is taken
+    off (21_training, 21_manual).
 
     Args:
         photos: The photos.
@@ -176,13 +182,45 @@ def pair(
             strays.append(mask)
         else:
             found[photo].append((tag, mask))
+    kind: Kind = "one"
     if strays and len(strays) == len(masks):
-        found, strays = _objects(photos, masks, photo_root, mask_root)
-        kind: Kind = "object"
-    else:
+        found, strays = _by_rest(photos, masks)
+        if len(strays) == len(masks):
+            kind = "object"
+            found, strays = _objects(photos, masks, photo_root, mask_root)
+    if len(strays) == len(masks):
+        kind = "one"
+    elif kind == "one":
         kind, found = _settled(found)
     words = _words(photos, masks, mask_root)
     return Pairing(kind, {photo: tuple(entries) for photo, entries in found.items()}, tuple(strays), words)
+
+
+def _by_rest(photos: Sequence[Path], masks: Sequence[Path]) -> tuple[dict[Path, list[tuple[str, Path]]], list[Path]]:
+    """The masks by the rest of the names, once what all have in common is taken off; all are strays if a few match."""
+    rests = {rest: photo for photo, rest in _rests(photos).items()}
+    matched = {mask: rests[rest] for mask, rest in _rests(masks).items() if rest in rests}
+    found: dict[Path, list[tuple[str, Path]]] = {photo: [] for photo in photos}
+    if 2 * len(matched) < len(masks) or len(set(matched.values())) < len(matched):
+        return found, list(masks)
+    for mask, photo in matched.items():
+        found[photo].append(("", mask))
+    return found, [mask for mask in masks if mask not in matched]
+
+
+def _rests(paths: Sequence[Path]) -> dict[Path, str]:
+    """The names without what all of them begin and end with, digits apart; none where that leaves two alike."""
+    if len(paths) < 2:
+        return {}
+    names = {path: path.stem.lower() for path in paths}
+    start, end = _shared(names.values()), _shared(name[::-1] for name in names.values())[::-1]
+    rests = {path: name[len(start) :].removesuffix(end) for path, name in names.items()}
+    return rests if all(rests.values()) and len(set(rests.values())) == len(rests) else {}
+
+
+def _shared(names: Iterable[str]) -> str:
+    """What all names begin with, less the digits at its end, which count."""
+    return os.path.commonprefix(list(names)).rstrip("0123456789")  # noqa: RUF071 (by letter is what is wanted)
 
 
 def _photo_of(mask: Path, root: Path, known: Photos, classes: Sequence[str]) -> tuple[str, Path | None]:

@@ -30,7 +30,7 @@ def paired(photos: str, masks: str, classes=()):
         ("a.jpg", "A_Segmentation.PNG"),
         ("701_StillsRaw_full/0001TP_006690.png", "LabeledApproved_full/0001TP_006690_L.png"),
         ("images/x_leftImg8bit.png", "gtFine/x_gtFine_labelIds.png"),
-        ("training/21_training.tif", "manual/21_manual1.gif"),
+        ("images/21.tif", "masks/21_manual1.gif"),
         ("images/cell.png", "masks/cell_cp_masks.png"),
         ("sat/10_sat.jpg", "mask/10_mask.png"),
         ("img/a_img.png", "gt/a_gt.png"),
@@ -40,8 +40,6 @@ def paired(photos: str, masks: str, classes=()):
     ],
 )
 def test_affixes_and_twin_folders_are_seen_through(photo, mask):
-    if photo.startswith("training"):
-        photo, mask = "images/21.tif", "masks/21_manual1.gif"
     assert paired(photo, mask) == ({photo: [("", mask)]}, [], "one")
 
 
@@ -94,6 +92,19 @@ def test_a_mask_for_each_object():
     assert not strays
 
 
+def test_what_all_names_have_in_common_is_taken_off_where_no_name_fits():
+    found, strays, kind = paired("p/21_training.tif p/22_training.tif", "masks/21_drawn.gif masks/22_drawn.gif")
+    assert list(found.values()) == [[("", "masks/21_drawn.gif")], [("", "masks/22_drawn.gif")]]
+    assert (strays, kind) == ([], "one")
+    found, strays, _ = paired("p/img1.tif p/img12.tif", "masks/gold1.gif masks/gold12.gif")
+    assert list(found.values()) == [[("", "masks/gold1.gif")], [("", "masks/gold12.gif")]]
+
+
+def test_names_that_have_nothing_to_do_with_each_other_are_not_paired():
+    found, strays, kind = paired("p/x.tif p/y.tif", "masks/a.gif masks/b.gif")
+    assert (list(found.values()), len(strays), kind) == ([[], []], 2, "one")
+
+
 def test_two_masks_of_a_photo_are_refused():
     with pytest.raises(DatasetError, match=r"a\.jpg has 2 masks \(a\.png, a_mask\.png\)"):
         paired("images/a.jpg", "masks/a.png masks/a_mask.png")
@@ -109,7 +120,7 @@ def test_cityscapes_published_ids_count():
 def test_photos_and_masks_of_one_folder_are_told_apart():
     names = "a.jpg a_mask.png b.jpg b_mask.png images/c.jpg masks/c.png x_superpixels.png cls/d.mat leaf/c.png"
     pictures = tuple(ROOT / name for name in names.split() if not name.endswith("mat"))
-    photos, masks = pairing.split(tree.Tree(ROOT, pictures, (ROOT / "cls/d.mat",)), {"leaf"}.__contains__)
+    photos, masks = pairing.split(tree.Tree(ROOT, pictures, (ROOT / "cls/d.mat",)), ["Leaf"])
     assert [path.name for path in photos] == ["a.jpg", "b.jpg", "c.jpg"]
     assert [path.name for path in masks] == ["a_mask.png", "b_mask.png", "d.mat", "c.png", "c.png"]
 
