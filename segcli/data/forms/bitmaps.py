@@ -99,8 +99,8 @@ def values(image: Image.Image) -> np.ndarray:
     if image.mode == "1":
         return np.array(image.convert("L"))
     pixels = np.array(image)
-    if pixels.dtype != np.uint8:  # 16 bits
-        return (np.clip(pixels, 0, 65535) >> 8).astype(np.uint8)
+    if pixels.dtype != np.uint8:  # 16 bits, of which none becomes nothing
+        return np.minimum(255, np.clip(pixels, 0, 65535).astype(np.int32) + 255 >> 8).astype(np.uint8)
     return pixels if pixels.ndim == 2 else pixels.max(2)
 
 

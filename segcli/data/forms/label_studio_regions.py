@@ -79,7 +79,10 @@ class Region(msgspec.Struct):
     original_width: float | None = None
     original_height: float | None = None
     image_rotation: float | None = None
-    value: Value = msgspec.field(default_factory=Value)
+    value: Value | None = None
+
+    def __post_init__(self) -> None:
+        self.value = self.value or Value()
 
     def size(self) -> tuple[int, int] | None:
         """(height, width) of the photo; None where it is not stated. DatasetError where no photo has that size."""

@@ -51,7 +51,7 @@ class _Task(msgspec.Struct):
     data: dict[str, Any] = {}
     annotations: list[Annotation] | None = None
     completions: list[Annotation] | None = None
-    predictions: list[Annotation] | None = None
+    predictions: list[Annotation | int] | None = None
     file_upload: str | None = None
 
 
@@ -126,7 +126,10 @@ def _chosen(file: Path, task: _Task, number: int) -> Task:
         if not (annotation.was_cancelled or annotation.skipped)
     ]
     name = f"at place {number}" if task.id is None else str(task.id)
-    annotation = _newest(people) or _newest(task.predictions or ())
+    guesses = [
+        guess for guess in task.predictions or () if isinstance(guess, Annotation)
+    ]  # exports may hold numbers only
+    annotation = _newest(people) or _newest(guesses)
     return Task(file, name, task.data, task.file_upload or "", annotation, not people, len(people))
 
 

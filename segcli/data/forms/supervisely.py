@@ -49,7 +49,7 @@ class _Points(msgspec.Struct):
 
 class _Bitmap(msgspec.Struct):
     data: str
-    origin: tuple[int, int]
+    origin: tuple[float, float]
 
 
 class _Object(
@@ -152,7 +152,7 @@ def _shapes(entry: _Object) -> Iterator[Shape]:
 def _mask(entry: _Object, bitmap: _Bitmap | None, cut: int) -> Shape:
     if bitmap is None:
         raise DatasetError(f"an object of the class {entry.name!r} has no mask")
-    column, row = bitmap.origin
+    column, row = (int(np.floor(place)) for place in bitmap.origin)
     mask, (top, left) = bitmaps.tight(bitmaps.from_base64(bitmap.data) > cut)
     return Shape(entry.name, bitmap=mask, origin=(row + top, column + left))
 

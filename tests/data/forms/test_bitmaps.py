@@ -68,6 +68,7 @@ def test_values_are_alpha_where_there_is_any():
     assert np.array_equal(bitmaps.values(Image.fromarray(GREY)), GREY)
     assert np.array_equal(bitmaps.values(Image.fromarray(np.dstack([GREY, GREY // 2, 0 * GREY]), "RGB")), GREY)
     assert np.array_equal(bitmaps.values(Image.fromarray(GREY.astype(np.uint16) << 8)), GREY)
+    assert bitmaps.values(Image.fromarray(np.array([[0, 1, 65535]], np.uint16))).tolist() == [[0, 1, 255]]
     assert np.array_equal(bitmaps.values(Image.fromarray(GREY > 127)), np.where(GREY > 127, 255, 0))
 
 

@@ -74,6 +74,7 @@ def test_regions_of_every_kind_with_the_last_on_top(load):
         region("brush", ["leaf"], points=[1, 2, 3, 4]),
         {"type": "choices", "from_name": "light", "to_name": "image", "value": {"choices": ["sunny"]}},
         {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"},
+        {"type": "rating", "value": None},
     ]
     annotations = load(task(results))
     record = annotations.records[0]
@@ -158,6 +159,7 @@ def test_predictions_are_uncorrected_until_a_person_submits(load):
     assert np.array_equal(drawn(annotations, 0), filled((1, 3, 3, 9, 9)))
     assert (annotations.records[3].drawn, annotations.records[3].shapes(SIZE)) == (0, [])
     assert annotations.notes == ("1 of 5 tasks have no annotation and are left out",)
+    assert load(task(newer, predictions=[1, 2])).records[0].corrected  # some exports hold the predictions' numbers
 
 
 def test_json_min_is_read_as_well(load):
