@@ -212,20 +212,26 @@ class _Corners:
             yield self.points[begin:end][turning[begin:end]]
 
 
+def regions(label_map: np.ndarray, classes: Iterable[int]) -> Iterator[tuple[int, Polygon]]:
+    """The outlines of classes in a label map (H, W), class by class, each with the id of its class."""
+    pixels = np.bincount(label_map.ravel())
+    for label in classes:
+        if label < len(pixels) and pixels[label]:
+            yield from ((label, polygon) for polygon in outlines(label_map == label))
+
+
 def annotations(label_map: np.ndarray, labels: LabelSet) -> list[dict]:
     """COCO's annotations of a label map (H, W), one a region; `merge` gives them their `id` and `image_id`."""
-    found = np.flatnonzero(np.bincount(label_map.ravel(), minlength=len(labels))[: len(labels)])
+    classes = [label for label, name in enumerate(labels.names) if name != BACKGROUND]
     return [
         {
-            "category_id": int(label),
+            "category_id": label,
             "segmentation": [polygon.points.ravel().tolist()],
             "area": polygon.area,
             "bbox": polygon.box(),
             "iscrowd": 0,
         }
-        for label in found
-        if labels.names[label] != BACKGROUND
-        for polygon in outlines(label_map == label)
+        for label, polygon in regions(label_map, classes)
     ]
 
 
