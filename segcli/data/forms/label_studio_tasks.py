@@ -126,9 +126,8 @@ def _chosen(file: Path, task: _Task, number: int) -> Task:
         if not (annotation.was_cancelled or annotation.skipped)
     ]
     name = f"at place {number}" if task.id is None else str(task.id)
-    guesses = [
-        guess for guess in task.predictions or () if isinstance(guess, Annotation)
-    ]  # exports may hold numbers only
+    # Some exports hold the numbers of predictions only.
+    guesses = [guess for guess in task.predictions or () if isinstance(guess, Annotation)]
     annotation = _newest(people) or _newest(guesses)
     return Task(file, name, task.data, task.file_upload or "", annotation, not people, len(people))
 

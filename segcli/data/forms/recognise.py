@@ -21,7 +21,6 @@ from segcli.data.forms import (
     imagej,
     label_studio,
     label_studio_png,
-    label_studio_png,
     labelme,
     segments,
     supervisely,

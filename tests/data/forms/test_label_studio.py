@@ -217,6 +217,12 @@ def test_broken_regions_are_refused_when_they_are_drawn(load, results, message):
     assert drawn(annotations, 1).any()
 
 
+def test_scores_that_are_no_number_do_no_harm(load):
+    """Python writes them as NaN, which is no JSON."""
+    guess = {"result": [rectangle(1, 1, 2, 2)], "score": float("nan")}
+    assert np.array_equal(drawn(load(task(predictions=[guess]))), filled((1, 1, 1, 2, 2)))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
