@@ -14,6 +14,7 @@ import numpy as np
 from segcli import labels
 from segcli.data import coco, tree
 from segcli.data.dataset import Dataset, Sample, ids_of, read_mask
+from segcli.data.pictures import matlab
 from segcli.errors import DatasetError, UsageError, nearest
 from segcli.labels import VOID, LabelSet
 
@@ -89,16 +90,9 @@ def _trainaug(data_dir: Path, root: Path, train: set[str], val: set[str]) -> Dat
 
 
 def _read_mat_or_mask(sample: Sample) -> np.ndarray:
-    if sample.label is None or sample.label.suffix != ".mat":
+    if sample.label is None or sample.label.suffix != matlab.SUFFIX:
         return read_mask(sample)
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise DatasetError(f"{sample.label} needs scipy to be read", "pip install scipy") from error
-    try:
-        return np.asarray(loadmat(sample.label)["GTcls"][0]["Segmentation"][0], np.uint8)
-    except Exception as error:  # a MATLAB file can be broken in as many ways as scipy has exceptions
-        raise DatasetError(f"{sample.label} is no mask of the Semantic Boundaries Dataset: {error}") from error
+    return matlab.read_matlab(sample.label).astype(np.uint8)
 
 
 def pascal_context(data_dir: Path, split: str) -> Dataset:

@@ -87,7 +87,8 @@ def _pixels(path: Path, image: Image.Image) -> tuple[np.ndarray, np.ndarray | No
     if image.mode in ("1", "L", "LA"):
         return np.array(image.getchannel(0)).astype(np.uint8), None
     if image.mode.startswith("I") or image.mode == "F":
-        return np.array(image), None
+        pixels = np.array(image)
+        return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), None
     if image.mode in ("RGB", "RGBA"):
         return np.array(image.convert("RGB")), None
     raise InputError(f"{shown(path)} is a picture of mode {image.mode}, not a mask", "Save it as palette PNG.")

@@ -227,7 +227,8 @@ def read_colours(path: Path, raw: tuple[tuple[int, int], ...], edges: bool = Fal
     codes = packed(_rgb(path, exact_pixels(path)))
     known = np.array([code for code, _ in raw], np.uint32)
     values = np.array([value for _, value in raw])
-    place = np.searchsorted(known, codes).clip(max=len(known) - 1)
+    place = np.searchsorted(known, codes)
+    np.minimum(place, len(known) - 1, out=place)
     strange = known[place] != codes
     found = values.astype(np.uint8 if values.max() < 256 else np.uint16)[place]
     if edges and strange.any():

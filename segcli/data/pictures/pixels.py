@@ -44,7 +44,7 @@ def _decoded(path: Path) -> Stored:
     try:
         return read_stored(path)
     except InputError as error:
-        if not tiff.is_tiff(path):
+        if error.__cause__ is None or not tiff.is_tiff(path):  # refused, not undecodable
             raise
         pixels = tiff.read_tiff(path, error)
     if pixels.ndim == 2:
@@ -102,8 +102,8 @@ def as_grey(values: np.ndarray, white: int) -> np.ndarray | None:
 
 def is_grey(stored: Stored) -> bool:
     """Whether a picture in colours has no other than grey ones; what lossy formats blurred counts as grey."""
-    red, green, blue = np.moveaxis(stored.pixels, 2, 0)
     if stored.keeps_ids:
+        red, green, blue = np.moveaxis(stored.pixels, 2, 0)
         return bool(np.array_equal(red, green) and np.array_equal(green, blue))
     apart = stored.pixels.max(2).astype(np.int16) - stored.pixels.min(2)
     return bool(np.count_nonzero(apart > NEARLY_GREY) <= apart.size // 1000)

@@ -193,10 +193,12 @@ def _colours(rgb: np.ndarray, transparent: np.ndarray | None) -> tuple[np.ndarra
     return codes, counts, np.isin(codes, _solid_colours(rgb) if len(codes) > 2 else codes), True
 
 
-def _solid_colours(rgb: np.ndarray) -> np.ndarray:
-    inside = rgb[1:-1, 1:-1][_uniform(packed(rgb))]
-    listed = Image.fromarray(inside.reshape(1, -1, 3)).getcolors(MOST) if inside.size else []
-    return packed(np.array([colour for _, colour in listed], np.uint8).reshape(-1, 3))
+def _solid_colours(rgb: np.ndarray) -> list[int]:
+    """The colours 0xRRGGBB of pixels whose neighbours are all like them."""
+    codes = packed(rgb)
+    inside = np.ascontiguousarray(codes[1:-1, 1:-1][_uniform(codes)], "<u4").view(np.uint8)
+    listed = Image.frombuffer("RGBA", (inside.size // 4, 1), inside).getcolors(MOST) if inside.size else []
+    return [blue | green << 8 | red << 16 for _, (blue, green, red, _) in listed]
 
 
 def packed(rgb: np.ndarray) -> np.ndarray:

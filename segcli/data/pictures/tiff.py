@@ -35,14 +35,14 @@ def read_tiff(path: Path, reason: InputError) -> np.ndarray:
         import tifffile
     except ImportError:
         hint = 'Install segcli\'s extra "tiff": pip install tifffile imagecodecs; or save the mask as PNG.'
-        raise InputError(f"{reason.message}", hint) from reason
+        raise InputError(reason.message, hint) from reason
     try:
         with tifffile.TiffFile(path) as file:
             pages = len(file.pages)
             page = file.pages[0]
             if pages > 1:
                 raise several_pages(path, pages)
-            if not 0 < page.size <= 4 * MAX_PIXELS:
+            if not 0 < page.imagewidth * page.imagelength <= MAX_PIXELS or page.nbytes > 8 * MAX_PIXELS:
                 raise InputError(f"{shown(path)} has {page.size} values, more than a mask may have")
             return _arranged(path, page.asarray(), page.axes)
     except InputError:
