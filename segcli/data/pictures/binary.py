@@ -178,7 +178,7 @@ def read_binary(path: Path) -> np.ndarray:
     stored = read_pixels(path)
     greys = _greys(stored)
     if stored.keeps_ids and stored.pixels.ndim == 2 and stored.palette is None:
-        present = np.unique(stored.pixels)
+        present = np.unique(stored.pixels).tolist()
         if len(present) <= 2:
             return stored.pixels > max(0, min(present[0], present[-1] - 1))
     return greys >= MIDDLE

@@ -158,6 +158,8 @@ def renumbered(evidence: Evidence) -> Pictures | Evidence | None:
     if not files or evidence.stated_ids is not None:
         return None
     differ = _differ(files)
+    if not differ and _share_colours(files):
+        return None
     found = counted([_shown(file) for file in files])
     greys = [file.grey for file in evidence.files]
     if None not in greys and (differ or _grey_ids(evidence, files)):
@@ -168,6 +170,11 @@ def renumbered(evidence: Evidence) -> Pictures | Evidence | None:
     if differ:
         raise _differing(evidence, found)
     return None
+
+
+def _share_colours(files: list[Facts]) -> bool:
+    """Whether two indices of a mask show one colour, so that the colours tell less than the indices."""
+    return any(len(set(file.shown.tolist())) < len(file.codes) for file in files)
 
 
 def _differ(files: list[Facts]) -> bool:

@@ -19,6 +19,8 @@ MOST = 1024
 """The most values or colours of one mask that are kept; of more, the commonest."""
 SAMPLED = 1 << 20
 """The pixels of a picture of very many colours that are counted, evenly chosen."""
+RINGING = 24
+"""How far the pixels of one region may differ where the format, such as JPEG, rings."""
 _GREY = 0x010101
 
 Kind = Literal["values", "palette", "colours"]
@@ -35,6 +37,7 @@ class Facts:
         codes: int64 (n,), ascending: its values, indices, or colours as 0xRRGGBB.
         counts: int64 (n,), the pixels of each.
         solid: bool (n,), whether somewhere 3 x 3 pixels have this value; edges that were smoothed have no such place.
+            In lossy formats they nearly have it.
         shown: int64 (n,), the colours 0xRRGGBB that a viewer shows for the codes; None where values have none.
         clear: (pixels more transparent than opaque, pixels between the two) where some are transparent and some opaque;
             else (0, 0). The codes are then those of the opaque pixels; where they are colours the others are black.
@@ -126,7 +129,7 @@ def facts(path: Path, stored: Stored) -> Facts:
         kind, shown = "colours", codes
     else:
         values = stored.pixels if transparent is None else stored.pixels[~transparent].reshape(1, -1)
-        codes, counts, solid, complete = _values(values)
+        codes, counts, solid, complete = _values(values, 0 if stored.keeps_ids else RINGING)
         kind, shown = "values" if stored.palette is None else "palette", _shown(codes, stored)
     deep = stored.pixels.dtype.itemsize > 1 and stored.format != "MATLAB"
     return Facts(
@@ -145,8 +148,8 @@ def _clear(stored: Stored) -> tuple[np.ndarray | None, tuple[int, int]]:
     return stored.alpha < 128, (int(histogram[:128].sum()), int(histogram[8:248].sum()))
 
 
-def _values(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """The values of a mask, their pixels, whether they are solid, and whether these are all."""
+def _values(values: np.ndarray, tolerance: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """The values of a mask, their pixels, whether they are solid within a tolerance, and whether these are all."""
     if values.dtype == np.uint16:
         counts = np.bincount(values.ravel())  # a third of np.unique's time
         codes = np.flatnonzero(counts)
@@ -157,7 +160,7 @@ def _values(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, boo
     codes = np.flatnonzero(histogram)
     solid = np.ones(len(codes), bool)
     if len(codes) > 2:
-        inside = values[1:-1, 1:-1][_uniform(values)]
+        inside = values[1:-1, 1:-1][_flat(values, tolerance) if tolerance else _uniform(values)]
         solid = np.array(Image.fromarray(inside.reshape(1, -1)).histogram() if inside.size else [0] * 256)[codes] > 0
     return codes, histogram[codes], solid, True
 
@@ -174,6 +177,14 @@ def _uniform(codes: np.ndarray) -> np.ndarray:
     beside, below = codes[:, 1:] == codes[:, :-1], codes[1:] == codes[:-1]
     rows, columns = beside[:, 1:] & beside[:, :-1], below[1:] & below[:-1]
     return rows[1:-1] & rows[:-2] & rows[2:] & columns[:, 1:-1]
+
+
+def _flat(values: np.ndarray, tolerance: int) -> np.ndarray:
+    """Whether the 3 x 3 pixels around each inner pixel differ by no more than a tolerance: bool (H - 2, W - 2)."""
+    if min(values.shape) < 3:
+        return _uniform(values)
+    windows = np.lib.stride_tricks.sliding_window_view(values, (3, 3))
+    return windows.max((2, 3)) - windows.min((2, 3)) <= tolerance
 
 
 def _colours(rgb: np.ndarray, transparent: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:

@@ -180,7 +180,11 @@ def gaps(evidence: Evidence) -> Pictures | None:
         return None
     ids = evidence.with_void(dict(zip(values, evidence.order, strict=True)))
     table = ids_table(evidence, ids)
-    note = f"took {_pairs(evidence, ids)}, by their order; if not, mend {table} and write it into a label-set TOML"
+    void = ", ".join(str(value) for value in evidence.found if ids.get(value) == VOID)
+    void = f" and {void} for void" if void else ""
+    note = (
+        f"took {_pairs(evidence, ids)}{void}, by their order; if not, mend {table} and write it into a label-set TOML"
+    )
     return evidence.pictures(("class ids with gaps", ""), evidence.reader, ids, note)
 
 
