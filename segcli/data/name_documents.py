@@ -54,13 +54,13 @@ def read_json(path: Path) -> Table:
 
 def _categories(coco: _Coco) -> Table:
     """COCO's categories, less the one that Roboflow adds: it stands above the others, and no shape has it."""
-    above = {entry.get("supercategory") for entry in coco.categories}
-    used = {annotation.category_id for annotation in coco.annotations}
+    above = {str(entry.get("supercategory")) for entry in coco.categories}
+    used = {str(annotation.category_id) for annotation in coco.annotations}
     return from_shapes(
         tuple(
             Named(named.name, None, named.colour)
             for entry, named in zip(coco.categories, map(_entry, coco.categories), strict=True)
-            if entry.get("id") in used or named.name not in above or entry.get("supercategory") not in (None, "none")
+            if str(entry.get("id")) in used or named.name not in above or entry.get("supercategory") not in (None, "none")
         )
     )
 

@@ -147,6 +147,7 @@ def test_cvats_labels_and_label_studios_config(saved):
         ({"classes": ["a"], "palette": []}, ""),
         ({"classes": ["a"], "palette": [[1, 2, 3], [4, 5, 6]]}, "no list of 1 colours"),
         ({"a": [1, 2]}, "is no colour"),
+        ({"categories": [{"id": {}, "supercategory": [], "name": 3}], "annotations": [{"category_id": []}]}, "no name"),
         ({"a": [1, 2, 3e9]}, "is no colour"),
         ({"version": "5.5.0", "shapes": [], "imagePath": "x.jpg"}, "'version' stands for no class"),
     ],

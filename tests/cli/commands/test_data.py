@@ -65,7 +65,12 @@ def test_people_read_the_same(faulty):
         (line,) = [line for line in lines if line.startswith(kind)]
         assert f"{name}." in line
     assert "id 21 (7 pixels)" in result.stdout
-    assert lines[-1] == "folder: 6 samples in photos; 5 problems"
+    assert lines[-1] == "folder: 6 samples in photos; 5 problems, 3 warnings"
+    assert sorted(line.split()[1] for line in lines if line.startswith("warning: ")) == [
+        "absent",
+        "one-class",
+        "turned",
+    ]
 
 
 def test_classes_are_counted(folder):
@@ -102,7 +107,8 @@ def test_a_photo_of_two_splits_is_found(tmp_path):
         (["--dataset", "voc2012", "--split", "vall", "--data-dir", "."], 2, "voc2012 has no split 'vall'"),
         (["--dataset", "voc2012", "--data-dir", "nowhere"], 1, "nowhere holds no"),
         (["--dataset", "voc2012", "--names", "a,b"], 2, "go with --dataset folder"),
-        (["--dataset", "folder", "--images", "photos"], 2, "needs --images, --labels and --names"),
+        (["--dataset", "folder", "--labels", "masks"], 2, "needs --images"),
+        (["--dataset", "folder", "--images", "photos"], 1, "photos holds no labels"),
         (["--dataset", "folder", "--images", "photos", "--labels", "none", "--names", "a,b"], 1, "none is no folder"),
     ],
 )
@@ -111,6 +117,23 @@ def test_what_cannot_be_checked_is_one_line(folder, arguments, code, message):
     assert result.exit_code == code
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_a_class_that_never_occurs_is_warned_of_and_no_problem(folder):
+    result = run(*FOLDER, "--json")
+    data = json.loads(result.stdout)
+    assert (result.exit_code, data["problems"]) == (0, [])
+    (absent,) = [warning for warning in data["warnings"] if warning["kind"] == "absent"]
+    assert "tvmonitor" in absent["detail"]
+    assert data["reading"]["as"] == "ids"
+
+
+def test_many_faults_of_a_kind_are_one_line(folder):
+    for name in FAULTS:
+        (folder / f"masks/{name}.png").unlink()
+    lines = run(*FOLDER).stdout.splitlines()
+    (line,) = [line for line in lines if line.startswith("missing")]
+    assert "5 times, such as: " in line
 
 
 @pytest.mark.shared
