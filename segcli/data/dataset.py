@@ -54,7 +54,7 @@ class Dataset:
     labels: LabelSet
     samples: tuple[Sample, ...]
     ids: Mapping[int, int]
-    read_ids: Callable[[Sample], np.ndarray] = read_mask
+    read_ids: Callable[[Sample], np.ndarray] = field(default=read_mask, compare=False)
     strays: tuple[Path, ...] = ()
     value_names: Mapping[int, str] = field(default_factory=dict)
     reading: Reading | None = None

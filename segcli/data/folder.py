@@ -10,20 +10,16 @@ from typing import Protocol
 from segcli.data import metadata, names, pairing, tree
 from segcli.data.classes import from_shapes
 from segcli.data.dataset import Dataset, Sample
+from segcli.data.forms import drawn, recognise
 from segcli.data.names import Classes, Table
 from segcli.data.pairing import Pairing
+from segcli.data.pictures import decide, separate
+from segcli.data.pictures.survey import survey
 from segcli.data.reading import Choice
 from segcli.data.tree import Tree
 from segcli.errors import DatasetError, UsageError, nearest
 from segcli.files.paths import shown
 from segcli.labels import VOID
-
-try:  # TEMPORARY
-    from segcli.data.forms import drawn, recognise
-    from segcli.data.pictures import decide, separate
-    from segcli.data.pictures.survey import survey
-except ImportError:
-    decide = recognise = type("T", (), {"FORMS": {}})
 
 
 class Counter(Protocol):
@@ -132,7 +128,9 @@ def _read(found: _Found) -> Dataset:
     if boxes and not forms and not any(masks.masks.values()):
         forms = {"voc-boxes": boxes}  # where there is nothing else, their reader says why they are of no use
     if key := _chosen(found, forms, masks):
-        return _shapes(found, key, forms[key])
+        taken = {mask for entries in masks.masks.values() for _, mask in entries}
+        photos = [path for path in found.photos.pictures if path not in taken]
+        return _shapes(found, key, forms[key], photos)
     if masks.kind != "one":
         return _separate(found, masks)
     return _pictures(found, masks)
@@ -179,9 +177,10 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
     return there[0] if there and there[0] in forms else ""
 
 
-def _shapes(found: _Found, key: str, files: Sequence[Path]) -> Dataset:
+def _shapes(found: _Found, key: str, files: Sequence[Path], pictures: Sequence[Path]) -> Dataset:
+    """The dataset of the photos, among the pictures, that label files of shapes are about."""
     form = recognise.FORMS[key]
-    photos = [path for path in found.photos.pictures if path not in set(files)]
+    photos = [path for path in pictures if path not in set(files)]
     annotations = form.load(files)
     if found.classes is None:
         found = replace(found, classes=_listed_beside(found.labels.root, annotations.names))
@@ -239,7 +238,7 @@ def _samples(found: _Found, masks: Pairing, guessed: frozenset[Path]) -> tuple[t
         if mask in guessed and not found.choice.with_predictions:
             continue
         samples[name] = Sample(name, photo, mask)
-    if (left := len(names) - len(samples)) and not samples:
+    if (left := len(names) - len(samples)) and not any(masks.masks[sample.image] for sample in samples.values()):
         message = f"all {left} masks are predictions of a network that nobody has corrected"
         raise DatasetError(message, "Correct them first; --with-predictions takes them as they are.")
     if left:

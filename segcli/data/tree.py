@@ -50,7 +50,7 @@ def walk(root: Path, without: Path | None = None) -> Tree:
         DatasetError: There is no such folder or file.
     """
     if root.is_file():
-        return Tree(root, (), (root,))
+        return _sorted(root, (root,))
     if not root.is_dir():
         raise DatasetError(
             f"{shown(root)} is no folder", "Give the folder of the photos and the folder of their labels."
@@ -58,6 +58,11 @@ def walk(root: Path, without: Path | None = None) -> Tree:
     found = sources.below(root)
     if without is not None and without != root and without.is_relative_to(root):
         found = tuple(path for path in found if not path.is_relative_to(without))
+    return _sorted(root, found)
+
+
+def _sorted(root: Path, found: Sequence[Path]) -> Tree:
+    """The files, pictures and others apart."""
     pictures = tuple(path for path in found if path.suffix.lower() in PICTURES or sources.is_picture(path))
     taken = set(pictures)
     return Tree(root, pictures, tuple(path for path in found if path not in taken))

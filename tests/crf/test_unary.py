@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 
 from segcli.crf import unary
-from segcli.crf.unary import BY_COLOUR, from_label_map, from_saved
-from segcli.errors import InputError
+from segcli.crf.unary import from_saved
+from segcli.data.names import parse
+from segcli.data.photo_labels import open_labels
+from segcli.errors import InputError, SegcliError
 from segcli.files.sources import Source
 from segcli.images.probabilities import write_probabilities
 from segcli.images.read import Photo
@@ -58,76 +60,78 @@ def believed(start):
     return torch.where(spread < 1e-6, -1, probabilities.argmax(0)).tolist()
 
 
+def started(rough, labels=PETS, photo_size=None, size=0):
+    """The Unary of a photo of (height, width) pixels, by default the label map's, with a rough label map."""
+    with Image.open(rough) as image:
+        width, height = image.size
+    height, width = photo_size or (height, width)
+    picture = rough.parent / "photos" / rough.name
+    picture.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (width, height)).save(picture)
+    drawn = open_labels([picture], rough, parse(labels))
+    return unary.reader(labels, size, drawn, 0.7)(Source(picture, PurePosixPath("a"), beside=rough))
+
+
 class TestRoughLabelMaps:
     def test_ids_are_trusted_as_far_as_asked(self, tmp_path):
-        path = indexed(tmp_path / "a.png", [[0, 1], [2, 255]])
-        probabilities = from_label_map(photo(2, 2), path, PETS, 0.7, 0).prediction.probabilities()
+        probabilities = started(indexed(tmp_path / "a.png", [[0, 1], [2, 255]])).prediction.probabilities()
         expected = [[0.7, 0.15, 0.15, 1 / 3], [0.15, 0.7, 0.15, 1 / 3], [0.15, 0.15, 0.7, 1 / 3]]
         assert probabilities.flatten(1).numpy() == pytest.approx(np.array(expected))
 
     def test_the_label_sets_own_void_is_no_opinion(self, tmp_path):
         labels = from_names(["a", "b"], ignore=9)
-        path = indexed(tmp_path / "a.png", [[0, 1, 9, 255]])
-        assert believed(from_label_map(photo(1, 4), path, labels, 0.7, 0)) == [[0, 1, -1, -1]]
+        assert believed(started(indexed(tmp_path / "a.png", [[0, 1, 9, 255]]), labels)) == [[0, 1, -1, -1]]
 
     def test_colours_are_the_label_sets_and_black_is_void(self, tmp_path):
         Image.fromarray(np.array([[(64, 128, 0), (0, 64, 0), (0, 0, 0)]], np.uint8)).save(tmp_path / "a.png")
-        assert believed(from_label_map(photo(1, 3), tmp_path / "a.png", FOREST, 0.7, 0)) == [[1, 0, -1]]
+        assert believed(started(tmp_path / "a.png", FOREST)) == [[1, 0, -1]]
 
     def test_a_drawing_programs_numbering_is_not_taken_for_ids(self, tmp_path):
         path = indexed(tmp_path / "a.png", [[0, 1, 2]], [(64, 128, 0), (0, 64, 0), (0, 0, 0)])
-        start = from_label_map(photo(1, 3), path, FOREST, 0.7, 0)
+        start = started(path, FOREST)
         assert believed(start) == [[1, 0, -1]]
-        assert start.notes == ("a remark", BY_COLOUR)
+        assert "colours of the masks' palettes" in start.notes[0]
 
     @pytest.mark.parametrize(
         "palette", [None, VOC.palette, [(i, i, i) for i in range(256)]], ids=["none", "VOC", "grey"]
     )
     def test_ids_stay_ids_whatever_colours_they_wear(self, tmp_path, palette):
-        path = indexed(tmp_path / "a.png", [[2, 1, 0]], palette)
-        start = from_label_map(photo(1, 3), path, PETS, 0.7, 0)
+        start = started(indexed(tmp_path / "a.png", [[2, 1, 0]], palette))
         assert believed(start) == [[2, 1, 0]]
-        assert start.notes == ("a remark",)
+        assert start.notes == ()
 
     def test_a_palette_of_nothing_but_black_says_nothing(self, tmp_path):
-        path = indexed(tmp_path / "a.png", [[2, 1, 0]], [(0, 0, 0)] * 3)
-        assert believed(from_label_map(photo(1, 3), path, PETS, 0.7, 0)) == [[2, 1, 0]]
+        assert believed(started(indexed(tmp_path / "a.png", [[2, 1, 0]], [(0, 0, 0)] * 3))) == [[2, 1, 0]]
 
     def test_another_size_is_refused(self, tmp_path):
         path = indexed(tmp_path / "a.png", [[0, 1]])
         with pytest.raises(InputError, match=r"a\.png and its photo differ in size: 2 x 1 and 6 x 4"):
-            from_label_map(photo(), path, PETS, 0.7, 0)
+            started(path, photo_size=(4, 6))
 
     def test_an_id_without_a_class_is_named(self, tmp_path):
-        path = indexed(tmp_path / "a.png", [[0, 3, 3]])
-        with pytest.raises(InputError, match=r"a\.png holds id 3 \(2 pixels\)"):
-            from_label_map(photo(1, 3), path, PETS, 0.7, 0)
+        with pytest.raises(SegcliError, match=r"\b9\b"):
+            started(indexed(tmp_path / "a.png", [[0, 1, 7, 9, 9]]))
 
-    def test_a_colour_without_a_class_is_named(self, tmp_path):
-        Image.new("RGB", (6, 4), (1, 2, 3)).save(tmp_path / "a.png")
-        with pytest.raises(InputError, match=r"\(1, 2, 3\)"):
-            from_label_map(photo(), tmp_path / "a.png", PETS, 0.7, 0)
+    def test_a_map_that_is_void_everywhere_says_nothing_to_refine(self, tmp_path):
+        with pytest.raises(InputError, match="void everywhere"):
+            started(indexed(tmp_path / "a.png", [[255, 255]]))
 
     def test_a_large_map_is_shrunk_to_the_working_size_without_new_ids(self, tmp_path):
         ids = np.zeros((90, 120), np.uint8)
         ids[:, 60:] = 2
-        path = indexed(tmp_path / "a.png", ids)
-        start = from_label_map(photo(90, 120), path, PETS, 0.7, 40)
+        start = started(indexed(tmp_path / "a.png", ids), size=40)
         assert start.prediction.scores.shape == (1, 3, 30, 40)
         assert start.prediction.probabilities().shape == (3, 90, 120)
         small = start.prediction.probabilities((30, 40)).argmax(0).numpy()
         assert np.array_equal(small, np.repeat([[0, 2]], 20, 1).repeat(30, 0))
 
 
-@pytest.mark.parametrize("kind", ["probabilities", "label map"])
-def test_a_reader_takes_the_file_beside_a_photo(tmp_path, kind):
+def test_a_reader_takes_the_probabilities_beside_a_photo(tmp_path):
     Image.fromarray(photo().rgb).save(tmp_path / "cat.png")
     saved(tmp_path / "cat.npz")
-    Image.new("L", (6, 4), 2).save(tmp_path / "rough.png")
-    beside, gt_prob = (tmp_path / "cat.npz", None) if kind == "probabilities" else (tmp_path / "rough.png", 0.7)
-    read = unary.reader(PETS, gt_prob, 0)
-    source = Source(tmp_path / "cat.png", PurePosixPath("cat"), beside=beside)
-    expected = from_saved(photo(), beside, PETS) if gt_prob is None else from_label_map(photo(), beside, PETS, 0.7, 0)
+    read = unary.reader(PETS, 0)
+    source = Source(tmp_path / "cat.png", PurePosixPath("cat"), beside=tmp_path / "cat.npz")
+    expected = from_saved(photo(), tmp_path / "cat.npz", PETS)
     np.testing.assert_array_equal(read(source).prediction.labels(), expected.prediction.labels())
-    with pytest.raises(InputError, match=kind):
+    with pytest.raises(InputError, match="no probabilities"):
         read(replace(source, beside=None))

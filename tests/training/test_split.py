@@ -7,9 +7,10 @@ import pytest
 from blobs import write_blobs
 from dataset_files import write_mask, write_photo
 
-from segcli.data import layouts
+from segcli.data.folder import open_folder
+from segcli.data.names import parse
 from segcli.errors import DatasetError, SegcliError, UsageError
-from segcli.labels import CAMVID, from_names
+from segcli.labels import CAMVID
 from segcli.training import split
 from segcli.training.recipe import Data
 
@@ -57,7 +58,6 @@ def test_a_published_dataset_has_its_own_splits(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": ()}, "data.labels is missing"),
         ({"images": ""}, "data.images is missing"),
         ({"val_images": "x"}, "go together"),
         ({"holdout": 0.0}, "data.holdout is 0"),
@@ -81,7 +81,7 @@ def test_photos_with_a_rare_class_are_repeated(tmp_path):
     for index, ids in enumerate(([0, 0], [0, 1], [0, 2], [1, 2])):
         write_photo(tmp_path / "images" / f"{index}.png", (2, 1))
         write_mask(tmp_path / "masks" / f"{index}.png", np.array([ids]))
-    dataset = layouts.folder(tmp_path / "images", tmp_path / "masks", from_names(["ground", "bike", "sofa"]))
+    dataset = open_folder(tmp_path / "images", tmp_path / "masks", parse(["ground", "bike", "sofa"]))
     assert names(split.repeated(dataset, ("bike",), 3)) == ["0", "1", "1", "1", "2", "3", "3", "3"]
     assert split.repeated(dataset, (), 3) == dataset
     with pytest.raises(UsageError) as caught:

@@ -40,17 +40,24 @@ class Drawn:
     def read_ids(self, sample: Sample) -> np.ndarray:
         """Draw the raw numbers of a sample's classes, uint16 (H, W); DatasetError where its shapes are broken."""
         records = self.records[sample.name]
-        size = records[0].size or upright_size(sample.image)
+        size = next((record.size for record in records if record.size), None) or upright_size(sample.image)
         found = []
         for record in records:
             try:
                 found += record.shapes(size)
             except DatasetError as error:
-                raise DatasetError(f"{shown(record.file)}: {error.message}", error.hint) from error
+                raise _named(record.file, error) from error
         try:
             return shapes.draw(found, size, self.numbers, self.order)
         except DatasetError as error:
-            raise DatasetError(f"{shown(records[0].file)}: {error.message}", error.hint) from error
+            raise _named(records[0].file, error) from error
+
+
+def _named(file: Path, error: DatasetError) -> DatasetError:
+    """The error with the file's name before it, unless it stands there already."""
+    if shown(file) in error.message:
+        return error
+    return DatasetError(f"{shown(file)}: {error.message}", error.hint)
 
 
 def dataset(
@@ -179,7 +186,7 @@ def _paired(
         else:
             found.setdefault(photo, []).append(record)
     for photo, several in found.items():
-        if len({record.size for record in several}) > 1:
+        if len({record.size for record in several} - {None}) > 1:
             files = ", ".join(shown(record.file.name) for record in several[:3])
             raise DatasetError(f"{shown(photo)} has labels for several sizes, in {files}", "Keep the right ones.")
     return {photo: found[photo] for photo in photos if photo in found}, unknown

@@ -174,9 +174,8 @@ def _xml(path: Path) -> str:
     roots: list[str] = []
     parser = expat.ParserCreate()
     parser.StartElementHandler = lambda name, _: roots.append(name)
-    with path.open("rb") as file:
-        with suppress(expat.ExpatError, ValueError):
-            parser.Parse(file.read(HEAD_BYTES), False)
+    with path.open("rb") as file, suppress(expat.ExpatError, ValueError):
+        parser.Parse(file.read(HEAD_BYTES), False)
     return {"annotations": "cvat", "annotation": "voc-boxes"}.get(roots[0], "") if roots else ""
 
 
