@@ -157,6 +157,8 @@ class Evidence:
         if self.grey and as_ == "ids":
             as_ = ""  # --as ids takes the indices of palettes
         known = {value: label for value, label in ids.items() if label is not None}
+        if NEGATIVE in known and min(self.found, default=0) < 0:
+            notes = (*notes, "took values below 0 for void; say --void none if they are not")
         void = tuple(sorted(value for value, label in known.items() if label == VOID))
         return Pictures(Reading(form, as_, void, notes), self.labels, known, value_names or {}, read)
 

@@ -16,8 +16,8 @@ OBJECTS = ("numbers of objects", "objects")
 
 MOST_SPREAD = 64
 """The most classes that are spread over the greys; of more, nearly every grey would be one."""
-MANY_OBJECTS = 8
-"""The highest value from which values 1 to m of masks of one class are objects, whatever else is known."""
+MANY_OBJECTS, MANY_DEEP = 5, 3
+"""The number of objects from which values 1 to m, with another m in each mask, number them; of 16-bit masks."""
 
 _OBJECT_WORDS = ("cp_masks", "instance", "inst_", "nuclei_masks")
 
@@ -182,9 +182,7 @@ def gaps(evidence: Evidence) -> Pictures | None:
     table = ids_table(evidence, ids)
     void = ", ".join(str(value) for value in evidence.found if ids.get(value) == VOID)
     void = f" and {void} for void" if void else ""
-    note = (
-        f"took {_pairs(evidence, ids)}{void}, by their order; if not, mend {table} and write it into a label-set TOML"
-    )
+    note = f"took {_pairs(evidence, ids)}{void}, by their order; if not, write {table}, mended, into a label-set TOML"
     return evidence.pictures(("class ids with gaps", ""), evidence.reader, ids, note)
 
 
@@ -205,15 +203,18 @@ def _objects(evidence: Evidence, *notes: str) -> Pictures:
 
 def _count_objects(files: Iterable[Facts]) -> bool:
     """Whether values number objects: 16 bits that are used, or 1 to m in each mask, with another m in each."""
-    highest, numbered = set(), True
+    highest, deep = set(), True
     for file in files:
         inside = file.codes[file.codes > 0]
-        if len(inside):
-            highest.add(int(inside[-1]))
-            numbered = numbered and (int(inside[-1]) == len(inside) or not file.complete)
-            if file.deep and inside[-1] > VOID:
-                return True
-    return numbered and len(highest) > 1 and max(highest) >= MANY_OBJECTS
+        if not len(inside):
+            continue
+        if file.deep and inside[-1] > VOID:
+            return True
+        if inside[-1] != len(inside):
+            return False
+        highest.add(len(inside))
+        deep = deep and file.deep
+    return len(highest) > 1 and max(highest) >= (MANY_DEEP if deep else MANY_OBJECTS)
 
 
 DECISIONS: tuple[Callable[[Evidence], Pictures | None], ...] = (
