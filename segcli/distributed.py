@@ -64,6 +64,11 @@ class Processes:
         return values
 
 
+def is_main() -> bool:
+    """Whether this process will speak for all that torchrun starts, before they have joined."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 @contextmanager
 def _heard() -> Iterator[None]:
     """Say of a process that is gone what a person can use: torch tells of a closed connection."""

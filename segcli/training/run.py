@@ -80,9 +80,10 @@ def train(
     wanted = recipe if isinstance(recipe, Recipe) else recipes.read(packaged.find(recipe))
     if device is not None:
         wanted = replace(wanted, run=replace(wanted.run, device=device))
-    train_set, val_set = split.choose(wanted.data, listener.counting)
+    early = listener if (processes.is_main if processes else distributed.is_main()) else SILENT
+    train_set, val_set = split.choose(wanted.data, early.counting)
     if train_set.reading is not None:
-        train_set.reading.tell(listener.note, listener.warn)
+        train_set.reading.tell(early.note, early.warn)
     wanted = replace(wanted, data=split.recorded(wanted.data, train_set))
     resume = resume or run_folder.restarted(Path(folder))
     run_folder.check(Path(folder), resume)

@@ -80,9 +80,10 @@ def test_the_recipe_in_the_folder_repeats_the_run(home, trained):
 
 def test_what_it_says_is_heard(trained):
     _, heard, _ = trained
-    assert heard.notes[0].startswith("device cpu")
-    assert heard.notes[1:] == ["model v3-mobilenetv2-dm05, 2 classes, 6 photos to learn from, 2 to validate on"]
-    assert heard.counted == [(6, "checking train"), (2, "checking val")]
+    assert heard.notes[0] == "labels: class ids"
+    assert heard.notes[1].startswith("device cpu")
+    assert heard.notes[2:] == ["model v3-mobilenetv2-dm05, 2 classes, 6 photos to learn from, 2 to validate on"]
+    assert heard.counted == [(8, "looking at masks"), (6, "checking train"), (2, "checking val")]
     assert (heard.begins, heard.history.iteration) == (0, 4)
 
 
@@ -107,7 +108,7 @@ def test_a_run_that_was_left_goes_on(home, trained, tmp_path):
     rest = list(train(tmp_path / "recipe.toml", tmp_path, resume=True, listener=heard))
     assert [event.iteration for event in rest] == [3, 4, 4]
     assert heard.notes[-1] == "going on after iteration 2"
-    assert (heard.begins, heard.counted) == (2, [])
+    assert (heard.begins, heard.counted) == (2, [(8, "looking at masks")])  # none is checked again
     for name in ("best.safetensors", "last.safetensors", "metrics.csv", "recipe.toml"):
         assert (tmp_path / name).read_bytes() == (trained[2] / name).read_bytes(), name
 
@@ -168,7 +169,17 @@ def test_any_listener_will_do_and_only_the_main_process_has_one(home, tmp_path):
     batch = {"schedule": {"batch": 3}}
     with pytest.raises(UsageError, match="3 photos at once cannot be shared out to 2 processes"):
         next(train(blob_recipe(home, batch), tmp_path / "run", processes=Processes(1, 2), listener=heard))
-    assert not heard.notes
+    assert not (heard.notes or heard.counted)
+
+
+def test_labels_that_lack_a_class_stop_it_unless_that_is_allowed(home, tmp_path):
+    moss = blob_recipe(home, SHORT | {"data": {"labels": ["field", "blob", "moss"], "size": 97}})
+    with pytest.raises(DatasetError, match="no label holds a pixel of moss"):
+        next(train(moss, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+    heard = Heard()
+    next(train(moss, tmp_path / "run", allow_missing=True, listener=heard))
+    assert heard.warnings == ["no label holds a pixel of moss, which cannot be learned"]
 
 
 def test_refusals_import_no_torch(tmp_path):

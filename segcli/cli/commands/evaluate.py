@@ -65,8 +65,7 @@ def evaluate_model(
     With --output, scores.json, the confusion matrix, the trimap's curve and overlays of the worst images go there.
     Under torchrun the images are shared out; the sums are exact.
     """
-    display = Display(as_json, quiet)
-    data = dataset.load(split, reading.choice(), display)
+    data = dataset.load(split, reading.choice(), Display(as_json, quiet or not distributed.is_main()))
     reference, options = network.reference_for(data.labels, DEFAULT_VARIANT), network.options()
     options.check(reference)
     if output is not None:
