@@ -234,7 +234,7 @@ def _outline(raw: msgspec.Raw, place: Any) -> tuple[_Runs | None, list[list[floa
     """The run lengths of an annotation, or its polygons of three points or more, x and y in turn."""
     try:
         outline = _Outline.decode(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:  # the last for text that is no UTF-8
         raise DatasetError(f"the segmentation of annotation {place} cannot be read: {error}") from error
     if isinstance(outline, _Runs):
         return outline, []

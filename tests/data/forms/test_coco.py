@@ -35,7 +35,8 @@ def load(tmp_path):
     def read(*contents):
         files = [tmp_path / f"{index}.json" for index in range(len(contents))]
         for file, content in zip(files, contents, strict=True):
-            file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+            text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+            file.write_bytes(text.encode(errors="surrogateescape"))
         return coco.load(files)
 
     return read
@@ -160,6 +161,7 @@ def test_predictions_that_nobody_corrected_say_so(tmp_path):
         (document([annotation([[1, 2, 3, 4, 5, 6, 7]])]), "annotation 7 is no list of x and y"),
         (document([annotation([[1, 2, 3], 4.5])]), "annotation 7 is no list of x and y"),
         (document([annotation({"size": [40], "counts": [1]})]), "segmentation of annotation 7 cannot be read"),
+        (document([annotation([["\udcff"]])]), "cannot be read"),
         (document([annotation([["a"]])]), "segmentation of annotation 7 cannot be read"),
         (document([], [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]), "two categories have the id 1"),
         (document([]) | {"images": [{"id": 1}, {"id": 1}]}, "two images have one id"),
