@@ -169,7 +169,7 @@ def test_any_listener_will_do_and_only_the_main_process_has_one(home, tmp_path):
     batch = {"schedule": {"batch": 3}}
     with pytest.raises(UsageError, match="3 photos at once cannot be shared out to 2 processes"):
         next(train(blob_recipe(home, batch), tmp_path / "run", processes=Processes(1, 2), listener=heard))
-    assert not (heard.notes or heard.counted)
+    assert heard.notes == heard.counted == []
 
 
 def test_labels_that_lack_a_class_stop_it_unless_that_is_allowed(home, tmp_path):

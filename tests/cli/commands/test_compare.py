@@ -52,7 +52,9 @@ def test_truth_tells_who_is_nearer(folders):
     assert data["images_with_truth"] == 1
     assert data["a"]["miou"] == pytest.approx((1 / 2 + 1 / 2) / 2)
     assert data["b"]["miou"] == 1
+    assert (data["a"]["named"], data["a"]["absent"]) == (3, ["dog"])
     result = run(*arguments)
+    assert "mIOU of A over 2 of 3 classes; no pixel of: dog" in result.stdout
     assert "mIOU A, B, B - A   50.00, 100.00, +50.00 (1 images with truth)" in result.stdout
     assert "pixels alike       87.50 % in 2 images" in result.stdout
 

@@ -195,6 +195,17 @@ def test_labels_out_of_range_stop_it_before_the_first_step(tmp_path):
     assert left_out.exit_code == 0, left_out.output
 
 
+def test_labels_without_a_class_stop_it_unless_they_may_lack_it(home, tmp_path):
+    more = ("--set", 'data.labels=["field", "blob", "moss"]', "--set", "schedule.iterations=1")
+    result = train(home, tmp_path / "run", *more)
+    assert result.exit_code == 1
+    assert "no label holds a pixel of moss" in result.stderr
+    assert "--allow-missing" in result.stderr
+    allowed = train(home, tmp_path / "run", *more, "--allow-missing")
+    assert allowed.exit_code == 0, allowed.output
+    assert "over 2 of 3 classes; no pixel of: moss" in allowed.stderr
+
+
 def test_weights_that_know_the_classes_are_scored_before_the_first_step(trained, home, tmp_path):
     start = trained[1] / "last.safetensors"
     changes = {"model": {"init": str(start), "freeze_bn": True}, "schedule": {"iterations": 2, "rate": 1e-12}}
