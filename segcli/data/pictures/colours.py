@@ -19,8 +19,10 @@ from segcli.labels import VOID
 FORM = ("colours", "colours")
 MOST_EDGES = 0.2
 """The largest share of pixels that smoothed edges between colours may have, over all masks; small masks have much."""
-MOST_ODD = 0.01
-"""The largest share of pixels whose colour is no blend of two known ones; where three regions meet there are some."""
+MOST_ODD = 0.25
+"""The largest share of the pixels along edges whose colour is no blend of two known ones but of three that meet."""
+MOST_OF_ONE = 0.02
+"""The same of a single such colour; one with more, and more than 3 pixels, may be a class that nobody named."""
 NEAR = 16
 """How far from a known colour, in steps of 0..255, one along an edge is all but that colour."""
 REACH = 2
@@ -77,11 +79,11 @@ def _with_edges(files: list[Facts], found: Mapping[int, int], palette: Palette) 
         return None
     palette = palette.without(thin[blends(thin, regions)].tolist())
     unknown = palette.unknown(found)
-    total, rest = sum(found.values()), np.array(list(unknown), np.int64)
-    if sum(unknown.values()) > MOST_EDGES * total or solid & unknown.keys():
+    total, rest = sum(unknown.values()), np.array(list(unknown), np.int64)
+    if total > MOST_EDGES * sum(found.values()) or solid & unknown.keys():
         return None
-    odd = sum(unknown[code] for code in rest[~blends(rest, regions)].tolist())
-    return palette if odd <= MOST_ODD * total else None
+    odd = [unknown[code] for code in rest[~blends(rest, regions)].tolist()]
+    return palette if sum(odd) <= MOST_ODD * total and max(odd, default=0) <= max(3, MOST_OF_ONE * total) else None
 
 
 def _two_colours(evidence: Evidence, found: Mapping[int, int]) -> Pictures | None:
@@ -117,10 +119,10 @@ def _unknown(evidence: Evidence, palettes: list[Palette], found: Mapping[int, in
     unknown = best.unknown(found)
     total = max(1, sum(found.values()))
     listed = ", ".join(f"{colour_of(code)} ({pixels} pixels)" for code, pixels in list(unknown.items())[:5])
-    count = f"{len(unknown)}" if complete else f"more than {len(unknown)}"
     share = 100 * sum(unknown.values()) / total
-    many = f"{count} colours ({share:.3g} % of the pixels)"
-    message = f"the masks have {many} that are no class by {best.source}: {listed}"
+    more = "" if complete else "more than "
+    many = f"{more}{len(unknown)} colour{'s' * (len(unknown) != 1)} ({share:.3g} % of the pixels)"
+    message = f"the masks have {many} of no class by {best.source}: {listed}"
     if not complete:
         return DatasetError(message, "Are these photos, or masks that were JPEG once? Export the masks again as PNG.")
     return DatasetError(message, f"Write into a label-set TOML for --names: {palette_table(evidence, best, found)}.")
@@ -303,5 +305,5 @@ def _distance(codes: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _strange(path: Path, codes: np.ndarray) -> InputError:
     values, counts = np.unique(codes, return_counts=True)
     commonest = colour_of(int(values[counts.argmax()]))
-    message = f"{shown(path)} has {len(codes)} pixels in {len(values)} colours of no class, most of them {commonest}"
+    message = f"{shown(path)} has {len(codes)} pixels in colours of no class, most of them {commonest}"
     return InputError(message, "Give the colour to a class in a label-set TOML, or export the mask again.")
