@@ -124,6 +124,8 @@ def _broken_json(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     keys = dict.fromkeys(re.findall(r'"(\w+)"\s*:', head.decode(errors="replace")), msgspec.Raw(b"null"))
+    if re.search(rb'"type"\s*:\s*"Feature(Collection)?"', head):  # which QuPath writes with NaN
+        return "geojson"
     return _of_keys(keys) or ("label-studio" if {"data", "annotations"} <= keys.keys() else "")
 
 
@@ -174,7 +176,7 @@ def _xml(path: Path) -> str:
     roots: list[str] = []
     parser = expat.ParserCreate()
     parser.StartElementHandler = lambda name, _: roots.append(name)
-    with path.open("rb") as file, suppress(expat.ExpatError, ValueError):
+    with path.open("rb") as file, suppress(expat.ExpatError, ValueError, LookupError):  # unknown encodings too
         parser.Parse(file.read(HEAD_BYTES), False)
     return {"annotations": "cvat", "annotation": "voc-boxes"}.get(roots[0], "") if roots else ""
 
