@@ -22,7 +22,7 @@ def without_specks(label_map: np.ndarray, smallest: int, classes: Iterable[int],
     counted[list(classes)] = True
     pixels = np.bincount(found.region, found.lengths, len(found.region))
     small = (pixels[found.region] < smallest) & counted[found.values]
-    specks = np.count_nonzero(small & (found.region == np.arange(len(found.region))))
+    specks = int(np.count_nonzero(small & (found.region == np.arange(len(found.region)))))
     if not specks:
         return label_map, 0
     left_out = np.repeat(small, found.lengths).reshape(label_map.shape)

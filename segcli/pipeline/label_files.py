@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
+from segcli.data.forms import cvat, label_studio, labelme, yolo
 from segcli.decoding import at_least
-from segcli.errors import DatasetError, UsageError
+from segcli.errors import UsageError
 from segcli.files.atomic import sha256, write_whole
 from segcli.files.paths import shown
 from segcli.files.sources import Source
@@ -67,8 +68,6 @@ def write_polygons(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 def write_labelme(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     """Write LabelMe's JSON of a photo, and the photo beside it, as LabelMe opens them."""
-    from segcli.data.forms import labelme  # LAZY
-
     picture = _write_picture(outputs.folder / "labelme", labelled)
     path = _labelme_file(outputs.folder, labelled.source)
     if "labelme" not in labelled.corrected:
@@ -82,21 +81,13 @@ def _labelme_file(folder: Path, source: Source) -> Path:
 
 
 def _is_corrected_labelme(folder: Path, source: Source) -> bool:
-    from segcli.data.forms import labelme  # LAZY
-
+    """So counts a file that cannot be read: nobody knows what is in it."""
     path = _labelme_file(folder, source)
-    if not path.is_file():
-        return False
-    try:
-        return labelme.load([path]).records[0].corrected
-    except DatasetError:  # it cannot be read, so that nobody knows what is in it
-        return True
+    return path.is_file() and labelme.load([path]).records[0].corrected
 
 
 def write_label_studio(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     """Write a photo's task for Label Studio as JSON."""
-    from segcli.data.forms import label_studio  # LAZY
-
     path = labelled.source.output(outputs.folder / "label-studio", ".json")
     model = outputs.info.get("model", "CRF")
     task = label_studio.task(_place(labelled.source), labelled.drawn, outputs.labels, f"segcli {model}")
@@ -107,8 +98,6 @@ def write_label_studio(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 def merge_label_studio(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
     """Write the tasks of many photos as one list, and the labelling config beside it."""
-    from segcli.data.forms import label_studio  # LAZY
-
     with write_whole(path) as file:
         file.write(b"[")
         for number, part in enumerate(parts):
@@ -121,8 +110,6 @@ def merge_label_studio(path: Path, parts: Iterable[Path], labels: LabelSet) -> N
 
 def write_cvat(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     """Write a photo's `<image>` of CVAT's XML."""
-    from segcli.data.forms import cvat  # LAZY
-
     path = labelled.source.output(outputs.folder / "cvat", ".xml")
     with write_whole(path) as file:
         file.write(cvat.image(0, _place(labelled.source), labelled.drawn, outputs.labels).encode())
@@ -131,8 +118,6 @@ def write_cvat(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 def merge_cvat(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
     """Write CVAT's XML of many photos, one at a time in memory."""
-    from segcli.data.forms import cvat  # LAZY
-
     with write_whole(path) as file:
         for piece in cvat.document(_numbered(parts), labels):
             file.write(piece.encode())
@@ -152,8 +137,6 @@ def write_yolo(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     Raises:
         UsageError: The folder holds text files of other classes, which are numbers there.
     """
-    from segcli.data.forms import yolo  # LAZY
-
     picture = _write_picture(outputs.folder / "yolo" / "images", labelled)
     mark, path = _yolo_files(outputs.folder, labelled.source)
     _check_yolo_classes(outputs)
@@ -168,8 +151,6 @@ def write_yolo(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 def merge_yolo(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
     """Write YOLO's data.yaml; it marks every text file that segcli wrote there, in earlier runs too."""
-    from segcli.data.forms import yolo  # LAZY
-
     written = sorted({*parts, *(path.parent / _MARKS).rglob("*.json")})
     marks = {mark["stem"]: mark["sha256"][-1] for mark in map(_read_mark, written)}
     with write_whole(path) as file:
