@@ -1,0 +1,80 @@
+import sys
+import zlib
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from segcli.data.pictures import matlab
+from segcli.data.pictures.matlab import read_matlab
+from segcli.data.pictures.pixels import read_values
+from segcli.errors import InputError
+
+IDS = np.random.default_rng(0).integers(0, 5, (6, 9), np.uint8)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"GTcls": {"Segmentation": IDS, "Boundaries": IDS > 2, "CategoriesPresent": [1, 2]}},
+        {"mask": IDS, "name": "plant", "count": 3},
+        {"mask": IDS.astype(float)},
+        {"mask": IDS.astype(np.int64)},
+    ],
+    ids=["benchmark", "sole array", "reals", "64 bits"],
+)
+def test_the_ids_are_the_benchmarks_or_the_sole_array(tmp_path, content, compressed):
+    savemat(tmp_path / "x.mat", content, do_compression=compressed)
+    found = read_values(tmp_path / "x.mat")
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, IDS)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"mask": IDS, "parts": IDS}, r"holds 2 arrays \(mask, parts\)"),
+        ({"name": "plant"}, "holds no array"),
+        ({"mask": IDS + 0.5}, "between whole numbers"),
+    ],
+)
+def test_what_is_no_mask_is_refused(tmp_path, content, reason):
+    savemat(tmp_path / "x.mat", content)
+    with pytest.raises(InputError, match=reason):
+        read_values(tmp_path / "x.mat")
+
+
+def test_a_file_that_unpacks_to_far_more_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(matlab, "MAX_BYTES", 1 << 20)
+    savemat(tmp_path / "x.mat", {"mask": np.zeros((2000, 2000))}, do_compression=True)
+    assert (tmp_path / "x.mat").stat().st_size < 1 << 16
+    with pytest.raises(InputError, match="unpacks to more than 1 MB"):
+        read_matlab(tmp_path / "x.mat")
+
+
+def test_damaged_files_are_input_errors(tmp_path):
+    savemat(tmp_path / "x.mat", {"mask": IDS}, do_compression=True)
+    whole = (tmp_path / "x.mat").read_bytes()
+    chance = np.random.default_rng(0)
+    for _ in range(300):
+        spoiled = bytearray(whole)
+        for place in chance.integers(0, len(whole), chance.integers(1, 6)):
+            spoiled[place] = chance.integers(0, 256)
+        (tmp_path / "x.mat").write_bytes(spoiled[: chance.integers(1, len(whole) + 1)])
+        with suppress(InputError):
+            read_values(tmp_path / "x.mat")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_matlab(tmp_path / "none.mat")
+
+
+@pytest.mark.parametrize(
+    ("head", "package"), [(b"MATLAB 5.0 MAT-file", "scipy"), (b"\x89HDF\r\n\x1a\n", "h5py")], ids=["5", "7.3"]
+)
+def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch, head, package):
+    monkeypatch.setitem(sys.modules, "scipy.io" if package == "scipy" else package, None)
+    (tmp_path / "x.mat").write_bytes(head.ljust(200, b" ") + zlib.compress(b""))
+    with pytest.raises(InputError, match=f"takes {package} to read") as error:
+        read_matlab(tmp_path / "x.mat")
+    assert f"pip install {package}" in error.value.hint
