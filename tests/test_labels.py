@@ -85,3 +85,8 @@ def test_colours_of_more_classes_than_ids_leave_void_its_own():
     assert table.shape == (256, 3)
     assert table.dtype == np.uint8
     assert tuple(table[254]) != tuple(table[255])
+
+
+def test_many_names_are_told_by_the_first_few():
+    assert labels.some_of(["leaf", "spot"]) == "leaf, spot"
+    assert labels.some_of(list("abcdef"), most=4) == "a, b, c, d and 2 more"

@@ -142,7 +142,7 @@ def test_maps_without_a_partner_are_mentioned(folders):
         (["a", "nowhere"], "nowhere is no folder"),
         (["a", "elsewhere", "--names", "x,y"], "no label map in common"),
         (["a", "b", "--names", "pets"], "no label set is called 'pets'"),
-        (["a", "b", "--names", "x,y,z", "--truth", "elsewhere"], "--truth elsewhere has no label maps"),
+        (["a", "b", "--names", "x,y,z", "--truth", "elsewhere"], "--truth elsewhere has no labels"),
     ],
 )
 def test_wrong_usage_is_one_line(folders, arguments, message):
