@@ -111,7 +111,7 @@ def _form(path: Path) -> str:
 def _json(path: Path) -> str:
     try:
         content = msgspec.json.decode(documents.read_bytes(path), type=dict[str, msgspec.Raw] | list[msgspec.Raw])
-    except (msgspec.MsgspecError, DatasetError, RecursionError):
+    except (msgspec.MsgspecError, DatasetError, RecursionError, UnicodeDecodeError):
         return _broken_json(path)
     if isinstance(content, dict):
         return _of_keys(content)
@@ -126,6 +126,8 @@ def _broken_json(path: Path) -> str:
     keys = dict.fromkeys(re.findall(r'"(\w+)"\s*:', head.decode(errors="replace")), msgspec.Raw(b"null"))
     if re.search(rb'"type"\s*:\s*"Feature(Collection)?"', head):  # which QuPath writes with NaN
         return "geojson"
+    if {"shapes", "points"} <= keys.keys():  # LabelMe names the photo at the end, which may be missing
+        return "labelme"
     return _of_keys(keys) or ("label-studio" if {"data", "annotations"} <= keys.keys() else "")
 
 
@@ -167,7 +169,7 @@ def _of_task(first: dict[str, Any]) -> str:
 def _plain(raw: msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
 
 
