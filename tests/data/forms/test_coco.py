@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 from pycocotools import mask as coco_mask
 
 from segcli.data.forms import coco
@@ -196,49 +195,3 @@ def test_captions_beside_are_left_out_and_refused_alone(load):
     assert found.notes == ("1.json has no categories and is left out",)
     with pytest.raises(DatasetError, match="captions only"):
         load(captions)
-
-
-@pytest.fixture
-def panoptic(tmp_path):
-    """A panoptic file with its PNG; segments 300 and 70001 are the two classes, 0 is nothing."""
-    numbers = np.zeros(SIZE, np.int64)
-    numbers[:10], numbers[20:, 7:] = 300, 70001
-    colours = np.stack([numbers % 256, numbers // 256 % 256, numbers // 65536], 2).astype(np.uint8)
-    (tmp_path / "0").mkdir()
-    Image.fromarray(colours).save(tmp_path / "0/a.png")
-    segments = [{"id": 300, "category_id": 17, "iscrowd": 0}, {"id": 70001, "category_id": 3}]
-    return document([{"image_id": 1, "file_name": "a.png", "segments_info": segments}]), numbers
-
-
-def test_panoptic_segments_are_read_from_the_colours(load, panoptic):
-    content, numbers = panoptic
-    found = load(content)
-    assert found.names == ("leaf", "spot", "void")
-    assert np.array_equal(label_map(found), np.select([numbers == 300, numbers == 70001], [2, 1], 3))
-    assert found.records[0].drawn == 2
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"file_name": "b.png"}, "0/b.png is missing"),
-        ({"file_name": "../a.png"}, "outside its folder"),
-        ({"file_name": "/a.png"}, "outside its folder"),
-        ({"segments_info": [{"id": 300, "category_id": 17}]}, "has the segment 70001, which 0.json does not list"),
-    ],
-)
-def test_panoptic_pictures_that_do_not_fit_are_refused(load, panoptic, change, match):
-    content, _ = panoptic
-    content["annotations"][0] |= change
-    record = load(content).records[0]
-    with pytest.raises(DatasetError, match=match):
-        record.shapes(SIZE)
-
-
-def test_a_panoptic_picture_of_another_size_or_none_is_refused(load, panoptic, tmp_path):
-    record = load(panoptic[0]).records[0]
-    with pytest.raises(DatasetError, match="50 x 40 pixels, its photo 40 x 50"):
-        record.shapes(SIZE[::-1])
-    (tmp_path / "0/a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(DatasetError, match=r"a\.png"):
-        record.shapes(SIZE)
