@@ -82,8 +82,8 @@ def _json_absurd(data: bytes, chance: random.Random) -> bytes:
             holder[key] = [holder[key]]
         elif action == "payload" and isinstance(holder[key], str):
             holder[key] = _payload(holder[key], chance)
-        elif action == "long" and chance.random() < 0.05:
-            holder[key] = LONG
+        elif action == "long":
+            holder[key] = LONG if chance.random() < 0.05 else LONG[:5000]
         else:
             holder[key] = copy.deepcopy(chance.choice(ABSURD))
         if not document:

@@ -4,6 +4,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -53,14 +54,14 @@ class _Attributes(msgspec.Struct):
     segmentation_bitmap: _Bitmap | None = None
 
 
-class _Label(msgspec.Struct):
+class _Label(_Attributes):
     label_status: str = ""
     attributes: _Attributes | None = None
     label: _Attributes | None = None
 
     def content(self) -> _Attributes:
-        """The objects, which older releases call `label`."""
-        return self.attributes or self.label or _Attributes()
+        """The objects, which releases keep in `attributes`, in `label`, or here."""
+        return self.attributes or self.label or self
 
 
 class _Sample(msgspec.Struct):
@@ -84,7 +85,7 @@ class _Place:
 
     file: Path
     names: Mapping[int, str]
-    pictures: Mapping[str, Path]
+    pictures: Mapping[str, Sequence[Path]]
     label_set: str
 
 
@@ -128,14 +129,14 @@ def _chosen(sample: _Sample) -> tuple[str, _Label | None]:
     return name, labels.get(name)
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
+def _pictures(folder: Path) -> dict[str, list[Path]]:
     """The PNG files below a folder, by name."""
-    found: dict[str, Path] = {}
+    found: dict[str, list[Path]] = defaultdict(list)
     for place, folders, files in os.walk(folder):
         folders.sort()
-        for name in sorted(files):
+        for name in files:
             if name.lower().endswith(".png"):
-                found.setdefault(name, Path(place, name))
+                found[name].append(Path(place, name))
     return found
 
 
@@ -148,9 +149,9 @@ def _record(sample: _Sample, label: _Label, place: _Place) -> Record:
 
     def shapes(size: tuple[int, int]) -> Sequence[Shape]:
         try:
-            name = _url_name(content.segmentation_bitmap.url) if in_bitmap else ""
-            found = _masks(objects, _find(name, sample, place), size, place) if in_bitmap else _vectors(drawn, place)
-            return bounded(found)
+            if not in_bitmap:
+                return list(_vectors(drawn, place))
+            return bounded(_masks(objects, _find(content.segmentation_bitmap.url, sample, place), size, place))
         except DatasetError as error:
             raise broken(place.file, error) from error
 
@@ -160,19 +161,22 @@ def _record(sample: _Sample, label: _Label, place: _Place) -> Record:
     return Record(photo, place.file, shapes, None, len(drawn), boxes, skipped, corrected)
 
 
-def _url_name(url: str) -> str:
-    """The name of the file that a URL or path ends with."""
-    return PurePosixPath(unquote(urlsplit(url).path).replace("\\", "/")).name
-
-
-def _find(name: str, sample: _Sample, place: _Place) -> Path:
+def _find(url: str, sample: _Sample, place: _Place) -> Path:
     """The picture of a photo's objects: called as its URL ends, or as Segments.ai's own package keeps it."""
+    parts = PurePosixPath(unquote(urlsplit(url).path).replace("\\", "/")).parts
     kept = f"{PurePosixPath(sample.name).stem}_label_{place.label_set}.png"
-    path = place.pictures.get(name) or place.pictures.get(kept)
-    if path is None:
-        message = f"the bitmap of {sample.name!r} is missing: {name or kept}"
+    called = place.pictures.get(parts[-1] if parts else "") or place.pictures.get(kept)
+    if not called:
+        message = f"the bitmap of {sample.name!r} is missing: {parts[-1] if parts else kept}"
         raise DatasetError(message, "Download the bitmaps of the release into its folder.")
-    return path
+    # A photo may be called like its bitmap; then the folder tells, which the URL may name too.
+    return max(called, key=lambda path: (_common_end(path.parts, parts), "label" in str(path.parent).lower()))
+
+
+def _common_end(parts: Sequence[str], others: Sequence[str]) -> int:
+    """The number of parts at the end that two paths share."""
+    pairs = zip(reversed(parts), reversed(others), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _masks(objects: Sequence[_Object], path: Path, size: tuple[int, int], place: _Place) -> Iterator[Shape]:

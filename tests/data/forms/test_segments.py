@@ -155,3 +155,10 @@ def test_a_bitmap_of_another_size_or_none_is_refused(load, tmp_path):
 def test_categories_that_share_a_number_are_refused(load):
     with pytest.raises(DatasetError, match="two of its categories have one number"):
         load(categories=({"name": "leaf", "id": 1}, {"name": "spot", "id": 1}))
+
+
+def test_a_bitmap_may_be_called_like_its_photo(load, tmp_path):
+    save(tmp_path / "images" / "a.png", NUMBERS * 0 + 1)
+    save(tmp_path / "bitmaps" / "a.png")
+    (record,) = load(sample("a.png", url="https://x.org/bitmaps/a.png")).records
+    assert drawn(record) == DRAWN
