@@ -1,6 +1,7 @@
 """Documents that name classes: JSON, YAML and XML of labelling tools, of training frameworks, and of one's own."""
 
 import ast
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,23 +57,25 @@ def _categories(coco: _Coco) -> Table:
     """COCO's categories, less the one that Roboflow adds: it stands above the others, and no shape has it."""
     above = {str(entry.get("supercategory")) for entry in coco.categories}
     used = {str(annotation.category_id) for annotation in coco.annotations}
-    return from_shapes(
-        tuple(
-            Named(named.name, None, named.colour)
-            for entry, named in zip(coco.categories, map(_entry, coco.categories), strict=True)
-            if str(entry.get("id")) in used or named.name not in above or entry.get("supercategory") not in (None, "none")
-        )
-    )
+    listed = []
+    for entry in coco.categories:
+        named = _entry(entry)
+        is_above = named.name in above and entry.get("supercategory") in (None, "none")
+        if not (used and is_above and str(entry.get("id")) not in used):
+            listed.append(Named(named.name, None, named.colour))
+    return from_shapes(tuple(listed))
 
 
 def read_python(path: Path) -> Table:
     """The classes of an MMSegmentation dataset, whose Python has `classes` and `palette`; the file is never run."""
     try:
-        tree = ast.parse(documents.read_bytes(path, MAX_PYTHON_BYTES))
+        with warnings.catch_warnings(action="ignore"):  # of what the file escapes oddly
+            tree = ast.parse(documents.read_bytes(path, MAX_PYTHON_BYTES))
         assigned = [(name.lower(), node) for name, node in _assigned(tree)]
         found = {name: _literal(node) for name, node in assigned if name in ("classes", "palette")}
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"it is no Python: {error}", "Give a list of names, one a line.") from error
+        reason = str(error) or "it is nested too deeply"
+        raise UsageError(f"it is no Python: {reason}", "Give a list of names, one a line.") from error
     if not isinstance(found.get("classes"), list):
         raise UsageError("it has no classes = (...) of texts", "Give a list of names, one a line.")
     return _table(found)
@@ -94,7 +97,7 @@ def _literal(node: ast.expr) -> Any:
     """A value as JSON would have it; None where it is computed."""
     try:
         return msgspec.json.decode(msgspec.json.encode(ast.literal_eval(node)))
-    except (ValueError, TypeError, msgspec.MsgspecError):
+    except (ValueError, TypeError, OverflowError, msgspec.MsgspecError):
         return None
 
 

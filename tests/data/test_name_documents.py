@@ -63,6 +63,7 @@ def test_roboflows_class_that_is_called_like_the_set_is_none_of_coco_unless_a_sh
     leaf = {"id": 1, "name": "leaf", "supercategory": "plants"}
     content = {"categories": [above, leaf], "annotations": [{"category_id": 1, "segmentation": [[1, 2]]}]}
     assert [named.name for named in read_json(saved("a.json", content))] == ["background", "leaf"]
+    assert [named.name for named in read_json(saved("a.json", content | {"annotations": []}))][1] == "plants"
     content["annotations"].append({"category_id": 0})
     assert [named.name for named in read_json(saved("a.json", content))] == ["background", "plants", "leaf"]
 
@@ -109,7 +110,9 @@ def test_mmsegmentations_datasets_are_read_and_never_run(saved, text):
     assert read_python(saved("plants.py", text)) in (PAINTED, (Named("bg"),))
 
 
-@pytest.mark.parametrize("text", ["classes =", "x = 1", "classes = names()", "(" * 5000, "classes = [1, 2]", "\0"])
+@pytest.mark.parametrize(
+    "text", ["classes =", "x = 1", "classes = names()", "(" * 5000, "classes = [1, 2]", "\0", f"classes = [{10**30}]"]
+)
 def test_other_python_is_refused(saved, text):
     with pytest.raises((UsageError, DatasetError)) as caught:
         read_python(saved("a.py", text))
