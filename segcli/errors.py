@@ -21,8 +21,14 @@ EXIT_SOME_FAILED = 3
 """The exit codes: done, failed, wrong usage, done but some inputs failed; an interrupted program ends with 130."""
 
 
+LONGEST = 1000
+"""The characters of a message or hint; what a file holds, such as an id of megabytes, must not fill the screen."""
+
+
 class SegcliError(Exception):
     """The base of all expected errors: what went wrong, in one line, and what to do about it.
+
+    Both texts are made one printable line, since they may quote what a file holds.
 
     Args:
         message: One line without a full stop at its end.
@@ -32,12 +38,18 @@ class SegcliError(Exception):
     exit_code = EXIT_FAILED
 
     def __init__(self, message: str, hint: str = ""):
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _line(message)
+        self.hint = _line(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+def _line(text: str) -> str:
+    """A text on one line, with escapes for what would not print, and without its end where it is too long."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: LONGEST + 1])
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
 class UsageError(SegcliError):
