@@ -16,6 +16,8 @@ import pytest
 from typer.testing import CliRunner
 from workspace import pretend_converted
 
+from segcli.images.polygons import UNCORRECTED
+
 OLD_WORK = Path(__file__).parent / "old_work"
 FACTS = json.loads((OLD_WORK / "facts.json").read_text())
 COMMIT = "4fe872892964ce0c7296b103a65f2a538c8d7150"
@@ -75,7 +77,8 @@ def test_what_sums_up_a_folder_is_written_again_with_the_same_bytes(home, merged
     before = (home / "everything" / merged).read_bytes()
     (home / "everything" / merged).unlink()
     segcli(*FACTS["commands"]["everything"])
-    assert (home / "everything" / merged).read_bytes() == before
+    mark = f"{json.dumps({'info': UNCORRECTED})[1:-1]}, ".encode()  # which is new: nobody has corrected these
+    assert (home / "everything" / merged).read_bytes().replace(mark, b"") == before
 
 
 def test_settings_at_their_default_are_not_part_of_the_fingerprint(home):

@@ -42,6 +42,14 @@ def write(home: Path) -> None:
     for index, folder in enumerate(LABEL_FOLDERS):
         _label_maps(home / folder, index)
     _label_maps(home / "scribbles", 5, void=True)
+    for number in range(10):
+        _save(home / "leaves" / f"leaf {number}.jpg", smooth(50 + number, 80, 60))
+        _outline(home / "leaves" / f"leaf {number}.jpg", number)
+        _save(home / "more-leaves" / f"more {number}.jpg", smooth(70 + number, 80, 60))
+    shutil.copytree(home / "leaves", home / "labelled")
+    _coco(home / "annotations.json")
+    shutil.copytree(home / "photos", home / "export")
+    _coco(home / "export" / "annotations.json")
     for name in ("my.safetensors", "run/best.safetensors"):
         checkpoint(home / name, CAT)
     for name in ("mine/best.safetensors", "street/best.safetensors"):
@@ -82,6 +90,26 @@ def _label_maps(folder: Path, seed: int, void: bool = False) -> None:
             label_map[::2] = labels.VOID
         folder.mkdir(parents=True, exist_ok=True)
         write_label_map(folder / f"ph{number}.png", label_map, CAT, {})
+
+
+def _outline(photo: Path, shift: int) -> None:
+    """What LabelMe leaves beside a photo: a leaf, and a spot on it."""
+    leaf = [[10, 10], [60 + shift, 12], [50, 50]]
+    spot = [[20 + shift, 16], [30 + shift, 16], [30 + shift, 24], [20 + shift, 24]]
+    shapes = [
+        {"label": name, "points": points, "shape_type": "polygon"} for name, points in (("leaf", leaf), ("spot", spot))
+    ]
+    facts = {"version": "5.5.0", "flags": {}, "imageData": None, "imageHeight": 60, "imageWidth": 80}
+    photo.with_suffix(".json").write_text(json.dumps({**facts, "imagePath": photo.name, "shapes": shapes}))
+
+
+def _coco(path: Path) -> None:
+    """COCO's file of a leaf in each photo of `photos`."""
+    images = [{"id": number, "file_name": f"ph{number}.jpg", "width": 80, "height": 60} for number in range(2)]
+    outline = {"category_id": 1, "segmentation": [[10, 10, 60, 12, 50, 50]], "iscrowd": 0}
+    annotations = [{"id": number, "image_id": number, **outline} for number in range(2)]
+    categories = [{"id": 1, "name": "leaf"}]
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
 
 
 def checkpoint(path: Path, classes: LabelSet) -> None:
