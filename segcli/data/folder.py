@@ -22,6 +22,10 @@ from segcli.files.paths import shown
 from segcli.labels import VOID
 
 
+YAML = (".yaml", ".yml")
+"""The suffixes of files that name the classes and folders of a dataset, and hold no labels."""
+
+
 class Counter(Protocol):
     """Counts things that are done."""
 
@@ -93,6 +97,8 @@ def open_folder(
         DatasetError: There are no labels, or they cannot be read truly.
     """
     images, labels = images.resolve(), None if labels is None else labels.resolve()
+    if labels is not None and labels.suffix.lower() in YAML:
+        labels = labels.parent  # which holds what the file speaks of
     if labels in (None, images):
         photos = found = tree.walk(images)
     else:

@@ -39,13 +39,6 @@ def decode(counts: Sequence[int] | str, height: int, width: int) -> tuple[np.nda
     return mask.T, (row, column)
 
 
-def encode(mask: np.ndarray) -> list[int]:
-    """The lengths of the runs of a bool mask (H, W), of which the first is empty, the second filled, and so on."""
-    pixels = mask.T.ravel()
-    bounds = np.flatnonzero(np.diff(pixels, prepend=False))
-    return np.diff(bounds, prepend=0, append=pixels.size).tolist()
-
-
 def unpack(text: str) -> list[int]:
     """The lengths of runs that were packed; DatasetError where the text is no such code."""
     characters = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - _FIRST
@@ -62,18 +55,3 @@ def unpack(text: str) -> list[int]:
     numbers -= np.where(characters[ends - 1] & _SIGN, np.left_shift(1, 5 * (ends - starts)), 0)
     numbers[1::2], numbers[2::2] = np.cumsum(numbers[1::2]), np.cumsum(numbers[2::2])
     return numbers.tolist()
-
-
-def pack(counts: Sequence[int]) -> str:
-    """The text of the lengths of runs, none of them above MAX_PIXELS."""
-    rest = np.array(counts, np.int64)
-    rest[3:] -= rest[1:-2].copy()
-    characters = np.zeros((len(rest), _MOST_CHARACTERS), np.uint8)
-    written = np.zeros(characters.shape, bool)
-    going = np.ones(len(rest), bool)
-    for place in range(_MOST_CHARACTERS):
-        digit, rest = rest & _DIGIT, rest >> 5
-        more = rest != np.where(digit & _SIGN, -1, 0)
-        characters[:, place], written[:, place] = digit + _MORE * more + _FIRST, going
-        going &= more
-    return characters[written].tobytes().decode()

@@ -29,17 +29,16 @@ def masks():
 
 
 @pytest.mark.parametrize("mask", list(masks()))
-def test_both_ways_are_those_of_pycocotools(mask):
-    counts = coco_rle.encode(mask)
-    packed = coco_mask.frPyObjects({"size": list(mask.shape), "counts": counts}, *mask.shape)["counts"].decode()
-    assert packed == theirs(mask) == coco_rle.pack(counts)
-    assert coco_rle.unpack(packed) == counts
+def test_runs_are_those_of_pycocotools(mask):
+    packed = theirs(mask)
+    counts = coco_rle.unpack(packed)
+    again = coco_mask.frPyObjects({"size": list(mask.shape), "counts": counts}, *mask.shape)["counts"].decode()
+    assert again == packed
     assert np.array_equal(decoded(packed, *mask.shape), mask)
     assert np.array_equal(decoded(counts, *mask.shape), mask)
 
 
 def test_runs_go_down_the_columns():
-    assert coco_rle.encode(np.array([[0, 1], [0, 1], [1, 0]], bool)) == [2, 3, 1]
     assert decoded([2, 3, 1], 3, 2).tolist() == [[False, True], [False, True], [True, False]]
 
 
