@@ -168,7 +168,8 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
         return wanted
     if wanted:
         return ""
-    there = [*forms, *(["masks"] if any(masks.masks.values()) else [])]
+    has_masks = any(masks.masks.values()) and not any(recognise.uses_pictures(form, forms[form]) for form in forms)
+    there = [*forms, *(["masks"] if has_masks else [])]
     if len(there) > 1:
         listed = " and ".join(recognise.FORMS[form].title if form in forms else "masks" for form in there)
         options = ", ".join(form if form in forms else "ids" for form in there)

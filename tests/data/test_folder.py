@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from dataset_files import write_list, write_mask, write_photo
+from PIL import Image
 
 from segcli import labels
 from segcli.data.folder import open_folder
@@ -33,6 +34,26 @@ def labelme(path, *shapes, photo="a.png", **more):
     content = {"version": "5", "flags": {}, "shapes": entries, "imagePath": photo, "imageData": None}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**content, "imageHeight": 3, "imageWidth": 4, **more}))
+
+
+@pytest.mark.parametrize("form", ["segments", "coco"])
+def test_pictures_of_objects_called_like_photos_are_no_masks(tmp_path, form):
+    write_photo(tmp_path / "images/a.png", (2, 1))
+    (tmp_path / "labels").mkdir()
+    Image.fromarray(np.array([[[1, 0, 0], [0, 0, 0]]], np.uint8)).save(tmp_path / "labels/a.png")
+    objects = [{"id": 1, "category_id": 1}]
+    bitmap = {"annotations": objects, "segmentation_bitmap": {"url": "labels/a.png"}}
+    sample = {"name": "a.png", "labels": {"ground-truth": {"label_status": "LABELED", "attributes": bitmap}}}
+    categories = [{"id": 1, "name": "leaf"}]
+    release = {"name": "v1", "dataset": {"samples": [sample], "task_attributes": {"categories": categories}}}
+    photos = [{"id": 1, "file_name": "a.png", "width": 2, "height": 1}]
+    segments = [{"image_id": 1, "file_name": "a.png", "segments_info": objects}]
+    panoptic = {"images": photos, "annotations": segments, "categories": categories}
+    path = tmp_path / ("release.json" if form == "segments" else "labels.json")
+    path.write_text(json.dumps(release if form == "segments" else panoptic))
+    dataset = open_folder(tmp_path)
+    assert dataset.reading.as_ == form
+    assert read(dataset)[0][0] == dataset.labels.names.index("leaf")
 
 
 class TestMasks:
@@ -160,7 +181,9 @@ class TestShapes:
         write_photo(tmp_path / "photos/a.png")
         coco = {
             "images": [{"id": 1, "file_name": "a.png", "width": 4, "height": 3}],
-            "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "segmentation": [[0, 0, 2, 0, 2, 2, 4, 3, 0, 3]]}],
+            "annotations": [
+                {"id": 1, "image_id": 1, "category_id": 7, "segmentation": [[0, 0, 2, 0, 2, 2, 4, 3, 0, 3]]}
+            ],
             "categories": [{"id": 7, "name": "leaf"}],
         }
         (tmp_path / "labels.json").write_text(json.dumps(coco))

@@ -99,6 +99,13 @@ def find(files: Sequence[Path], pictures: Iterable[Path] = ()) -> dict[str, tupl
     return {form: tuple(paths) for form, paths in found.items()}
 
 
+def uses_pictures(form: str, files: Sequence[Path]) -> bool:
+    """Whether label files of a form keep their shapes in pictures beside them, which are then no masks themselves."""
+    if form == "coco":
+        return any(b'"segments_info"' in documents.read_bytes(path) for path in files)
+    return form in ("segments", "label-studio-png")
+
+
 def _form(path: Path) -> str:
     """The form of one file, "text" or "empty" for one of numbers in lines, or nothing."""
     reader = _BY_SUFFIX.get(path.suffix.lower())
