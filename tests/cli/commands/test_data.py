@@ -34,7 +34,7 @@ def folder(tmp_path, monkeypatch):
 def faulty(folder):
     """Five of them spoilt, each in its own way."""
     ids = np.full((30, 40), 2)
-    ids[0, :7] = 21
+    ids[0, :7] = 99
     write_mask(folder / "masks/id.png", ids)
     Image.new("RGB", (40, 30), (1, 2, 3)).save(folder / "masks/rgb.png")
     (folder / "masks/missing.png").unlink()
@@ -64,7 +64,7 @@ def test_people_read_the_same(faulty):
     for name, kind in KINDS.items():
         (line,) = [line for line in lines if line.startswith(kind)]
         assert f"{name}." in line
-    assert "id 21 (7 pixels)" in result.stdout
+    assert "id 99 (7 pixels)" in result.stdout
     assert lines[-1] == "folder: 6 samples in photos; 5 problems, 3 warnings"
     assert sorted(line.split()[1] for line in lines if line.startswith("warning: ")) == [
         "absent",
