@@ -53,9 +53,9 @@ def folded(found: Iterable[Problem | Doubt]) -> list[str]:
     lines = []
     for (kind, *_), alike in groups.items():
         if len(alike) >= ALIKE:
-            lines.append(f"{kind:10}{len(alike)} times, such as: {alike[0].detail}  {alike[0].hint}")
+            lines.append(f"{kind:9} {len(alike)} times, such as: {alike[0].detail}  {alike[0].hint}")
         else:
-            lines += [f"{kind:10}{one.detail}  {one.hint}" for one in alike]
+            lines += [f"{kind:9} {one.detail}  {one.hint}" for one in alike]
     return lines
 
 
