@@ -121,7 +121,7 @@ def _reading(evidence: Evidence) -> Pictures:
     for decision in (binary.cut_outs, binary.black_and_white):
         if evidence.files and (found := decision(evidence)) is not None:
             return found
-    exact = _exact(evidence)
+    exact = _like_most(_exact(evidence))
     if _has_colours(exact):
         return colours.by_colour(exact)
     found = colours.renumbered(exact)
@@ -139,6 +139,12 @@ def _exact(evidence: Evidence) -> Evidence:
     return replace(evidence, files=kept)
 
 
+def _like_most(evidence: Evidence) -> Evidence:
+    """The evidence less a few masks in colours among many with values: reading one of those says what is wrong."""
+    plain = tuple(file for file in evidence.files if file.kind != "colours")
+    return replace(evidence, files=plain) if 2 * len(plain) > len(evidence.files) else evidence
+
+
 def _forced(evidence: Evidence) -> Pictures:
     """The reading that the user asks for; DatasetError where the masks cannot be read so."""
     form = evidence.choice.as_
@@ -148,6 +154,7 @@ def _forced(evidence: Evidence) -> Pictures:
     exact = _exact(evidence)
     if form == "colours":
         return colours.by_colour(exact)
+    exact = _like_most(exact)
     if _has_colours(exact):
         raise DatasetError(f"the masks hold colours, which --as {form} cannot read", "Take --as colours.")
     found = values.forced(_two_classes(exact) if form in ("objects", "trimap") else exact)

@@ -10,7 +10,7 @@ from segcli.data.classes import Named
 from segcli.data.pictures.decide import FORMS, decide
 from segcli.data.pictures.survey import survey
 from segcli.data.reading import Choice
-from segcli.errors import DatasetError
+from segcli.errors import DatasetError, InputError
 from segcli.images.masks import write_label_map
 from segcli.labels import VOC, VOID, from_names
 
@@ -54,6 +54,17 @@ def test_one_file_does_not_decide_for_itself(tmp_path):
     masks = read_masks(tmp_path, PLAIN, truths)
     assert masks.are(truths)
     assert masks.notes == ()
+
+
+def test_one_mask_in_colours_among_many_with_ids_is_a_problem_of_its_own(tmp_path):
+    masks = read_masks(tmp_path, PLAIN, PLANTS)
+    Image.new("RGB", (64, 48), (1, 2, 3)).save(tmp_path / "colours.png")
+    seen = survey([*masks.paths, tmp_path / "colours.png"])
+    for as_ in ("", "ids"):
+        pictures = decide(seen, names.parse(NAMES), (), Choice(as_=as_), frozenset())
+        assert np.array_equal(pictures.read(masks.paths[0]), masks.pictures.read(masks.paths[0]))
+        with pytest.raises(InputError, match="holds colours, not class ids"):
+            pictures.read(tmp_path / "colours.png")
 
 
 def test_colours_are_not_read_as_values(tmp_path):
