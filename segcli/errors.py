@@ -21,25 +21,25 @@ EXIT_SOME_FAILED = 3
 """The exit codes: done, failed, wrong usage, done but some inputs failed; an interrupted program ends with 130."""
 
 
-LONGEST = 1000
-"""The characters of a message or hint; what a file holds, such as an id of megabytes, must not fill the screen."""
+LONGEST = 2000
+"""The most characters of a message, or of a line of a hint: what a file holds must not fill the screen."""
 
 
 class SegcliError(Exception):
     """The base of all expected errors: what went wrong, in one line, and what to do about it.
 
-    Both texts are made one printable line, since they may quote what a file holds.
+    The texts are made printable, the message one line, since they may quote what a file holds.
 
     Args:
         message: One line without a full stop at its end.
-        hint: The next step, as a sentence or a command; empty when the message holds it already.
+        hint: The next step, as a sentence or a command, or a few lines; empty when the message holds it already.
     """
 
     exit_code = EXIT_FAILED
 
     def __init__(self, message: str, hint: str = ""):
         self.message = _line(message)
-        self.hint = _line(hint)
+        self.hint = "\n".join(map(_line, hint.split("\n")))
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -21,7 +21,6 @@ from segcli.errors import DatasetError, UsageError, nearest
 from segcli.files.paths import shown
 from segcli.labels import VOID
 
-
 YAML = (".yaml", ".yml")
 """The suffixes of files that name the classes and folders of a dataset, and hold no labels."""
 
@@ -93,7 +92,7 @@ def open_folder(
         counting: Makes a block for work on so many things, which gives an object to `advance`.
 
     Raises:
-        UsageError: There is no such form.
+        UsageError: There is no such form, nothing names the classes, or no label is called like a photo.
         DatasetError: There are no labels, or they cannot be read truly.
     """
     images, labels = images.resolve(), None if labels is None else labels.resolve()
@@ -217,7 +216,7 @@ def _pictures(found: _Found, masks: Pairing) -> Dataset:
     table = _table(found, masks)
     paths = [entries[0][1] for entries in masks.masks.values() if entries]
     if not paths and found.classes is None:
-        raise DatasetError(f"{shown(found.labels.root)} has no masks of these photos", "They are matched by name.")
+        raise UsageError(f"{shown(found.labels.root)} has no labels of these photos", "They are matched by name.")
     with found.counting(len(paths), "looking at masks") as counter:
         seen = survey(paths, counter.advance)
     pictures = decide.decide(seen, found.classes, table, found.choice, masks.words)

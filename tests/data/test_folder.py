@@ -112,7 +112,7 @@ class TestMasks:
     def test_that_nobody_names_are_described(self, tmp_path):
         write_photo(tmp_path / "images/a.png", (3, 1))
         write_mask(tmp_path / "masks/a.png", [[0, 1, 2]])
-        with pytest.raises(DatasetError, match="values 0, 1, 2") as caught:
+        with pytest.raises(UsageError, match="values 0, 1, 2") as caught:
             open_folder(tmp_path)
         assert "--names" in caught.value.hint
 

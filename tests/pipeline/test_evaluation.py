@@ -56,7 +56,8 @@ def test_the_crf_is_scored_beside_the_network(folders):
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"images": "photos"}, UsageError, "needs images"),
+        ({}, UsageError, "needs images"),
+        ({"images": "photos"}, DatasetError, "holds no labels"),
         ({"images": "photos", "labels": "labels", "names": ["a", "b"]}, DatasetError, "have problems"),
         ({"images": "nowhere", "labels": "labels", "names": VOC}, DatasetError, "is no folder"),
         ({"dataset": "voc2021"}, UsageError, "voc2012"),

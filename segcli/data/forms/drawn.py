@@ -87,11 +87,13 @@ def dataset(
     records = _corrected(annotations.records, choice, notes)
     _check_drawable(records, choice, notes)
     records = _filled(records, choice, notes)
-    by_photo, unknown = _paired(records, photos, root)
+    known = Photos(photos, root)
+    by_photo, unknown = _paired(records, photos, known)
     if not by_photo:
         message = f"none of the {len(records)} photos that the labels name is in {shown(root)}"
         raise DatasetError(message, f"They name {shown(records[0].photo)}, for example. Give the photos with --images.")
-    if missing := len(set(photos) - set(by_photo)):
+    told = {known.recorded(record.photo, record.file) for record in annotations.records}  # those left out among them
+    if missing := len(set(photos) - told):
         notes.append(f"{missing} of {len(photos)} photos have no labels and are left out")
     classes = classes or _classes(annotations.names)
     numbers = {name: number for number, name in enumerate(annotations.names, 1)}
@@ -173,10 +175,9 @@ def _is_empty(record: Record) -> bool:
 
 
 def _paired(
-    records: Iterable[Record], photos: Sequence[Path], root: Path
+    records: Iterable[Record], photos: Sequence[Path], known: Photos
 ) -> tuple[dict[Path, list[Record]], list[Record]]:
     """The records by photo, in the photos' order, and the records whose photo is not there."""
-    known = Photos(photos, root)
     found: dict[Path, list[Record]] = {}
     unknown = []
     for record in records:

@@ -9,7 +9,7 @@ from segcli.data.pictures.evidence import Evidence, Pictures, counted
 from segcli.data.pictures.palettes import colour_of
 from segcli.data.pictures.survey import Survey
 from segcli.data.reading import Choice
-from segcli.errors import DatasetError
+from segcli.errors import DatasetError, UsageError
 from segcli.labels import BACKGROUND, CITYSCAPES, VOID, from_names
 
 FORMS = ("ids", "one-based", "binary", "colours", "objects", "trimap", "spread")
@@ -35,13 +35,15 @@ def decide(
         words: Names of the masks' folders and the affixes of their names, in lower case.
 
     Raises:
-        DatasetError: Nobody names the classes, or no reading fits.
+        UsageError: Nobody names the classes.
+        DatasetError: No reading fits.
     """
     table = table or _own_table(survey)
-    if classes is None:
-        classes = _implied(survey, table, choice, words)
-    evidence = Evidence(survey.files, classes, table, choice, words)
+    named = classes or _implied(survey, table, choice, words)
+    evidence = Evidence(survey.files, named, table, choice, words)
     evidence, notes = _with_background(evidence)
+    if classes is None and named.labels.names == (BACKGROUND, OBJECT) and not table:
+        notes = (*notes, f"nothing names the classes: they are called {BACKGROUND} and {OBJECT}; --names names them")
     found = _reading(evidence)
     return replace(found, reading=found.reading.with_notes(*notes)) if notes else found
 
@@ -87,7 +89,7 @@ def _is_clear(evidence: Evidence) -> bool:
     return not _has_colours(evidence) and evidence.values == {0, 1}
 
 
-def _nameless(evidence: Evidence) -> DatasetError:
+def _nameless(evidence: Evidence) -> UsageError:
     """The error for masks whose classes nobody names, with what they hold."""
     if _has_colours(evidence):
         found = counted(file for file in evidence.files if file.kind == "colours")
@@ -96,7 +98,7 @@ def _nameless(evidence: Evidence) -> DatasetError:
     else:
         held = f"values {values.listing(evidence.found)}"
         hint = "Name them in the order of their values, such as --names background,leaf,spot."
-    return DatasetError(f"nothing names the classes of the masks, which hold the {held}", hint)
+    return UsageError(f"nothing names the classes of the masks, which hold the {held}", hint)
 
 
 def _has_colours(evidence: Evidence) -> bool:

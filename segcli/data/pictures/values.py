@@ -19,6 +19,8 @@ MOST_SPREAD = 64
 MANY_OBJECTS, MANY_DEEP = 5, 3
 """The number of objects from which values 1 to m, with another m in each mask, number them; of 16-bit masks."""
 
+STRAY = 0.001
+"""The share of the pixels from which on the highest value counts as one of the classes from 1 on."""
 _OBJECT_WORDS = ("cp_masks", "instance", "inst_", "nuclei_masks")
 
 
@@ -133,6 +135,8 @@ def one_based(evidence: Evidence) -> Pictures | None:
     commonest = max(evidence.found, key=evidence.found.get)
     if commonest == 0 and evidence.background is not None:
         return None
+    if evidence.found[count] < STRAY * sum(evidence.found.values()):
+        return None  # a few strokes of a wrong value must not renumber a whole dataset
     return _one_based(evidence)
 
 

@@ -185,6 +185,7 @@ class TestRoughLabels:
         drawn = Image.fromarray((2 - np.minimum(rough, 2)).astype(np.uint8))  # a drawing program's own numbering
         drawn.putpalette(colours[::-1].tobytes())
         drawn.save(work / "rough/b.png")
+        drawn.save(work / "rough/trip/c.png")
         (work / "trees.toml").write_text(BLACK_IS_VOID)
         result = run("--labels", "rough", "--names", "trees.toml")
         assert result.exit_code == 0, result.output
@@ -201,7 +202,7 @@ class TestRoughLabels:
         result = run("--labels", "rough", "--names", "left,right")
         assert result.exit_code == 3
         assert "1 refined, 3 failed" in result.stdout
-        for words in ("differ in size: 60 x 41 and 60 x 40", "(1, 2, 3)", "trip/c.png: it has no label map"):
+        for words in ("differ in size: 60 x 41 and 60 x 40", "b.png", "trip/c.png: it has no label map"):
             assert words in result.stderr
 
     def test_photos_of_one_name_need_the_map_of_their_own_folder(self, work, rough):
@@ -214,7 +215,9 @@ class TestRoughLabels:
         assert run("--labels", "truth").exit_code == 0
         assert labels_of(work / "refined/masks/a.png") == LABELS
 
-    def test_others_must_be_told(self, rough):
+    def test_others_must_be_told(self, work, rough):
+        rough[:, 20:30] = 2
+        Image.fromarray(rough).save(work / "rough/a.png")
         result = run("--labels", "rough")
         assert result.exit_code == 2
         assert "--names" in result.stderr
@@ -307,10 +310,10 @@ class TestTuning:
         (["--probs", "plain", "--names", "a,b"], "--names goes with --labels"),
         (["--probs", "nowhere"], "--probs nowhere is no folder"),
         (["--probs", "truth"], "has no probabilities of these photos"),
-        (["--labels", "plain"], "has no label maps"),
+        (["--labels", "plain"], "has no labels of these photos"),
         (["--probs", "plain", "--tune"], "--tune needs --truth"),
         (["--probs", "plain", "--truth", "truth"], "--truth goes with --tune"),
-        (["--probs", "plain", "--tune", "--truth", "plain"], "has no true label maps"),
+        (["--probs", "plain", "--tune", "--truth", "plain"], "has no true labels"),
         (["--labels", "truth", "--gt-prob", "1"], "--gt-prob must lie between 0 and 1"),
         (["--probs", "plain", "--save", "smell"], "--save smell"),
         (["--probs", "plain", "--crf-set", "w9=1"], "no setting called 'w9'"),

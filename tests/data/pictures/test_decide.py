@@ -10,7 +10,7 @@ from segcli.data.classes import Named
 from segcli.data.pictures.decide import FORMS, decide
 from segcli.data.pictures.survey import survey
 from segcli.data.reading import Choice
-from segcli.errors import DatasetError, InputError
+from segcli.errors import DatasetError, InputError, UsageError
 from segcli.images.masks import write_label_map
 from segcli.labels import VOC, VOID, from_names
 
@@ -77,7 +77,7 @@ def test_colours_are_not_read_as_values(tmp_path):
     [(PLAIN, "values 0, 1, 2, 255"), (FILES["colours"][0], r"colours \(0, 0, 0\), \(224, 224, 192\)")],
 )
 def test_masks_that_nobody_named_are_refused_with_what_they_hold(tmp_path, write, held):
-    with pytest.raises(DatasetError, match=f"nothing names the classes of the masks, which hold the {held}"):
+    with pytest.raises(UsageError, match=f"nothing names the classes of the masks, which hold the {held}"):
         read_masks(tmp_path, write, MARKED, None)
 
 
