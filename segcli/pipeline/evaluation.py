@@ -99,6 +99,7 @@ class Evaluation:
             "dataset": self.data.name,
             "split": self.data.split,
             "images": len(self.tally.images),
+            **self._reading,
             "reused": self.tally.reused,
             "seconds": round(self.tally.seconds, 2),
             "processes": self.processes.world_size,
@@ -107,6 +108,12 @@ class Evaluation:
             "multiply_adds": spent.multiply_adds,
             "multiply_adds_as_paper": spent.as_paper,
         }
+
+    @property
+    def _reading(self) -> dict[str, Any]:
+        """How labels of one's own were read, where they are not plain ids."""
+        reading = self.data.reading
+        return {} if reading is None or reading.is_plain else {"reading": reading.to_dict()}
 
     def save(self, folder: str | Path, worst_count: int = WORST) -> None:
         """Leave scores.json, the confusion matrix, the trimap's curves and overlays of the worst images in a folder.

@@ -40,7 +40,6 @@ MinArea = Annotated[int, at_least(0)]
 """The fewest pixels of a region in label files."""
 YOLO_FILE = "yolo/data.yaml"
 """The file, below an output folder, that describes YOLO's data set."""
-_MARKS = ".marks"
 
 
 def check_min_area(min_area: int, kinds: Iterable[str]) -> None:
@@ -151,7 +150,7 @@ def write_yolo(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 def merge_yolo(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
     """Write YOLO's data.yaml; it marks every text file that segcli wrote there, in earlier runs too."""
-    written = sorted({*parts, *(path.parent / _MARKS).rglob("*.json")})
+    written = sorted({*parts, *(path.parent / yolo.MARKS).rglob("*.json")})
     marks = {mark["stem"]: mark["sha256"][-1] for mark in map(_read_mark, written)}
     with write_whole(path) as file:
         file.write(yolo.data_yaml(labels, marks).encode())
@@ -159,7 +158,7 @@ def merge_yolo(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
 
 def _yolo_files(folder: Path, source: Source) -> tuple[Path, Path]:
     """The file that holds a photo's mark, hidden from tools that read the folder, and its text file of labels."""
-    return source.output(folder / "yolo" / _MARKS, ".json"), source.output(folder / "yolo" / "labels", ".txt")
+    return source.output(folder / "yolo" / yolo.MARKS, ".json"), source.output(folder / "yolo" / "labels", ".txt")
 
 
 def _is_corrected_yolo(folder: Path, source: Source) -> bool:

@@ -57,7 +57,7 @@ def compare(
     pairing = pair(a, b)
     classes = names or parse(_labels(*pairing.pairs[0][1:]))
     labels = classes.labels
-    truths = _truths(truth, pairing, classes, reading.choice(), display)
+    truths, taken = _truths(truth, pairing, classes, reading.choice(), display)
     _keep_apart(output, (a, b, truth))
     if output is not None:
         check_folder(output)
@@ -80,7 +80,7 @@ def compare(
     for side, missing in only.items():
         if missing:
             display.warn(f"{len(missing)} label maps are in {side[-1].upper()} only, such as {missing[0]}")
-    _report(display, comparison, {"images": images, "failed": failed, **only}, len(truths))
+    _report(display, comparison, {"images": images, "failed": failed, **only, **taken}, len(truths))
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED if images else EXIT_FAILED)
 
@@ -99,16 +99,20 @@ def _labels(a: Path, b: Path) -> LabelSet:
 
 def _truths(
     place: Path | None, pairing: Pairing, classes: Classes, reading: Choice, display: Display
-) -> dict[str, Callable[[], np.ndarray]]:
-    """By name, what reads the true classes (H, W) of the pairs that have such; the maps of A stand for the photos."""
+) -> tuple[dict[str, Callable[[], np.ndarray]], dict]:
+    """By name, what reads the true classes (H, W) of the pairs that have such; for --json, how, if not as plain ids.
+
+    The maps of A stand for the photos.
+    """
     if place is None:
-        return {}
+        return {}, {}
     labels = open_labels([a for _, a, _ in pairing.pairs], place, classes, reading)
     truths = {name: partial(labels.read, a) for name, a, _ in pairing.pairs if labels.file(a) is not None}
     if not truths:
         raise UsageError(f"--truth {shown(place)} has no labels of these photos", "They are matched by name.")
-    labels.data.reading.tell(display.note, display.warn)
-    return truths
+    read = labels.data.reading
+    read.tell(display.note, display.warn)
+    return truths, {} if read.is_plain else {"reading": read.to_dict()}
 
 
 def _keep_apart(output: Path | None, inputs: Iterable[Path | None]) -> None:

@@ -18,6 +18,8 @@ from segcli.files.paths import shown
 from segcli.images import polygons
 from segcli.labels import LabelSet
 
+MARKS = ".marks"
+"""The folder beside `labels` that holds the marks of single files while a run of segcli writes them."""
 UNCORRECTED = "segcli_uncorrected"
 """The key in data.yaml of predictions: text file below `labels`, without suffix -> its SHA-256 when it was written."""
 FARTHEST = 2
@@ -128,6 +130,9 @@ class _Tables:
         for path in (place / name for names in (_YAML, _LISTS) for place in places for name in names):
             if path.is_file() and (table := self._read(path)):
                 return table
+        if any((place / MARKS).is_dir() for place in places):
+            message = f"{shown(folder)} is of a run of segcli that has not ended, so that its predictions have no marks"
+            raise DatasetError(message, "Give the same command once more, to its end.")
         found = [table for path in self._given if (table := self._read(path))]
         for other in found[1:]:
             if other.names != found[0].names:

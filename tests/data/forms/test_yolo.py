@@ -198,3 +198,12 @@ def test_predictions_are_uncorrected_until_their_text_is_another(load):
     assert [record.corrected for record in load(files).records] == [False, True]
     changed = load(files | {"labels/train/IMG #1.txt": text.replace("0.5", "0.6", 1)})
     assert changed.records[0].corrected
+
+
+def test_files_of_a_run_that_has_not_ended_are_refused(tmp_path):
+    path = tmp_path / "labels/a.txt"
+    path.parent.mkdir()
+    path.write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
+    (tmp_path / yolo.MARKS).mkdir()
+    with pytest.raises(DatasetError, match="of a run of segcli that has not ended"):
+        yolo.load([path])
