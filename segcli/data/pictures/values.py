@@ -30,9 +30,10 @@ def by_values(evidence: Evidence) -> Pictures:
         if (found := decision(evidence)) is not None:
             return found
     listed = listing(evidence.found)
+    other = "--as for another form" if evidence.sole is None else "--as objects if they number objects"
     note = (
         f"the masks hold the values {listed}, which fit no reading of {len(evidence.labels)} classes: they are read as "
-        "class ids; say --as for another form, name all classes, or write an ids table into a label-set TOML"
+        f"class ids; say {other}, name all classes, or write an ids table into a label-set TOML"
     )
     return _plain(evidence, note)
 

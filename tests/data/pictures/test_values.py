@@ -96,7 +96,9 @@ class TestOneBased:
         assert masks.notes[0].startswith("took 0 for void and 1 to 3 for the classes in their order")
 
     def test_a_background_on_most_pixels_is_0_and_a_class_has_no_name(self, tmp_path):
-        assert read_masks(tmp_path, PLAIN, PLANTS, TWO).illegal.keys() == {2}
+        masks = read_masks(tmp_path, PLAIN, PLANTS, TWO)
+        assert masks.illegal.keys() == {2}
+        assert "--as objects if they number objects" in masks.notes[0]
 
     def test_by_the_users_word(self, tmp_path):
         masks = read_masks(tmp_path, values(1, 2), LEAVES, as_="one-based")
