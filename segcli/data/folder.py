@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Protocol
 
+import numpy as np
+
 from segcli.data import metadata, names, pairing, tree
 from segcli.data.classes import from_shapes
 from segcli.data.dataset import Dataset, Sample
@@ -187,7 +189,7 @@ def _shapes(found: _Found, key: str, files: Sequence[Path], pictures: Sequence[P
     """The dataset of the photos, among the pictures, that label files of shapes are about."""
     form = recognise.FORMS[key]
     photos = [path for path in pictures if path not in set(files)]
-    annotations = form.load(files)
+    annotations = replace(form.load(files), origin=(form.load, tuple(files)))
     if found.classes is None:
         found = replace(found, classes=_listed_beside(found.labels.root, annotations.names))
     return drawn.dataset(annotations, form.title, key, photos, found.photos.root, found.classes, found.choice)
@@ -223,11 +225,22 @@ def _pictures(found: _Found, masks: Pairing) -> Dataset:
     samples, notes = _samples(found, masks, frozenset(seen.predictions))
     return Dataset(
         *("folder", found.photos.root.name, pictures.labels, samples, pictures.ids),
-        lambda sample: pictures.read(sample.label),
+        _Labels(pictures.read),
         strays=masks.strays,
         value_names=pictures.value_names,
         reading=pictures.reading.with_notes(*notes),
     )
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Reads a sample's mask; no lambda, since the processes that load photos for training are given it."""
+
+    read: Callable[[Path], np.ndarray]
+
+    def __call__(self, sample: Sample) -> np.ndarray:
+        """The values of the sample's mask (H, W)."""
+        return self.read(sample.label)
 
 
 def _samples(found: _Found, masks: Pairing, guessed: frozenset[Path]) -> tuple[tuple[Sample, ...], list[str]]:

@@ -1,6 +1,7 @@
 """Photos and labels of one's own, in any form, read as one dataset."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -145,6 +146,11 @@ class TestMasks:
         with pytest.raises(DatasetError, match="is 4 x 1 pixels, its photo 4 x 2"):
             read(dataset)
 
+    def test_can_be_read_by_the_processes_that_load_photos(self, tmp_path):
+        write_photo(tmp_path / "images/a.png", (2, 1))
+        write_mask(tmp_path / "masks/a.png", [[0, 255]])
+        assert read(pickle.loads(pickle.dumps(open_folder(tmp_path, classes=TWO)))) == [[0, 1]]
+
     def test_of_each_object_are_the_one_class(self, tmp_path):
         write_photo(tmp_path / "train/7/images/7.png", (3, 1))
         write_mask(tmp_path / "train/7/masks/x.png", [[255, 0, 0]])
@@ -189,6 +195,15 @@ class TestShapes:
         (tmp_path / "labels.json").write_text(json.dumps(coco))
         dataset = open_folder(tmp_path / "photos", tmp_path / "labels.json")
         assert (read(dataset)[0], dataset.labels.names) == ([1, 1, 0, 0], ("background", "leaf"))
+
+    def test_are_read_anew_by_the_processes_that_load_photos(self, tmp_path):
+        write_photo(tmp_path / "a.png")
+        labelme(tmp_path / "a.json", ("leaf", 0, 2))
+        labelme(tmp_path / "b.json", ("leaf", 0, 1), photo="gone.png")
+        dataset = open_folder(tmp_path)
+        again = pickle.loads(pickle.dumps(dataset))
+        assert read(again) == read(dataset) == [[1, 1, 0, 0]] * 3
+        assert read(pickle.loads(pickle.dumps(again))) == read(dataset)
 
     def test_of_a_class_that_the_user_calls_void(self, tmp_path):
         write_photo(tmp_path / "a.png")

@@ -50,12 +50,14 @@ class Annotations:
         records: One for each photo, in the order of the files.
         order: Which shape lies on top.
         notes: One line for each decision that was taken in reading.
+        origin: What reads the same again, and its files; None for what holds no file open and can be pickled as it is.
     """
 
     names: tuple[str, ...]
     records: tuple[Record, ...]
     order: Order = "list"
     notes: tuple[str, ...] = ()
+    origin: tuple[Callable[[Sequence[Path]], "Annotations"], tuple[Path, ...]] | None = None
 
 
 def broken(file: Path, error: Exception | str, hint: str = "Export it again.") -> DatasetError:

@@ -1,8 +1,8 @@
 """Drawn: a dataset whose labels are shapes, which become label maps when they are read."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
@@ -31,11 +31,21 @@ class Drawn:
         records: Sample name -> the shapes of that photo; several where several files describe it.
         numbers: Class, as the files call it -> its raw number, from 1 on.
         order: Which shape lies on top.
+        source: The annotations that the records are of.
     """
 
     records: Mapping[str, Sequence[Record]]
     numbers: Mapping[str, int]
     order: shapes.Order
+    source: Annotations
+
+    def __reduce__(self) -> tuple:
+        """Pickle the files' names alone: the processes that load photos read them anew."""
+        if self.source.origin is None:
+            return Drawn, (self.records, self.numbers, self.order, self.source)
+        place = {id(record): index for index, record in enumerate(self.source.records)}
+        places = {name: [place[id(record)] for record in found] for name, found in self.records.items()}
+        return _read_anew, (self.source.origin, places, self.numbers, self.order)
 
     def read_ids(self, sample: Sample) -> np.ndarray:
         """Draw the raw numbers of a sample's classes, uint16 (H, W); DatasetError where its shapes are broken."""
@@ -51,6 +61,19 @@ class Drawn:
             return shapes.draw(found, size, self.numbers, self.order)
         except DatasetError as error:
             raise _named(records[0].file, error) from error
+
+
+def _read_anew(
+    origin: tuple[Callable[[Sequence[Path]], Annotations], tuple[Path, ...]],
+    places: Mapping[str, Sequence[int]],
+    numbers: Mapping[str, int],
+    order: shapes.Order,
+) -> Drawn:
+    """The label maps of the same files, read in another process; `places` are those of the records by sample name."""
+    load, files = origin
+    source = replace(load(files), origin=origin)
+    records = {name: [source.records[index] for index in found] for name, found in places.items()}
+    return Drawn(records, numbers, order, source)
 
 
 def _named(file: Path, error: DatasetError) -> DatasetError:
@@ -101,7 +124,7 @@ def dataset(
     samples, found = _samples(by_photo, unknown, root)
     return Dataset(
         *("folder", root.name, classes.labels, samples, ids),
-        Drawn(found, numbers, annotations.order).read_ids,
+        Drawn(found, numbers, annotations.order, annotations).read_ids,
         value_names={number: name for name, number in numbers.items()} | {NOTHING: "no shape"},
         reading=Reading(title, key, (), tuple(notes)),
     )
