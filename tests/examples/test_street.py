@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from segcli.data import layouts
+from segcli.data.folder import open_folder
+from segcli.data.names import parse
 from segcli.distributed import Processes
 from segcli.inference.segmenter import Segmenter
 from segcli.labels import CAMVID
@@ -46,7 +47,7 @@ def test_it_was_trained_by_the_recipe_that_is_shipped(entry):
 
 def test_it_knows_scenes_that_it_has_not_seen():
     """The showcase, large and well exposed, against the renderer's own masks."""
-    scenes = layouts.folder(EXAMPLES / "photos", EXAMPLES / "labels", CAMVID)
+    scenes = open_folder(EXAMPLES / "photos", EXAMPLES / "labels", parse(CAMVID))
     tally = Tally.empty(len(CAMVID), trimap=False, refined=False)
     for _ in score(scenes, Segmenter(model_io.load("street")), tally, Processes()):
         pass
