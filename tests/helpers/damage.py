@@ -8,10 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segcli.errors import SegcliError
-
-LONGEST_MESSAGE = 1000
-"""The characters of a message that is still a line; files must not choose how long one is."""
+from segcli.errors import LONGEST, SegcliError
 
 
 @dataclass
@@ -40,7 +37,7 @@ class Outcome:
         self.slowest = max(self.slowest, time.process_time() - start)
 
     def _refused(self, error: SegcliError) -> None:
-        if "\n" in error.message or len(error.message) > LONGEST_MESSAGE:
+        if "\n" in error.message or len(error.message) > LONGEST:
             self.crash(
                 f"no line: {error.message[:200]!r} ({len(error.message)} characters)\n{traceback.format_exc()[:4000]}"
             )
