@@ -53,6 +53,11 @@ def is_void(name: str, others: Iterable[str] = ()) -> bool:
     return word in _VOID or (word in _UNLABELLED and any(_word(other) in _SURE_BACKGROUND for other in others))
 
 
+def is_unlabelled(name: str) -> bool:
+    """Whether a name is "unlabeled", which means void beside a background, and else background."""
+    return _word(name) in _UNLABELLED
+
+
 def _word(name: str) -> str:
     """A name as the lists of aliases have it."""
     return re.sub(r"[\s_-]+", "_", name.strip().lower().replace("'", "")).strip("_")

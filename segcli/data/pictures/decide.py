@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from segcli.data import classes as class_names
 from segcli.data.classes import Classes, Table, is_background
-from segcli.data.pictures import binary, colours, values
+from segcli.data.pictures import binary, colours, tables, values
 from segcli.data.pictures.evidence import Evidence, Pictures, counted
 from segcli.data.pictures.palettes import colour_of
 from segcli.data.pictures.survey import Survey
@@ -38,10 +38,13 @@ def decide(
         UsageError: Nobody names the classes.
         DatasetError: No reading fits.
     """
-    table = table or _own_table(survey)
-    named = classes or _implied(survey, table, choice, words)
+    table, told = tables.with_background(table or _own_table(survey))
+    found = frozenset(counted(survey.files))
+    table = tables.with_greys(table, found)
+    named = tables.by_greys(classes, found) or _implied(survey, table, choice, words)
     evidence = Evidence(survey.files, named, table, choice, words)
     evidence, notes = _with_background(evidence)
+    notes = (*told, *notes)
     if classes is None and named.labels.names == (BACKGROUND, OBJECT) and not table:
         notes = (*notes, f"nothing names the classes: they are called {BACKGROUND} and {OBJECT}; --names names them")
     found = _reading(evidence)
