@@ -74,19 +74,24 @@ def split(tree: trees.Tree, classes: Sequence[str] = ()) -> tuple[list[Path], li
         classes: Names of classes; a folder or an ending that is called so tells masks of that class.
 
     Returns:
-        (photos, masks). A mask lies in a folder for masks, or is called like a photo beside it with an affix.
+        (photos, masks). A mask lies in a folder for masks; where the tree has none, it lies in one called like a class,
+        or is called like a photo beside it with an affix.
     """
     pictures = [path for path in tree.pictures if not trees.is_neither(path, tree.root)]
     known = {(path.parent, path.stem.lower()) for path in pictures}
     lowered = {name.lower() for name in classes}
+    apart = any(trees.holds_masks(trees.folders_below(path, tree.root)) for path in pictures)
 
     def is_mask(path: Path) -> bool:
+        folders = trees.folders_below(path, tree.root)
+        told = trees.holds_masks(folders)
+        if told or (apart and told is False):
+            return bool(told)
         stem = path.stem.lower()
         bare = (*stems(stem)[1:], *filter(None, (_without_class(stem, name) for name in lowered)))
         if any((path.parent, shorter) in known for shorter in bare):
             return True
-        folders = trees.folders_below(path, tree.root)
-        return trees.holds_masks(folders) or not lowered.isdisjoint(folders)
+        return not apart and told is None and not lowered.isdisjoint(folders)
 
     masks = {path for path in pictures if is_mask(path)}
     masks |= {path for path in tree.others if path.suffix.lower() == trees.MATLAB}

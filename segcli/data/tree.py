@@ -73,17 +73,17 @@ def folders_below(path: Path, root: Path) -> tuple[str, ...]:
     return tuple(part.lower() for part in path.relative_to(root).parts[:-1])
 
 
-def holds_masks(folders: tuple[str, ...]) -> bool:
+def holds_masks(folders: tuple[str, ...]) -> bool | None:
     """Whether what lies in such folders, named in lower case from the outermost on, are masks by the field's habits.
 
-    The innermost folder that says anything decides.
+    The innermost folder that says anything decides; None where none does, False where it is one for photos.
     """
     for name in reversed(folders):
         if _MASK_FOLDER.fullmatch(name):
             return True
         if _PHOTO_FOLDER.fullmatch(name):
             return False
-    return False
+    return None
 
 
 def is_neither(path: Path, root: Path) -> bool:

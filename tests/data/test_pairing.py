@@ -117,12 +117,27 @@ def test_cityscapes_published_ids_count():
     }
 
 
-def test_photos_and_masks_of_one_folder_are_told_apart():
-    names = "a.jpg a_mask.png b.jpg b_mask.png images/c.jpg masks/c.png x_superpixels.png cls/d.mat leaf/c.png"
+def divided(names: str, classes=()):
+    """The names of the photos and of the masks among pictures of one tree."""
     pictures = tuple(ROOT / name for name in names.split() if not name.endswith("mat"))
-    photos, masks = pairing.split(tree.Tree(ROOT, pictures, (ROOT / "cls/d.mat",)), ["Leaf"])
-    assert [path.name for path in photos] == ["a.jpg", "b.jpg", "c.jpg"]
-    assert [path.name for path in masks] == ["a_mask.png", "b_mask.png", "d.mat", "c.png", "c.png"]
+    others = tuple(ROOT / name for name in names.split() if name.endswith("mat"))
+    sides = pairing.split(tree.Tree(ROOT, pictures, others), classes)
+    return tuple([path.relative_to(ROOT).as_posix() for path in side] for side in sides)
+
+
+def test_photos_and_masks_of_one_folder_are_told_apart():
+    assert divided("a.jpg a_mask.png b.jpg b_mask.png x_superpixels.png cls/d.mat") == (
+        ["a.jpg", "b.jpg"],
+        ["a_mask.png", "b_mask.png", "cls/d.mat"],
+    )
+    assert divided("images/c.jpg leaf/c.png", ["Leaf"]) == (["images/c.jpg"], ["leaf/c.png"])
+
+
+def test_a_folder_of_photos_may_be_called_like_a_class_and_a_photo_like_a_mask():
+    photos = ["images/leaf/a.jpg", "images/01.jpg", "images/01_L.jpg", "leaf/images/b.jpg"]
+    masks = ["leaf/masks/b.png", "masks/01.png", "masks/01_L.png", "masks/leaf/a.png"]
+    assert divided(" ".join((*photos, *masks)), ["leaf"]) == (photos, masks)
+    assert divided("leaf/a.jpg masks/leaf/a.png", ["leaf"]) == (["leaf/a.jpg"], ["masks/leaf/a.png"])
 
 
 @pytest.mark.parametrize(
