@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Protocol
@@ -189,7 +190,8 @@ def _shapes(found: _Found, key: str, files: Sequence[Path], pictures: Sequence[P
     """The dataset of the photos, among the pictures, that label files of shapes are about."""
     form = recognise.FORMS[key]
     photos = [path for path in pictures if path not in set(files)]
-    annotations = replace(form.load(files), origin=(form.load, tuple(files)))
+    load = partial(form.load, fill_boxes=True) if form.boxes and found.choice.fill_boxes else form.load
+    annotations = replace(load(files), origin=(load, tuple(files)))
     if found.classes is None:
         found = replace(found, classes=_listed_beside(found.labels.root, annotations.names))
     return drawn.dataset(annotations, form.title, key, photos, found.photos.root, found.classes, found.choice)

@@ -6,7 +6,7 @@ own files: any categories, polygons and run lengths, and panoptic files with the
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ class _File:
     path: Path
     document: _Document
     names: dict[str, str]
+    fill_boxes: bool = False
 
     @property
     def corrected(self) -> bool:
@@ -90,17 +91,22 @@ class _File:
         return not (isinstance(info, dict) and UNCORRECTED.items() <= info.items())
 
 
-def load(files: Sequence[Path]) -> Annotations:
+def load(files: Sequence[Path], fill_boxes: bool = False) -> Annotations:
     """The annotations of COCO files; classes of one name are one class, whatever number each file gives it.
 
     Polygons of one annotation are a union. Of annotations that overlap the smaller lies on top, since the form knows
     no order. `iscrowd` changes nothing: a crowd consists of pixels of its class.
 
+    Args:
+        files: The files.
+        fill_boxes: Draw the boxes of annotations without an outline.
+
     Raises:
         DatasetError: A file cannot be read, or names images, categories or segments that it does not list.
     """
     notes: list[str] = []
-    found = [file for file in map(_read, files) if not _is_captions(file, notes)]
+    found = [replace(_read(path), fill_boxes=fill_boxes) for path in files]
+    found = [file for file in found if not _is_captions(file, notes)]
     if not found:
         raise DatasetError("the COCO files hold captions only, no shapes", "Give the file with the segmentations.")
     unused = _names_of_sets(found, notes)
@@ -175,12 +181,24 @@ def _record(file: _File, image: _Image, entries: Sequence[_Annotation]) -> Recor
     for entry in entries:
         name = _name(file, entry.category_id, entry.id)
         runs, loops = _outline(entry.segmentation, entry.id)
+        if runs is None and not loops and entry.bbox and file.fill_boxes:
+            entry.segmentation = _boxed(entry)
+            runs, loops = _outline(entry.segmentation, entry.id)
         if runs is None and not loops:
             skipped["box" if entry.bbox else "annotation without an outline"] += 1
             continue
         objects.append(_Object(name, entry.id, entry.segmentation))
         boxes += len(loops) == 1 and len(loops[0]) <= 10 and is_box(_ring(loops[0]))
     return Record(photo, file.path, _drawing(objects), size, len(objects), boxes, dict(skipped), file.corrected)
+
+
+def _boxed(entry: _Annotation) -> msgspec.Raw:
+    """The box of an annotation as a polygon."""
+    try:
+        x, y, width, height = map(float, entry.bbox)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"annotation {entry.id} has no box of x, y, width and height") from error
+    return msgspec.Raw(msgspec.json.encode([[x, y, x + width, y, x + width, y + height, x, y + height]]))
 
 
 def _segments(entries: Iterable[_Annotation]) -> list[Segment]:

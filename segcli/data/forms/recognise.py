@@ -42,16 +42,18 @@ class Form:
     Attributes:
         title: The form's name in sentences.
         load: Reads its files.
+        boxes: Whether `load` can draw boxes that have no outline, with `fill_boxes`.
     """
 
     title: str
-    load: Callable[[Sequence[Path]], Annotations]
+    load: Callable[..., Annotations]
+    boxes: bool = False
 
 
 FORMS = {
     "labelme": Form("LabelMe JSON", labelme.load),
-    "coco": Form("COCO JSON", coco.load),
-    "yolo": Form("YOLO polygons", yolo.load),
+    "coco": Form("COCO JSON", coco.load, boxes=True),
+    "yolo": Form("YOLO polygons", yolo.load, boxes=True),
     "cvat": Form("CVAT XML", cvat.load),
     "label-studio": Form("Label Studio JSON", label_studio.load),
     "label-studio-png": Form("Label Studio PNG files", label_studio_png.load),
@@ -61,7 +63,7 @@ FORMS = {
     "via": Form("VIA regions", via.load),
     "darwin": Form("Darwin JSON", darwin.load),
     "segments": Form("Segments.ai release", segments.load),
-    "voc-boxes": Form("Pascal VOC XML", voc_boxes.load),
+    "voc-boxes": Form("Pascal VOC XML", voc_boxes.load, boxes=True),
 }
 """The word that `--as` takes -> the form."""
 

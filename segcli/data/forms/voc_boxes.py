@@ -14,22 +14,23 @@ import numpy as np
 from segcli.data.forms.annotations import Annotations, Record, broken, check_size
 from segcli.data.forms.documents import names_in_order, read_xml
 from segcli.data.forms.raster import FARTHEST
-from segcli.data.forms.shapes import Shape
+from segcli.data.forms.shapes import Shape, box
 from segcli.errors import DatasetError
 
 _SIZES = (("size/height", "size/width"), ("imagesize/nrows", "imagesize/ncols"))
 _NUMBERED = re.compile(r"([xy])(\d{1,7})")
 
 
-def load(files: Sequence[Path]) -> Annotations:
+def load(files: Sequence[Path], fill_boxes: bool = False) -> Annotations:
     """The objects of XML files of one photo each; a file that cannot be read raises when it is drawn.
 
-    Objects with a polygon are shapes; those with a box only are counted as "box". The last lies on top.
+    Objects with a polygon are shapes; those with a box only are counted as "box", or drawn with `fill_boxes`. The last
+    lies on top.
     """
     records, names = [], []
     for file in files:
         try:
-            shapes, record = _read(file)
+            shapes, record = _read(file, fill_boxes)
         except DatasetError as error:
             records.append(Record(file.stem, file, lambda size, error=error: _raise(error)))
             continue
@@ -42,7 +43,7 @@ def _raise(error: DatasetError) -> Sequence[Shape]:
     raise error
 
 
-def _read(file: Path) -> tuple[list[Shape], Record]:
+def _read(file: Path, fill_boxes: bool) -> tuple[list[Shape], Record]:
     root = read_xml(file)
     try:
         size = _size(root)
@@ -50,9 +51,12 @@ def _read(file: Path) -> tuple[list[Shape], Record]:
         for thing in root.iter("object"):
             if _text(thing, "deleted") == "1":
                 continue
-            outline = thing.find("polygon")
-            if outline is None:
-                kind = "box" if thing.find("bndbox") is not None else "without an outline"
+            outline, bounds = thing.find("polygon"), thing.find("bndbox")
+            if outline is None and bounds is not None and fill_boxes:
+                shapes.append(Shape(_text(thing, "name"), (_boxed(bounds),)))
+                boxes += 1
+            elif outline is None:
+                kind = "box" if bounds is not None else "without an outline"
                 skipped[kind] = skipped.get(kind, 0) + 1
             else:
                 shapes.append(Shape(_text(thing, "name"), (_ring(outline),)))
@@ -69,6 +73,12 @@ def _size(root: Element) -> tuple[int, int] | None:
         if len(stated) == 2 and all(stated):
             return check_size(int(stated[0]), int(stated[1]))
     return None
+
+
+def _boxed(bounds: Element) -> np.ndarray:
+    """The corners of a box, whose pixels count from 1, the last included."""
+    left, top, right, bottom = (_number(_text(bounds, name)) for name in ("xmin", "ymin", "xmax", "ymax"))
+    return box(left - 1, top - 1, right, bottom)
 
 
 def _ring(outline: Element) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from segcli.data.forms.annotations import Annotations, Record, broken
 from segcli.data.forms.documents import MAX_YAML_BYTES, names_in_order, read_bytes, read_yaml
-from segcli.data.forms.shapes import Shape, foreground, is_box
+from segcli.data.forms.shapes import Shape, box, foreground, is_box
 from segcli.errors import DatasetError
 from segcli.files.paths import shown
 from segcli.images import polygons
@@ -81,18 +81,22 @@ class _Content:
     corrected: bool = True
 
 
-def load(files: Sequence[Path]) -> Annotations:
+def load(files: Sequence[Path], fill_boxes: bool = False) -> Annotations:
     """The outlines of YOLO's text files; one that cannot be read raises when it is drawn.
 
     Names come from a data.yaml beside or above the text files or among `files`, else from a classes.txt. Of outlines
     that overlap the smaller lies on top, as in Ultralytics' training. The four corners of a turned box are an outline.
+
+    Args:
+        files: The text files, and any data.yaml.
+        fill_boxes: Draw the boxes of detection files.
 
     Raises:
         DatasetError: The names cannot be read, are not as many as `nc` says, or several files give them.
     """
     tables = _Tables([path for path in files if path.name.lower() in _YAML])
     texts = [path for path in files if path.name.lower() not in (*_YAML, *_LISTS)]
-    contents = [_read(path, tables.of(path.parent)) for path in texts]
+    contents = [_read(path, tables.of(path.parent), fill_boxes) for path in texts]
     records = tuple(_record(path, content) for path, content in zip(texts, contents, strict=True))
     found = [name for content in contents if isinstance(content, _Content) for name, _ in content.outlines]
     used = sorted(set(found), key=lambda name: (len(name), name))  # numbers by their size
@@ -196,7 +200,7 @@ def _divided(path: Path) -> tuple[str, str]:
     return Path(*photo).as_posix(), "/".join(parts[labels[-1] + 1 :])
 
 
-def _read(path: Path, table: _Table) -> _Content | DatasetError:
+def _read(path: Path, table: _Table, fill_boxes: bool) -> _Content | DatasetError:
     """The content of a text file, or what is wrong with it."""
     content = _Content()
     try:
@@ -205,14 +209,14 @@ def _read(path: Path, table: _Table) -> _Content | DatasetError:
         return error
     for number, line in enumerate(data.decode(errors="replace").splitlines(), 1):
         try:
-            _add(line.split(), table, content)
+            _add(line.split(), table, content, fill_boxes)
         except DatasetError as error:
             return broken(path, DatasetError(f"line {number} has {error.message}", error.hint))
     content.corrected = table.marks.get(_divided(path)[1]) != hashlib.sha256(data).hexdigest()
     return content
 
 
-def _add(words: Sequence[str], table: _Table, content: _Content) -> None:
+def _add(words: Sequence[str], table: _Table, content: _Content, fill_boxes: bool) -> None:
     """Sort a line in; DatasetError with what it has where it is no outline and no box."""
     if not words:
         return
@@ -223,6 +227,9 @@ def _add(words: Sequence[str], table: _Table, content: _Content) -> None:
     if not (label.is_integer() and 0 <= label < MOST_CLASSES):
         raise DatasetError(f"{words[0]} for the number of a class", _LINE)
     name = table.name(int(label))
+    if len(values) in (4, 5) and fill_boxes and not table.keypoints and np.all(np.abs(values) <= FARTHEST):
+        (x, y), half = values[:2], values[2:4] / 2
+        values = box(x - half[0], y - half[1], x + half[0], y + half[1]).ravel()
     if len(values) in (4, 5) or table.keypoints:  # with the confidence of a detector, or with keypoints
         content.skipped["box"] += 1
         return

@@ -195,3 +195,15 @@ def test_captions_beside_are_left_out_and_refused_alone(load):
     assert found.notes == ("1.json has no categories and is left out",)
     with pytest.raises(DatasetError, match="captions only"):
         load(captions)
+
+
+def test_boxes_are_drawn_where_that_is_wished(tmp_path):
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 20, "height": 10}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [], "bbox": [2, 3, 4, 5]}],
+        "categories": [{"id": 1, "name": "leaf"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    (record,) = coco.load([tmp_path / "a.json"], fill_boxes=True).records
+    assert (record.drawn, record.boxes, record.skipped) == (1, 1, {})
+    assert record.shapes((10, 20))[0].rings[0].tolist() == [[2, 3], [6, 3], [6, 8], [2, 8]]

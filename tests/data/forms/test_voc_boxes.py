@@ -77,3 +77,12 @@ def test_a_broken_file_says_why_and_hides_no_other(load, content, told):
     with pytest.raises(DatasetError, match=told) as caught:
         broken.shapes((20, 30))
     assert "0.xml" in caught.value.message
+
+
+def test_boxes_are_drawn_where_that_is_wished(tmp_path):
+    """Pixels of VOC's boxes count from 1, the last included."""
+    (tmp_path / "0.xml").write_text(f"<annotation>{BOX.format('')}</annotation>")
+    (record,) = voc_boxes.load([tmp_path / "0.xml"], fill_boxes=True).records
+    (shape,) = record.shapes((20, 30))
+    assert (record.drawn, record.boxes, record.skipped) == (1, 1, {})
+    assert shape.rings[0].tolist() == [[0, 1], [9, 1], [9, 8], [0, 8]]

@@ -207,3 +207,10 @@ def test_files_of_a_run_that_has_not_ended_are_refused(tmp_path):
     (tmp_path / yolo.MARKS).mkdir()
     with pytest.raises(DatasetError, match="of a run of segcli that has not ended"):
         yolo.load([path])
+
+
+def test_boxes_are_drawn_where_that_is_wished(tmp_path):
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (record,) = yolo.load([tmp_path / "a.txt"], fill_boxes=True).records
+    assert (record.drawn, record.boxes, record.skipped) == (1, 1, {})
+    assert np.allclose(record.shapes((10, 10))[0].rings[0], [[4, 3], [6, 3], [6, 7], [4, 7]])
