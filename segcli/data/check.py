@@ -15,6 +15,7 @@ from segcli.files.atomic import sha256
 from segcli.files.paths import shown
 from segcli.images import read
 
+TURNED = "Perhaps the photo's EXIF data turn it upright and the label was drawn on the photo as it is stored."
 FETCH_AGAIN = "Fetch or export it again."
 Kind = Literal["empty", "missing", "stray", "photo", "label", "size", "ids", "duplicate"]
 
@@ -144,5 +145,5 @@ def _size_problem(sample: Sample, photo: tuple[int, ...], label: tuple[int, ...]
     detail = f"{shown(sample.label)} is {label[1]} x {label[0]} pixels, its photo {photo[1]} x {photo[0]}"
     hint = "Export it again at the photo's size; where ids must be resized, take the nearest neighbour."
     if photo == label[::-1]:
-        hint = "Perhaps the photo's EXIF data turn it upright and the label was drawn on the photo as it is stored."
+        hint = TURNED
     return Problem("size", sample.name, sample.label, detail, hint)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
+from segcli.data.check import TURNED
 from segcli.data.dataset import Dataset, Sample
 from segcli.errors import DatasetError, InputError, UsageError
 from segcli.files.atomic import write_whole
@@ -100,7 +101,8 @@ def _read(data: Dataset, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     if label.shape != rgb.shape[:2]:
         (rows, columns), (height, width) = label.shape, rgb.shape[:2]
         message = f"{shown(sample.label)} is for {columns} x {rows} pixels, its photo has {width} x {height}"
-        raise DatasetError(message, "See `segcli data check`.")
+        turned = label.shape == rgb.shape[1::-1]
+        raise DatasetError(message, TURNED if turned else "Export it again at the photo's size.")
     return rgb, label
 
 

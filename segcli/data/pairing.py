@@ -143,8 +143,11 @@ class Photos:
 
 
 def _only(found: Sequence[Path], name: str) -> Path | None:
+    """The one photo of that name; None where there are several, DatasetError where they differ in their suffix only."""
     exact = [photo for photo in found if photo.stem.lower() == name]
     candidates = exact or list(found)
+    if len({(photo.parent, photo.stem) for photo in exact}) < len(exact):
+        raise DatasetError(f"{shown(exact[0])} and {shown(exact[1])} share one name", "Keep one of them.")
     return candidates[0] if len(candidates) == 1 else None
 
 

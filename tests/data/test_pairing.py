@@ -163,3 +163,8 @@ def test_a_photo_is_found_by_the_name_a_label_file_gives(name, photo):
 def test_the_folder_of_a_label_file_tells_photos_of_one_name_apart():
     known = pairing.Photos([ROOT / "train/1.jpg", ROOT / "val/1.jpg"], ROOT)
     assert known.recorded("1.jpg", ROOT / "val/1.json") == ROOT / "val/1.jpg"
+
+
+def test_two_photos_that_differ_in_their_suffix_only_are_refused():
+    with pytest.raises(DatasetError, match="share one name"):
+        paired("images/a.jpg images/a.png", "masks/a.png")

@@ -159,7 +159,7 @@ def _check_drawable(records: Sequence[Record], choice: Choice, notes: list[str])
     if boxes and not choice.fill_boxes:
         notes.append(f"{boxes} of {drawn} shapes are rectangles; they are filled")
     if left := [f"{count} {_plural(kind, count)}" for kind, count in skipped.items() if count]:
-        notes.append(f"{', '.join(left)} left out: they enclose no pixels")
+        notes.append(f"{', '.join(left)} left out: no pixels and class can be had of them")
 
 
 def _plural(kind: str, count: int) -> str:

@@ -91,8 +91,8 @@ def find(files: Sequence[Path], pictures: Iterable[Path] = ()) -> dict[str, tupl
             found[form].append(path)
     if texts:
         yaml = [path for path in files if path.name.lower() in _YOLO_FILES]
-        folders = {path.parent for path in texts}
-        found["yolo"] = [*yaml, *sorted((*texts, *(path for path in empty if path.parent in folders)))]
+        folders = {_labels_folder(path) for path in texts}
+        found["yolo"] = [*yaml, *sorted((*texts, *(path for path in empty if _labels_folder(path) in folders)))]
     tasks = [path for path in pictures if _TASK_PICTURE.match(path.name)]
     if tasks:
         found["label-studio-png"] = [*found.pop("label-studio", []), *tasks]
@@ -106,6 +106,11 @@ def uses_pictures(form: str, files: Sequence[Path]) -> bool:
     if form == "coco":
         return any(b'"segments_info"' in documents.read_bytes(path) for path in files)
     return form in ("segments", "label-studio-png")
+
+
+def _labels_folder(path: Path) -> Path:
+    """The folder called labels that holds the text files of all splits, else the file's own."""
+    return next((folder for folder in path.parents if folder.name.lower() == "labels"), path.parent)
 
 
 def _form(path: Path) -> str:

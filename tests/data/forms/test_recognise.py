@@ -63,8 +63,8 @@ def test_a_damaged_file_is_known_by_its_head_so_that_its_reader_says_what_is_wro
 
 def test_an_empty_text_beside_yolos_is_a_photo_with_nothing_on_it(tmp_path):
     (tmp_path / "data.yaml").write_text("names: [leaf]\n")
-    (tmp_path / "labels").mkdir()
-    for name, content in (("a", "0 0.1 0.1 0.9 0.1 0.9 0.9\n"), ("b", "")):
+    for name, content in (("train/a", "0 0.1 0.1 0.9 0.1 0.9 0.9\n"), ("val/b", "")):
+        (tmp_path / f"labels/{name}.txt").parent.mkdir(parents=True)
         (tmp_path / f"labels/{name}.txt").write_text(content)
     found = recognise.find(sorted(path for path in tmp_path.rglob("*") if path.is_file()))
     assert [path.name for path in found["yolo"]] == ["data.yaml", "a.txt", "b.txt"]
