@@ -27,7 +27,7 @@ class Unary:
     Attributes:
         rgb: The photo, uint8 (H, W, 3).
         prediction: The probabilities of its pixels.
-        notes: Remarks of the photo's and the label map's readers.
+        notes: Remarks of the photo's reader.
     """
 
     rgb: np.ndarray
@@ -60,8 +60,7 @@ def reader(
             label_map = drawn.read(source.path)
         except DatasetError as error:
             raise InputError(error.message, error.hint) from error
-        notes = drawn.data.reading.notes
-        return from_label_map(photo, source.beside, label_map, labels, gt_prob, size, notes)
+        return from_label_map(photo, source.beside, label_map, labels, gt_prob, size)
 
     return read
 
@@ -84,7 +83,6 @@ def from_label_map(
     labels: LabelSet,
     gt_prob: float,
     size: int,
-    notes: tuple[str, ...] = (),
 ) -> Unary:
     """The Unary of a photo with a rough label map, where void means no opinion.
 
@@ -95,7 +93,6 @@ def from_label_map(
         labels: The classes.
         gt_prob: How far the labels are trusted, between 0 and 1; see `dense_crf.unary_from_labels`.
         size: The CRF's working size, to which a larger map is shrunk; 0 is no limit.
-        notes: How the map was read.
 
     Raises:
         InputError: The map has another size, or says nothing at all.
@@ -105,7 +102,7 @@ def from_label_map(
         raise InputError(f"{shown(path)} is void everywhere, so that there is nothing to refine")
     small = masks.shrink_label_map(label_map, fit(label_map.shape, size))
     probabilities = unary_from_labels(small.astype(np.int32), len(labels), gt_prob)
-    return Unary(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes + notes)
+    return Unary(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes)
 
 
 def check_size(path: Path, label_map: np.ndarray, photo: np.ndarray) -> None:

@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 BESIDE = (
     *("names.toml", "labelmap.txt", "label_colors.txt", "label_colours.txt", "class_dict.csv", "_classes.csv"),
-    *("class_mapping.csv", "label_classes.json", "objectInfo150.txt", "id2label.json", "label2id.json", "meta.json"),
-    *("data.yaml", "dataset.yaml", "data.yml", "dataset.yml", "labels.txt", "classes.txt", "class_names.txt"),
-    *("obj.names", "names.txt", "codes.txt", "classes.json", "classes.csv"),
+    *("class_mapping.csv", "label_classes.json", "objectInfo150.txt", "id2label.json", "label2id.json"),
+    *("label_map.json", "meta.json", "data.yaml", "dataset.yaml", "data.yml", "dataset.yml", "labels.txt"),
+    *("classes.txt", "class_names.txt", "obj.names", "names.txt", "codes.txt", "classes.json", "classes.csv"),
 )
 """The names by which tools call the files that name classes; those that say more come first."""
 

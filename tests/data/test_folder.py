@@ -277,3 +277,12 @@ def test_a_label_set_with_values_maps_them(tmp_path):
     write_mask(tmp_path / "masks/a.png", [[0, 3, 40, 9]])
     dataset = open_folder(tmp_path / "images", tmp_path / "masks", parse(str(tmp_path / "set.toml")))
     assert read(dataset) == [[0, 0, 1, VOID]]
+
+
+def test_a_class_called_void_is_one_with_a_word(tmp_path):
+    write_photo(tmp_path / "images/a.png", (3, 1))
+    write_mask(tmp_path / "masks/a.png", [[0, 1, 2]])
+    dataset = open_folder(tmp_path, classes=parse("soil,leaf,void"))
+    assert read(dataset) == [[0, 1, 2]]
+    assert "say --void 2 if it is void" in dataset.reading.notes[0]
+    assert read(open_folder(tmp_path, classes=parse("soil,leaf,void"), choice=Choice(void=(2,)))) == [[0, 1, VOID]]

@@ -1,5 +1,6 @@
 """Decisions: one reading for all masks of a dataset, from what they hold and what is known of their classes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from segcli.data import classes as class_names
@@ -48,7 +49,16 @@ def decide(
     if classes is None and named.labels.names == (BACKGROUND, OBJECT) and not table:
         notes = (*notes, f"nothing names the classes: they are called {BACKGROUND} and {OBJECT}; --names names them")
     found = _reading(evidence)
+    notes = (*notes, *_void_classes(evidence, found))
     return replace(found, reading=found.reading.with_notes(*notes)) if notes else found
+
+
+def _void_classes(evidence: Evidence, found: Pictures) -> Iterator[str]:
+    """A note for each class of a plain list that is called like void and stands in the masks."""
+    for value, label in found.ids.items():
+        name = evidence.labels.names[label] if label != VOID else ""
+        if label != evidence.labels.ignore and class_names.is_void(name) and value in evidence.found:
+            yield f"{name!r} is a class, since the names list it; say --void {value} if it is void"
 
 
 def _own_table(survey: Survey) -> Table:
