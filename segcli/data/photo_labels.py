@@ -12,7 +12,7 @@ from segcli.data.folder import Counting, uncounted
 from segcli.data.names import Classes
 from segcli.data.reading import Choice
 from segcli.data.tree import Tree
-from segcli.files.sources import RESULT_FILES
+from segcli.files.sources import label_maps
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def open_labels(
     """
     absolute = [photo.absolute() for photo in photos]
     root = tree.common_root(*absolute)
-    is_output = all((labels / name).exists() for name in ("masks", *RESULT_FILES))
-    found = tree.walk((labels / "masks" if is_output else labels).absolute())
+    found = tree.walk(label_maps(labels).absolute())
     data = folder.of_trees(Tree(root, tuple(sorted(absolute)), ()), found, classes, choice or Choice(), counting)
     there = {sample.image: sample for sample in data.samples if sample.label is not None and sample.label.is_file()}
-    return PhotoLabels(data, {photo: sample for photo, sample in there.items() if photo in set(absolute)})
+    wanted = set(absolute)
+    return PhotoLabels(data, {photo: sample for photo, sample in there.items() if photo in wanted})

@@ -52,9 +52,7 @@ def walk(root: Path, without: Path | None = None) -> Tree:
     if root.is_file():
         return _sorted(root, (root,))
     if not root.is_dir():
-        raise DatasetError(
-            f"{shown(root)} is no folder", "Give the folder of the photos and the folder of their labels."
-        )
+        raise DatasetError(f"{shown(root)} is no folder", _FOLDERS)
     found = sources.below(root)
     if without is not None and without != root and without.is_relative_to(root):
         found = tuple(path for path in found if not path.is_relative_to(without))

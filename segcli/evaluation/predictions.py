@@ -1,7 +1,5 @@
 """Predictions: label maps in a folder, in the form that each benchmark's server takes."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from segcli.data.layouts import cityscapes_ids
 from segcli.errors import InputError
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
-from segcli.files.sources import RESULT_FILES, Source
+from segcli.files.sources import label_maps
 from segcli.images import masks
 from segcli.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, VOID, LabelSet
 
@@ -100,27 +98,9 @@ def find(folder: Path) -> dict[str, Path]:
     In an output folder of segcli they are those in `masks`. A map's name is its file's, without the suffix and
     without `_labelIds`, or its path below the folder where two files share a name.
     """
-    is_output = all((folder / name).exists() for name in ("masks", *RESULT_FILES))
-    root = folder / "masks" if is_output else folder
+    root = label_maps(folder)
     paths = [path for path in sorted(root.rglob("*.png")) if path.is_file() and not path.name.startswith(".")]
     plain = {path.stem.removesuffix(LABEL_IDS): path for path in paths}
     if len(plain) == len(paths):
         return plain
     return {path.relative_to(root).with_suffix("").as_posix().removesuffix(LABEL_IDS): path for path in paths}
-
-
-def match(sources: Sequence[Source], maps: Mapping[str, Path]) -> dict[Source, Path]:
-    """Pair photos with label maps of their names; where photos share a name, with those of their own sub-folders.
-
-    Args:
-        sources: The photos.
-        maps: Label maps by name, as `find` returns them.
-    """
-    alike = Counter(source.tree.name for source in sources)
-    matched = {}
-    for source in sources:
-        path = maps.get(source.tree.as_posix()) or maps.get(source.tree.name)
-        parts = source.tree.parts
-        if path is not None and (alike[parts[-1]] == 1 or path.with_suffix("").parts[-len(parts) :] == parts):
-            matched[source] = path
-    return matched

@@ -102,6 +102,12 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     return Found(tuple(ordered), len(inside) - len(pictures), len(search.results))
 
 
+def label_maps(folder: Path) -> Path:
+    """The folder of the label maps: `masks` of an output folder of segcli, any other folder itself."""
+    is_output = all((folder / name).exists() for name in ("masks", *RESULT_FILES))
+    return folder / "masks" if is_output else folder
+
+
 def below(folder: Path) -> tuple[Path, ...]:
     """Every file below a folder, in the order of the paths, found as `find` finds photos.
 

@@ -1,5 +1,5 @@
 import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from segcli.data.dataset import Dataset, Sample
 from segcli.errors import InputError
 from segcli.evaluation import predictions
 from segcli.evaluation.predictions import Predictions
-from segcli.files.sources import RESULT_FILES, Source
+from segcli.files.sources import RESULT_FILES
 from segcli.labels import VOID
 
 
@@ -115,10 +115,3 @@ def test_maps_of_one_file_name_are_told_apart_by_their_folders(tmp_path):
     for folder in ("x", "y"):
         write_mask(tmp_path / folder / "0001.png", [[0]])
     assert set(predictions.find(tmp_path)) == {"x/0001", "y/0001"}
-
-
-def test_photos_take_the_maps_of_their_names(tmp_path):
-    one, left, right = (Source(tmp_path / f"{tree}.jpg", PurePosixPath(tree)) for tree in ("one", "x/two", "y/two"))
-    maps = {"one": tmp_path / "maps/one.png", "two": tmp_path / "maps/y/two.png", "three": tmp_path / "maps/three.png"}
-    assert predictions.match([one, left], maps) == {one: maps["one"], left: maps["two"]}
-    assert predictions.match([one, left, right], maps) == {one: maps["one"], right: maps["two"]}
