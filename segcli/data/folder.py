@@ -1,17 +1,15 @@
 """Folder: photos and labels of one's own as a dataset, in whatever form a tool left the labels."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Protocol
 
 import numpy as np
 
 from segcli.data import metadata, names, pairing, tree
 from segcli.data.classes import from_shapes
+from segcli.data.counting import Counting, uncounted
 from segcli.data.dataset import Dataset, Sample
 from segcli.data.forms import drawn, recognise
 from segcli.data.names import Classes, Table
@@ -26,23 +24,6 @@ from segcli.labels import VOID
 
 YAML = (".yaml", ".yml")
 """The suffixes of files that name the classes and folders of a dataset, and hold no labels."""
-
-
-class Counter(Protocol):
-    """Counts things that are done."""
-
-    def advance(self) -> None:
-        """One more is done."""
-
-
-Counting = Callable[[int, str], AbstractContextManager[Counter]]
-"""Makes a block for work on so many things, called by a verb; `pipeline.listener.Listener.counting` is one."""
-
-
-@contextmanager
-def uncounted(total: int, verb: str) -> Iterator[Counter]:
-    """A block for work that nobody counts."""
-    yield SimpleNamespace(advance=lambda: None)
 
 
 PICTURE_FORMS = decide.FORMS

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from segcli.data import folder, tree
+from segcli.data.counting import Counting, uncounted
 from segcli.data.dataset import Dataset, Sample
-from segcli.data.folder import Counting, uncounted
 from segcli.data.names import Classes
 from segcli.data.reading import Choice
 from segcli.data.tree import Tree

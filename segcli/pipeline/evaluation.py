@@ -13,7 +13,6 @@ from segcli.crf.settings import CRF, CRFSettings
 from segcli.data import layouts
 from segcli.data import names as class_names
 from segcli.data.dataset import Dataset
-from segcli.data.folder import open_folder
 from segcli.data.reading import Choice
 from segcli.decoding import check_option
 from segcli.distributed import Processes
@@ -310,6 +309,8 @@ def _listed(
         return layouts.load(dataset, data_dir, split)
     if images is None:
         raise UsageError('dataset="folder" needs images', "Give the folder of the photos, and that of their labels.")
+    from segcli.data.folder import open_folder
+
     classes = None if names is None else class_names.parse(names)
     data = open_folder(Path(images), None if labels is None else Path(labels), classes, reading, listener.counting)
     data.reading.tell(listener.note, listener.warn)

@@ -14,7 +14,6 @@ import numpy as np
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.data import names
 from segcli.data.names import Classes
-from segcli.data.photo_labels import PhotoLabels, open_labels
 from segcli.data.reading import Choice
 from segcli.errors import InputError, UsageError
 from segcli.files.paths import shown
@@ -29,6 +28,7 @@ from segcli.pipeline.run import FolderRun, Invocation, Plan
 from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:
+    from segcli.data.photo_labels import PhotoLabels
     from segcli.pipeline.stages import Stages
 
 DEFAULT_FOLDER = Path("refined")
@@ -95,6 +95,8 @@ class Unrefined:
         Raises:
             DatasetError: There are none, or they cannot be read truly.
         """
+        from segcli.data.photo_labels import open_labels
+
         photos = tuple(source.path for source in found.files)
         if photos not in self._opened:
             # What a network said is welcome here: it is refined, and nothing learns from it.

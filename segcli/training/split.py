@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from segcli.data import layouts, names
+from segcli.data.counting import Counting, uncounted
 from segcli.data.dataset import Dataset
-from segcli.data.folder import PICTURE_FORMS, Counting, open_folder, uncounted
 from segcli.data.names import Classes
 from segcli.data.reading import Choice, read_void, void_text
 from segcli.errors import DatasetError, UsageError, nearest
@@ -38,6 +38,8 @@ def choose(data: Data, counting: Counting = uncounted) -> tuple[Dataset, Dataset
         raise UsageError("data.images is missing", "A folder needs images, and masks where the labels lie elsewhere.")
     if bool(data.val_images) != bool(data.val_masks):
         raise UsageError("data.val_images and data.val_masks go together", "Give both, or none and data.holdout.")
+    from segcli.data.folder import open_folder
+
     classes = names.parse(data.labels) if data.labels else None
     masks = _path(data.masks) if data.masks else None
     train = replace(open_folder(_path(data.images), masks, classes, _choice(data), counting), split="train")
@@ -55,6 +57,8 @@ def _choice(data: Data) -> Choice:
 
 def _named_apart(data: Data, train: Dataset, counting: Counting) -> Dataset:
     """The photos to validate on, of folders of their own, whose labels are read as those to learn from are."""
+    from segcli.data.folder import PICTURE_FORMS, open_folder
+
     choice = replace(_choice(data), as_=train.reading.as_)
     val = open_folder(_path(data.val_images), _path(data.val_masks), Classes(train.labels), choice, counting)
     if train.reading.as_ in PICTURE_FORMS:

@@ -18,7 +18,6 @@ from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
 from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views.scores import coverage, percent, swatch
 from segcli.data.names import Classes, parse
-from segcli.data.photo_labels import open_labels
 from segcli.data.reading import Choice
 from segcli.errors import EXIT_FAILED, EXIT_SOME_FAILED, DatasetError, InputError, UsageError
 from segcli.evaluation.comparison import Comparison, Difference, Pairing, pair, picture
@@ -106,6 +105,8 @@ def _truths(
     """
     if place is None:
         return {}, {}
+    from segcli.data.photo_labels import open_labels
+
     labels = open_labels([a for _, a, _ in pairing.pairs], place, classes, reading)
     truths = {name: partial(labels.read, a) for name, a, _ in pairing.pairs if labels.file(a) is not None}
     if not truths:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -22,7 +22,6 @@ from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views import tuning
 from segcli.cli.views.folder import follow
 from segcli.data.names import parse
-from segcli.data.photo_labels import PhotoLabels, open_labels
 from segcli.data.reading import Choice
 from segcli.errors import UsageError
 from segcli.files.paths import shown
@@ -31,6 +30,9 @@ from segcli.pipeline import refine as pipeline
 from segcli.pipeline.predict import find_photos
 from segcli.pipeline.refine import DEFAULT_FOLDER, DEFAULT_GT_PROB, KINDS, RefineJob, require_folder
 from segcli.pipeline.run import Invocation
+
+if TYPE_CHECKING:
+    from segcli.data.photo_labels import PhotoLabels
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -84,6 +86,8 @@ class Search:
 
     def truths(self, job: RefineJob, reading: Choice, display: Display) -> tuple[list[Source], PhotoLabels]:
         """The photos that have true labels, and something to refine; and those labels."""
+        from segcli.data.photo_labels import open_labels
+
         files = [source for source in job.found.files if source.beside is not None]
         labels = open_labels([source.path for source in files], self.truth, parse(job.classes), reading)
         files = [source for source in files if labels.file(source.path) is not None]

@@ -13,7 +13,6 @@ from segcli.cli.options.panels import PROTOCOL
 from segcli.cli.options.parsing import Parsed
 from segcli.data import layouts
 from segcli.data.dataset import Dataset
-from segcli.data.folder import open_folder
 from segcli.data.names import Classes, parse
 from segcli.data.reading import Choice as ReadingChoice
 from segcli.errors import UsageError
@@ -105,6 +104,8 @@ def opened(
     display: Display, images: Path, labels: Path | None, names: Classes | None, reading: ReadingChoice
 ) -> Dataset:
     """A dataset of one's own; how its labels are read is said, on stderr."""
+    from segcli.data.folder import open_folder
+
     data = open_folder(images, labels, names, reading, display.counting)
     data.reading.tell(display.note, display.warn)
     return data

@@ -14,7 +14,6 @@ from segcli.cli.display import Display, columns
 from segcli.cli.progress import Counter
 from segcli.cli.views.scores import percent
 from segcli.crf.params import CRFParams
-from segcli.data.photo_labels import PhotoLabels
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.files.atomic import write_whole, writing
 from segcli.files.paths import shown
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from segcli.crf.stage import Refinement
     from segcli.crf.tuning import Grid, Trial, TuningSample
     from segcli.crf.unary import Unary
+    from segcli.data.photo_labels import PhotoLabels
 
 SHOWN = 10
 SEARCHED = ("w1", "sigma_alpha", "sigma_beta")
