@@ -114,6 +114,7 @@ def load(files: Sequence[Path], fill_boxes: bool = False) -> Annotations:
     names = names_in_order([name for file in found for name in file.names.values() if name not in unused], [])
     if any(_is_panoptic(file) for file in found):
         names = names_in_order(names, [coco_panoptic.UNLABELLED])
+        notes.append("pixels that belong to no segment are void")
     return Annotations(names, tuple(records), "area", tuple(notes))
 
 
