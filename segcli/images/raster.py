@@ -1,0 +1,49 @@
+"""Raster: the decoded values of a picture, before anybody says which bands and values become which colours."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Range = tuple[float, float]
+"""The value that becomes black and the one that becomes white."""
+RGB = (0, 1, 2)
+"""The bands of a picture whose first three are red, green and blue."""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """The values of one picture as its file holds them.
+
+    Attributes:
+        values: (H, W, C) of uint8, uint16, int16, uint32, int32, float32, ..., in the machine's byte order.
+        colours: The bands that the file itself shows: one (grey) or three (red, green, blue), counted from 0; None
+            where the file does not say.
+        names: The file's name of each band, "" where it has none; () where no band has one.
+        alpha: The band that the file calls alpha; None for none. Whether it is alpha is decided by its values.
+        premultiplied: Whether the colours were multiplied by alpha.
+        nodata: The value that means "no data"; None for none. It may be NaN, or lie outside the values' type.
+        valid: Where the file's own mask says that there is data, bool (H, W); None without a mask.
+        stated: The range of each of `colours`, or one for all, that the file itself states; () for none.
+        stated_by: How the file states it, for a note, such as "SignificantBits of its OME metadata".
+        profile: The ICC profile of its colours; empty for none.
+        orientation: The EXIF or TIFF orientation, 1..8, by which it is still to be turned upright.
+        notes: What the decoder had to decide, a sentence each.
+    """
+
+    values: np.ndarray
+    colours: tuple[int, ...] | None = RGB
+    names: tuple[str, ...] = ()
+    alpha: int | None = None
+    premultiplied: bool = False
+    nodata: float | None = None
+    valid: np.ndarray | None = None
+    stated: tuple[Range, ...] = ()
+    stated_by: str = ""
+    profile: bytes = b""
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The name of the values' type, such as "uint16"."""
+        return self.values.dtype.name
