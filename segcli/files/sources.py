@@ -5,9 +5,9 @@
 # ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH120
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -50,13 +50,16 @@ class Found:
 
     Attributes:
         files: The files to read, in the order of their trees.
-        ignored: The number of files inside folders without the signature of a picture format that segcli reads.
+        ignored: The number of files inside folders whose content has no format that segcli knows, such as texts.
         results: The number of files that were named, but lie among results of segcli and are not read.
+        unread: Name of a format -> number of files inside folders that have it and cannot be read: photos that take an
+            extra package which is not installed, documents, films; the most numerous first.
     """
 
     files: tuple[Source, ...]
     ignored: int
     results: int
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 def list_from(stream: BinaryIO) -> list[str]:
@@ -78,9 +81,10 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     A folder is read with all its sub-folders, each real folder once, so that links cannot loop; hidden files and
     folders (a leading ".") are skipped. A pattern (`*`, `?`, `[...]`, `**`) that the shell left alone is expanded
     here, unless a file of that very name exists. Inside folders and patterns the content decides what a picture is;
-    a file that was named itself is always returned, and reading it tells what is wrong with it. So is a sub-folder
-    that cannot be listed. A file that is reached twice is returned once; a link to a file is a file of its own. The
-    output folder and folders with results of an earlier run (`RESULT_FILES`) are left out.
+    files of a known format that cannot be read are counted. A file that was named itself is always returned, and
+    reading it tells what is wrong with it. So is a sub-folder that cannot be listed. A file that is reached twice is
+    returned once; a link to a file is a file of its own. The output folder and folders with results of an earlier run
+    (`RESULT_FILES`) are left out.
 
     Args:
         inputs: Paths or patterns.
@@ -95,11 +99,11 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     for path in _walk(search.folders, search.is_result):
         search.keep(path, search.inside)
     inside = [path for real, path in search.inside.items() if real not in search.named]
-    pictures = [path for path in inside if is_picture(path)]
+    pictures, unread, ignored = _sorted(inside)
     files = [*search.named.values(), *pictures]
     sources = (Source(path, tree) for path, tree in zip(files, output_trees(files, search.roots), strict=True))
     ordered = sorted(sources, key=lambda source: source.tree.parts)
-    return Found(tuple(ordered), len(inside) - len(pictures), len(search.results))
+    return Found(tuple(ordered), ignored, len(search.results), unread)
 
 
 def label_maps(folder: Path) -> Path:
@@ -243,13 +247,41 @@ def _is_hidden(path: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the content is a picture that segcli reads; so counts what cannot be opened: its reader says why."""
+    """Whether the content is a picture that segcli reads, with an extra package if need be.
+
+    So counts what cannot be opened, and a picture whose package is not installed: its reader says why.
+    """
     try:
-        with path.open("rb") as file:
-            known = formats.sniff(file.read(formats.HEAD))
+        known = _format_of(path)
     except OSError:
         return True
-    return known is not None and bool(known.pillow)
+    return known is not None and known.is_read
+
+
+def _format_of(path: Path) -> formats.Format | None:
+    """The format of a file's content; OSError where it cannot be opened."""
+    with path.open("rb") as file:
+        return formats.sniff(file.read(formats.HEAD))
+
+
+def _sorted(paths: Iterable[Path]) -> tuple[list[Path], dict[str, int], int]:
+    """The pictures to read, the count of what is not read by the names of formats, and the count of all else."""
+    pictures: list[Path] = []
+    unread: Counter[str] = Counter()
+    ignored = 0
+    for path in paths:
+        try:
+            known = _format_of(path)
+        except OSError:  # its reader says why
+            pictures.append(path)
+            continue
+        if known is None:
+            ignored += 1
+        elif known.is_read_here:
+            pictures.append(path)
+        else:
+            unread[known.name] += 1
+    return pictures, dict(sorted(unread.items(), key=lambda item: (-item[1], item[0]))), ignored
 
 
 def _nearest(path: Path) -> str:

@@ -6,7 +6,7 @@ loads no network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,6 +19,7 @@ from segcli import __version__
 from segcli.decoding import check_option
 from segcli.distributed import Processes
 from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, SegcliError, UsageError
+from segcli.files import formats
 from segcli.files.atomic import write_whole, writing
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
@@ -76,10 +77,11 @@ class Summary:
         segmented: How many photos were done now.
         skipped: How many were done before.
         failed: How many failed.
-        ignored: How many other files the input folders held.
+        ignored: How many files of no known format the input folders held.
         records: One for each photo that was done or failed, in order.
         specks: How many regions are left out of the label files for having fewer pixels than `min_area`.
         min_area: The fewest pixels of a region in them; 0 for all.
+        unread: Name of a format -> how many of its files the input folders held that cannot be read.
     """
 
     output: Path
@@ -90,17 +92,21 @@ class Summary:
     records: tuple[Record, ...]
     specks: int = 0
     min_area: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        """0 where all is done, 1 where every photo failed, 3 where some did."""
-        if not self.failed:
-            return EXIT_OK
-        return EXIT_FAILED if self.failed == len(self.records) else EXIT_SOME_FAILED
+        """0 where all is done, 1 where every photo failed, 3 where some did or take an extra that is not installed."""
+        if self.failed and self.failed == len(self.records):
+            return EXIT_FAILED
+        # Whoever holds photos that one more package would read wanted them done as well, and a script must notice that
+        # they are not. A PDF or a film is no photo that was forgotten.
+        return EXIT_SOME_FAILED if self.failed or formats.extras(self.unread) else EXIT_OK
 
     def to_dict(self) -> dict:
         """JSON-plain values, as `--json` prints them."""
         counts = {name: getattr(self, name) for name in ("segmented", "skipped", "failed", "ignored")}
+        counts["unread"] = dict(self.unread)
         if self.min_area:
             counts |= {"specks": self.specks, "min_area": self.min_area}
         images = [record.to_dict() for record in self.records]
@@ -267,7 +273,8 @@ class FolderRun:
         done = len(records) - failed - before
         specks = sum(record.specks or 0 for record in records)
         min_area = self.plan.outputs.min_area
-        return Summary(self.folder, done, before, failed, self.found.ignored, records, specks, min_area)
+        found = self.found
+        return Summary(self.folder, done, before, failed, found.ignored, records, specks, min_area, found.unread)
 
     def _sum_up(self) -> None:
         done = self._counted()

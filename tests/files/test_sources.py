@@ -1,14 +1,16 @@
 import io
 import os
 import shutil
+import sys
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 import pytest
 from PIL import Image
 
 from segcli.errors import UsageError
 from segcli.files.paths import shown
-from segcli.files.sources import RESULT_FILES, find, list_from
+from segcli.files.sources import RESULT_FILES, find, is_picture, list_from
 
 
 def picture(path: Path, kind: str = "PNG") -> Path:
@@ -89,6 +91,40 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
 def test_what_a_pattern_matches_is_judged_by_content(photos):
     found = find([photos / "a" / "*.jpg"])
     assert (found.files, found.ignored) == ((), 1)
+
+
+HEIC, PDF, FILM = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"%PDF-1.7", b"\0\0\0\x20ftypisom"
+
+
+class TestFormatsThatAreNotRead:
+    @pytest.fixture(autouse=True)
+    def no_heic(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+
+    @pytest.fixture
+    def mixed(self, photos) -> Path:
+        for name, content in (("1.jpg", HEIC), ("2.heic", HEIC), ("scan.pdf", PDF), ("a/film.mp4", FILM)):
+            (photos / name).write_bytes(content)
+        return photos
+
+    @pytest.mark.parametrize("pattern", ["", "**"])
+    def test_are_counted_by_format(self, mixed, pattern):
+        found = find([mixed / pattern])
+        assert [str(source.tree) for source in found.files] == ["a/b/y", "a/x", "x"]
+        assert list(found.unread.items()) == [("HEIC", 2), ("PDF", 1), ("video", 1)]
+        assert found.ignored == 1
+
+    def test_are_left_to_their_reader_when_named(self, mixed):
+        found = find([mixed / "2.heic", mixed / "scan.pdf"])
+        assert ([str(source.tree) for source in found.files], found.unread) == (["2", "scan"], {})
+
+    def test_are_pictures_of_a_dataset_where_an_extra_reads_them(self, mixed):
+        assert is_picture(mixed / "1.jpg")
+        assert not is_picture(mixed / "scan.pdf")
+
+    def test_are_files_to_read_once_the_extra_is_there(self, mixed, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pillow_heif", ModuleType("pillow_heif"))
+        assert len(find([mixed]).files) == 5
 
 
 @pytest.mark.parametrize(

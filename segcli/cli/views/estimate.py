@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from segcli.cli.display import Display
 from segcli.cli.progress import clock, megabytes
+from segcli.files import formats
 from segcli.files.paths import shown
 from segcli.models.preprocessing import Preprocessing
 from segcli.pipeline.run import FolderRun
@@ -29,7 +30,10 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     skipped = len(run.found.files) - len(todo)
     for line in _lines(facts, skipped, working, outputs):
         display.data(line)
-    counts = {"skipped": skipped, "ignored": run.found.ignored, "working_size": list(working)}
+    if run.found.unread:
+        display.data(f"not read      {formats.unread(run.found.unread)}")
+    counts = {"skipped": skipped, "ignored": run.found.ignored, "unread": dict(run.found.unread)}
+    counts["working_size"] = list(working)
     display.json({"output": str(outputs.folder), **asdict(facts), **counts})
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segcli.cli.display import Display
 from segcli.errors import EXIT_OK
+from segcli.files import formats
 from segcli.pipeline.run import FolderRun, Summary
 
 
@@ -50,4 +51,5 @@ def _sentence(summary: Summary, done: str, folder: Path) -> str:
         parts.append(f"{summary.failed} failed (why: {folder / 'manifest.jsonl'})")
     if summary.ignored:
         parts.append(f"{summary.ignored} other files ignored")
-    return f"{', '.join(parts)}: {folder}"
+    unread = f"; not read: {formats.unread(summary.unread)}" if summary.unread else ""
+    return f"{', '.join(parts)}: {folder}{unread}"
