@@ -13,8 +13,9 @@ from segcli.errors import DatasetError, InputError
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import masks
+from segcli.images.photo import Photo
 from segcli.images.probabilities import read_probabilities
-from segcli.images.read import Photo, read_photo
+from segcli.images.read import read_photo
 from segcli.inference.segmenter import Prediction, from_probabilities
 from segcli.inference.transform import fit
 from segcli.labels import VOID, LabelSet

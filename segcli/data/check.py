@@ -13,7 +13,6 @@ from segcli.data.doubts import Doubts
 from segcli.errors import DatasetError, InputError
 from segcli.files.atomic import sha256
 from segcli.files.paths import shown
-from segcli.images import read
 
 TURNED = "Perhaps the photo's EXIF data turn it upright and the label was drawn on the photo as it is stored."
 FETCH_AGAIN = "Fetch or export it again."
@@ -102,7 +101,7 @@ def _photo_problems(
         return None
     yield from _duplicates(dataset, sample, seen)
     try:
-        return read.read_rgb(path)
+        return dataset.read_photo(sample).rgb
     except InputError as error:
         yield Problem("photo", sample.name, path, error.message, error.hint or FETCH_AGAIN)
         return None

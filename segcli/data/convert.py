@@ -14,7 +14,6 @@ from segcli.errors import DatasetError, InputError, UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
 from segcli.images import gallery, masks
-from segcli.images.read import read_rgb
 from segcli.labels import VOID, LabelSet
 
 IMAGES, MASKS, NAMES, GALLERY = "images", "masks", "names.toml", "gallery.html"
@@ -97,7 +96,7 @@ def _names(samples: Sequence[Sample]) -> dict[str, str]:
 
 def _read(data: Dataset, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     """The photo, upright, and its classes; an error where one cannot be read or they differ in size."""
-    rgb, label = read_rgb(sample.image), data.read_label(sample)
+    rgb, label = data.read_photo(sample).rgb, data.read_label(sample)
     if label.shape != rgb.shape[:2]:
         (rows, columns), (height, width) = label.shape, rgb.shape[:2]
         message = f"{shown(sample.label)} is for {columns} x {rows} pixels, its photo has {width} x {height}"

@@ -9,7 +9,9 @@ import numpy as np
 
 from segcli.data.reading import Reading
 from segcli.errors import DatasetError, InputError
-from segcli.images import masks
+from segcli.images import masks, read
+from segcli.images.photo import Photo
+from segcli.images.reading import PLAIN, PhotoReading
 from segcli.labels import VOID, LabelSet
 
 
@@ -47,6 +49,7 @@ class Dataset:
         strays: Label files that no photo belongs to.
         value_names: What the label files call some of their ids, for messages.
         reading: How label files of one's own are read; None for a published dataset, whose files have one form.
+        photos: How photos are read.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Dataset:
     strays: tuple[Path, ...] = ()
     value_names: Mapping[int, str] = field(default_factory=dict)
     reading: Reading | None = None
+    photos: PhotoReading = PLAIN
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -74,6 +78,22 @@ class Dataset:
         if illegal:
             raise DatasetError(f"{sample.label} holds {self.count(illegal)}", self.legal_ids())
         return mapped
+
+    def read_photo(self, sample: Sample) -> Photo:
+        """Decode the sample's photo; InputError if it cannot be read."""
+        return read.read_photo(sample.image, self.photos)
+
+    def read_truth(self, sample: Sample) -> np.ndarray:
+        """Read the sample's classes as `read_label` does; pixels of which the photo has no data are void.
+
+        Raises:
+            DatasetError: Its label cannot be used.
+            InputError: Its photo cannot be read.
+        """
+        label, valid = self.read_label(sample), read.read_valid(sample.image, self.photos)
+        if valid is not None and valid.shape == label.shape:
+            label[~valid] = VOID
+        return label
 
     def count(self, illegal: Mapping[int, int]) -> str:
         """Illegal ids and their pixels in words; by their names where the label files name them."""

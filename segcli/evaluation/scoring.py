@@ -46,7 +46,7 @@ def evaluate(
         DatasetError: A label cannot be used.
     """
     for sample, predicted in predictions:
-        truth = dataset.read_label(sample)
+        truth = dataset.read_truth(sample)
         check_prediction(sample.name, predicted, truth.shape, len(dataset.labels))
         image = matrix.update(truth, predicted).scores(dataset.labels)
         if trimap is not None:

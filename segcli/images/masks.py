@@ -11,7 +11,7 @@ from segcli import __version__
 from segcli.errors import InputError
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
-from segcli.images.read import opened
+from segcli.images.opening import opened
 from segcli.images.stored import read_stored
 from segcli.labels import VOID, Colour, LabelSet
 

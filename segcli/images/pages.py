@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from segcli.errors import InputError
 from segcli.files.sources import Source
-from segcli.images.read import MAX_PIXELS, opened
+from segcli.images.opening import opened
+from segcli.images.reading import MAX_PIXELS
 
 FORMATS = ("TIFF", "GIF")
 """The names of the formats whose frames count as pages."""

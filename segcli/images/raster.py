@@ -1,6 +1,7 @@
 """Raster: the decoded values of a picture, before anybody says which bands and values become which colours."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,6 +22,8 @@ class Raster:
         names: The file's name of each band, "" where it has none; () where no band has one.
         alpha: The band that the file calls alpha; None for none. Whether it is alpha is decided by its values.
         premultiplied: Whether the colours were multiplied by alpha.
+        transparent: What becomes of transparent pixels unless the user says: "over-white", or "mask" (void) in formats
+            that maps are kept in.
         nodata: The value that means "no data"; None for none. It may be NaN, or lie outside the values' type.
         valid: Where the file's own mask says that there is data, bool (H, W); None without a mask.
         stated: The range of each of `colours`, or one for all, that the file itself states; () for none.
@@ -35,6 +38,7 @@ class Raster:
     names: tuple[str, ...] = ()
     alpha: int | None = None
     premultiplied: bool = False
+    transparent: Literal["over-white", "mask"] = "over-white"
     nodata: float | None = None
     valid: np.ndarray | None = None
     stated: tuple[Range, ...] = ()

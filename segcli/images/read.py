@@ -1,25 +1,22 @@
-"""Reading photos: what a camera, scanner, microscope or robot wrote, as uint8 red, green, blue, upright, in sRGB."""
+"""Reading photos: what a camera, scanner, microscope or satellite wrote, as uint8 red, green, blue, upright, in sRGB.
 
-import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+The format is decided once, here, by the content; a TIFF's tags decide further. Ordinary pictures of 8 bits go through
+Pillow; what it cannot read whole comes as a `Raster` from a decoder of its own.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from segcli.errors import InputError
 from segcli.files import formats
-from segcli.files.paths import shown
-from segcli.images.colours import ValueRange, note_on_deep_colour, to_rgb
+from segcli.images.colours import to_rgb
+from segcli.images.opening import check, explained, open_image, opened, opened_file, orientation
+from segcli.images.photo import Photo, photo_of
+from segcli.images.raster import RGB, Raster
+from segcli.images.reading import MAX_PIXELS, PLAIN, PhotoReading
 
-MAX_PIXELS = 200_000_000
-"""The pixels above which a file is refused before it is decoded; the largest camera sensors have about as many."""
-
-_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -29,167 +26,152 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+DEEP = ("PNG", "TIFF", "PNM", "JPEG 2000", "JPEG XL")
+"""The formats whose pictures may have more than 8 bits."""
+DECODERS: dict[str, Callable[[Path, PhotoReading, int | None], Raster | None]] = {}
+"""Format -> what decodes those of its pictures that Pillow does not read whole."""
 _SIDEWAYS = (5, 6, 7, 8)
 """The orientations that exchange width and height."""
-_CONVERT = "Convert it to PNG or JPEG."
-_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A decoded picture.
-
-    Attributes:
-        rgb: uint8 (H, W, 3), writable.
-        notes: What the reader had to decide and the user may want to decide otherwise, a sentence each.
-    """
-
-    rgb: np.ndarray
-    notes: tuple[str, ...] = ()
-
-
-def read_rgb(path: str | Path, value_range: ValueRange = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_rgb(path: str | Path, reading: PhotoReading = PLAIN) -> np.ndarray:
     """Decode a picture as `read_photo` does, without its notes: uint8 (H, W, 3)."""
-    return read_photo(path, value_range, max_pixels).rgb
+    return read_photo(path, reading).rgb
 
 
-def read_photo(
-    path: str | Path, value_range: ValueRange = None, max_pixels: int = MAX_PIXELS, page: int | None = None
-) -> Photo:
+def read_photo(path: str | Path, reading: PhotoReading = PLAIN, page: int | None = None) -> Photo:
     """Decode a picture of any format of `formats` that has a decoder, by its content; of several frames, the first.
 
-    It is turned upright by its EXIF orientation. Transparent pixels are laid over white. Colours with an ICC profile
-    other than sRGB are converted to sRGB. Grey becomes three equal channels. Of 16 bits a colour the high 8 are read.
+    It is turned upright by its EXIF orientation. Colours with an ICC profile other than sRGB are converted to sRGB.
+    Grey becomes three equal channels. Transparent pixels of PNG, WebP and GIF are laid over white; those of a TIFF
+    have no data, as where it has the no-data value.
 
     Args:
         path: The file.
-        value_range: For grey pictures of more than 8 bits: (low, high) become black and white; "auto" takes the 0.1
-            and 99.9 percentiles; None takes 0..65535 for integers and 0..1 for floating point, "auto" where the
-            values do not fit into that. Pictures of 8 bits are left as they are.
-        max_pixels: A larger picture is refused.
+        reading: Which bands and values become the colours.
         page: The frame to read instead of the first, counted from 0.
 
     Raises:
         InputError: The file is missing, damaged, too large, or no such picture.
     """
-    notes: list[str] = []
-    with opened(Path(path), max_pixels) as (image, known):
-        if page is not None:
-            image.seek(page)
-            _check(Path(path), image, max_pixels)
-        elif known.name == "TIFF" and image.n_frames > 1:
-            notes.append(f"Only the first of its {image.n_frames} pages is read; --pages reads them all.")
-        return _decoded(image, value_range, notes)
+    path = Path(path)
+    with opened_file(path) as (file, known), explained(path, known.name):
+        raster = _raster(path, known, reading, page)
+        if raster is not None:
+            return photo_of(raster, reading)
+        image = open_image(path, file, known, reading.max_pixels)
+        return _decoded(image, reading, _frame(path, image, known, reading, page))
 
 
-def from_image(image: Image.Image, value_range: ValueRange = None) -> Photo:
+def read_raster(path: Path, reading: PhotoReading = PLAIN, page: int | None = None) -> Raster | None:
+    """The values of a picture of more than 8 bits, or of bands; None for an ordinary one.
+
+    Raises:
+        InputError: As for `read_photo`.
+    """
+    with opened_file(path) as (file, known), explained(path, known.name):
+        raster = _raster(path, known, reading, page)
+        if raster is not None or known.name not in DEEP:
+            return raster
+        image = open_image(path, file, known, reading.max_pixels)
+        if not _is_deep(image):
+            return None
+        image.load()
+        return _as_raster(image, [])
+
+
+def may_be_deep(path: Path) -> bool:
+    """Whether a file may hold more than 8 bits a value, by its first bytes; False where it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(formats.HEAD)
+    except OSError:
+        return False
+    known = formats.sniff(head)
+    return known is not None and known.name in DEEP and (known.name != "PNG" or head[24:25] == b"\x10")
+
+
+def read_valid(path: Path, reading: PhotoReading = PLAIN) -> np.ndarray | None:
+    """Where a photo has data, bool (H, W); None: everywhere. Only files that can lack data are decoded.
+
+    Raises:
+        InputError: As for `read_photo`.
+    """
+    return read_photo(path, reading).valid if reading.alpha == "mask" or may_be_deep(path) else None
+
+
+def from_image(image: Image.Image, reading: PhotoReading = PLAIN) -> Photo:
     """The photo that a Pillow image holds: upright, in sRGB, as `read_photo` gives it; the image itself is not changed.
 
     Raises:
         InputError: Its pixels cannot be decoded.
     """
-    with _explained(Path(getattr(image, "filename", "") or "the image"), image.format or "picture"):
-        return _decoded(image, value_range, [])
+    with explained(Path(getattr(image, "filename", "") or "the image"), image.format or "picture"):
+        return _decoded(image, reading, [])
 
 
-def _decoded(image: Image.Image, value_range: ValueRange, notes: list[str]) -> Photo:
-    deep = ";16" in str(getattr(image, "tile", ""))
+def _raster(path: Path, known: formats.Format, reading: PhotoReading, page: int | None) -> Raster | None:
+    """The values of a picture that Pillow does not read whole; None where it does."""
+    decode = DECODERS.get(known.name)
+    return decode and decode(path, reading, page)
+
+
+def _frame(path: Path, image: Image.Image, known: formats.Format, reading: PhotoReading, page: int | None) -> list[str]:
+    """Go to a page of a picture, or note that there are several."""
+    if page is not None:
+        image.seek(page)
+        check(path, image, reading.max_pixels)
+    elif known.name == "TIFF" and image.n_frames > 1:
+        return [several_pages(image.n_frames)]
+    return []
+
+
+def several_pages(count: int) -> str:
+    """The remark on a file of which the first of several pages is read."""
+    return f"Only the first of its {count} pages is read; --pages reads them all."
+
+
+def _decoded(image: Image.Image, reading: PhotoReading, notes: list[str]) -> Photo:
     image.load()
-    turn = _UPRIGHT.get(_orientation(image, notes))
-    rgb = to_rgb(image, value_range, notes)
-    if deep and image.mode == "RGB":
-        notes += note_on_deep_colour(rgb)
+    if _is_deep(image) or reading.bands or reading.alpha is not None:
+        return photo_of(_as_raster(image, notes), reading)
+    if _is_empty_alpha(image):
+        notes.append("Its alpha is 0 everywhere, so that the photo is taken for opaque.")
+        image = image.convert("RGB")
+    turn = _UPRIGHT.get(orientation(image, notes))
+    rgb = to_rgb(image, notes)
+    if reading.trained and reading.ranges:
+        kind, (low, high) = next(iter(reading.ranges.items()))
+        notes.append(f"It has 8 bits; the model was trained on {kind} from {low:g} to {high:g}.")
     return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
 
 
-@contextmanager
-def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, formats.Format]]:
-    """Open a picture whose pixels are still to be loaded; whatever goes wrong with it in the block is an InputError."""
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-            raise InputError(f"{shown(path)} is {_kind(path, mode)}")
-        with path.open("rb") as file:
-            known = formats.sniff(file.read(formats.HEAD))
-            decoder = _decoder(path, known)
-            file.seek(0)
-            with _explained(path, known.name):
-                image = decoder(file, "")
-                _check(path, image, max_pixels)
-                yield image, known
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _is_empty_alpha(image: Image.Image) -> bool:
+    """Whether a BMP declares an alpha that nothing was ever written to; viewers show such a one opaque."""
+    return image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
+
+
+def _as_raster(image: Image.Image, notes: list[str]) -> Raster:
+    """A loaded picture as values: grey of many bits, or colours and alpha of 8 bits."""
+    turn, profile = orientation(image, notes), image.info.get("icc_profile") or b""
+    if _is_deep(image):
+        values = np.asarray(image)
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
+        return Raster(values[..., None], (0,), orientation=turn, notes=tuple(notes))
+    clear = image.has_transparency_data and not _is_empty_alpha(image)
+    if image.mode == "LAB" or not clear:
+        profile, image = b"", to_rgb(image, notes)
+    values = np.asarray(image.convert("RGBA" if clear else "RGB"))
+    alpha = 3 if clear else None
+    return Raster(values, RGB, alpha=alpha, profile=profile, orientation=turn, notes=tuple(notes))
 
 
 def upright_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """The (height, width) that `read_rgb` gives a photo; no pixel is decoded. InputError where it is no photo."""
     with opened(path, max_pixels) as (image, _):
         width, height = image.size
-        return (width, height) if _orientation(image, []) in _SIDEWAYS else (height, width)
-
-
-def _kind(path: Path, mode: int) -> str:
-    """What a path is that is no file."""
-    if not stat.S_ISDIR(mode):
-        return "no regular file"
-    try:
-        os.scandir(path).close()
-    except OSError:
-        return "a folder that cannot be listed"
-    return "a folder, not a photo"
-
-
-@contextmanager
-def _explained(path: Path, kind: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except MemoryError as error:
-        message = f"{shown(path)} takes more memory to decode than there is"
-        raise InputError(message, "Close other programs, or shrink it.") from error
-    except Exception as error:  # decoders of damaged files raise anything
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        hint = "If a viewer opens it, save it from there as PNG; if none does, it is damaged."
-        raise InputError(f"{shown(path)} cannot be decoded as {kind}: {reason}", hint) from error
-
-
-def _decoder(path: Path, known: formats.Format | None) -> Callable[[BinaryIO, str], Image.Image]:
-    """Pillow's class for the format, to be called directly: Image.open warns, and has a pixel limit of its own."""
-    if known is None:
-        raise InputError(f"{shown(path)} is no picture of a format that segcli knows", _CONVERT)
-    if not known.pillow:
-        raise InputError(f"{shown(path)} is a {known.name} file, which segcli does not read", _CONVERT)
-    if known.pillow not in Image.OPEN:
-        Image.init()
-    if known.pillow == "HEIF" and "HEIF" not in Image.OPEN:
-        try:
-            from pillow_heif import register_heif_opener
-        except ImportError:
-            message = f"{shown(path)} is a HEIC file, which takes an extra package to read"
-            raise InputError(message, 'Install segcli\'s extra "heic": pip install pillow-heif') from None
-        register_heif_opener()
-    return Image.OPEN[known.pillow][0]
-
-
-def _check(path: Path, image: Image.Image, max_pixels: int) -> None:
-    """Refuse, before anything is decoded, what must not or should not be decoded."""
-    width, height = image.size
-    if width * height > max_pixels:
-        count = width * height / 1e6
-        megapixels = f"{f'{count:.0f}' if count >= 1 else f'{count:.2g}'} megapixels ({width} x {height})"
-        message = f"{shown(path)} has {megapixels}, more than the limit of {max_pixels / 1e6:g}"
-        raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
-    tags = getattr(image, "tag_v2", {})
-    if _DNG_VERSION in tags or (tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_IFDS in tags):
-        # Its first page is a thumbnail; the photo itself takes a raw converter.
-        raise InputError(f"{shown(path)} is a camera raw file, which segcli does not read", _CONVERT)
-
-
-def _orientation(image: Image.Image, notes: list[str]) -> int:
-    """The EXIF orientation, 1..8; Pillow has applied a TIFF's already when it was loaded, and then says 1."""
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF data make Pillow raise anything, and are no reason to lose a good photo
-        notes.append("The EXIF data are damaged, so that the photo is read as it is stored, perhaps not upright.")
-        return 1
+        return (width, height) if orientation(image, []) in _SIDEWAYS else (height, width)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from segcli.decoding import WrongValueError
 from segcli.errors import UsageError
 from segcli.images.raster import Range
 
@@ -71,6 +72,12 @@ class PhotoValues:
     range: Range | None = None
     kind: str = ""
     bands: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.range is not None and not is_range(*self.range):
+            raise WrongValueError("photos.range", list(self.range), "two numbers, the lower one first")
+        if (self.range is None) == bool(self.kind):
+            raise WrongValueError("photos.kind", self.kind, "the type of the values exactly where there is a range")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; empty for 8 bits, red-green-blue."""

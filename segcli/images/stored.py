@@ -10,7 +10,7 @@ from PIL import Image
 
 from segcli.errors import InputError
 from segcli.files.paths import shown
-from segcli.images.read import opened
+from segcli.images.opening import opened
 
 _GREY_RAW_MODE = re.compile(r"L;([24]?)(I?)R?")
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0

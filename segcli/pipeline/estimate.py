@@ -9,7 +9,8 @@ from pathlib import Path
 from segcli.errors import InputError
 from segcli.files.paths import nearest_existing
 from segcli.files.sources import Source
-from segcli.images.read import MAX_PIXELS, opened
+from segcli.images.opening import opened
+from segcli.images.reading import MAX_PIXELS
 from segcli.pipeline.records import DONE, Ledger, Record
 from segcli.pipeline.stages import Stages, segment
 from segcli.pipeline.writer import Outputs

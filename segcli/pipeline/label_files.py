@@ -23,7 +23,7 @@ from segcli.files.atomic import sha256, write_whole
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import polygons
-from segcli.images.read import opened
+from segcli.images.opening import opened
 from segcli.labels import LabelSet
 
 if TYPE_CHECKING:

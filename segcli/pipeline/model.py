@@ -13,7 +13,7 @@ from PIL import Image
 
 from segcli.crf.settings import CRF
 from segcli.errors import InputError
-from segcli.images.read import Photo as ReadPhoto
+from segcli.images.photo import Photo as ReadPhoto
 from segcli.images.read import from_image, read_photo
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet

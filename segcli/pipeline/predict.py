@@ -11,13 +11,14 @@ from segcli.crf.settings import CRF, CRFSettings
 from segcli.decoding import at_least, check_options
 from segcli.distributed import Processes
 from segcli.errors import InputError, UsageError
-from segcli.files import sources
+from segcli.files import formats, sources
 from segcli.files.sources import Found, Source
-from segcli.images.colours import ValueRange, is_range
 from segcli.images.cutout import Colour
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
 from segcli.images.pages import expand
-from segcli.images.read import MAX_PIXELS, Photo, read_photo
+from segcli.images.photo import Photo
+from segcli.images.read import read_photo
+from segcli.images.reading import MAX_PIXELS, ValueRange, is_range
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline.foresight import foresee
@@ -179,11 +180,14 @@ def find_photos(inputs: Sequence[str | Path], output: Path | None, typed: Sequen
     """The photos among files, folders and patterns; InputError where there is none, with the inputs as typed."""
     found = sources.find(inputs, output)
     if not found.files:
-        passed = [f"{found.ignored} other files ignored"] if found.ignored else []
+        passed = [f"{formats.counted(found.unread)} not read"] if found.unread else []
+        passed += [f"{found.ignored} other files ignored"] if found.ignored else []
         passed += [f"{found.results} results of segcli left out"] if found.results else []
         reasons = f" ({', '.join(passed)})" if passed else ""
         named = ", ".join(map(str, inputs if typed is None else typed)) or "an empty list"
-        raise InputError(f"no photos in {named}{reasons}", "Name photos or a folder of photos.")
+        packages = " ".join(extra.package for extra in formats.extras(found.unread))
+        hint = f"Install what reads them: pip install {packages}" if packages else "Name photos or a folder of photos."
+        raise InputError(f"no photos in {named}{reasons}", hint)
     return found
 
 

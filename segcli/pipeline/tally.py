@@ -19,7 +19,6 @@ from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore, evaluate
 from segcli.evaluation.trimap import Trimap
 from segcli.files.atomic import writing
-from segcli.images.read import read_photo
 from segcli.inference import oom
 from segcli.inference.segmenter import Prediction, Segmenter
 from segcli.pipeline.stages import Stages, network, predict_all
@@ -98,7 +97,7 @@ def score(
     known = set(stored)
     missing = [sample for sample in samples if sample not in known]
     tally.reused += len(stored)
-    computed = _predicted(missing, segmenter, batch)
+    computed = _predicted(dataset, missing, segmenter, batch)
     if refine is not None:
         computed = _refined(_counted_before(computed, dataset, tally), refine)
     label_maps = chain(((sample, store.read(sample)) for sample in stored), _saved(computed, store))
@@ -116,9 +115,9 @@ class _Predicted(NamedTuple):
     prediction: Prediction
 
 
-def _predicted(samples: Sequence[Sample], segmenter: Segmenter, batch: int) -> Iterator[_Predicted]:
+def _predicted(dataset: Dataset, samples: Sequence[Sample], segmenter: Segmenter, batch: int) -> Iterator[_Predicted]:
     """Read photos and ask the network; InputError, naming the photo, where that fails."""
-    stages = Stages(lambda sample: read_photo(sample.image), network(segmenter), fallback=oom.on_cpu(segmenter))
+    stages = Stages(dataset.read_photo, network(segmenter), fallback=oom.on_cpu(segmenter))
     for segmented in predict_all(samples, stages, batch):
         if segmented.prediction is None:
             message = f"{segmented.item.image}: {segmented.error}"

@@ -10,7 +10,6 @@ from segcli.data.dataset import Dataset
 from segcli.files.atomic import write_whole, writing
 from segcli.images import plots
 from segcli.images.overlay import overlay, write_overlay
-from segcli.images.read import read_rgb
 from segcli.training.events import Event, Step, Validation
 from segcli.training.history import History
 from segcli.training.recipe import Run
@@ -72,7 +71,7 @@ def write_curve(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def write_overlays(folder: Path, validation: Validation, val: Dataset, count: int) -> None:
     """Write overlays/ITERATION/NAME.jpg: what the model makes of the first `count` photos to validate on."""
     for sample in val.samples[:count]:
-        photo = read_rgb(sample.image)
+        photo = val.read_photo(sample).rgb
         picture = overlay(photo, validation.segmenter.labels(photo), val.labels)
         write_overlay(folder / OVERLAYS / f"{validation.iteration:06}" / f"{sample.name}.jpg", picture)
 

@@ -14,7 +14,7 @@ from torch.utils import data
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.errors import DatasetError, SegcliError
-from segcli.images.read import read_rgb
+from segcli.labels import VOID
 from segcli.models.preprocessing import Preprocessing
 from segcli.training.augment import augment, sample_params
 from segcli.training.recipe import Augment, Schedule
@@ -52,9 +52,12 @@ class Crops(data.Dataset):
             DatasetError: Its label cannot be used, or has another size.
         """
         sample = self.dataset.samples[self.index(position)]
-        rgb, label = read_rgb(sample.image), self.dataset.read_label(sample)
+        photo, label = self.dataset.read_photo(sample), self.dataset.read_label(sample)
+        rgb = photo.rgb
         if rgb.shape[:2] != label.shape:
             raise DatasetError(f"{sample.label} has another size than its photo", "See `segcli data check`.")
+        if photo.valid is not None:
+            label[~photo.valid] = VOID
         params = sample_params(self.settings, np.random.default_rng((self.seed, AUGMENTATION, position)))
         return *augment(rgb, label, params, self.settings.crop, self.preprocessing), str(sample.image)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
@@ -21,6 +22,7 @@ class ModelFacts:
         output_stride: The one it is built with.
         provenance: Where its weights come from; plain values for run.toml.
         engine: What runs the network: "torch", or "onnx" for onnxruntime, which uses the CPU only.
+        photos: The values of the photos that it was trained on.
     """
 
     spec: ModelSpec
@@ -29,8 +31,15 @@ class ModelFacts:
     output_stride: int
     provenance: Mapping[str, str]
     engine: Literal["torch", "onnx"] = "torch"
+    photos: PhotoValues = RGB_8_BIT
 
     @classmethod
     def of(cls, about: Metadata, **others: Any) -> Self:
         """The facts that metadata tell, with the others by name."""
-        return cls(spec=about.spec, labels=about.labels, preprocessing=about.preprocessing, **others)
+        facts = {
+            "spec": about.spec,
+            "labels": about.labels,
+            "preprocessing": about.preprocessing,
+            "photos": about.photos,
+        }
+        return cls(**facts, **others)

@@ -1,7 +1,8 @@
 """Metadata: what a checkpoint says of itself, as one JSON text; read without torch and without a tensor.
 
 The text's keys are `version`, `spec`, `labels`, `preprocessing`, `recipe`, `scores` and `provenance` (one text, since
-safetensors writes several in any order: equal checkpoints are equal files).
+safetensors writes several in any order: equal checkpoints are equal files). `photos` stands there only for models that
+were trained on other photos than those of 8 bits, red-green-blue.
 """
 
 import json
@@ -15,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from segcli import decoding
 from segcli.errors import WeightsError
 from segcli.files import paths
+from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
@@ -36,6 +38,7 @@ class Metadata:
         recipe: How it was trained, as the training configuration's plain values; empty if it was converted.
         scores: What it reached, by name.
         provenance: Where converted weights come from: `weights`, `source`, `sha256`, `licence`; `commit` on the Hub.
+        photos: The values of the photos that it was trained on.
     """
 
     spec: ModelSpec
@@ -44,6 +47,7 @@ class Metadata:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    photos: PhotoValues = RGB_8_BIT
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class _Tables:
     recipe: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    photos: dict[str, Any] = field(default_factory=dict)
 
 
 def describe(facts: Metadata) -> str:
@@ -69,6 +74,8 @@ def describe(facts: Metadata) -> str:
         "scores": dict(facts.scores),
         "provenance": dict(facts.provenance),
     }
+    if photos := facts.photos.to_dict():
+        values["photos"] = photos
     return json.dumps(values)
 
 
@@ -90,6 +97,7 @@ def understand(text: str, name: str) -> Metadata:
             LabelSet.from_dict(found.labels),
             Preprocessing.from_dict(found.preprocessing),
             *(found.recipe, found.scores, found.provenance),
+            decoding.decode(PhotoValues, found.photos, "photos"),
         )
     except ValueError as error:
         raise WeightsError(f"{name} has damaged metadata ({error})") from error

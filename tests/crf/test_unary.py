@@ -14,8 +14,8 @@ from segcli.data.names import parse
 from segcli.data.photo_labels import open_labels
 from segcli.errors import InputError, SegcliError
 from segcli.files.sources import Source
+from segcli.images.photo import Photo
 from segcli.images.probabilities import write_probabilities
-from segcli.images.read import Photo
 from segcli.labels import VOC, LabelSet, from_names
 
 PETS = from_names(["background", "cat", "dog"], "pets")

@@ -22,7 +22,7 @@ from segcli.cli.options.parsing import Parsed, choices, colour, value_range, wor
 from segcli.cli.views.estimate import report
 from segcli.cli.views.folder import follow
 from segcli.images.overlay import OVERLAY_SIZE
-from segcli.images.read import MAX_PIXELS
+from segcli.images.reading import MAX_PIXELS
 from segcli.pipeline import predict as pipeline
 from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob
 from segcli.pipeline.run import Invocation

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from PIL import ImageColor
 
 from segcli.errors import UsageError
-from segcli.images.colours import ValueRange, is_range
+from segcli.images.reading import ValueRange, is_range
 from segcli.pipeline.writer import one_of
 
 

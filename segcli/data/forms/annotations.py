@@ -7,7 +7,7 @@ from pathlib import Path
 from segcli.data.forms.shapes import Order, Shape
 from segcli.errors import DatasetError
 from segcli.files.paths import shown
-from segcli.images.read import MAX_PIXELS
+from segcli.images.reading import MAX_PIXELS
 
 ONLY_CLASS = "object"
 """The class of shapes where no shape of any file has one, as people leave it who label a sole class."""

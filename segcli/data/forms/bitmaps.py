@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from segcli.data.forms.shapes import Shape
 from segcli.errors import DatasetError
-from segcli.images.read import MAX_PIXELS
+from segcli.images.reading import MAX_PIXELS
 
 MOST_PIXELS = 1 << 31
 """The pixels that all masks of one photo may have together, each without its empty border."""

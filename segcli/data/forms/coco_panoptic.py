@@ -10,7 +10,7 @@ from segcli.data.forms.bitmaps import bounded
 from segcli.data.forms.shapes import Shape
 from segcli.errors import DatasetError, InputError
 from segcli.files.paths import shown
-from segcli.images.read import opened
+from segcli.images.opening import opened
 
 UNLABELLED = "void"
 """The class of pixels that belong to no segment, number 0: panoptic labels name all others, stuff too."""

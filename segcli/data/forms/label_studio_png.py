@@ -18,7 +18,7 @@ from segcli.data.forms.label_studio_tasks import Task
 from segcli.data.forms.shapes import Shape
 from segcli.errors import DatasetError, InputError
 from segcli.files.paths import shown
-from segcli.images.read import opened
+from segcli.images.opening import opened
 
 _STEM = re.compile(r"task-(\d+)-annotation-([^-]+)-by-([^-]*)-(.+)-\d+", re.IGNORECASE)
 """task-TASK-annotation-ANNOTATION-by-PERSON-TOOL-CLASS-NUMBER; Label Studio leaves no dash in PERSON."""

@@ -17,7 +17,7 @@ from segcli.data.forms.bitmaps import bounded
 from segcli.data.forms.documents import names_in_order, read_json
 from segcli.data.forms.shapes import Shape, box
 from segcli.errors import DatasetError, InputError
-from segcli.images.read import opened
+from segcli.images.opening import opened
 
 LABEL_SET = "ground-truth"
 """The name of the labels that are corrected, where a release has several kinds."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.files.paths import shown
-from segcli.images.read import MAX_PIXELS
+from segcli.images.reading import MAX_PIXELS
 
 SUFFIX = ".mat"
 """The suffix of MATLAB's files."""

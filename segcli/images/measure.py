@@ -1,0 +1,98 @@
+"""Measuring: one range for all the photos of a run, since a stretch by photo gives colours another meaning."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from segcli.errors import InputError
+from segcli.images import bands, ranges
+from segcli.images.photo import data_mask
+from segcli.images.ranges import Statistics
+from segcli.images.raster import Range, Raster
+from segcli.images.read import may_be_deep, read_raster
+from segcli.images.reading import AUTO, PhotoReading
+
+MOST = 64
+"""The number of photos, evenly spread over a run's, that a range is measured on."""
+Page = tuple[Path, int | None]
+"""A file, and which of its pages; None for the first."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The ranges of a run's photos.
+
+    Attributes:
+        ranges: The value that becomes black and the one that becomes white, by kind of values such as "uint16"; empty
+            where all photos have 8 bits.
+        notes: How they were found, a sentence a kind.
+    """
+
+    ranges: dict[str, Range] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def measured(photos: Iterable[Page], reading: PhotoReading) -> Measured:
+    """Measure the photos of more than 8 bits among these; those that cannot be read are passed over.
+
+    The file's own word counts where all photos of a kind say the same. Else "auto" takes percentiles of their values,
+    and without any word of the user the full range of the type is taken, or the fewer bits that all values fit into.
+
+    Args:
+        photos: The photos of a run.
+        reading: How they are read; its `ranges` are not looked at.
+    """
+    deep = [page for page in photos if may_be_deep(page[0])]
+    looked_at = deep[:: -(-len(deep) // MOST)] if deep else []
+    found: dict[str, list[_Values]] = {}
+    for path, page in looked_at:
+        values = _values(path, page, replace(reading, ranges={}), len(looked_at))
+        if values is not None:
+            found.setdefault(values.kind, []).append(values)
+    results = {kind: _range(kind, parts, reading.value_range == AUTO) for kind, parts in sorted(found.items())}
+    return Measured({kind: bounds for kind, (bounds, _) in results.items()}, tuple(n for _, n in results.values() if n))
+
+
+@dataclass(frozen=True)
+class _Values:
+    """The values of one photo, and the range that its file states."""
+
+    kind: str
+    statistics: Statistics
+    stated: tuple[Range, ...]
+    stated_by: str
+
+
+def _values(path: Path, page: int | None, reading: PhotoReading, photos: int) -> _Values | None:
+    try:
+        raster = read_raster(path, reading, page)
+        if raster is None or raster.kind == "uint8":
+            return None
+        numbers = _data(raster, reading)
+    except InputError:  # whoever reads it says why
+        return None
+    return _Values(raster.kind, Statistics.of(numbers, photos), raster.stated, raster.stated_by)
+
+
+def _data(raster: Raster, reading: PhotoReading) -> np.ndarray:
+    """The values of the chosen bands where there is data."""
+    taken = bands.chosen(raster, reading.bands)
+    alpha, _ = bands.transparency(raster, taken, reading)
+    valid = data_mask(raster, taken, alpha == "mask")
+    values = raster.values[..., list(taken)]
+    return values if valid is None else values[valid]
+
+
+def _range(kind: str, parts: Sequence[_Values], auto: bool) -> tuple[Range, str]:
+    """The range of the photos of one kind, and how it was found."""
+    stated = {part.stated for part in parts}
+    count = f"{len(parts)} photo{'s' * (len(parts) != 1)}"
+    if len(stated) == 1 and len(first := next(iter(stated))) == 1:
+        return first[0], f"range {first[0][0]:g} to {first[0][1]:g} of {kind}, as {parts[0].stated_by} says"
+    together = Statistics.together(part.statistics for part in parts)
+    bounds, said = (together.percentiles(), "") if auto else ranges.likely(together)
+    if said or auto:
+        return bounds, f"range {bounds[0]:g} to {bounds[1]:g} of {kind}, measured over {count}"
+    return bounds, ""

@@ -1,0 +1,148 @@
+"""Opening: a picture's file, told apart by its content and opened with its size checked; every error is one line."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from PIL import Image
+
+from segcli.errors import InputError
+from segcli.files import formats
+from segcli.files.paths import shown
+from segcli.images.reading import MAX_PIXELS
+
+_CONVERT = "Convert it to PNG or JPEG."
+_ORIENTATION = 0x0112
+_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
+
+
+@contextmanager
+def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, formats.Format]]:
+    """Open a picture whose pixels are still to be loaded; whatever goes wrong with it in the block is an InputError."""
+    with opened_file(path) as (file, known), explained(path, known.name):
+        yield open_image(path, file, known, max_pixels), known
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[tuple[BinaryIO, formats.Format]]:
+    """Open a file of a format that segcli reads; whatever is wrong with opening it is an InputError."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+            raise InputError(f"{shown(path)} is {_kind(path, mode)}")
+        with path.open("rb") as file:
+            known = formats.sniff(file.read(formats.HEAD))
+            if known is None:
+                raise InputError(f"{shown(path)} is no picture of a format that segcli knows", _CONVERT)
+            file.seek(0)
+            yield file, known
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
+
+
+def open_image(path: Path, file: BinaryIO, known: formats.Format, max_pixels: int) -> Image.Image:
+    """A picture opened by Pillow, its size checked."""
+    image = _decoder(path, known)(file, "")
+    check(path, image, max_pixels)
+    return image
+
+
+def _kind(path: Path, mode: int) -> str:
+    """What a path is that is no file."""
+    if not stat.S_ISDIR(mode):
+        return "no regular file"
+    try:
+        os.scandir(path).close()
+    except OSError:
+        return "a folder that cannot be listed"
+    return "a folder, not a photo"
+
+
+@contextmanager
+def explained(path: Path, kind: str) -> Iterator[None]:
+    """Within it, whatever a decoder raises is an InputError that names the file; Pillow's own limit is lifted."""
+    try:
+        with _pillow_limit.lifted():
+            yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        message = f"{shown(path)} takes more memory to decode than there is"
+        raise InputError(message, "Close other programs, or shrink it.") from error
+    except Exception as error:  # decoders of damaged files raise anything
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        hint = "If a viewer opens it, save it from there as PNG; if none does, it is damaged."
+        raise InputError(f"{shown(path)} cannot be decoded as {kind}: {reason}", hint) from error
+
+
+class _PillowLimit:
+    """Pillow's own limit of pixels, out of force while pictures are read that `check` has looked at."""
+
+    def __init__(self):
+        self._lock, self._readers, self._limit = Lock(), 0, None
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        with self._lock:
+            if not self._readers:
+                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if not self._readers:
+                    Image.MAX_IMAGE_PIXELS = self._limit
+
+
+_pillow_limit = _PillowLimit()
+
+
+def _decoder(path: Path, known: formats.Format | None) -> Callable[[BinaryIO, str], Image.Image]:
+    """Pillow's class for the format, to be called directly: Image.open warns, and has a pixel limit of its own."""
+    if known is None:
+        raise InputError(f"{shown(path)} is no picture of a format that segcli knows", _CONVERT)
+    if not known.pillow:
+        raise InputError(f"{shown(path)} is a {known.name} file, which segcli does not read", _CONVERT)
+    if known.pillow not in Image.OPEN:
+        Image.init()
+    if known.pillow == "HEIF" and "HEIF" not in Image.OPEN:
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            message = f"{shown(path)} is a HEIC file, which takes an extra package to read"
+            raise InputError(message, 'Install segcli\'s extra "heic": pip install pillow-heif') from None
+        register_heif_opener()
+    return Image.OPEN[known.pillow][0]
+
+
+def check(path: Path, image: Image.Image, max_pixels: int) -> None:
+    """Refuse, before anything is decoded, what must not or should not be decoded."""
+    check_size(path, *image.size, max_pixels)
+    tags = getattr(image, "tag_v2", {})
+    if _DNG_VERSION in tags or (tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_IFDS in tags):
+        # Its first page is a thumbnail; the photo itself takes a raw converter.
+        raise InputError(f"{shown(path)} is a camera raw file, which segcli does not read", _CONVERT)
+
+
+def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
+    """Refuse a picture of too many pixels."""
+    if width * height > max_pixels:
+        count = width * height / 1e6
+        megapixels = f"{f'{count:.0f}' if count >= 1 else f'{count:.2g}'} megapixels ({width} x {height})"
+        message = f"{shown(path)} has {megapixels}, more than the limit of {max_pixels / 1e6:g}"
+        raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
+
+
+def orientation(image: Image.Image, notes: list[str]) -> int:
+    """The EXIF orientation, 1..8; Pillow has applied a TIFF's already when it was loaded, and then says 1."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF data make Pillow raise anything, and are no reason to lose a good photo
+        notes.append("The EXIF data are damaged, so that the photo is read as it is stored, perhaps not upright.")
+        return 1

@@ -1,0 +1,179 @@
+"""Photo: a picture as uint8 red, green, blue, made of a Raster's bands and values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from segcli.images import bands, ranges
+from segcli.images.colours import to_rgb
+from segcli.images.raster import RGB, Range, Raster
+from segcli.images.reading import AUTO, PhotoReading
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded picture.
+
+    Attributes:
+        rgb: uint8 (H, W, 3), writable. Pixels without data have the mean colour of the others.
+        notes: What the reader had to decide and the user may want to decide otherwise, a sentence each.
+        valid: Where there is data, bool (H, W); None: everywhere.
+    """
+
+    rgb: np.ndarray
+    notes: tuple[str, ...] = ()
+    valid: np.ndarray | None = None
+
+
+def photo_of(raster: Raster, reading: PhotoReading) -> Photo:
+    """The photo that a raster shows: the chosen bands between the chosen values, upright, in sRGB.
+
+    Args:
+        raster: The decoded values.
+        reading: How they are read.
+
+    Raises:
+        InputError: The bands are not there, or nothing says which to take.
+    """
+    taken = bands.chosen(raster, reading.bands)
+    alpha, notes = bands.transparency(raster, taken, reading)
+    values = _straight(raster, raster.values[..., list(taken)])
+    valid = data_mask(raster, taken, alpha == "mask")
+    colours, more = eight_bits(raster, values, valid, reading)
+    said: list[str] = []
+    image = _image(raster, colours, taken, alpha == "over-white")
+    rgb = np.array(to_rgb(image, said))
+    valid, void_notes = _without_data(rgb, valid)
+    notes = (*raster.notes, *notes, *more, *said, *void_notes)
+    turn = raster.orientation
+    return Photo(upright(rgb, turn), notes, None if valid is None else upright(valid, turn))
+
+
+def data_mask(raster: Raster, taken: tuple[int, ...], by_alpha: bool) -> np.ndarray | None:
+    """Where the raster has data, bool (H, W); None: everywhere, as far as the file says.
+
+    There is none where all chosen bands have the no-data value, where one of them is no number, where the file's mask
+    says so and, with `by_alpha`, where a pixel is fully transparent.
+    """
+    values = raster.values[..., list(taken)]
+    tests = [] if raster.valid is None else [raster.valid]
+    if values.dtype.kind == "f":
+        tests.append(np.isfinite(values).all(axis=2))
+    if raster.nodata is not None and _can_hold(values.dtype, raster.nodata):
+        tests.append((values != values.dtype.type(raster.nodata)).any(axis=2))
+    if by_alpha:
+        tests.append(raster.values[..., raster.alpha] > 0)
+    valid = np.logical_and.reduce(tests) if tests else None
+    return None if valid is None or valid.all() else valid
+
+
+def _can_hold(dtype: np.dtype, value: float) -> bool:
+    """Whether a value can occur among numbers of a type."""
+    if dtype.kind == "f":
+        return bool(np.isfinite(value))
+    return float(value).is_integer() and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+
+
+def eight_bits(
+    raster: Raster, values: np.ndarray, valid: np.ndarray | None, reading: PhotoReading
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The values (H, W, C) between black and white as uint8, and remarks on the range."""
+    if values.dtype == np.uint8:
+        return values, _of_other_kind(raster, reading)
+    limits, notes = _limits(raster, values, valid, reading)
+    return _eight(values, limits), notes
+
+
+def _eight(values: np.ndarray, limits: tuple[Range, ...]) -> np.ndarray:
+    """The values (H, W, C) as uint8, by one range for all bands or one each."""
+    if limits == (ranges.FULL,) and values.dtype == np.uint16 and values.shape[2] == 3:
+        return (values >> 8).astype(np.uint8)  # as viewers do, and this program did from its first version on
+    parts = [ranges.scaled(values[..., k], limits[k if len(limits) > 1 else 0]) for k in range(values.shape[2])]
+    return np.stack(parts, axis=2)
+
+
+def _limits(
+    raster: Raster, values: np.ndarray, valid: np.ndarray | None, reading: PhotoReading
+) -> tuple[tuple[Range, ...], tuple[str, ...]]:
+    """The range of all colours, or of each of them, and remarks."""
+    known = reading.value_range if isinstance(reading.value_range, tuple) else reading.ranges.get(raster.kind)
+    if known is not None:
+        return (known,), _outside(values, valid, known)
+    notes = _of_other_kind(raster, reading)
+    if raster.stated and len(raster.stated) in (1, values.shape[2]):
+        low, high = raster.stated[0]
+        said = f"Read from {low:g} to {high:g}, as {raster.stated_by} says; --range sets others."
+        return raster.stated, (*notes, said)
+    statistics = ranges.Statistics.of(values if valid is None else values[valid])
+    if reading.value_range == AUTO:
+        return (statistics.percentiles(),), notes
+    bounds, said = ranges.likely(statistics)
+    return (bounds,), (*notes, said) if said else notes
+
+
+def _outside(values: np.ndarray, valid: np.ndarray | None, bounds: Range) -> tuple[str, ...]:
+    share = ranges.outside(values if valid is None else values[valid], bounds)
+    if share < ranges.OUTSIDE:
+        return ()
+    low, high = bounds
+    return (f"{share:.0%} of its values lie outside {low:g} to {high:g}, which become black and white; see --range.",)
+
+
+def _of_other_kind(raster: Raster, reading: PhotoReading) -> tuple[str, ...]:
+    """A remark where the model was trained on values of another type."""
+    if not reading.trained or not reading.ranges or raster.kind in reading.ranges:
+        return ()
+    kind, (low, high) = next(iter(reading.ranges.items()))
+    return (f"Its values are {raster.kind}; the model was trained on {kind} from {low:g} to {high:g}.",)
+
+
+def _straight(raster: Raster, values: np.ndarray) -> np.ndarray:
+    """The colours as they were before they were multiplied by alpha."""
+    if not raster.premultiplied or raster.alpha is None:
+        return values
+    alpha = raster.values[..., raster.alpha, None].astype(np.float64)
+    top = bands.opaque(raster)
+    free = np.divide(values * top, alpha, out=np.zeros(values.shape), where=alpha > 0)
+    if values.dtype.kind == "f":
+        return free.astype(values.dtype)
+    return np.minimum(np.rint(free), np.iinfo(values.dtype).max).astype(values.dtype)
+
+
+def _image(raster: Raster, colours: np.ndarray, taken: tuple[int, ...], with_alpha: bool) -> Image.Image:
+    """The colours, uint8 (H, W, 1 or 3), as an image with the file's profile and, if wanted, its alpha."""
+    channels = [colours]
+    if with_alpha:
+        alpha = raster.values[..., raster.alpha]
+        bounds = (0.0, bands.opaque(raster) or 1.0)
+        channels.append(alpha[..., None] if alpha.dtype == np.uint8 else _eight(alpha[..., None], (bounds,)))
+    pixels = np.ascontiguousarray(np.concatenate(channels, axis=2))
+    image = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0])
+    if raster.profile and taken == raster.colours == RGB:
+        image.info["icc_profile"] = raster.profile
+    return image
+
+
+def _without_data(rgb: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Give pixels without data the mean colour of the others, since hard edges mislead a network; and say so."""
+    if valid is None:
+        return None, ()
+    rgb[~valid] = np.rint(rgb[valid].mean(axis=0)).astype(np.uint8) if valid.any() else 0
+    share = 1 - valid.mean()
+    shown = f"{100 * share:.0f} %" if share >= 0.01 else f"{int((~valid).sum())}"
+    return valid, (f"{shown} of its pixels have no data: they are void.",)
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels (H, W, ...) turned by an EXIF orientation, 1..8; a copy of its own where anything is turned."""
+    turns = {
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90,
+    }
+    turn = turns.get(orientation)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))

@@ -1,0 +1,105 @@
+"""The bands and values that the photos of a run are read by: the user's word, else the model's, else measured."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from segcli import decoding
+from segcli.errors import UsageError
+from segcli.images.measure import Page, measured
+from segcli.images.ranges import FULL
+from segcli.images.raster import Range
+from segcli.images.reading import RGB_8_BIT, PhotoReading, PhotoValues, is_range
+from segcli.pipeline.listener import SILENT, Listener
+from segcli.pipeline.records import RUN_FILE
+
+
+def resolved(
+    reading: PhotoReading,
+    photos: Iterable[Page],
+    model: PhotoValues = RGB_8_BIT,
+    *,
+    earlier: Mapping[str, Any] | None = None,
+    listener: Listener = SILENT,
+) -> PhotoReading:
+    """How the photos of a run are read, with nothing left open.
+
+    Args:
+        reading: What the user said.
+        photos: The photos of the run.
+        model: What the model was trained on.
+        earlier: What run.toml says of how photos were read when the run was begun, from `begun_with`: a run goes on with
+            the ranges that it was begun with.
+        listener: Hears what was measured, and where the user's word is another than the model's.
+    """
+    _compare(reading, model, listener)
+    bands = reading.bands or model.bands
+    if isinstance(reading.value_range, tuple):
+        return replace(reading, bands=bands)
+    if reading.value_range is None and model.range is not None:
+        return replace(reading, bands=bands, ranges={model.kind: model.range}, trained=True)
+    if ranges := _kept(earlier or {}, reading.value_range, bands):
+        listener.note(f"{_listed(ranges)}, as when the run was begun")
+        return replace(reading, bands=bands, ranges=ranges)
+    found = measured(photos, replace(reading, bands=bands))
+    for note in found.notes:
+        listener.note(note)
+    return replace(reading, bands=bands, ranges=found.ranges)
+
+
+def stated(reading: PhotoReading) -> dict[str, Any]:
+    """What decides how photos are read beside the user's range, as TOML-plain values; empty where it is all plain."""
+    ranges = {kind: list(bounds) for kind, bounds in reading.ranges.items() if bounds not in (FULL, (0.0, 1.0))}
+    values = {"ranges": ranges, "bands": list(reading.bands), "alpha": reading.alpha}
+    return {key: value for key, value in values.items() if value}
+
+
+def begun_with(folder: Path, key: str = "input") -> dict[str, Any] | None:
+    """What an output folder's run.toml says of how photos are read; None where it has none."""
+    try:
+        values = decoding.read_toml(folder / RUN_FILE).get(key)
+    except (OSError, decoding.DecodingError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def trained_on(reading: PhotoReading) -> PhotoValues:
+    """What a checkpoint keeps of how its training photos were read.
+
+    Raises:
+        UsageError: Photos of more than 8 bits are of several kinds, of which one range cannot hold.
+    """
+    if len(reading.ranges) > 1:
+        raise UsageError(
+            f"the photos hold values of several kinds: {', '.join(sorted(reading.ranges))}",
+            "Convert them to one kind: a model is trained on one range of values.",
+        )
+    kind, bounds = next(iter(reading.ranges.items()), ("", None))
+    return PhotoValues(bounds, kind, reading.bands)
+
+
+def _compare(reading: PhotoReading, model: PhotoValues, listener: Listener) -> None:
+    """Tell where the user's word is another than what the model was trained on."""
+    if reading.value_range is not None and model.range is not None and reading.value_range != model.range:
+        low, high = model.range
+        listener.note(f"the model was trained on {model.kind} from {low:g} to {high:g}; --range takes another")
+    if reading.bands and model != RGB_8_BIT and reading.bands != model.bands:
+        trained = ", ".join(model.bands) or "the file's own red, green, blue"
+        listener.note(f"the model was trained on the bands {trained}; --bands takes others")
+
+
+def _kept(earlier: Mapping[str, Any], value_range: str | None, bands: tuple[str, ...]) -> dict[str, Range]:
+    """The ranges of an earlier run; empty where they are missing, make no sense, or something else was asked for."""
+    ranges = earlier.get("ranges")
+    if not isinstance(ranges, dict) or (earlier.get("range"), tuple(earlier.get("bands", ()))) != (value_range, bands):
+        return {}
+    try:
+        kept = {str(kind): (float(low), float(high)) for kind, (low, high) in ranges.items()}
+    except (TypeError, ValueError):
+        return {}
+    return kept if all(is_range(*bounds) for bounds in kept.values()) else {}
+
+
+def _listed(ranges: Mapping[str, Range]) -> str:
+    return ", ".join(f"range {low:g} to {high:g} of {kind}" for kind, (low, high) in ranges.items())
