@@ -29,7 +29,7 @@ class Refinement(CRFSettings):
         picture = _shrunk(photo, size)
         refined = dense_crf.refine(probabilities, picture, self.params, eps=self.eps, backend=self.backend)
         whole = from_probabilities(refined, photo.shape[:2])
-        return replace(whole, channels=Channels(kept, prediction.classes))
+        return replace(whole, channels=Channels(kept, prediction.classes), valid=prediction.valid)
 
     def at_size(self, photo: np.ndarray, prediction: Prediction) -> tuple[Tensor, Tensor]:
         """The photo, uint8 (h, w, 3), and its probabilities, float32 (K, h, w), at the working size."""

@@ -1,7 +1,7 @@
 """Unary: what the CRF starts from where no network is at hand, saved probabilities or a rough label map."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from segcli.images import masks
 from segcli.images.photo import Photo
 from segcli.images.probabilities import read_probabilities
 from segcli.images.read import read_photo
+from segcli.images.reading import PLAIN, PhotoReading
 from segcli.inference.segmenter import Prediction, from_probabilities
 from segcli.inference.transform import fit
 from segcli.labels import VOID, LabelSet
@@ -29,15 +30,26 @@ class Unary:
         rgb: The photo, uint8 (H, W, 3).
         prediction: The probabilities of its pixels.
         notes: Remarks of the photo's reader.
+        valid: Where the photo has data, bool (H, W); None: everywhere.
     """
 
     rgb: np.ndarray
     prediction: Prediction
     notes: tuple[str, ...] = ()
+    valid: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, photo: Photo, prediction: Prediction) -> "Unary":
+        """The Unary of a photo as it was read."""
+        return cls(photo.rgb, replace(prediction, valid=photo.valid), photo.notes, photo.valid)
 
 
 def reader(
-    labels: LabelSet, size: int, drawn: PhotoLabels | None = None, gt_prob: float = 0
+    labels: LabelSet,
+    size: int,
+    drawn: PhotoLabels | None = None,
+    gt_prob: float = 0,
+    reading: PhotoReading = PLAIN,
 ) -> Callable[[Source], Unary]:
     """Make a function that reads a photo with the file beside it.
 
@@ -46,6 +58,7 @@ def reader(
         size: As for `from_label_map`.
         drawn: The rough labels of the photos; None where the files are saved probabilities.
         gt_prob: As for `from_label_map`.
+        reading: How photos are read.
 
     Returns:
         The function, which raises InputError where a photo has no such file or it cannot be used.
@@ -54,7 +67,7 @@ def reader(
     def read(source: Source) -> Unary:
         if source.beside is None:
             raise InputError("there are no probabilities of this photo" if drawn is None else "it has no label map")
-        photo = read_photo(source.path)
+        photo = read_photo(source.path, reading, source.page)
         if drawn is None:
             return from_saved(photo, source.beside, labels)
         try:
@@ -74,7 +87,7 @@ def from_saved(photo: Photo, path: Path, labels: LabelSet) -> Unary:
         strangers = [name for name in found.names if name not in labels.names]
         more = f", such as {shown(strangers[0])}" if strangers else ""
         raise InputError(f"{shown(path)} has {counts[0]}{more}; the other files have {counts[1]}")
-    return Unary(photo.rgb, from_probabilities(torch.from_numpy(probabilities), photo.rgb.shape[:2]), photo.notes)
+    return Unary.of(photo, from_probabilities(torch.from_numpy(probabilities), photo.rgb.shape[:2]))
 
 
 def from_label_map(
@@ -103,7 +116,7 @@ def from_label_map(
         raise InputError(f"{shown(path)} is void everywhere, so that there is nothing to refine")
     small = masks.shrink_label_map(label_map, fit(label_map.shape, size))
     probabilities = unary_from_labels(small.astype(np.int32), len(labels), gt_prob)
-    return Unary(photo.rgb, from_probabilities(probabilities, photo.rgb.shape[:2]), photo.notes)
+    return Unary.of(photo, from_probabilities(probabilities, photo.rgb.shape[:2]))
 
 
 def check_size(path: Path, label_map: np.ndarray, photo: np.ndarray) -> None:

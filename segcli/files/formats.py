@@ -49,6 +49,7 @@ class Extra:
 HEIC = Extra("heic", "pillow-heif", "pillow_heif")
 RAW = Extra("raw", "rawpy", "rawpy")
 JXL = Extra("jxl", "imagecodecs", "imagecodecs")
+MICRO = Extra("micro", "imagecodecs", "imagecodecs")
 
 
 @dataclass(frozen=True)

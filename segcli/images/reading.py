@@ -43,16 +43,24 @@ class PhotoReading:
     trained: bool = False
 
     def __post_init__(self):
-        if isinstance(self.value_range, tuple) and not is_range(*self.value_range):
-            raise UsageError(f"value_range cannot be {self.value_range}", "Give (low, high) with low below high.")
-        if self.value_range not in (None, AUTO) and not isinstance(self.value_range, tuple):
-            raise UsageError(f"value_range cannot be {self.value_range!r}", 'Give "auto" or (low, high).')
+        bounds = self.value_range
+        if bounds not in (None, AUTO) and not (isinstance(bounds, tuple) and _are_two_numbers(bounds)):
+            raise UsageError(f"value_range cannot be {bounds!r}", 'Give "auto", or (low, high) with low below high.')
         if self.alpha is not None and self.alpha not in ALPHAS:
             raise UsageError(f"alpha cannot be {self.alpha!r}", f"Choose among {', '.join(ALPHAS)}.")
         if len(self.bands) not in (0, 1, 3):
             raise UsageError(f"{len(self.bands)} bands are named", "Name one (grey) or three (red, green, blue).")
         if self.max_pixels < 1:
             raise UsageError(f"max_pixels cannot be {self.max_pixels}", "Give a whole number from 1 on.")
+
+    @classmethod
+    def of(
+        cls, value_range: Any = None, bands: Any = (), alpha: Any = None, max_pixels: int = MAX_PIXELS
+    ) -> "PhotoReading":
+        """The same of what people write in Python: lists for tuples, numbers for bands, one band for a list of one."""
+        bounds = tuple(value_range) if isinstance(value_range, list) else value_range
+        listed = [bands] if isinstance(bands, str | int) else list(bands or ())
+        return cls(bounds, tuple(str(band) for band in listed), alpha, max_pixels)
 
 
 PLAIN = PhotoReading()
@@ -89,28 +97,29 @@ RGB_8_BIT = PhotoValues()
 """The values of ordinary photos."""
 
 
+def _are_two_numbers(bounds: tuple) -> bool:
+    return len(bounds) == 2 and all(isinstance(bound, int | float) for bound in bounds) and is_range(*bounds)
+
+
 def is_range(low: float, high: float) -> bool:
     """Whether these can be the values that become black and white."""
     return -math.inf < low < high < math.inf
 
 
 def parse_range(text: str) -> ValueRange:
-    """The range that "auto", "model" (None) or LO:HI means; ValueError with the reason for other text."""
+    """The range that "auto", "model" (None) or LO:HI means; ValueError for other text."""
     if text in ("model", AUTO):
         return None if text == "model" else AUTO
-    low, colon, high = text.partition(":")
-    try:
-        bounds = (float(low), float(high))
-    except ValueError:
-        bounds = (math.nan, math.nan)
-    if not colon or not is_range(*bounds):
-        raise ValueError(f"{text!r} is none of auto, model, LO:HI with LO below HI, such as 0:4095")
+    low, _, high = text.partition(":")
+    bounds = (float(low), float(high))
+    if not is_range(*bounds):
+        raise ValueError(text)
     return bounds
 
 
 def parse_bands(text: str) -> tuple[str, ...]:
-    """The bands of "5,3,2" or "nir,red,green"; ValueError with the reason for other text."""
+    """The bands of "5,3,2" or "nir,red,green"; ValueError for other text."""
     bands = tuple(part.strip() for part in text.split(","))
     if len(bands) not in (1, 3) or not all(bands):
-        raise ValueError(f"{text!r} names no one or three bands, such as 5,3,2 or nir,red,green")
+        raise ValueError(text)
     return bands

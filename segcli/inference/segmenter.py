@@ -55,6 +55,7 @@ class Prediction:
         is_probability: Whether the scores are probabilities already; else they are logits.
         channels: The classes of the C channels, where those of probability 0 are left out: at 12 megapixels each would
             take 48 MB. None: channel k is class k.
+        valid: Where the photo has data, bool (H, W); the other pixels are void. None: everywhere.
     """
 
     scores: Tensor
@@ -62,6 +63,7 @@ class Prediction:
     align_corners: bool
     is_probability: bool = False
     channels: Channels | None = None
+    valid: np.ndarray | None = None
 
     @property
     def classes(self) -> int:
@@ -82,9 +84,15 @@ class Prediction:
             yield rows, self._probabilities(scores)
 
     def labels(self) -> np.ndarray:
-        """The class of every pixel of the photo: (H, W), uint8, or uint16 from 256 classes on (255 is void)."""
+        """The class of every pixel of the photo: (H, W), uint8, or uint16 from 256 classes on.
+
+        Pixels of which the photo has no data are void: 255, or 65535 in uint16.
+        """
         numbers = label_map(self.scores, self.place, self.align_corners)
-        return numbers if self.channels is None else self.channels.labels(numbers)
+        labels = numbers if self.channels is None else self.channels.labels(numbers)
+        if self.valid is not None:
+            labels[~self.valid] = np.iinfo(labels.dtype).max
+        return labels
 
     def _probabilities(self, scores: Tensor) -> Tensor:
         """Scores (C, H, W) of any size as probabilities (K, H, W)."""

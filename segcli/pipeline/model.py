@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ from segcli.crf.settings import CRF
 from segcli.errors import InputError
 from segcli.images.photo import Photo as ReadPhoto
 from segcli.images.read import from_image, read_photo
+from segcli.images.reading import PLAIN, PhotoReading
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
+from segcli.pipeline import photo_values
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.result import Result
 from segcli.weights.facts import ModelFacts
@@ -69,6 +72,11 @@ class Model:
         """The model and the protocol as TOML-plain values, as run.toml holds them."""
         return self.options.recipe(self.facts)
 
+    @property
+    def reading(self) -> PhotoReading:
+        """How the model reads photos: by the range and bands that it was trained on."""
+        return photo_values.resolved(PLAIN, (), self.facts.photos)
+
     def predict(self, photo: Photo, crf: CRF = None) -> Result:
         """Label every pixel of one photo.
 
@@ -79,18 +87,18 @@ class Model:
         Raises:
             InputError: The photo cannot be read, or is no picture of that kind.
         """
-        read, path = as_photo(photo)
-        prediction = self.segmenter.predict([read.rgb])[0]
+        read, path = as_photo(photo, self.reading)
+        prediction = replace(self.segmenter.predict([read.rgb])[0], valid=read.valid)
         result = Result(read.rgb, self.labels, prediction, path, read.notes, provenance(self.facts))
         return result.refine(crf) if crf else result
 
 
-def as_photo(photo: Photo) -> tuple[ReadPhoto, Path | None]:
+def as_photo(photo: Photo, reading: PhotoReading = PLAIN) -> tuple[ReadPhoto, Path | None]:
     """The decoded photo (rgb, notes), and its file where it has one; InputError where it is none."""
     if isinstance(photo, str | Path):
-        return read_photo(photo), Path(photo)
+        return read_photo(photo, reading), Path(photo)
     if isinstance(photo, Image.Image):
-        return from_image(photo), None
+        return from_image(photo, reading), None
     return ReadPhoto(np.array(checked_array(photo))), None
 
 

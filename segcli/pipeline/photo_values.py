@@ -10,7 +10,7 @@ from segcli.errors import UsageError
 from segcli.images.measure import Page, measured
 from segcli.images.ranges import FULL
 from segcli.images.raster import Range
-from segcli.images.reading import RGB_8_BIT, PhotoReading, PhotoValues, is_range
+from segcli.images.reading import RGB_8_BIT, PhotoReading, PhotoValues, is_range, parse_range
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.records import RUN_FILE
 
@@ -26,11 +26,11 @@ def resolved(
     """How the photos of a run are read, with nothing left open.
 
     Args:
-        reading: What the user said.
+        reading: What the user said; with `ranges` where these are known already.
         photos: The photos of the run.
         model: What the model was trained on.
-        earlier: What run.toml says of how photos were read when the run was begun, from `begun_with`: a run goes on with
-            the ranges that it was begun with.
+        earlier: What run.toml says of how photos were read, from `begun_with`: a run goes on with the ranges that it
+            was begun with.
         listener: Hears what was measured, and where the user's word is another than the model's.
     """
     _compare(reading, model, listener)
@@ -39,6 +39,8 @@ def resolved(
         return replace(reading, bands=bands)
     if reading.value_range is None and model.range is not None:
         return replace(reading, bands=bands, ranges={model.kind: model.range}, trained=True)
+    if reading.ranges:
+        return replace(reading, bands=bands)
     if ranges := _kept(earlier or {}, reading.value_range, bands):
         listener.note(f"{_listed(ranges)}, as when the run was begun")
         return replace(reading, bands=bands, ranges=ranges)
@@ -53,6 +55,29 @@ def stated(reading: PhotoReading) -> dict[str, Any]:
     ranges = {kind: list(bounds) for kind, bounds in reading.ranges.items() if bounds not in (FULL, (0.0, 1.0))}
     values = {"ranges": ranges, "bands": list(reading.bands), "alpha": reading.alpha}
     return {key: value for key, value in values.items() if value}
+
+
+def to_dict(reading: PhotoReading, range_text: str | None = None) -> dict[str, Any]:
+    """All that decides how photos are read, as TOML-plain values or None; `range_text` is the range as it was typed."""
+    bounds = reading.value_range
+    if isinstance(bounds, tuple) and range_text is None:
+        range_text = ":".join(repr(float(bound)).removesuffix(".0") for bound in bounds)
+    return {"range": bounds and (range_text or bounds), **stated(reading)}
+
+
+def as_before(reading: PhotoReading, earlier: Mapping[str, Any] | None) -> PhotoReading:
+    """The user's word, and what it leaves out as another run read the same photos; see `begun_with`."""
+    try:
+        before = PhotoReading.of(None, (earlier or {}).get("bands"), (earlier or {}).get("alpha"))
+        bounds = parse_range((earlier or {}).get("range") or "model")
+    except (UsageError, TypeError, ValueError, AttributeError):  # nobody's settings but a broken file's
+        return reading
+    bands, alpha = reading.bands or before.bands, reading.alpha or before.alpha
+    if reading.value_range is not None:
+        return replace(reading, bands=bands, alpha=alpha)
+    ranges = _ranges(earlier or {})
+    bounds = None if ranges else bounds  # which were measured then, and need not be again
+    return replace(reading, value_range=bounds, bands=bands, alpha=alpha, ranges=ranges)
 
 
 def begun_with(folder: Path, key: str = "input") -> dict[str, Any] | None:
@@ -90,9 +115,14 @@ def _compare(reading: PhotoReading, model: PhotoValues, listener: Listener) -> N
 
 
 def _kept(earlier: Mapping[str, Any], value_range: str | None, bands: tuple[str, ...]) -> dict[str, Range]:
-    """The ranges of an earlier run; empty where they are missing, make no sense, or something else was asked for."""
+    """The ranges of an earlier run; empty where there are none, or where something else was asked for then."""
+    asked = earlier.get("range"), tuple(earlier.get("bands", ()))
+    return _ranges(earlier) if asked == (value_range, bands) else {}
+
+
+def _ranges(earlier: Mapping[str, Any]) -> dict[str, Range]:
     ranges = earlier.get("ranges")
-    if not isinstance(ranges, dict) or (earlier.get("range"), tuple(earlier.get("bands", ()))) != (value_range, bands):
+    if not isinstance(ranges, dict):
         return {}
     try:
         kept = {str(kind): (float(low), float(high)) for kind, (low, high) in ranges.items()}

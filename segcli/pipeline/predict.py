@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from segcli.crf.settings import CRF, CRFSettings
-from segcli.decoding import at_least, check_options
+from segcli.decoding import check_options
 from segcli.distributed import Processes
-from segcli.errors import InputError, UsageError
+from segcli.errors import InputError
 from segcli.files import formats, sources
 from segcli.files.sources import Found, Source
 from segcli.images.cutout import Colour
@@ -18,9 +18,10 @@ from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
 from segcli.images.pages import expand
 from segcli.images.photo import Photo
 from segcli.images.read import read_photo
-from segcli.images.reading import MAX_PIXELS, ValueRange, is_range
+from segcli.images.reading import MAX_PIXELS, PLAIN, Alpha, PhotoReading, PhotoValues, ValueRange
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
+from segcli.pipeline import photo_values
 from segcli.pipeline.foresight import foresee
 from segcli.pipeline.label_files import MinArea, check_min_area
 from segcli.pipeline.listener import SILENT, Listener
@@ -47,44 +48,40 @@ DEFAULT_FOLDER = Path("segmented")
 
 @dataclass(frozen=True)
 class Reading:
-    """The way in which photos are read.
+    """The way in which photos are found and read.
 
     Attributes:
-        value_range: Values of 16-bit photos that become black and white; see `images.read.read_photo`.
-        max_pixels: Photos with more pixels are refused.
+        photos: Which bands and values become colours.
         pages: Every page of TIFF and GIF files, not only the first.
         range_text: The range as it was typed, which is part of the fingerprint; None: as numbers are written.
     """
 
-    value_range: ValueRange = None
-    max_pixels: Annotated[int, at_least(1)] = MAX_PIXELS
+    photos: PhotoReading = PLAIN
     pages: bool = False
     range_text: str | None = None
-
-    def __post_init__(self):
-        check_options(self)
-        if isinstance(self.value_range, tuple) and not is_range(*self.value_range):
-            raise UsageError(f"value_range cannot be {self.value_range}", "Give (low, high) with low below high.")
 
     def find(
         self, inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None
     ) -> Found:
         """The photos, or their pages, among files, folders and patterns; InputError, with `typed`, for none."""
         found = find_photos(inputs, output, typed)
-        return replace(found, files=expand(found.files, self.max_pixels)) if self.pages else found
+        return replace(found, files=expand(found.files, self.photos.max_pixels)) if self.pages else found
+
+    def for_run(self, found: Found, model: PhotoValues, folder: Path, listener: Listener) -> Reading:
+        """The same with the ranges of all photos, from the model or measured."""
+        pages = [(source.path, source.page) for source in found.files]
+        earlier = photo_values.begun_with(folder)
+        return replace(
+            self, photos=photo_values.resolved(self.photos, pages, model, earlier=earlier, listener=listener)
+        )
 
     def read(self, source: Source) -> Photo:
         """Decode one photo."""
-        return read_photo(source.path, self.value_range, self.max_pixels, source.page)
+        return read_photo(source.path, self.photos, source.page)
 
     def to_dict(self) -> dict:
         """The settings that decide the outputs, as TOML-plain values or None."""
-        bounds = self.value_range
-        if self.range_text is not None:
-            return {"range": self.range_text}
-        if isinstance(bounds, tuple):
-            return {"range": ":".join(repr(float(bound)).removesuffix(".0") for bound in bounds)}
-        return {"range": bounds}
+        return photo_values.to_dict(self.photos, self.range_text)
 
 
 @dataclass(frozen=True)
@@ -160,10 +157,13 @@ class PredictJob:
         engines = map(engine_of, (self.folder, *self.keep_engine))
         return next((engine for engine in engines if engine), None)
 
-    def foreseen(self) -> Plan | None:
-        """The plan without loading the network; None where it cannot be known."""
-        facts = foresee(self.reference, self.options, self.begun_engine())
-        return facts and self.plan(facts)
+    def foreseen(self) -> ModelFacts | None:
+        """The model's facts without loading the network; None where they cannot be known."""
+        return foresee(self.reference, self.options, self.begun_engine())
+
+    def for_photos(self, found: Found, facts: ModelFacts, listener: Listener) -> PredictJob:
+        """The same job with nothing left open of how these photos are read."""
+        return replace(self, reading=self.reading.for_run(found, facts.photos, self.folder, listener))
 
     def stages(self, model: Model) -> Stages:
         """The stages that each photo passes through."""
@@ -214,16 +214,33 @@ def run(
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
     """
+    ready_for = _once_a_model(job, found, listener)
 
     def prepare() -> tuple[Plan, Stages]:
         keep = job.begun_engine()
         ready = model or load_with(job.options, job.reference, listener, photos=len(found.files), keep_engine=keep)
-        return job.plan(ready.facts), job.stages(ready)
+        whole = ready_for(ready.facts)
+        return whole.plan(ready.facts), whole.stages(ready)
 
     begun = any(job.folder.glob("manifest*.jsonl"))  # else nothing can be done already
-    foreseen = job.plan(model.facts) if model else job.foreseen() if begun else None
+    facts = model.facts if model else job.foreseen() if begun else None
+    foreseen = facts and ready_for(facts).plan(facts)
     details = {"invocation": invocation, "processes": processes, "batch": batch, "verify": verify}
     return FolderRun(found, job.folder, prepare, foreseen=foreseen, **details)
+
+
+def _once_a_model(job: PredictJob, found: Found, listener: Listener) -> Callable[[ModelFacts], PredictJob]:
+    """Makes `job.for_photos` of facts; photos are measured once for each kind that models were trained on."""
+    known: list[tuple[PhotoValues, PredictJob]] = []
+
+    def ready_for(facts: ModelFacts) -> PredictJob:
+        for values, ready in known:
+            if values == facts.photos:
+                return ready
+        known.append((facts.photos, job.for_photos(found, facts, listener)))
+        return known[-1][1]
+
+    return ready_for
 
 
 def predict_folder(
@@ -238,6 +255,8 @@ def predict_folder(
     overlay_size: int = OVERLAY_SIZE,
     min_area: int = 0,
     value_range: ValueRange = None,
+    bands: Iterable[str | int] = (),
+    alpha: Alpha | None = None,
     max_pixels: int = MAX_PIXELS,
     pages: bool = False,
     batch: int = 1,
@@ -261,7 +280,10 @@ def predict_folder(
         cutout_background: (red, green, blue) of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
         min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
-        value_range: Values of 16-bit photos that become black and white: "auto" or (low, high).
+        value_range: Values of photos of more than 8 bits that become black and white: "auto", measured over all of
+            them, or (low, high); None: the model's.
+        bands: The bands that become grey (one) or red, green, blue (three), by number from 1 on or by name.
+        alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
         max_pixels: Photos with more pixels are refused.
         pages: Every page of TIFF and GIF files, not only the first.
         batch: Photos a step on a GPU; it never changes a mask.
@@ -277,11 +299,10 @@ def predict_folder(
     """
     meant, applied = meant_model(model, options)
     loaded, reference = (meant, None) if isinstance(meant, Model) else (None, meant)
-    bounds = tuple(value_range) if isinstance(value_range, list) else value_range
     named = None if classes is None else names_of(classes)
     kinds = one_of("save", names_of(save), WRITERS)
     saving = Saving(kinds, named, cutout_background, overlay_size, min_area)
-    reading = Reading(bounds, max_pixels, pages)
+    reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages)
     job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))
     job.check()
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)

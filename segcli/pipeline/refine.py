@@ -19,8 +19,9 @@ from segcli.errors import InputError, UsageError
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.images.probabilities import classes_of
+from segcli.images.reading import PLAIN, PhotoReading
 from segcli.labels import LabelSet, from_names
-from segcli.pipeline import label_files
+from segcli.pipeline import label_files, photo_values
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Photo, as_photo
 from segcli.pipeline.result import Result
@@ -153,6 +154,7 @@ class RefineJob:
         kinds: A choice of KINDS.
         folder: Where to.
         min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
+        photos: How photos are read.
     """
 
     unrefined: Unrefined
@@ -162,6 +164,7 @@ class RefineJob:
     kinds: frozenset[str] = frozenset({"mask", "overlay"})
     folder: Path = DEFAULT_FOLDER
     min_area: int = 0
+    photos: PhotoReading = PLAIN
 
     def __post_init__(self):
         label_files.check_min_area(self.min_area, self.kinds)
@@ -171,6 +174,13 @@ class RefineJob:
         """The classes of what is refined."""
         return self.unrefined.classes(self.found)
 
+    def for_photos(self, listener: Listener) -> RefineJob:
+        """The same job with nothing left open of how the photos are read: as the network that is refined read them."""
+        before = photo_values.begun_with(self.unrefined.probs) if self.unrefined.probs else None
+        reading, pages = photo_values.as_before(self.photos, before), [(one.path, one.page) for one in self.found.files]
+        earlier = photo_values.begun_with(self.folder)
+        return replace(self, photos=photo_values.resolved(reading, pages, earlier=earlier, listener=listener))
+
     @cached_property
     def plan(self) -> Plan:
         """The plan of the run."""
@@ -178,7 +188,9 @@ class RefineJob:
         info = {"crf": json.dumps(settings)}
         outputs = Outputs(self.folder, self.classes, self.kinds, info, min_area=self.min_area)
         prior = self.unrefined.to_dict(self.found)
-        return Plan(outputs, {"crf": settings, "prior": prior, "classes": self.classes.to_dict()})
+        photos = {key: value for key, value in photo_values.to_dict(self.photos).items() if value is not None}
+        recipe = {"crf": settings, "prior": prior, "classes": self.classes.to_dict(), "input": photos or None}
+        return Plan(outputs, recipe)
 
     def stages(self, listener: Listener) -> Stages:
         """The stages that each photo passes through; torch is imported here."""
@@ -192,12 +204,13 @@ class RefineJob:
         drawn = self.unrefined.drawn(self.found) if self.unrefined.labels else None
         if drawn is not None:
             drawn.data.reading.tell(listener.note, listener.warn)
-        read = unary.reader(self.classes, self.crf.size, drawn, self.unrefined.gt_prob)
+        read = unary.reader(self.classes, self.crf.size, drawn, self.unrefined.gt_prob, self.photos)
         return Stages(read, lambda group: [one.prediction.to(place) for one in group], Refinement.by(self.crf))
 
 
 def run(job: RefineJob, *, listener: Listener = SILENT, invocation: Invocation | None = None) -> FolderRun:
     """A run that refines photos; iterate over it to work."""
+    job = job.for_photos(listener)
     return FolderRun(
         job.found, job.folder, lambda: (job.plan, job.stages(listener)), foreseen=job.plan, invocation=invocation
     )
@@ -245,6 +258,7 @@ def refine(
     else:
         raise InputError(f"the label map has the shape {array.shape}, the photo {read.rgb.shape[:2]}")
     prediction = from_probabilities(unary, read.rgb.shape[:2]).to(devices.choose(device))
+    prediction = replace(prediction, valid=read.valid)
     settings = CRFSettings.of(crf)
     info = {"crf": json.dumps(settings.to_dict())} if settings else {}
     return Result(read.rgb, known, prediction, path, read.notes, info).refine(settings)

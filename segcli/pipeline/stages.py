@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol
@@ -34,10 +34,11 @@ READ_AHEAD, REFINE_BEHIND, WRITE_BEHIND = THREADS, 2, 2 * THREADS
 
 
 class Readable(Protocol):
-    """The minimum that a reader returns: a decoded photo, uint8 (H, W, 3), and remarks on it."""
+    """The minimum that a reader returns: a decoded photo, uint8 (H, W, 3), remarks on it, and where it has data."""
 
     rgb: np.ndarray
     notes: tuple[str, ...]
+    valid: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,12 @@ class Stages:
 
 def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
     """A predict stage that asks a Segmenter."""
-    return lambda photos: segmenter.predict([photo.rgb for photo in photos])
+
+    def predict(photos: Sequence[Readable]) -> list[Prediction]:
+        predictions = segmenter.predict([photo.rgb for photo in photos])
+        return [replace(one, valid=photo.valid) for one, photo in zip(predictions, photos, strict=True)]
+
+    return predict
 
 
 @dataclass

@@ -18,6 +18,7 @@ from segcli.cli.options.network import Device
 from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, MinArea, Output, Quiet
 from segcli.cli.options.panels import OUTPUT
 from segcli.cli.options.parsing import choices
+from segcli.cli.options.photos import Photos
 from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views import tuning
 from segcli.cli.views.folder import follow
@@ -116,6 +117,7 @@ def crf(
     output: Output = DEFAULT_FOLDER,
     unrefined: Unrefined,
     reading: ReadingOptions,
+    photos: Photos,
     settings: CrfOptions,
     device: Device = "auto",
     save: Save = DEFAULT_SAVE,
@@ -135,8 +137,9 @@ def crf(
     display = Display(as_json, quiet)
     wanted = replace(unrefined.wanted(), reading=reading.choice())
     found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs))
-    job = RefineJob(wanted, found, settings.settings(), device, save, output, min_area)
+    job = RefineJob(wanted, found, settings.settings(), device, save, output, min_area, photos.reading())
     if search.tune:
+        job = job.for_photos(display)
         choice = Choice() if unrefined.labels else reading.choice()
         tuning.search(display, job, *search.truths(job, choice, display))
     else:

@@ -18,11 +18,12 @@ from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Network
 from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, MinArea, Output, Quiet
 from segcli.cli.options.panels import OUTPUT
-from segcli.cli.options.parsing import Parsed, choices, colour, value_range, words
+from segcli.cli.options.parsing import Parsed, choices, colour, words
+from segcli.cli.options.photos import PANEL as PHOTOS
+from segcli.cli.options.photos import Photos
 from segcli.cli.views.estimate import report
 from segcli.cli.views.folder import follow
 from segcli.images.overlay import OVERLAY_SIZE
-from segcli.images.reading import MAX_PIXELS
 from segcli.pipeline import predict as pipeline
 from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob
 from segcli.pipeline.run import Invocation
@@ -35,30 +36,6 @@ segcli predict photos/ holiday.jpg 'more/**/*.png' -o out --model v3plus-xceptio
 ls *.jpg | segcli predict - --json > result.json\n
 torchrun --nproc-per-node 4 -m segcli predict huge/
 """
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The options of reading photos."""
-
-    value_range: Annotated[
-        tuple | None,
-        Option(
-            "--range",
-            parser=Parsed(value_range, "--range"),
-            metavar="auto|LO:HI",
-            help="For 16-bit photos: the value that becomes black and the one that becomes white.",
-        ),
-    ] = None
-    max_pixels: Annotated[int, Option("--max-pixels", min=1, help="Refuse photos with more pixels than this.")] = (
-        MAX_PIXELS
-    )
-    pages: Annotated[bool, Option("--pages", help="Every page of TIFF and GIF files, not only the first.")] = False
-
-    def wanted(self) -> pipeline.Reading:
-        """The values that these options come to."""
-        text = Parsed.typed.get("--range") if self.value_range is not None else None
-        return pipeline.Reading(self.value_range, self.max_pixels, self.pages, text)
 
 
 @dataclass(frozen=True)
@@ -105,6 +82,10 @@ class Saving:
         return pipeline.Saving(self.save, self.classes, self.cutout_background, self.overlay_size, self.min_area)
 
 
+Pages = Annotated[
+    bool,
+    Option("--pages", help="Every page of TIFF and GIF files, not only the first.", rich_help_panel=PHOTOS),
+]
 Verify = Annotated[
     bool,
     Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=OUTPUT),
@@ -124,7 +105,8 @@ def predict(
     network: Network,
     crf: Crf = False,
     crf_options: CrfOptions,
-    reading: Reading,
+    photos: Photos,
+    pages: Pages = False,
     saving: Saving,
     verify: Verify = False,
     dry_run: DryRun = False,
@@ -142,7 +124,7 @@ def predict(
         network.reference(),
         network.options(),
         crf_options.if_wanted(crf),
-        reading.wanted(),
+        pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range")),
         saving.wanted(),
         output,
         (from_run.parent,) if from_run else (),
@@ -157,4 +139,4 @@ def predict(
         if not dry_run:
             raise typer.Exit(follow(run, display, "segmenting", "segmented"))
         if processes.is_main:
-            report(display, run, reading.max_pixels)
+            report(display, run, photos.max_pixels)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from PIL import ImageColor
 
 from segcli.errors import UsageError
-from segcli.images.reading import ValueRange, is_range
+from segcli.images.reading import ValueRange, parse_bands, parse_range
 from segcli.pipeline.writer import one_of
 
 
@@ -66,17 +66,20 @@ def scale_list(text: str) -> tuple[float, ...]:
 
 
 def value_range(text: str) -> ValueRange:
-    """The `--range` option: "auto", or LO:HI as two numbers with LO < HI."""
-    if text == "auto":
-        return text
-    low, _, high = text.partition(":")
+    """The `--range` option: "auto", LO:HI as two numbers with LO < HI, or "model", which is None."""
     try:
-        bounds = float(low), float(high)
-    except ValueError:
-        bounds = (0.0, 0.0)
-    if not is_range(*bounds):
-        raise UsageError(f"--range {text}: not a range", "Give `auto`, or two numbers such as 0:4095.")
-    return bounds
+        return parse_range(text)
+    except ValueError as error:
+        raise UsageError(f"--range {text}: not a range", "Give auto, model, or two numbers such as 0:4095.") from error
+
+
+def bands(text: str) -> tuple[str, ...]:
+    """The `--bands` option: one or three bands by number or name."""
+    try:
+        return parse_bands(text)
+    except ValueError as error:
+        hint = "Name one band (grey) or three (red, green, blue), such as 5,3,2."
+        raise UsageError(f"--bands {text}: not bands", hint) from error
 
 
 def words(text: str) -> tuple[str, ...]:
