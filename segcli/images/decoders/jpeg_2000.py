@@ -1,7 +1,6 @@
 """JPEG 2000 of more than 8 bits: Pillow keeps 8 of them in colour; imagecodecs, where it is installed, keeps all."""
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +9,7 @@ import numpy as np
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from segcli.files import formats
+from segcli.images.decoders.boxes import boxes
 from segcli.images.opening import check_size, explained
 from segcli.images.raster import RGB, Range, Raster
 
@@ -113,9 +113,9 @@ def _header(data: bytes) -> _Header | None:
     """What the start of a file says; None where it is not understood, or its components are no plain values."""
     if data.startswith(_START):
         return _codestream(data)
-    boxes = dict(reversed(list(_boxes(data))))  # the first of several counts
-    header = _codestream(boxes.get(b"jp2c", b""))
-    inner = list(_boxes(boxes.get(b"jp2h", b"")))
+    outer = dict(reversed(list(boxes(data))))  # the first of several counts
+    header = _codestream(outer.get(b"jp2c", b""))
+    inner = list(boxes(outer.get(b"jp2h", b"")))
     if header is None or any(name == b"pclr" for name, _ in inner):
         return None
     told: dict[str, object] = {}
@@ -127,21 +127,6 @@ def _header(data: bytes) -> _Header | None:
         elif name == b"cdef":
             told |= _opacity(content)
     return replace(header, **told) if told.get("alpha") in (None, header.count - 1) else None
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each box, as far as the data go."""
-    place = 0
-    while place + 8 <= len(data):
-        size, name = struct.unpack_from(">I4s", data, place)
-        start = place + 8
-        if size == 1:
-            size, start = int.from_bytes(data[start : start + 8], "big"), start + 8
-        end = place + size if size else len(data)
-        if end < start:
-            return
-        yield name, data[start:end]
-        place = end
 
 
 def _codestream(data: bytes) -> _Header | None:
