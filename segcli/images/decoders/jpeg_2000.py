@@ -72,9 +72,11 @@ def decode(path: Path, max_pixels: int) -> Raster | None:
         return _components(file.read(), header)
 
 
-def _grey(file: BinaryIO, bits: int) -> Raster:
-    """The one component, which Pillow shifts up to 16 bits."""
+def _grey(file: BinaryIO, bits: int) -> Raster | None:
+    """The one component, which Pillow shifts up to 16 bits; None where it does not, as it takes 9 bits for 8."""
     image = Jpeg2KImageFile(file)
+    if image.mode != "I;16":
+        return None
     image.load()
     values = np.asarray(image).astype(np.uint16, copy=False) >> (16 - bits)
     # The range that 16 bits mean, shifted back, and so a little wider: photos look as they always have.

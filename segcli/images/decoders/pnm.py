@@ -68,10 +68,13 @@ def _text(file: BinaryIO, shape: tuple[int, ...]) -> np.ndarray:
     """The values that follow as decimal numbers, comments (# to the end of a line) left out."""
     count = int(np.prod(shape))
     data = re.sub(rb"#[^\r\n]*", b"", file.read(count * _TEXT + 4096))
-    numbers = data.split(None, count)[:count]
-    if any(len(number) > 5 for number in numbers):
-        raise ValueError("a value has more than five digits")
-    return _whole(np.array([int(number) for number in numbers], np.uint16), shape)
+    if re.search(rb"[^\d\s]|\d{6}", data):
+        raise ValueError("its values are no numbers of at most five digits")
+    # numpy makes a number of no text at all
+    values = np.fromstring(data, np.uint32, sep=" ") if data.strip() else np.empty(0, np.uint32)
+    if values.max(initial=0) > _FULL:
+        raise ValueError(f"its values are larger than {_FULL}")
+    return _whole(values[:count].astype(np.uint16), shape)
 
 
 def _whole(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
