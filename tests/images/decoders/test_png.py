@@ -9,7 +9,6 @@ from segcli.errors import InputError
 from segcli.images.decoders.png import decode
 from segcli.images.raster import RGB
 
-
 SBIT = {b"sBIT": bytes([12, 12, 12])}
 
 
