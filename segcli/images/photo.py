@@ -117,7 +117,8 @@ def _outside(values: np.ndarray, valid: np.ndarray | None, bounds: Range) -> tup
     if share < ranges.OUTSIDE:
         return ()
     low, high = bounds
-    return (f"{share:.0%} of its values lie outside {low:g} to {high:g}, which become black and white; see --range.",)
+    said = f"{100 * share:.0f} % of its values lie outside {low:g} to {high:g}, which become black and white"
+    return (f"{said}; see --range.",)
 
 
 def _of_other_kind(raster: Raster, reading: PhotoReading) -> tuple[str, ...]:

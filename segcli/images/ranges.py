@@ -103,8 +103,10 @@ def scaled(values: np.ndarray, bounds: Range) -> np.ndarray:
 
 
 def _linear(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    exact = np.float64 if values.dtype.itemsize > 4 or values.dtype.name in ("int32", "uint32") else np.float32
-    result = (values.astype(exact) - exact(low)) * exact(255 / (high - low)) + exact(0.5)
+    if values.dtype.itemsize > 4 or values.dtype.name in ("int32", "uint32"):  # more digits than float32 holds
+        result = (values.astype(np.float64) - low) * 255 / (high - low) + 0.5
+    else:
+        result = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low)) + np.float32(0.5)
     return np.nan_to_num(result, nan=0).clip(0, 255).astype(np.uint8)
 
 

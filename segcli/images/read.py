@@ -12,6 +12,7 @@ from PIL import Image
 
 from segcli.files import formats
 from segcli.images.colours import to_rgb
+from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm
 from segcli.images.opening import check, explained, open_image, opened, opened_file, orientation
 from segcli.images.photo import Photo, photo_of
 from segcli.images.raster import RGB, Raster
@@ -26,10 +27,16 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-DEEP = ("PNG", "TIFF", "PNM", "JPEG 2000", "JPEG XL")
+DECODERS: dict[str, Callable[[Path, int], Raster | None]] = {
+    "PNG": png.decode,
+    "PNM": pnm.decode,
+    "JPEG 2000": jpeg_2000.decode,
+    "JPEG XL": jpeg_xl.decode,
+    "camera raw": camera_raw.decode,
+}
+"""Format -> what decodes those of its pictures that Pillow does not read whole; None for the others."""
+DEEP = ("TIFF", "PNG", "PNM", "JPEG 2000", "JPEG XL")
 """The formats whose pictures may have more than 8 bits."""
-DECODERS: dict[str, Callable[[Path, PhotoReading, int | None], Raster | None]] = {}
-"""Format -> what decodes those of its pictures that Pillow does not read whole."""
 _SIDEWAYS = (5, 6, 7, 8)
 """The orientations that exchange width and height."""
 
@@ -113,7 +120,7 @@ def from_image(image: Image.Image, reading: PhotoReading = PLAIN) -> Photo:
 def _raster(path: Path, known: formats.Format, reading: PhotoReading, page: int | None) -> Raster | None:
     """The values of a picture that Pillow does not read whole; None where it does."""
     decode = DECODERS.get(known.name)
-    return decode and decode(path, reading, page)
+    return decode and decode(path, reading.max_pixels)
 
 
 def _frame(path: Path, image: Image.Image, known: formats.Format, reading: PhotoReading, page: int | None) -> list[str]:

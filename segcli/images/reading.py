@@ -3,14 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from segcli.decoding import WrongValueError
+from segcli.decoding import WrongValueError, at_least, check_option
 from segcli.errors import UsageError
 from segcli.images.raster import Range
 
 MAX_PIXELS = 200_000_000
 """The pixels above which a file is refused before it is decoded; the largest camera sensors have about as many."""
+PixelCount = Annotated[int, at_least(1)]
 AUTO = "auto"
 ValueRange = Literal["auto"] | Range | None
 """The values of photos of more than 8 bits that become black and white: (low, high); "auto" measures them over all
@@ -38,7 +39,7 @@ class PhotoReading:
     value_range: ValueRange = None
     bands: tuple[str, ...] = ()
     alpha: Alpha | None = None
-    max_pixels: int = MAX_PIXELS
+    max_pixels: PixelCount = MAX_PIXELS
     ranges: Mapping[str, Range] = field(default_factory=dict)
     trained: bool = False
 
@@ -50,8 +51,7 @@ class PhotoReading:
             raise UsageError(f"alpha cannot be {self.alpha!r}", f"Choose among {', '.join(ALPHAS)}.")
         if len(self.bands) not in (0, 1, 3):
             raise UsageError(f"{len(self.bands)} bands are named", "Name one (grey) or three (red, green, blue).")
-        if self.max_pixels < 1:
-            raise UsageError(f"max_pixels cannot be {self.max_pixels}", "Give a whole number from 1 on.")
+        check_option("max_pixels", self.max_pixels, PixelCount)
 
     @classmethod
     def of(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcli.crf.settings import CRF, CRFSettings
-from segcli.decoding import check_options
+from segcli.decoding import check_option, check_options
 from segcli.distributed import Processes
 from segcli.errors import InputError
 from segcli.files import formats, sources
@@ -59,6 +59,9 @@ class Reading:
     photos: PhotoReading = PLAIN
     pages: bool = False
     range_text: str | None = None
+
+    def __post_init__(self):
+        check_option("pages", self.pages, bool)
 
     def find(
         self, inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None

@@ -8,6 +8,7 @@ from small_runs import smooth
 from segcli.files import sources as files
 from segcli.images.pages import expand
 from segcli.images.read import read_photo
+from segcli.images.reading import PhotoReading
 
 
 @pytest.fixture
@@ -51,4 +52,4 @@ def test_a_page_over_the_limit_is_refused(tmp_path):
     small, large = Image.new("L", (9, 9)), Image.new("L", (90, 90))
     small.save(tmp_path / "a.tif", save_all=True, append_images=[large])
     with pytest.raises(InputError, match="limit"):
-        read_photo(tmp_path / "a.tif", max_pixels=100, page=1)
+        read_photo(tmp_path / "a.tif", PhotoReading(max_pixels=100), page=1)

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from segcli.errors import InputError
 from segcli.images.read import read_photo, read_rgb
+from segcli.images.reading import PhotoReading
 
 ORIENTATION = 0x0112
 # EXIF 2.32, table 4: the turn that a photo of each orientation needs, as Pillow's own inverse of it.
@@ -104,7 +105,9 @@ class TestRefusals:
             (b"\xff\x0a", "a JPEG XL file"),
         ],
     )
-    def test_of_other_content_whatever_the_suffix(self, tmp_path, head, reason):
+    def test_of_other_content_whatever_the_suffix(self, tmp_path, monkeypatch, head, reason):
+        for name in ("rawpy", "imagecodecs"):
+            monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
         (tmp_path / "x.jpg").write_bytes(head)
         self.check(tmp_path / "x.jpg", reason)
 
@@ -125,8 +128,8 @@ class TestRefusals:
 
     def test_of_too_many_pixels_can_be_lifted(self, colours, tmp_path):
         path = saved(colours, tmp_path / "x.png")
-        self.check(path, "more than the limit of 0.00085", max_pixels=850)
-        assert read_rgb(path, max_pixels=851).shape == (23, 37, 3)
+        self.check(path, "more than the limit of 0.00085", reading=PhotoReading(max_pixels=850))
+        assert read_rgb(path, PhotoReading(max_pixels=851)).shape == (23, 37, 3)
 
     def test_of_what_is_no_file(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")

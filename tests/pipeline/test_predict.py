@@ -9,6 +9,7 @@ from small_runs import records, smooth, tree
 
 import segcli
 from segcli.errors import InputError, SegcliError, UsageError
+from segcli.images.reading import PhotoReading
 from segcli.pipeline import model as models
 from segcli.pipeline.predict import PredictJob, Reading
 from segcli.pipeline.stages import WRITE_BEHIND
@@ -168,11 +169,11 @@ def test_what_jpeg_cannot_hold_is_that_photos_failure(run, photos, tmp_path):
 @pytest.mark.parametrize(("bounds", "text"), [(None, None), ("auto", "auto"), ((0.0, 4095.0), "0:4095")])
 def test_a_range_is_on_record_as_it_is_typed(bounds, text):
     """So that runs of earlier versions, which kept the text, stay done."""
-    assert Reading(bounds).to_dict() == {"range": text}
+    assert Reading(PhotoReading(bounds)).to_dict() == {"range": text}
 
 
 def test_a_range_as_it_was_typed_keeps_old_work_valid():
-    assert Reading((0.0, 4095.0), range_text="0.0:4095.0").to_dict() == {"range": "0.0:4095.0"}
+    assert Reading(PhotoReading((0.0, 4095.0)), range_text="0.0:4095.0").to_dict() == {"range": "0.0:4095.0"}
 
 
 def test_one_kind_may_be_one_word(run, tmp_path):
@@ -199,7 +200,7 @@ def test_what_has_changed_counts_once_it_is_done_again(run, photos):
 def test_nothing_loads_torch_until_it_must(checkpoint):
     job = PredictJob(models.resolve(checkpoint), models.ModelOptions(engine="torch"))
     facts = job.foreseen()
-    assert facts.stated["model"]["name"] == "v3-mobilenetv2-dm05"
+    assert facts.spec.name == "v3-mobilenetv2-dm05"
 
 
 def _done(run):

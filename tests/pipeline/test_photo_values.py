@@ -1,0 +1,101 @@
+"""The user's word, the model's, and what is measured."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segcli.errors import UsageError
+from segcli.images.reading import PLAIN, RGB_8_BIT, PhotoReading, PhotoValues
+from segcli.pipeline.listener import Listener
+from segcli.pipeline.photo_values import as_before, resolved, stated, to_dict, trained_on
+
+MODEL = PhotoValues((0.0, 4095.0), "uint16", ("3", "2", "1"))
+
+
+class Heard(Listener):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    @contextmanager
+    def counting(self, *_):
+        yield
+
+
+@pytest.fixture
+def photos(tmp_path):
+    Image.fromarray(np.uint16([[0, 900]])).save(tmp_path / "a.png")
+    return [(tmp_path / "a.png", None)]
+
+
+def test_the_model_decides_unless_told_otherwise(photos):
+    reading = resolved(PLAIN, photos, MODEL)
+    assert (reading.ranges, reading.bands, reading.trained) == ({"uint16": (0, 4095)}, ("3", "2", "1"), True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (PhotoReading((0.0, 100.0)), "the model was trained on uint16 from 0 to 4095; --range takes another"),
+        (PhotoReading(bands=("1",)), "the model was trained on the bands 3, 2, 1; --bands takes others"),
+    ],
+)
+def test_another_word_than_the_models_is_said(photos, wanted, said):
+    heard = Heard()
+    reading = resolved(wanted, photos, MODEL, listener=heard)
+    assert reading.value_range == wanted.value_range
+    assert reading.bands == (wanted.bands or MODEL.bands)
+    assert heard.notes == [said]
+
+
+def test_without_a_model_the_photos_are_measured(photos):
+    heard = Heard()
+    assert resolved(PLAIN, photos, listener=heard).ranges == {"uint16": (0, 1023)}
+    assert heard.notes == ["range 0 to 1023 of uint16, measured over 1 photo"]
+
+
+def test_a_run_goes_on_with_the_range_it_was_begun_with(photos):
+    """One brighter photo more must not make all masks anew."""
+    earlier = {"range": "auto", "ranges": {"uint16": [0, 777]}}
+    assert resolved(PhotoReading("auto"), photos, earlier=earlier).ranges == {"uint16": (0, 777)}
+    assert resolved(PLAIN, photos, earlier=earlier).ranges == {"uint16": (0, 1023)}
+
+
+@pytest.mark.parametrize("ranges", [{"uint16": [9, 1]}, {"uint16": ["a", 1]}, {"uint16": 3}, [1], {"uint16": [1]}])
+def test_an_edited_range_is_measured_again(photos, ranges):
+    assert resolved(PLAIN, photos, earlier={"ranges": ranges}).ranges == {"uint16": (0, 1023)}
+
+
+def test_plain_values_leave_no_trace_in_the_settings():
+    """Settings of earlier versions had the range only: what was done by them stays done."""
+    assert to_dict(PhotoReading(ranges={"uint16": (0, 65535), "float32": (0, 1)})) == {"range": None}
+    assert stated(PhotoReading(bands=("5", "3", "2"), alpha="mask")) == {"bands": ["5", "3", "2"], "alpha": "mask"}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "read"),
+    [
+        (None, PLAIN),
+        ({"range": "0:4095"}, PhotoReading((0.0, 4095.0))),
+        ({"range": "auto", "ranges": {"uint16": [5, 9]}}, PhotoReading(ranges={"uint16": (5.0, 9.0)})),
+        ({"bands": ["2"], "alpha": "ignore"}, PhotoReading(bands=("2",), alpha="ignore")),
+        ({"range": "7", "bands": ["2"]}, PLAIN),
+        ({"bands": 7}, PhotoReading(bands=("7",))),
+        ({"alpha": "often"}, PLAIN),
+    ],
+)
+def test_the_crf_reads_photos_as_the_network_did(earlier, read):
+    assert as_before(PLAIN, earlier) == read
+
+
+def test_a_model_is_trained_on_one_kind_of_values():
+    assert trained_on(PhotoReading(ranges={"uint16": (0, 4095)}, bands=("2",))) == PhotoValues(
+        (0, 4095), "uint16", ("2",)
+    )
+    assert trained_on(PLAIN) == RGB_8_BIT
+    with pytest.raises(UsageError, match="several kinds: float32, uint16"):
+        trained_on(PhotoReading(ranges={"uint16": (0, 4095), "float32": (0, 1)}))
