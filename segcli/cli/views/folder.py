@@ -39,6 +39,10 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
             specks = "1 speck" if summary.specks == 1 else f"{summary.specks} specks"
             display.data(f"left out {specks} below {summary.min_area} pixels, of the label files alone")
         display.data(_sentence(summary, done, run.folder))
+    if formats.extras(summary.unread) and (display.quiet or display.as_json):
+        display.failure(
+            f"not read: {formats.unread(summary.unread)}"
+        )  # the sentence is not shown, and this is an error
     display.json(summary.to_dict())
     return summary.exit_code
 

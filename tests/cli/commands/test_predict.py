@@ -83,6 +83,25 @@ def test_one_bad_file_does_not_stop_the_rest(segcli, photos, tmp_path):
     assert "broken.jpg" in result.stderr
 
 
+def test_photos_that_take_another_package_are_counted_and_named(segcli, photos, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for name in ("1.heic", "2.heic", "trip/3.jpg"):
+        (photos / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (photos / "ticket.pdf").write_bytes(b"%PDF-1.7")
+    estimate = segcli(photos, "-o", "out", "--dry-run")
+    assert "not read      3 HEIC (pip install pillow-heif), 1 PDF" in estimate.stdout
+    result = segcli(photos, "-o", "out", "--json")
+    data = json.loads(result.stdout)
+    assert (result.exit_code, data["segmented"], data["failed"]) == (3, 5, 0)
+    assert (data["unread"], data["ignored"]) == ({"HEIC": 3, "PDF": 1}, 0)
+    again = segcli(photos, "-o", "out")
+    assert "5 done before: out; not read: 3 HEIC (pip install pillow-heif), 1 PDF" in again.stdout
+    none = segcli(photos / "*.[hp][ed]*", "-o", "other")
+    assert none.exit_code == 1
+    assert "(2 HEIC, 1 PDF not read)" in none.stderr
+    assert "Install what reads them: pip install pillow-heif" in none.stderr
+
+
 def test_all_bad_is_a_failure(segcli, tmp_path):
     (tmp_path / "notes.txt").write_text("no photo")
     result = segcli("notes.txt", "-o", "out")
