@@ -115,8 +115,7 @@ def _decoder(path: Path, known: formats.Format | None) -> Callable[[BinaryIO, st
         try:
             from pillow_heif import register_heif_opener
         except ImportError:
-            message = f"{shown(path)} is a HEIC file, which takes an extra package to read"
-            raise InputError(message, 'Install segcli\'s extra "heic": pip install pillow-heif') from None
+            raise formats.HEIC.missing(path, known.name) from None
         register_heif_opener()
     return Image.OPEN[known.pillow][0]
 
