@@ -1,0 +1,235 @@
+"""TIFF: values of any depth and number of bands, with what the tags say about bands, ranges, no-data and masks.
+
+Pictures that Pillow reads whole are left to it. Nothing outside the file is opened but its mask NAME.tif.msk: an OME
+file that names others is read as the pages that it has.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import TiffImagePlugin
+
+from segcli.errors import InputError
+from segcli.files import formats
+from segcli.files.paths import shown
+from segcli.images.colours import to_rgb
+from segcli.images.decoders import tiff_codecs, tiff_masks
+from segcli.images.decoders.tiff_bands import bands_of, extra_samples, is_contradicted
+from segcli.images.decoders.tiff_directory import Directory, directories
+from segcli.images.decoders.tiff_layout import (
+    BLACK_IS_0,
+    COMPRESSION,
+    DNG_VERSION,
+    MASK,
+    ORIENTATION,
+    PHOTOMETRIC,
+    PROFILE,
+    REDUCED,
+    RGB_COLOURS,
+    SUB_IFDS,
+    SUBFILE,
+    WHITE_IS_0,
+    Layout,
+    bits_of,
+    format_of,
+    layout_of,
+    samples_of,
+    size_of,
+)
+from segcli.images.decoders.tiff_metadata import Metadata, metadata_of, no_data, stated_range
+from segcli.images.decoders.tiff_segments import read_values
+from segcli.images.opening import check_size, explained
+from segcli.images.photo import upright
+from segcli.images.raster import Raster
+
+BYTES_A_PIXEL = 16
+"""How many bytes of values a picture may have for each pixel that is allowed."""
+_FOLLOWING = 64
+"""The directories behind a picture among which its mask is looked for."""
+_UNSIGNED = 1
+_INVERTED = "Its tags say that 0 is white; values of more than 8 bits are read as they are stored, the lowest black."
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """One picture of a file: its directory, that of the first, its number, and what follows it up to the next."""
+
+    directory: Directory
+    first: Directory
+    number: int
+    after: tuple[Directory, ...]
+
+
+def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = True) -> Raster | None:
+    """The values of one picture of a TIFF; None for what Pillow reads right.
+
+    Args:
+        path: The file.
+        max_pixels: A picture of more pixels is refused, and one of more than `BYTES_A_PIXEL` bytes for each of these.
+        page: The number of the picture, from 0 on; copies of lower resolution and masks count. None: the first.
+        plain: None for ordinary pictures: unsigned, of at most 8 bits, grey or red, green and blue, without a no-data
+            value or mask. With False they come as values too, unless they are indices, CMYK, YCbCr, Lab or
+            compressed in a way of such pictures.
+
+    Returns:
+        A raster whose `transparent` is "mask". Integers of fewer than 8 bits are spread over 0..255, and white is 255,
+        as Pillow does it. Indices, CMYK and others that have a no-data value or a mask come as red, green, blue.
+
+    Raises:
+        InputError: The file is damaged, too large, has no such picture, or is compressed in a way that takes a package.
+    """
+    with path.open("rb") as file, explained(path, "TIFF"):
+        picture = _picture(file, page or 0)
+        if _is_camera_raw(picture.directory):
+            return None
+        check_size(path, *size_of(picture.directory), max_pixels)
+        metadata = metadata_of(picture.directory)
+        valid, notes = tiff_masks.valid_of(path, picture.directory, picture.after, page)
+        empty, more = no_data(picture.directory)
+        whole = valid is None and empty is None
+        if _is_pillows(picture.directory):
+            return None if whole else _shown(file, picture, valid, empty, (*notes, *more))
+        if plain and whole and not notes and _is_ordinary(picture.directory, metadata):
+            return None
+        layout = _affordable(path, picture.directory, max_pixels)
+        raster = _raster(path, picture, metadata, valid, empty, layout)
+        return replace(raster, notes=(*notes, *more, *raster.notes))
+
+
+def pictures(path: Path) -> tuple[int, ...]:
+    """The numbers, as `decode` takes them, of the pictures that are no smaller copies and no masks of others.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    with path.open("rb") as file, explained(path, "TIFF"):
+        kinds = [directory.number(SUBFILE, 0) for directory in directories(file)]
+    return tuple(number for number, kind in enumerate(kinds) if not number or not kind & (REDUCED | MASK))
+
+
+def read_stored(path: Path, max_pixels: int) -> np.ndarray:
+    """The values of the first picture exactly as they are stored, (H, W, C) of any type, in the machine's byte order.
+
+    Raises:
+        InputError: As for `decode`.
+    """
+    with path.open("rb") as file, explained(path, "TIFF"):
+        directory = next(directories(file))
+        check_size(path, *size_of(directory), max_pixels)
+        return _values(path, directory, _affordable(path, directory, max_pixels))
+
+
+def _picture(file: BinaryIO, number: int) -> _Picture:
+    chain = directories(file)
+    first = next(chain)
+    directory = first if not number else next(islice(chain, number - 1, None), None)
+    if directory is None:
+        raise ValueError(f"it has no page {number + 1}")
+    return _Picture(directory, first, number, tuple(islice(chain, _FOLLOWING)))
+
+
+def _is_camera_raw(directory: Directory) -> bool:
+    """Whether it is a camera's raw photo, whose first picture is a thumbnail."""
+    return DNG_VERSION in directory or (directory.number(SUBFILE, 0) == REDUCED and SUB_IFDS in directory)
+
+
+def _is_pillows(directory: Directory) -> bool:
+    """Whether Pillow alone reads such pictures: colours that it converts, and old compressions of ordinary ones."""
+    numbers = directory.number(PHOTOMETRIC, WHITE_IS_0) in (WHITE_IS_0, BLACK_IS_0, RGB_COLOURS)
+    return not numbers or directory.number(COMPRESSION, 1) in tiff_codecs.PILLOW_ONLY
+
+
+def _is_ordinary(directory: Directory, metadata: Metadata) -> bool:
+    """Whether Pillow reads the values of such a picture as they are: grey, or red, green and blue."""
+    bits, samples = bits_of(directory), samples_of(directory)
+    if format_of(directory) != _UNSIGNED or extra_samples(directory):
+        return False
+    if directory.number(PHOTOMETRIC, WHITE_IS_0) == RGB_COLOURS:
+        return bits == 8 and samples == 3 and not is_contradicted(directory, metadata)
+    return bits in (1, 2, 4, 8) and samples == 1
+
+
+def _affordable(path: Path, directory: Directory, max_pixels: int) -> Layout:
+    """The layout of a picture whose values are not too many."""
+    layout = layout_of(directory)
+    if layout.nbytes > BYTES_A_PIXEL * max_pixels:
+        size = f"{layout.samples} bands of {layout.width} x {layout.height} {layout.dtype}"
+        message = f"{shown(path)} holds {size}, {layout.nbytes / 1e9:.2g} GB, more than the limit allows"
+        raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
+    return layout
+
+
+def _values(path: Path, directory: Directory, layout: Layout, empty: float = 0) -> np.ndarray:
+    try:
+        return read_values(directory, layout, empty)
+    except tiff_codecs.MissingCodecError as error:
+        raise formats.MICRO.missing(path, f"TIFF ({error})") from error
+
+
+def _raster(
+    path: Path, picture: _Picture, metadata: Metadata, valid: np.ndarray | None, empty: float | None, layout: Layout
+) -> Raster:
+    """The raster of a picture whose samples are numbers."""
+    directory = picture.directory
+    values = _values(path, directory, layout, 0 if empty is None else empty)
+    values, empty, notes = _spread(directory, layout, values, empty)
+    bands = bands_of(directory, metadata)
+    stated, by = stated_range(directory, picture.first, picture.number, layout, metadata)
+    return Raster(
+        values,
+        bands.colours,
+        metadata.all("DESCRIPTION"),
+        bands.alpha,
+        bands.premultiplied,
+        transparent="mask",
+        nodata=empty,
+        valid=valid,
+        stated=stated,
+        stated_by=by,
+        profile=directory.data(PROFILE),
+        orientation=_orientation(directory),
+        notes=(*notes, *bands.notes),
+    )
+
+
+def _orientation(directory: Directory) -> int:
+    turn = directory.number(ORIENTATION, 1)
+    return turn if 1 <= turn <= 8 else 1
+
+
+def _spread(
+    directory: Directory, layout: Layout, values: np.ndarray, empty: float | None
+) -> tuple[np.ndarray, float | None, tuple[str, ...]]:
+    """The values and the no-data value as Pillow shows them: spread over 8 bits, white the highest; and remarks."""
+    inverted = directory.number(PHOTOMETRIC, WHITE_IS_0) == WHITE_IS_0
+    if layout.bits > 8 or layout.dtype != np.uint8:
+        said = inverted and PHOTOMETRIC in directory and layout.dtype.kind != "f"
+        return values, empty, (_INVERTED,) if said else ()
+    table = np.rint(np.arange(2**layout.bits) * (255 / (2**layout.bits - 1))).astype(np.uint8)
+    table = table[::-1] if inverted else table
+    if empty is not None:
+        held = float(empty).is_integer() and 0 <= empty < len(table)
+        empty = float(table[int(empty)]) if held else None
+    colours = layout.samples - len(extra_samples(directory)) if inverted else layout.samples
+    values[..., :colours] = table[values[..., :colours]]
+    return values, empty, ()
+
+
+def _shown(
+    file: BinaryIO, picture: _Picture, valid: np.ndarray | None, empty: float | None, notes: tuple[str, ...]
+) -> Raster:
+    """The raster of a picture that Pillow makes colours of, upright; `empty` is a value as it is stored."""
+    file.seek(0)
+    image, said = TiffImagePlugin.TiffImageFile(file), list(notes)
+    image.seek(picture.number)
+    image.load()
+    image = image.convert("RGB") if image.mode == "YCbCr" else image
+    tests = [] if valid is None else [upright(valid, _orientation(picture.directory))]
+    if empty is not None:
+        stored = np.atleast_3d(np.asarray(image))
+        tests.append((stored != empty).any(axis=2))
+    rgb = np.asarray(to_rgb(image, said))
+    return Raster(rgb, transparent="mask", valid=np.logical_and.reduce(tests), notes=tuple(said))

@@ -1,0 +1,134 @@
+"""Segments: the values of a TIFF's picture, gathered from its strips or tiles."""
+
+import numpy as np
+
+from segcli.images.decoders import tiff_codecs
+from segcli.images.decoders.tiff_directory import Directory
+from segcli.images.decoders.tiff_layout import (
+    JPEG_TABLES,
+    STRIP_LENGTHS,
+    STRIP_OFFSETS,
+    TILE_LENGTHS,
+    TILE_OFFSETS,
+    Layout,
+)
+
+_HORIZONTAL, _FLOATING_POINT = 2, 3
+_AT_ONCE = 2**19
+"""The number of packed values that are looked at together; a multiple of 8, so that each lot starts with a byte."""
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def read_values(directory: Directory, layout: Layout, empty: float = 0) -> np.ndarray:
+    """All values of a picture as they are stored.
+
+    Args:
+        directory: The picture's tags.
+        layout: What they say about the values; the caller has looked that `layout.nbytes` can be afforded.
+        empty: The value of segments that the file leaves out; 0 if the values' type cannot hold it.
+
+    Returns:
+        (height, width, samples) of `layout.dtype`, writable.
+
+    Raises:
+        MissingCodecError: A compression takes a package that is not installed.
+        ValueError, OSError: A segment is damaged, missing or of an unknown compression.
+    """
+    offsets, lengths = _places(directory, layout)
+    tables = directory.data(JPEG_TABLES)
+    values = np.full((layout.height, layout.width, layout.samples), _held(empty, layout.dtype), layout.dtype)
+    for (rows, columns, bands), offset, length in zip(layout.places(), offsets, lengths, strict=True):
+        if not offset and not length:
+            continue
+        high, wide = rows.stop - rows.start, columns.stop - columns.start
+        whole = layout.tile[0] if layout.tiled else high
+        data = _read(directory, layout, whole, int(offset), int(length))
+        values[rows, columns, bands] = _segment(data, directory, layout, whole, tables)[:high, :wide]
+    return values
+
+
+def _held(value: float, dtype: np.dtype) -> float:
+    """The value if numbers of this type can be it, else 0."""
+    if dtype.kind == "f":
+        return value
+    limits = np.iinfo(dtype)
+    return int(value) if float(value).is_integer() and limits.min <= value <= limits.max else 0
+
+
+def _places(directory: Directory, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """The offset and the length of each segment in the file."""
+    count = layout.segments
+    tiles = TILE_OFFSETS in directory
+    offsets = directory.numbers(TILE_OFFSETS if tiles else STRIP_OFFSETS, count)
+    lengths = directory.numbers(TILE_LENGTHS if tiles else STRIP_LENGTHS, count)
+    if not lengths.size and (layout.compression == tiff_codecs.NONE or count == 1):
+        lengths = np.full(count, directory.size)
+    if len(offsets) != count or len(lengths) != count:
+        raise ValueError(f"it lists {min(len(offsets), len(lengths))} of the {count} parts of its pixels")
+    return offsets, lengths
+
+
+def _read(directory: Directory, layout: Layout, rows: int, offset: int, length: int) -> bytes:
+    """The bytes of a segment in the file, with the highest bit of each first."""
+    if not 0 < offset < directory.size:
+        raise ValueError("a part of its pixels lies outside the file")
+    directory.file.seek(offset)
+    data = directory.file.read(min(length, directory.size - offset, tiff_codecs.most_bytes(layout, rows)))
+    return data.translate(_REVERSED) if layout.reversed_bits else data
+
+
+def _segment(data: bytes, directory: Directory, layout: Layout, rows: int, tables: bytes) -> np.ndarray:
+    """The values (rows, width, bands) of a segment, in the machine's byte order."""
+    content = tiff_codecs.decoded(data, layout, rows, tables)
+    if isinstance(content, np.ndarray):
+        return content
+    shape = (rows, layout.tile[1], layout.together)
+    if layout.predictor == _FLOATING_POINT and layout.dtype.kind == "f":
+        return _summed_bytes(content, layout.dtype, shape)
+    values = _unpacked(content, directory, layout, shape)
+    if layout.predictor == _HORIZONTAL:
+        return _summed(values, layout)
+    if layout.predictor not in (0, 1):
+        raise ValueError(f"predictor {layout.predictor} of {layout.dtype} is not read")
+    return values
+
+
+def _unpacked(content: bytes, directory: Directory, layout: Layout, shape: tuple[int, int, int]) -> np.ndarray:
+    """The values of uncompressed bytes."""
+    if layout.bits == 8 * layout.dtype.itemsize:
+        stored = np.frombuffer(content, layout.dtype.newbyteorder(directory.order), int(np.prod(shape)))
+        return stored.reshape(shape).astype(layout.dtype, copy=False)
+    packed = np.frombuffer(content, np.uint8, shape[0] * layout.row_bytes).reshape(shape[0], layout.row_bytes)
+    values = np.empty((shape[0], shape[1] * shape[2]), layout.dtype)
+    deep = max(1, _AT_ONCE // values.shape[1])
+    for top in range(0, shape[0], deep):
+        for left in range(0, values.shape[1], _AT_ONCE):
+            part = values[top : top + deep, left : left + _AT_ONCE]
+            part[:] = _wide(packed[top : top + deep, left * layout.bits // 8 :], layout.bits, part.shape[1])
+    return values.reshape(shape)
+
+
+def _wide(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
+    """The first `count` values of each row of packed bits, the highest bit first, uint32 (rows, count)."""
+    packed = np.pad(packed[:, : (count * bits + 7) // 8], ((0, 0), (0, 2))).astype(np.uint32)
+    start = np.arange(count) * bits
+    place, skipped = start >> 3, (start & 7).astype(np.uint32)
+    three = (packed[:, place] << 16) | (packed[:, place + 1] << 8) | packed[:, place + 2]
+    return (three >> (24 - bits - skipped)) & np.uint32(2**bits - 1)
+
+
+def _summed(values: np.ndarray, layout: Layout) -> np.ndarray:
+    """Values of differences to the left neighbour; of real numbers the differences are those of their bits."""
+    if layout.bits != 8 * layout.dtype.itemsize:
+        raise ValueError(f"a predictor of values of {layout.bits} bits is not read")
+    whole = values.view(f"u{layout.dtype.itemsize}")
+    return np.add.accumulate(whole, axis=1, dtype=whole.dtype).view(layout.dtype)
+
+
+def _summed_bytes(content: bytes, dtype: np.dtype, shape: tuple[int, int, int]) -> np.ndarray:
+    """Real numbers whose bytes, the highest of a whole row first, are differences (Adobe's technical note 3)."""
+    rows, width, bands = shape
+    stored = np.frombuffer(content, np.uint8, rows * width * bands * dtype.itemsize)
+    planes = np.add.accumulate(stored.reshape(rows, -1, bands), axis=1, dtype=np.uint8)
+    numbers = planes.reshape(rows, dtype.itemsize, width * bands).transpose(0, 2, 1)
+    return np.ascontiguousarray(numbers).view(dtype.newbyteorder(">")).reshape(shape).astype(dtype)
