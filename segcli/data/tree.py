@@ -62,8 +62,22 @@ def walk(root: Path, without: Path | None = None) -> Tree:
 def _sorted(root: Path, found: Sequence[Path]) -> Tree:
     """The files, pictures and others apart."""
     pictures = tuple(path for path in found if path.suffix.lower() in PICTURES or sources.is_picture(path))
+    twins = _raw_twins(pictures)
+    pictures = tuple(path for path in pictures if path not in twins)
     taken = set(pictures)
     return Tree(root, pictures, tuple(path for path in found if path not in taken))
+
+
+def _raw_twins(pictures: Sequence[Path]) -> set[Path]:
+    """The raw files of cameras that wrote the finished photo of the same name beside them: that one is the photo."""
+    named: dict[Path, list[Path]] = {}
+    for path in pictures:
+        named.setdefault(path.with_suffix(""), []).append(path)
+    twins: set[Path] = set()
+    for group in named.values():
+        raws = {path for path in group if len(group) > 1 and sources.is_raw(path)}
+        twins |= raws if len(raws) < len(group) else set()
+    return twins
 
 
 def folders_below(path: Path, root: Path) -> tuple[str, ...]:

@@ -252,13 +252,22 @@ def is_picture(path: Path) -> bool:
     So counts what cannot be opened, and a picture whose package is not installed: its reader says why.
     """
     try:
-        known = _format_of(path)
+        known = format_of(path)
     except OSError:
         return True
     return known is not None and known.is_read
 
 
-def _format_of(path: Path) -> formats.Format | None:
+def is_raw(path: Path) -> bool:
+    """Whether the content is a camera raw file, of a kind that its first bytes tell."""
+    try:
+        known = format_of(path)
+    except OSError:
+        return False
+    return known is not None and known.extra is formats.RAW
+
+
+def format_of(path: Path) -> formats.Format | None:
     """The format of a file's content; OSError where it cannot be opened."""
     with path.open("rb") as file:
         return formats.sniff(file.read(formats.HEAD))
@@ -271,7 +280,7 @@ def _sorted(paths: Iterable[Path]) -> tuple[list[Path], dict[str, int], int]:
     ignored = 0
     for path in paths:
         try:
-            known = _format_of(path)
+            known = format_of(path)
         except OSError:  # its reader says why
             pictures.append(path)
             continue

@@ -8,6 +8,9 @@ from dataset_files import write_photo
 from segcli.data import tree
 from segcli.errors import DatasetError
 
+RAW = b"II*\0\x10\0\0\0CR\x02\0"
+"""What a Canon's raw file begins with."""
+
 
 def test_a_tree_follows_links_once_and_skips_what_is_hidden(tmp_path):
     for name in ("camera/a.png", "camera/.b.png", ".trash/c.png", "set/notes.txt"):
@@ -26,6 +29,25 @@ def test_a_picture_is_one_by_content_or_by_suffix(tmp_path):
     (tmp_path / "broken.jpg").write_text("no picture")
     (tmp_path / "table.csv").write_text("1,2")
     assert [path.name for path in tree.walk(tmp_path).pictures] == ["a", "broken.jpg"]
+
+
+def test_photos_that_take_an_extra_are_pictures(tmp_path):
+    (tmp_path / "a").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (tmp_path / "b.cr2").write_bytes(RAW)
+    (tmp_path / "c.jxl").write_bytes(b"\xff\x0a\0")
+    (tmp_path / "d.pdf").write_bytes(b"%PDF-1.7")
+    found = tree.walk(tmp_path)
+    assert [path.name for path in found.pictures] == ["a", "b.cr2", "c.jxl"]
+    assert [path.name for path in found.others] == ["d.pdf"]
+
+
+def test_a_raw_file_beside_the_cameras_own_photo_of_it_is_no_photo(tmp_path):
+    write_photo(tmp_path / "a.png")
+    for name in ("a.cr2", "b.cr2"):
+        (tmp_path / name).write_bytes(RAW)
+    found = tree.walk(tmp_path)
+    assert [path.name for path in found.pictures] == ["a.png", "b.cr2"]
+    assert [path.name for path in found.others] == ["a.cr2"]
 
 
 def test_results_of_an_earlier_run_are_no_data(tmp_path):
