@@ -13,7 +13,7 @@ from PIL import Image
 from segcli.files import formats
 from segcli.images.colours import to_rgb
 from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm
-from segcli.images.opening import check, explained, open_image, opened, opened_file, orientation
+from segcli.images.opening import check, explained, open_image, opened_file, orientation
 from segcli.images.photo import Photo, photo_of
 from segcli.images.raster import RGB, Raster
 from segcli.images.reading import MAX_PIXELS, PLAIN, PhotoReading
@@ -35,6 +35,12 @@ DECODERS: dict[str, Callable[[Path, int], Raster | None]] = {
     "camera raw": camera_raw.decode,
 }
 """Format -> what decodes those of its pictures that Pillow does not read whole; None for the others."""
+SIZES: dict[str, Callable[[Path, int], tuple[int, int] | None]] = {
+    "PNM": pnm.upright_size,
+    "JPEG XL": jpeg_xl.upright_size,
+    "camera raw": camera_raw.upright_size,
+}
+"""Format -> the (height, width) of those of its pictures that Pillow does not open; None for the others."""
 DEEP = ("TIFF", "PNG", "PNM", "JPEG 2000", "JPEG XL")
 """The formats whose pictures may have more than 8 bits."""
 _SIDEWAYS = (5, 6, 7, 8)
@@ -179,6 +185,10 @@ def _as_raster(image: Image.Image, notes: list[str]) -> Raster:
 
 def upright_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """The (height, width) that `read_rgb` gives a photo; no pixel is decoded. InputError where it is no photo."""
-    with opened(path, max_pixels) as (image, _):
+    with opened_file(path) as (file, known), explained(path, known.name):
+        size = SIZES.get(known.name)
+        if told := size and size(path, max_pixels):
+            return told
+        image = open_image(path, file, known, max_pixels)
         width, height = image.size
         return (width, height) if orientation(image, []) in _SIDEWAYS else (height, width)

@@ -9,7 +9,7 @@ from pathlib import Path
 from segcli.errors import InputError
 from segcli.files.paths import nearest_existing
 from segcli.files.sources import Source
-from segcli.images.opening import opened
+from segcli.images.read import upright_size
 from segcli.images.reading import MAX_PIXELS
 from segcli.pipeline.records import DONE, Ledger, Record
 from segcli.pipeline.stages import Stages, segment
@@ -79,8 +79,7 @@ def forecast(sources: Sequence[Source], stages: Stages, outputs: Outputs, max_pi
 def _size(source: Source, max_pixels: int) -> list[tuple[int, int]]:
     """(height, width) by the file's header; empty where it cannot be opened."""
     try:
-        with opened(source.path, max_pixels) as (image, _):
-            return [(image.height, image.width)]
+        return [upright_size(source.path, max_pixels)]
     except InputError:
         return []
 

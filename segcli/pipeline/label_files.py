@@ -23,7 +23,7 @@ from segcli.files.atomic import sha256, write_whole
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import polygons
-from segcli.images.opening import opened
+from segcli.images.opening import opened, opened_file
 from segcli.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -214,8 +214,12 @@ def _own_suffix(labelled: Labelled) -> str:
     source = labelled.source
     if source.page is not None:
         return ""
-    with opened(source.path, labelled.photo.size) as (image, known):
-        suffixes = OPENED.get(known.name, ()) if image.mode[0] not in "IF" else ()
+    with opened_file(source.path) as (_, known):
+        suffixes = OPENED.get(known.name, ())
+    if not suffixes:
+        return ""
+    with opened(source.path, labelled.photo.size) as (image, _):
+        suffixes = suffixes if image.mode[0] not in "IF" else ()
     own = source.path.suffix
     return own if own.lower() in suffixes else next(iter(suffixes), "")
 

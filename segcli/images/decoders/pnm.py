@@ -47,6 +47,16 @@ def decode(path: Path, max_pixels: int) -> Raster | None:
         return Raster(values, colours, stated=stated, stated_by="its maxval" if stated else "")
 
 
+def upright_size(path: Path, max_pixels: int) -> tuple[int, int] | None:
+    """The (height, width) of a PFM, whose colours Pillow does not open; None for others. InputError if too large."""
+    with path.open("rb") as file:
+        floats = _FLOATS.match(file.read(80))
+    if floats is None:
+        return None
+    check_size(path, int(floats[2]), int(floats[3]), max_pixels)
+    return int(floats[3]), int(floats[2])
+
+
 def _floats(path: Path, file: BinaryIO, head: re.Match[bytes], max_pixels: int) -> Raster:
     """A PFM, whose rows go from the bottom up, and whose scale is negative where bytes are little-endian."""
     width, height, scale = int(head[2]), int(head[3]), float(head[4])

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from segcli.errors import InputError
-from segcli.images.decoders.pnm import decode
+from segcli.images.decoders.pnm import decode, upright_size
 from segcli.images.ranges import scaled
 from segcli.images.raster import RGB
 
@@ -47,6 +47,11 @@ def test_grey_looks_as_pillow_scales_it(tmp_path, maxval):
     assert np.array_equal(ours, scaled(by_pillow, (0, 65535)))
 
 
+def test_the_size_of_other_files_is_left_to_pillow(tmp_path):
+    (tmp_path / "x.pnm").write_bytes(binary(GREY))
+    assert upright_size(tmp_path / "x.pnm", 851) is None
+
+
 def test_the_largest_maxval_states_nothing(tmp_path):
     assert decoded(tmp_path, binary(GREY, 65535)).stated == ()
 
@@ -65,6 +70,7 @@ def test_floats_are_kept_and_turned_upright(tmp_path, kind, bands, order, scale)
     raster = decoded(tmp_path, f"{kind}\n37 23\n{scale}\n".encode() + values[::-1].astype(f"{order}f4").tobytes())
     assert raster.values.dtype == np.dtype(np.float32).newbyteorder(sys.byteorder)
     assert np.array_equal(raster.values, values)
+    assert upright_size(tmp_path / "x.pnm", 851) == (23, 37)
     if bands == 1:
         assert np.array_equal(raster.values[..., 0], np.asarray(Image.open(tmp_path / "x.pnm")))
 
