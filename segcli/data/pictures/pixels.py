@@ -46,7 +46,7 @@ def _decoded(path: Path) -> Stored:
     except InputError as error:
         if error.__cause__ is None or not tiff.is_tiff(path):  # refused, not undecodable
             raise
-        pixels = tiff.read_tiff(path, error)
+        pixels = tiff.read_tiff(path)
     if pixels.ndim == 2:
         return Stored(pixels, white=255 if pixels.dtype == np.uint8 else 0, format="TIFF")
     alpha = pixels[..., 3] if pixels.shape[2] == 4 else None

@@ -1,4 +1,4 @@
-"""TIFF files that Pillow cannot decode: read by tifffile where it is installed."""
+"""TIFF files of masks that Pillow cannot decode: values of any type, in any layout."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.files.paths import shown
+from segcli.images.decoders import tiff
 from segcli.images.reading import MAX_PIXELS
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -21,46 +22,21 @@ def is_tiff(path: Path) -> bool:
         return False
 
 
-def read_tiff(path: Path, reason: InputError) -> np.ndarray:
-    """Read a TIFF by tifffile: numbers (H, W), or colours uint8 (H, W, 3 or 4).
+def read_tiff(path: Path) -> np.ndarray:
+    """Read a TIFF as it is stored: numbers (H, W), or colours uint8 (H, W, 3 or 4).
 
     Args:
         path: A file that `is_tiff`.
-        reason: Why Pillow did not read it.
 
     Raises:
-        InputError: tifffile is not installed, or does not read it either; it has several pages, or is no mask.
+        InputError: It is damaged, takes a package that is not installed, has several pages, or is no mask.
     """
-    try:
-        import tifffile
-    except ImportError:
-        hint = 'Install segcli\'s extra "tiff": pip install tifffile imagecodecs; or save the mask as PNG.'
-        raise InputError(reason.message, hint) from reason
-    try:
-        with tifffile.TiffFile(path) as file:
-            pages = len(file.pages)
-            page = file.pages[0]
-            if pages > 1:
-                raise several_pages(path, pages)
-            if not 0 < page.imagewidth * page.imagelength <= MAX_PIXELS or page.nbytes > 8 * MAX_PIXELS:
-                raise InputError(f"{shown(path)} has {page.size} values, more than a mask may have")
-            return _arranged(path, page.asarray(), page.axes)
-    except InputError:
-        raise
-    except Exception as error:  # a TIFF can be broken in as many ways as tifffile has exceptions
-        message = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{shown(path)} cannot be decoded as TIFF: {message}", "Save it as PNG.") from error
-
-
-def _arranged(path: Path, pixels: np.ndarray, axes: str) -> np.ndarray:
-    """The pixels with their channels last; a single channel is left out."""
-    if axes == "SYX":
-        pixels = np.moveaxis(pixels, 0, 2)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim == 2 and pixels.dtype.kind in "buif":
-        return pixels
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4) and pixels.dtype == np.uint8:
+    if (pages := tiff.page_count(path)) > 1:
+        raise several_pages(path, pages)
+    pixels = tiff.read_stored(path, MAX_PIXELS)
+    if pixels.shape[2] == 1:
+        return pixels[..., 0]
+    if pixels.shape[2] in (3, 4) and pixels.dtype == np.uint8:
         return pixels
     raise InputError(f"{shown(path)} holds {pixels.dtype} {pixels.shape}, which is no mask", "Save it as palette PNG.")
 

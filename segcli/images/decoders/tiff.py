@@ -49,6 +49,8 @@ BYTES_A_PIXEL = 16
 """How many bytes of values a picture may have for each pixel that is allowed."""
 _FOLLOWING = 64
 """The directories behind a picture among which its mask is looked for."""
+_SIDEWAYS = (5, 6, 7, 8)
+"""The orientations that exchange width and height."""
 _UNSIGNED = 1
 _INVERTED = "Its tags say that 0 is white; values of more than 8 bits are read as they are stored, the lowest black."
 
@@ -110,6 +112,29 @@ def pictures(path: Path) -> tuple[int, ...]:
     return tuple(number for number, kind in enumerate(kinds) if not number or not kind & (REDUCED | MASK))
 
 
+def page_count(path: Path) -> int:
+    """The number of pages as `decode` numbers them, copies of lower resolution and masks among them.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    with path.open("rb") as file, explained(path, "TIFF"):
+        return sum(1 for _ in directories(file))
+
+
+def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
+    """The (height, width) of the first picture once it is upright; no pixel is decoded.
+
+    Raises:
+        InputError: The file is damaged or too large.
+    """
+    with path.open("rb") as file, explained(path, "TIFF"):
+        directory = next(directories(file))
+        width, height = size_of(directory)
+        check_size(path, width, height, max_pixels)
+        return (width, height) if _orientation(directory) in _SIDEWAYS else (height, width)
+
+
 def read_stored(path: Path, max_pixels: int) -> np.ndarray:
     """The values of the first picture exactly as they are stored, (H, W, C) of any type, in the machine's byte order.
 
@@ -119,7 +144,8 @@ def read_stored(path: Path, max_pixels: int) -> np.ndarray:
     with path.open("rb") as file, explained(path, "TIFF"):
         directory = next(directories(file))
         check_size(path, *size_of(directory), max_pixels)
-        return _values(path, directory, _affordable(path, directory, max_pixels))
+        empty, _ = no_data(directory)
+        return _values(path, directory, _affordable(path, directory, max_pixels), empty or 0)
 
 
 def _picture(file: BinaryIO, number: int) -> _Picture:
@@ -204,7 +230,7 @@ def _spread(
     directory: Directory, layout: Layout, values: np.ndarray, empty: float | None
 ) -> tuple[np.ndarray, float | None, tuple[str, ...]]:
     """The values and the no-data value as Pillow shows them: spread over 8 bits, white the highest; and remarks."""
-    inverted = directory.number(PHOTOMETRIC, WHITE_IS_0) == WHITE_IS_0
+    inverted = directory.number(PHOTOMETRIC, WHITE_IS_0 if layout.samples == 1 else BLACK_IS_0) == WHITE_IS_0
     if layout.bits > 8 or layout.dtype != np.uint8:
         said = inverted and PHOTOMETRIC in directory and layout.dtype.kind != "f"
         return values, empty, (_INVERTED,) if said else ()

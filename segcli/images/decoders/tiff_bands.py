@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from segcli.images.decoders.tiff_directory import Directory
 from segcli.images.decoders.tiff_layout import EXTRA_SAMPLES, PHOTOMETRIC, RGB_COLOURS, samples_of
-from segcli.images.decoders.tiff_metadata import Metadata
+from segcli.images.decoders.tiff_metadata import LONGEST_NAME, Metadata
 from segcli.images.raster import RGB
 
 _COLOURS = ("red", "green", "blue")
@@ -43,16 +43,20 @@ class Bands:
 def bands_of(directory: Directory, metadata: Metadata) -> Bands:
     """The bands that a picture itself shows, and the one that it calls alpha."""
     samples = samples_of(directory)
-    alpha, premultiplied = _alpha(directory, metadata, samples)
-    named = _named(metadata)
-    if directory.number(PHOTOMETRIC, 0) == RGB_COLOURS and samples >= 3:
-        return Bands(RGB, alpha, premultiplied, _contradicted(named))
+    alpha, premultiplied, misnamed = _alpha(directory, metadata, samples)
+    colours, notes = _colours(directory, metadata, samples)
+    notes = (_FIRST,) if samples == 2 and alpha is None else notes
+    return Bands(colours, alpha, premultiplied, notes + misnamed)
+
+
+def _colours(directory: Directory, metadata: Metadata, samples: int) -> tuple[tuple[int, ...] | None, tuple[str, ...]]:
+    """The bands that are shown, and a remark where nothing says so."""
     if samples <= 2:
-        notes = (_FIRST,) if samples == 2 and alpha is None else ()
-        return Bands((0,), alpha, premultiplied, notes)
-    if named is None and samples <= 4:
-        return Bands(RGB, alpha, premultiplied, (_UNSURE,))
-    return Bands(named, alpha, premultiplied)
+        return (0,), ()
+    named = _named(metadata)
+    if directory.number(PHOTOMETRIC, 0) == RGB_COLOURS:
+        return RGB, _contradicted(named)
+    return (RGB, (_UNSURE,)) if named is None and samples <= 4 else (named, ())
 
 
 def is_contradicted(directory: Directory, metadata: Metadata) -> bool:
@@ -71,18 +75,23 @@ def extra_samples(directory: Directory) -> tuple[int, ...]:
     return tuple(stated[-extra:]) if extra else ()
 
 
-def _alpha(directory: Directory, metadata: Metadata, samples: int) -> tuple[int | None, bool]:
-    """The first band that is called alpha and is not named as data, and whether the colours are multiplied by it."""
+def _alpha(directory: Directory, metadata: Metadata, samples: int) -> tuple[int | None, bool, tuple[str, ...]]:
+    """The first band that is called alpha, whether the colours are multiplied by it, and a remark where it is none."""
     extra = extra_samples(directory)
     for index, meaning in enumerate(extra, samples - len(extra)):
-        if meaning in (_PREMULTIPLIED, _STRAIGHT, _COREL) and not _is_data(metadata, index):
-            return index, meaning == _PREMULTIPLIED
-    return None, False
+        if meaning in (_PREMULTIPLIED, _STRAIGHT, _COREL):
+            name = _data_name(metadata, index)
+            said = (f"Band {index + 1} is called alpha, and also {name}: it is left out.",) if name else ()
+            return (None, False, said) if name else (index, meaning == _PREMULTIPLIED, ())
+    return None, False, ()
 
 
-def _is_data(metadata: Metadata, index: int) -> bool:
-    shown = metadata.of("COLORINTERP", index)
-    return bool(_DATA.search(metadata.of("DESCRIPTION", index))) or shown.casefold() not in ("", "alpha")
+def _data_name(metadata: Metadata, index: int) -> str:
+    """What a band is called that is no alpha; "" where it may be alpha."""
+    name, shown = metadata.of("DESCRIPTION", index), metadata.of("COLORINTERP", index)
+    if _DATA.search(name):
+        return name[:LONGEST_NAME]
+    return "" if shown.casefold() in ("", "alpha") else shown[:LONGEST_NAME]
 
 
 def _contradicted(named: tuple[int, ...] | None) -> tuple[str, ...]:

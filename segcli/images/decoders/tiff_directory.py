@@ -95,10 +95,12 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
         file: Opened for reading, seekable; it is moved.
 
     Raises:
-        ValueError: It is no TIFF, or its first directory is damaged.
+        ValueError: It is no TIFF, holds no picture, or its first directory is damaged.
     """
     size = file.seek(0, os.SEEK_END)
     order, large, place = _header(file)
+    if not place:
+        raise ValueError("it holds no picture")
     seen: set[int] = set()
     while place and place not in seen and len(seen) < MOST_PICTURES:
         try:

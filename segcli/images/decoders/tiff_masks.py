@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from segcli.errors import InputError
-from segcli.images.decoders.tiff_codecs import MissingCodecError
 from segcli.images.decoders.tiff_directory import Directory, directories
 from segcli.images.decoders.tiff_layout import MASK, REDUCED, SUBFILE, layout_of, size_of
 from segcli.images.decoders.tiff_segments import read_values
@@ -37,7 +35,7 @@ def valid_of(
         beside = path.with_name(path.name + SIDECAR)
         if not page and beside.is_file():
             return _beside(beside, size)
-    except (ValueError, OSError, SyntaxError, MissingCodecError, InputError) as error:
+    except Exception as error:  # decoders of damaged files raise anything, and a good picture is not lost for its mask
         return None, (f"{_UNREADABLE}: {_reason(error)}.",)
     return None, ()
 

@@ -21,7 +21,7 @@ from segcli.images.decoders.tiff_layout import (
 )
 from segcli.images.raster import Range
 
-_LONGEST_NAME = 100
+LONGEST_NAME = 100
 _MOST_XML = 2**22
 _SIGNIFICANT_BITS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*\bSignificantBits=[\"'](\d{1,3})[\"']")
 _IMAGEJ_SIZES, _IMAGEJ_DATA, _IMAGEJ_RANGES = 50838, 50839, b"rang"
@@ -46,7 +46,7 @@ class Metadata:
 
     def all(self, name: str) -> tuple[str, ...]:
         """The item of each band; () where no band has one."""
-        values = tuple(self.of(name, band)[:_LONGEST_NAME] for band in range(self.samples))
+        values = tuple(self.of(name, band)[:LONGEST_NAME] for band in range(self.samples))
         return values if any(values) else ()
 
     @property
@@ -97,7 +97,7 @@ def no_data(directory: Directory) -> tuple[float | None, tuple[str, ...]]:
         return None, ()
     value = _number(text)
     if value is None:
-        return None, (f"Its no-data value is no number, and is not used: {' '.join(text.split())[:_LONGEST_NAME]}.",)
+        return None, (f"Its no-data value is no number, and is not used: {' '.join(text.split())[:LONGEST_NAME]}.",)
     return value, ()
 
 

@@ -4,6 +4,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import tifffile
+import tiffs
 
 from segcli.data.pictures.pixels import read_pixels, read_values
 from segcli.errors import InputError
@@ -58,11 +59,12 @@ def test_several_pages_are_refused_by_both_readers(tmp_path):
 
 
 def test_the_package_that_is_missing_is_named(tmp_path, monkeypatch):
-    tifffile.imwrite(tmp_path / "x.tif", IDS.astype(np.int64), photometric="minisblack")
-    monkeypatch.setitem(sys.modules, "tifffile", None)
-    with pytest.raises(InputError, match="cannot be decoded") as error:
+    lerc = {259: (tiffs.SHORT, [34887])}
+    tiffs.write(tmp_path / "x.tif", tiffs.page(IDS.astype(np.int64)[..., None], tags=lerc))
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(InputError, match="extra package") as error:
         read_pixels(tmp_path / "x.tif")
-    assert "pip install tifffile" in error.value.hint
+    assert "pip install imagecodecs" in error.value.hint
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
