@@ -4,48 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from deep_pictures import box
+from jpeg_xl_bits import ALPHA, AS_USUAL, BIT_DEPTH, LINEAR, SMALL, TURNED, codestream
 from PIL import Image, ImageOps
 
 from segcli.errors import InputError
-from segcli.images.decoders.jpeg_xl import Header, decode, read_header, upright_size
+from segcli.images.decoders.jpeg_xl import decode, upright_size
 from segcli.images.raster import RGB
 
-
-def codestream(*fields: tuple[int, int]) -> bytes:
-    """A codestream that starts with (value, number of bits), each from its lowest bit on."""
-    bits = "".join(f"{value:0{count}b}"[::-1] for value, count in fields)
-    return b"\xff\x0a" + int(bits[::-1], 2).to_bytes(1 + len(bits) // 8, "little") + bytes(8)
-
-
-SMALL = codestream((1, 1), (4, 5), (0, 3), (5, 5), (1, 1))  # 8 (4 + 1) rows of 8 (5 + 1), all else as usual
-TURNED = codestream((1, 1), (4, 5), (0, 3), (5, 5), (0, 1), (1, 1), (5, 3))
-
-
-@pytest.mark.parametrize(
-    ("data", "header"),
-    [
-        (SMALL, Header(48, 40)),
-        (TURNED, Header(48, 40, 6)),
-        (codestream((0, 1), (0, 2), (499, 9), (0, 3), (1, 2), (1000, 13), (1, 1)), Header(1001, 500)),
-        (codestream((0, 1), (2, 2), (200_000, 18), (7, 3), (1, 1)), Header(400_002, 200_001)),
-        (codestream((0, 1), (1, 2), (1079, 13), (5, 3), (1, 1)), Header(1920, 1080)),
-        (codestream((0, 1), (3, 2), (2**30 - 1, 30), (1, 3), (0, 2)), Header(2**30, 2**30)),
-        (box(b"JXL ", b"\r\n\x87\n") + box(b"jxlc", SMALL), Header(48, 40)),
-        (
-            box(b"JXL ", b"") + box(b"jxlp", bytes(4) + SMALL[:3]) + box(b"jxlp", b"\0\0\0\1" + SMALL[3:]),
-            Header(48, 40),
-        ),
-    ],
-)
-def test_the_header_says_how_large_it_is(data, header):
-    assert read_header(data) == header
-
-
-@pytest.mark.parametrize("data", [b"", b"\xff", b"\xff\x0a", b"\xff\x0a\0", box(b"JXL ", b""), box(b"jxlp", b"")])
-def test_a_header_that_is_not_there_is_an_error(data):
-    with pytest.raises(ValueError, match=r"no codestream|ends within its header"):
-        read_header(data)
+USUAL = codestream(*SMALL, *AS_USUAL)
 
 
 @pytest.fixture
@@ -69,25 +35,32 @@ def decoded(tmp_path, data: bytes, max_pixels: int = 10**6):
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
 def test_bands_are_grey_or_colours_and_alpha(pixels, tmp_path, shape, colours, alpha, kind):
     pixels.values = np.ones(shape, kind)
-    raster = decoded(tmp_path, SMALL)
+    raster = decoded(tmp_path, USUAL)
     assert (raster.values.shape[:2], raster.values.ndim, raster.values.dtype) == ((40, 48), 3, kind)
     assert (raster.colours, raster.alpha, raster.orientation) == (colours, alpha, 1)
 
 
 def test_the_size_is_that_of_the_upright_photo(tmp_path):
-    (tmp_path / "x.jxl").write_bytes(TURNED)
+    (tmp_path / "x.jxl").write_bytes(codestream(*SMALL, *TURNED))
     assert upright_size(tmp_path / "x.jxl", 10**6) == (48, 40)
+
+
+def test_other_colours_are_noted_and_premultiplied_ones_told(pixels, tmp_path):
+    pixels.values = np.ones((40, 48, 4), np.uint8)
+    raster = decoded(tmp_path, codestream(*SMALL, (0, 1), (0, 1), *BIT_DEPTH, (1, 2), *ALPHA, (0, 1), *LINEAR))
+    assert raster.premultiplied
+    assert raster.notes == ("Its colours have a profile or a space of their own, but are read as sRGB.",)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(pixels, tmp_path):
     with pytest.raises(InputError, match=r"48 x 40\), more than the limit"):
-        decoded(tmp_path, SMALL, 1900)
+        decoded(tmp_path, USUAL, 1900)
 
 
 def test_without_its_package_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(InputError, match=r'a JPEG XL file, .*extra "jxl": pip install imagecodecs'):
-        decoded(tmp_path, SMALL)
+        decoded(tmp_path, USUAL)
 
 
 class TestWithImagecodecs:
