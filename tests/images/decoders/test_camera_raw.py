@@ -76,7 +76,7 @@ class TestWithRawpy:
 
     @pytest.fixture(autouse=True)
     def installed(self):
-        pytest.importorskip("rawpy")
+        pytest.importorskip("rawpy", reason="a decoder that is an extra is not installed")
 
     def dng(self, path, orientation: int = 1):
         columns = np.broadcast_to(np.arange(120, dtype=np.uint16) * 30 + 200, (80, 120))

@@ -66,7 +66,7 @@ def test_without_its_package_the_extra_is_named(monkeypatch, tmp_path):
 class TestWithImagecodecs:
     @pytest.fixture
     def imagecodecs(self):
-        return pytest.importorskip("imagecodecs")
+        return pytest.importorskip("imagecodecs", reason="a decoder that is an extra is not installed")
 
     @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
     @pytest.mark.parametrize("bands", [1, 2, 3, 4])
