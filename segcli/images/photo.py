@@ -16,7 +16,7 @@ class Photo:
     """A decoded picture.
 
     Attributes:
-        rgb: uint8 (H, W, 3), writable. Pixels without data have the mean colour of the others.
+        rgb: uint8 (H, W, 3), writable. Pixels without data have colours of their surroundings.
         notes: What the reader had to decide and the user may want to decide otherwise, a sentence each.
         valid: Where there is data, bool (H, W); None: everywhere.
     """
@@ -156,13 +156,35 @@ def _image(raster: Raster, colours: np.ndarray, taken: tuple[int, ...], with_alp
 
 
 def _without_data(rgb: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Give pixels without data the mean colour of the others, since hard edges mislead a network; and say so."""
+    """Fill pixels without data by colours of their surroundings, since edges would mislead a network; and say so."""
     if valid is None:
         return None, ()
-    rgb[~valid] = np.rint(rgb[valid].mean(axis=0)).astype(np.uint8) if valid.any() else 0
+    rgb[~valid] = filled(rgb.astype(np.float32), valid)[~valid].round().astype(np.uint8) if valid.any() else 0
     share = 1 - valid.mean()
     shown = f"{100 * share:.0f} %" if share >= 0.01 else f"{int((~valid).sum())}"
     return valid, (f"{shown} of its pixels have no data: they are void.",)
+
+
+def filled(colours: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Colours (H, W, 3) whose pixels without data have the mean of the nearest block of 2, 4, 8, ... with data.
+
+    It is the "push-pull" of image-based rendering: one valid pixel at least there must be.
+    """
+    if valid.all():
+        return colours
+    coarse, known = _halved(colours, valid)
+    coarse = filled(coarse, known).repeat(2, 0).repeat(2, 1)[: valid.shape[0], : valid.shape[1]]
+    return np.where(valid[..., None], colours, coarse)
+
+
+def _halved(colours: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the valid pixels of each block of 2 x 2, and whether there is one."""
+    height, width = (-(-side // 2) for side in valid.shape)
+    padding = ((0, 2 * height - valid.shape[0]), (0, 2 * width - valid.shape[1]))
+    weight = np.pad(valid, padding).reshape(height, 2, width, 2, 1)
+    blocks = np.pad(colours, (*padding, (0, 0))).reshape(height, 2, width, 2, -1)
+    count = weight.sum(axis=(1, 3))
+    return (blocks * weight).sum(axis=(1, 3)) / np.maximum(count, 1), count[..., 0] > 0
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

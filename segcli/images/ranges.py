@@ -103,6 +103,11 @@ def scaled(values: np.ndarray, bounds: Range) -> np.ndarray:
 
 
 def _linear(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _rounded(values, low, high)
+
+
+def _rounded(values: np.ndarray, low: float, high: float) -> np.ndarray:
     if values.dtype.itemsize > 4 or values.dtype.name in ("int32", "uint32"):  # more digits than float32 holds
         result = (values.astype(np.float64) - low) * 255 / (high - low) + 0.5
     else:

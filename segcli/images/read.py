@@ -5,14 +5,17 @@ Pillow; what it cannot read whole comes as a `Raster` from a decoder of its own.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from segcli.errors import InputError
 from segcli.files import formats
+from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
-from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm
+from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, tiff
 from segcli.images.opening import check, explained, open_image, opened_file, orientation
 from segcli.images.photo import Photo, photo_of
 from segcli.images.raster import RGB, Raster
@@ -70,10 +73,19 @@ def read_photo(path: str | Path, reading: PhotoReading = PLAIN, page: int | None
     path = Path(path)
     with opened_file(path) as (file, known), explained(path, known.name):
         raster = _raster(path, known, reading, page)
-        if raster is not None:
-            return photo_of(raster, reading)
-        image = open_image(path, file, known, reading.max_pixels)
-        return _decoded(image, reading, _frame(path, image, known, reading, page))
+        if raster is None:
+            image = open_image(path, file, known, reading.max_pixels)
+            return _decoded(image, reading, _frame(path, image, known, reading, page))
+        notes = _first_of_several(path, page) if known.name == "TIFF" else []
+        return _named(path, replace(raster, notes=(*notes, *raster.notes)), reading)
+
+
+def _named(path: Path, raster: Raster, reading: PhotoReading) -> Photo:
+    """The photo that a raster shows; errors begin with the file's name."""
+    try:
+        return photo_of(raster, reading)
+    except InputError as error:
+        raise InputError(f"{shown(path)}: {error.message}", error.hint) from error
 
 
 def read_raster(path: Path, reading: PhotoReading = PLAIN, page: int | None = None) -> Raster | None:
@@ -125,6 +137,9 @@ def from_image(image: Image.Image, reading: PhotoReading = PLAIN) -> Photo:
 
 def _raster(path: Path, known: formats.Format, reading: PhotoReading, page: int | None) -> Raster | None:
     """The values of a picture that Pillow does not read whole; None where it does."""
+    if known.name == "TIFF":
+        plain = not reading.bands and reading.alpha is None
+        return tiff.decode(path, reading.max_pixels, page, plain)
     decode = DECODERS.get(known.name)
     return decode and decode(path, reading.max_pixels)
 
@@ -134,14 +149,15 @@ def _frame(path: Path, image: Image.Image, known: formats.Format, reading: Photo
     if page is not None:
         image.seek(page)
         check(path, image, reading.max_pixels)
-    elif known.name == "TIFF" and image.n_frames > 1:
-        return [several_pages(image.n_frames)]
+    elif known.name == "TIFF":
+        return _first_of_several(path, page)
     return []
 
 
-def several_pages(count: int) -> str:
-    """The remark on a file of which the first of several pages is read."""
-    return f"Only the first of its {count} pages is read; --pages reads them all."
+def _first_of_several(path: Path, page: int | None) -> list[str]:
+    """The remark on a TIFF of which the first of several pages is read."""
+    count = 1 if page is not None else len(tiff.pictures(path))
+    return [f"Only the first of its {count} pages is read; --pages reads them all."] if count > 1 else []
 
 
 def _decoded(image: Image.Image, reading: PhotoReading, notes: list[str]) -> Photo:

@@ -53,7 +53,7 @@ class TestModes:
         difference = read_rgb(saved(image, tmp_path / f"x.{suffix}", **options)).astype(int) - np.asarray(colours)
         assert np.abs(difference).mean() < 2
 
-    @pytest.mark.parametrize(("mode", "suffix"), [("RGBA", "png"), ("RGBA", "webp"), ("LA", "png"), ("RGBA", "tiff")])
+    @pytest.mark.parametrize(("mode", "suffix"), [("RGBA", "png"), ("RGBA", "webp"), ("LA", "png")])
     def test_with_alpha_lie_on_white(self, tmp_path, mode, suffix):
         # Left to right: opaque, half and fully transparent, all hiding the same grey.
         image = Image.fromarray(np.full((4, 6, 4), 100, np.uint8), "RGBA")
@@ -62,6 +62,16 @@ class TestModes:
         rgb = read_rgb(saved(image.convert(mode), tmp_path / f"x.{suffix}", **options))
         half = round((100 * 128 + 255 * 127) / 255)
         assert np.abs(rgb[0, :, 0].astype(int) - [100, 100, half, half, 255, 255]).max() <= 1
+
+    def test_of_a_tiff_with_alpha_have_no_data_where_it_is_transparent(self, tmp_path):
+        """A drone's mosaic: what lies outside is void in the mask, and no white ground."""
+        image = Image.new("RGBA", (6, 4), (100, 100, 100, 255))
+        image.paste((9, 9, 9, 0), (0, 0, 2, 4))
+        photo = read_photo(saved(image, tmp_path / "x.tiff"))
+        assert photo.rgb.tolist() == [[[100] * 3] * 6] * 4
+        assert photo.valid.tolist() == [[False] * 2 + [True] * 4] * 4
+        over_white = read_photo(tmp_path / "x.tiff", PhotoReading(alpha="over-white"))
+        assert over_white.rgb[0, :, 0].tolist() == [255, 255, 100, 100, 100, 100]
 
     @pytest.mark.parametrize("mode", ["P", "L", "RGB"])
     def test_with_one_transparent_colour_lie_on_white(self, tmp_path, mode):
@@ -156,7 +166,7 @@ class TestDeepGrey:
 
     def test_that_is_no_number_is_no_data(self, tmp_path):
         values, notes = self.values(tmp_path / "x.tiff", np.float32([[0, 0.5, 1, np.nan]]))
-        assert values == [0, 128, 255, 128]  # the mean of the others
+        assert values == [0, 128, 255, 255]  # as the pixel beside it
         assert notes == ("25 % of its pixels have no data: they are void.",)
 
     def test_without_a_usual_white_is_stretched_and_says_so(self, tmp_path):

@@ -60,12 +60,12 @@ class TestRange:
 
 
 class TestNoData:
-    def test_is_void_filled_with_the_mean_and_out_of_the_range(self):
+    def test_is_void_filled_from_its_surroundings_and_out_of_the_range(self):
         """With -9999 left in, the range would begin there (napari, QGIS: both leave it out)."""
         values = np.float32([[-9999] * 3, [100, 150, 200], [200, 150, 100], [np.nan, 150, 150]])
         photo = photo_of(raster(values, nodata=-9999), PhotoReading("auto"))
         assert photo.valid.tolist() == [[False, True, True, False]]
-        assert photo.rgb.tolist() == [[[128] * 3, [0, 128, 255], [255, 128, 0], [128] * 3]]
+        assert photo.rgb.tolist() == [[[0, 128, 255], [0, 128, 255], [255, 128, 0], [255, 128, 0]]]
         assert "50 % of its pixels have no data" in photo.notes[0]
 
     def test_is_what_all_colours_say(self):
@@ -84,6 +84,16 @@ class TestNoData:
         photo = photo_of(raster(np.uint8([[9] * 3, [1] * 3]), valid=np.array([[True, False]])), PLAIN)
         assert photo.rgb.tolist() == [[[9] * 3, [9] * 3]]
         assert photo.valid.tolist() == [[True, False]]
+
+    def test_in_a_corner_makes_no_edge(self):
+        """A black corner looks like a thing of its own; a smooth one like nothing."""
+        ramp = np.repeat(np.linspace(50, 200, 64)[None, :, None], 48, 0).repeat(3, 2).astype(np.uint8)
+        valid = np.ones((48, 64), bool)
+        valid[:20, 40:] = False
+        rgb = photo_of(Raster(np.where(valid[..., None], ramp, 0), valid=valid), PLAIN).rgb.astype(int)
+        assert np.array_equal(rgb[valid], ramp[valid])
+        assert np.abs(rgb - ramp).max() < 60
+        assert np.abs(np.diff(rgb[:, :, 0], axis=0)).max() < 60
 
     def test_everywhere_is_black(self):
         photo = photo_of(raster(np.uint8([[7] * 3]), nodata=7), PLAIN)

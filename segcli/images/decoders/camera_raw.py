@@ -1,6 +1,6 @@
 """Camera raw: the light that a sensor measured (CR2, NEF, ARW, RAF, DNG, ...), developed as the camera would do it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,21 +12,11 @@ from segcli.images.raster import Raster
 if TYPE_CHECKING:
     from rawpy import RawPy
 
-_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 _KIND = "camera raw"
 _BORDERS = 1.25
 """The pixels of a sensor over those of its photo: a few rows and columns are masked. More is damage."""
 _SIDEWAYS = 4
 """The bit of LibRaw's turns that exchanges width and height."""
-
-
-def is_raw_tiff(tags: Mapping[int, object]) -> bool:
-    """Whether a TIFF is a camera raw file: a DNG, or one whose first page is a thumbnail of a photo in a sub-IFD.
-
-    Args:
-        tags: The tags of its first page, by number.
-    """
-    return _DNG_VERSION in tags or (tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_IFDS in tags)
 
 
 def decode(path: Path, max_pixels: int) -> Raster:

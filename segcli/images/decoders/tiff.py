@@ -16,7 +16,7 @@ from segcli.errors import InputError
 from segcli.files import formats
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
-from segcli.images.decoders import tiff_codecs, tiff_masks
+from segcli.images.decoders import camera_raw, tiff_codecs, tiff_masks
 from segcli.images.decoders.tiff_bands import bands_of, extra_samples, is_contradicted
 from segcli.images.decoders.tiff_directory import Directory, directories
 from segcli.images.decoders.tiff_layout import (
@@ -86,7 +86,7 @@ def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = T
     with path.open("rb") as file, explained(path, "TIFF"):
         picture = _picture(file, page or 0)
         if _is_camera_raw(picture.directory):
-            return None
+            return camera_raw.decode(path, max_pixels)
         check_size(path, *size_of(picture.directory), max_pixels)
         metadata = metadata_of(picture.directory)
         valid, notes = tiff_masks.valid_of(path, picture.directory, picture.after, page)
@@ -130,6 +130,8 @@ def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
     """
     with path.open("rb") as file, explained(path, "TIFF"):
         directory = next(directories(file))
+        if _is_camera_raw(directory):
+            return camera_raw.upright_size(path, max_pixels)
         width, height = size_of(directory)
         check_size(path, width, height, max_pixels)
         return (width, height) if _orientation(directory) in _SIDEWAYS else (height, width)

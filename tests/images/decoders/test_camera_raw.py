@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from segcli.errors import InputError
-from segcli.images.decoders.camera_raw import decode, is_raw_tiff, upright_size
+from segcli.images.decoders import tiff
+from segcli.images.decoders.camera_raw import decode, upright_size
 
 Sizes = namedtuple("Sizes", "raw_width raw_height iwidth iheight flip")
 PIXELS = np.full((40, 30, 3), 7, np.uint8)
@@ -64,11 +66,11 @@ def test_without_its_package_the_extra_is_named(monkeypatch, tmp_path):
         decode(tmp_path / "x.cr2", 1200)
 
 
-def test_raw_files_are_told_from_other_tiffs_by_their_tags():
-    assert is_raw_tiff({50706: b"\1\4\0\0"})
-    assert is_raw_tiff({254: 1, 330: (8,)})
-    assert not is_raw_tiff({254: 1})  # a lone small page
-    assert not is_raw_tiff({254: 0, 330: (8,)})  # a pyramid of OME
+def test_a_raw_file_in_a_tiff_is_told_by_its_tags(rawpy, tmp_path):
+    path = tmp_path / "x.nef"
+    Image.new("RGB", (8, 8)).save(path, "TIFF", tiffinfo={254: 1, 330: 8})
+    assert tiff.decode(path, 1200).values is PIXELS
+    assert tiff.upright_size(path, 1200) == (40, 30)
 
 
 class TestWithRawpy:
