@@ -66,7 +66,7 @@ class _Picture:
 
 
 def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = True) -> Raster | None:
-    """The values of one picture of a TIFF; None for what Pillow reads right.
+    """The values of one picture of a TIFF; None for what Pillow reads right. A camera's raw photo is developed.
 
     Args:
         path: The file.
