@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from segcli.errors import InputError
 from segcli.files.sources import Source
-from segcli.images.opening import opened
+from segcli.images.decoders import tiff
+from segcli.images.opening import opened, opened_file
 from segcli.images.reading import MAX_PIXELS
 
 FORMATS = ("TIFF", "GIF")
@@ -24,19 +25,25 @@ def expand(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> tuple[Sou
 
 
 def _pages(source: Source, taken: set, max_pixels: int) -> list[Source]:
-    count = _count(source, max_pixels)
-    if count == 1:
+    pages = _numbers(source, max_pixels)
+    if len(pages) == 1:
         return [source]
     for stem in (source.tree.name, source.path.name):
-        trees = [source.tree.with_name(f"{stem}-p{number + 1:04}") for number in range(count)]
+        trees = [source.tree.with_name(f"{stem}-p{number + 1:04}") for number in range(len(pages))]
         if taken.isdisjoint(trees):
             break
-    return [replace(source, tree=tree, page=number) for number, tree in enumerate(trees)]
+    return [replace(source, tree=tree, page=page) for tree, page in zip(trees, pages, strict=True)]
 
 
-def _count(source: Source, max_pixels: int) -> int:
+def _numbers(source: Source, max_pixels: int) -> tuple[int, ...]:
+    """The numbers of a file's pages; in a TIFF, smaller copies and masks of a picture are no pages."""
     try:
-        with opened(source.path, max_pixels) as (image, known):
-            return image.n_frames if known.name in FORMATS else 1
+        with opened_file(source.path) as (_, known):
+            if known.name == "TIFF":
+                return tiff.pictures(source.path)
+        if known.name not in FORMATS:
+            return (0,)
+        with opened(source.path, max_pixels) as (image, _):
+            return tuple(range(image.n_frames))
     except InputError:
-        return 1
+        return (0,)
