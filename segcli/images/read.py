@@ -42,8 +42,9 @@ SIZES: dict[str, Callable[[Path, int], tuple[int, int] | None]] = {
     "PNM": pnm.upright_size,
     "JPEG XL": jpeg_xl.upright_size,
     "camera raw": camera_raw.upright_size,
+    "TIFF": tiff.upright_size,
 }
-"""Format -> the (height, width) of those of its pictures that Pillow does not open; None for the others."""
+"""Format -> the (height, width) of its pictures, of which Pillow does not open all; None for those that it does."""
 DEEP = ("TIFF", "PNG", "PNM", "JPEG 2000", "JPEG XL")
 """The formats whose pictures may have more than 8 bits."""
 _SIDEWAYS = (5, 6, 7, 8)
