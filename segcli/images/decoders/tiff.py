@@ -91,14 +91,15 @@ def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = T
         metadata = metadata_of(picture.directory)
         valid, notes = tiff_masks.valid_of(path, picture.directory, picture.after, page)
         empty, more = no_data(picture.directory)
-        whole = valid is None and empty is None
+        notes = (*notes, *more)
+        whole = valid is None and empty is None and not notes
         if _is_pillows(picture.directory):
-            return None if whole else _shown(file, picture, valid, empty, (*notes, *more))
-        if plain and whole and not notes and _is_ordinary(picture.directory, metadata):
+            return None if whole else _shown(file, picture, valid, empty, notes)
+        if plain and whole and _is_ordinary(picture.directory, metadata):
             return None
         layout = _affordable(path, picture.directory, max_pixels)
         raster = _raster(path, picture, metadata, valid, empty, layout)
-        return replace(raster, notes=(*notes, *more, *raster.notes))
+        return replace(raster, notes=(*notes, *raster.notes))
 
 
 def pictures(path: Path) -> tuple[int, ...]:
@@ -260,4 +261,5 @@ def _shown(
         stored = np.atleast_3d(np.asarray(image))
         tests.append((stored != empty).any(axis=2))
     rgb = np.asarray(to_rgb(image, said))
-    return Raster(rgb, transparent="mask", valid=np.logical_and.reduce(tests), notes=tuple(said))
+    valid = np.logical_and.reduce(tests) if tests else None
+    return Raster(rgb, transparent="mask", valid=valid, notes=tuple(said))

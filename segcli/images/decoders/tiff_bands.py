@@ -19,7 +19,7 @@ _DATA = re.compile(
     re.IGNORECASE,
 )
 """What a band is called that is no alpha, whatever else the file says."""
-_NUMBERED = re.compile(r"(?:sr_)?b(?:and)?[ _]?(\d{1,2})(a?)\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:s[rt]_)?b(?:and)?[ _]?(\d{1,2})(a?)\b", re.IGNORECASE)
 _WAVELENGTHS = {"red": 665, "green": 560, "blue": 490}
 """Nanometres: the middles of Sentinel-2's bands; other sensors' lie near them."""
 _FARTHEST = 50

@@ -85,7 +85,7 @@ def test_many_bands_of_which_nothing_is_said_are_nobodys(tmp_path):
         (["Blue (490 nm)", "Green (560 nm)", "Red (665 nm)", "RedEdge", "NIR"], (2, 1, 0)),
         (["B02", "B03", "B04", "B08", "B12"], (2, 1, 0)),
         (["B1", "B2", "B3", "B4", "B5", "B8A"], (3, 2, 1)),
-        (["SR_B2", "SR_B3", "SR_B4", "SR_B5", "ST_B10"], None),  # no band above 8 has that prefix
+        (["SR_B2", "SR_B3", "SR_B4", "SR_B5", "ST_B10"], (2, 1, 0)),
         (["B2", "B3", "B4", "B5", "B10"], (2, 1, 0)),
         (["B1", "B2", "B3", "B4", "B5", "B7"], None),  # Landsat 5: B3, B2, B1; Landsat 8: B4, B3, B2
         (["red", "red", "green", "blue", "nir"], None),
