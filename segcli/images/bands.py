@@ -70,7 +70,8 @@ def _listed(raster: Raster) -> str:
 def transparency(raster: Raster, taken: Sequence[int], reading: PhotoReading) -> tuple[Alpha, tuple[str, ...]]:
     """What is done with the band that the file calls alpha, and remarks on it.
 
-    Without the user's word it is alpha only where its values are those of alpha: near infrared is often called so.
+    Without the user's word, and in formats that maps are kept in, it is alpha only where its values are those of alpha:
+    near infrared is often called so.
 
     Args:
         raster: The picture.
@@ -84,6 +85,8 @@ def transparency(raster: Raster, taken: Sequence[int], reading: PhotoReading) ->
         return "ignore", ()
     if reading.alpha is not None:
         return reading.alpha, ()
+    if raster.transparent == "over-white":
+        return "over-white", ()
     values = _sample(raster.values[..., raster.alpha])
     top = opaque(raster)
     if not values.any() and not raster.values[..., raster.alpha].any():

@@ -92,7 +92,8 @@ def _range(kind: str, parts: Sequence[_Values], auto: bool) -> tuple[Range, str]
     if len(stated) == 1 and len(first := next(iter(stated))) == 1:
         return first[0], f"range {first[0][0]:g} to {first[0][1]:g} of {kind}, as {parts[0].stated_by} says"
     together = Statistics.together(part.statistics for part in parts)
-    bounds, said = (together.percentiles(), "") if auto else ranges.likely(together)
-    if said or auto:
-        return bounds, f"range {bounds[0]:g} to {bounds[1]:g} of {kind}, measured over {count}"
-    return bounds, ""
+    if auto:
+        low, high = together.percentiles()
+        return (low, high), f"range {low:g} to {high:g} of {kind}, measured over {count}"
+    bounds, said = ranges.likely(together)
+    return bounds, f"{count} of {kind}: {said[0].lower()}{said[1:].rstrip('.')}" if said else ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import tifffile
 import torch
 from PIL import Image, PngImagePlugin
 from small_runs import smooth
@@ -39,6 +40,7 @@ def write(home: Path) -> None:
     _save(home / "panorama.jpg", smooth(98, 1100, 80))
     depth = (np.arange(80 * 60, dtype=np.uint16) * 13).reshape(60, 80)
     Image.fromarray(depth).save(home / "scans" / "pages.tif", save_all=True, append_images=[Image.fromarray(depth)])
+    _field(home / "field.tif")
     for index, folder in enumerate(LABEL_FOLDERS):
         _label_maps(home / folder, index)
     _label_maps(home / "scribbles", 5, void=True)
@@ -59,6 +61,15 @@ def write(home: Path) -> None:
     (home / "segmented").mkdir()
     shutil.copyfile(OLD_WORK / "plain" / "run.toml", home / "segmented" / "run.toml")
     shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / "recipe.toml")
+
+
+def _field(path: Path) -> None:
+    """A satellite's picture of five bands, which says which they are."""
+    names = ("blue", "green", "red", "rededge", "nir")
+    items = (f'<Item name="DESCRIPTION" sample="{index}">{name}</Item>' for index, name in enumerate(names))
+    tags = [(42112, 2, None, f"<GDALMetadata>{''.join(items)}</GDALMetadata>")]
+    bands = np.stack([smooth(20 + index, 80, 60)[..., 0] for index in range(len(names))], axis=2).astype(np.uint16) * 40
+    tifffile.imwrite(path, bands, photometric="minisblack", planarconfig="contig", extratags=tags)
 
 
 def _examples(home: Path) -> None:

@@ -14,6 +14,7 @@ EIGHT = Raster(np.zeros((2, 3, 8), np.uint16), None, ("coastal", "blue", "green"
 def with_alpha(values, **options) -> Raster:
     """A picture of four bands, the last of which it calls alpha."""
     alpha = np.asarray(values)[None, :, None]
+    options = {"transparent": "mask", **options}
     return Raster(np.dstack([np.full((1, alpha.shape[1], 3), 50, alpha.dtype), alpha]), RGB, alpha=3, **options)
 
 
@@ -47,8 +48,11 @@ class TestAlpha:
 
     @pytest.mark.parametrize("values", [np.uint8([0, 255, 0, 255]), np.uint16([0, 65535]), np.float32([0, 1])])
     def test_is_what_has_the_values_of_alpha(self, values):
-        assert bands.transparency(with_alpha(values), RGB, PLAIN) == ("over-white", ())
-        assert bands.transparency(with_alpha(values, transparent="mask"), RGB, PLAIN) == ("mask", ())
+        assert bands.transparency(with_alpha(values), RGB, PLAIN) == ("mask", ())
+
+    def test_of_a_png_is_alpha_whatever_its_values(self):
+        soft = with_alpha(np.uint8(range(0, 250, 10)), transparent="over-white")
+        assert bands.transparency(soft, RGB, PLAIN) == ("over-white", ())
 
     @pytest.mark.parametrize("values", [np.uint8([10] * 9), np.uint8(range(0, 250, 10)), np.uint16([0, 300, 700])])
     def test_of_other_values_is_data_and_says_so(self, values):

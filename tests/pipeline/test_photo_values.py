@@ -55,7 +55,10 @@ def test_another_word_than_the_models_is_said(photos, wanted, said):
 def test_without_a_model_the_photos_are_measured(photos):
     heard = Heard()
     assert resolved(PLAIN, photos, listener=heard).ranges == {"uint16": (0, 1023)}
-    assert heard.notes == ["range 0 to 1023 of uint16, measured over 1 photo"]
+    said = (
+        "1 photo of uint16: the values, 0 to 900, are taken for 10 bits, 0 to 1023; --range 0:65535 takes them for 16"
+    )
+    assert heard.notes == [said]
 
 
 def test_a_run_goes_on_with_the_range_it_was_begun_with(photos):

@@ -29,8 +29,8 @@ PILLOW_ONLY = (2, 3, 4, 6, 32766, 32771, 32809, 34661, 34676, 34677)
 """Compressions of bilevel, old JPEG and other files, which only ever hold ordinary pictures: Pillow's matter."""
 _LONGEST = 2**16
 """The bytes that a compressed segment may have beyond twice its announced size."""
-_GREY, _RGB, _SEPARATED = 1, 2, 5
-_JPEG_COLOURS = {1: _GREY, 3: _RGB, 4: _SEPARATED}
+_GREY, _RGB, _SEPARATED, _ALPHA = 1, 2, 5, 2
+_JPEG_COLOURS = {1: _GREY, 2: _GREY, 3: _RGB, 4: _SEPARATED}
 """Number of bands -> the photometric interpretation under which libtiff leaves the values as they are."""
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 
@@ -92,8 +92,8 @@ def _by_pillow(
         *((262, _SHORT, 1, photometric), (273, _LONG, 1, data), (277, _SHORT, 1, samples)),
         *((278, _LONG, 1, size[1]), (279, _LONG, 1, len(data))),
     ]
-    if tables:
-        tags.append((347, _UNDEFINED, len(tables), tables))
+    tags += [(338, _SHORT, 1, _ALPHA)] if samples == 2 else []
+    tags += [(347, _UNDEFINED, len(tables), tables)] if tables else []
     with TiffImagePlugin.TiffImageFile(io.BytesIO(_one_strip(tags))) as image:
         image.load()
         return np.asarray(image)

@@ -36,7 +36,9 @@ def read_values(directory: Directory, layout: Layout, empty: float = 0) -> np.nd
     """
     offsets, lengths = _places(directory, layout)
     tables = directory.data(JPEG_TABLES)
-    values = np.full((layout.height, layout.width, layout.samples), _held(empty, layout.dtype), layout.dtype)
+    values = np.zeros((layout.height, layout.width, layout.samples), layout.dtype)
+    if (fill := _held(empty, layout.dtype)) and not lengths.all():
+        values[:] = fill
     for (rows, columns, bands), offset, length in zip(layout.places(), offsets, lengths, strict=True):
         if not offset and not length:
             continue

@@ -237,8 +237,8 @@ def test_results_of_other_photos_are_not_replaced(segcli, photos, tmp_path):
 def test_twelve_bits_in_a_16_bit_file_are_noticed(segcli, tmp_path):
     values = np.linspace(0, 4095, 64 * 64, dtype=np.uint16).reshape(64, 64)
     Image.fromarray(values).save(tmp_path / "microscope.png")
-    assert "--range auto" in segcli("microscope.png", "-o", "dark").stderr
-    assert "--range auto" not in segcli("microscope.png", "-o", "good", "--range", "0:4095").stderr
+    assert "taken for 12 bits" in segcli("microscope.png", "-o", "told").stderr
+    assert "12 bits" not in segcli("microscope.png", "-o", "good", "--range", "0:4095").stderr
 
 
 def test_saved_probabilities_are_the_networks(segcli, photos, checkpoint, tmp_path):

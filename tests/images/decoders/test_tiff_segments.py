@@ -142,6 +142,12 @@ def test_jpeg_of_four_bands_is_not_turned_into_colours(tmp_path):
     assert np.abs(255 - read(tiffs.write(tmp_path / "x", one)).astype(int) - values).max() <= 2
 
 
+def test_jpeg_of_grey_and_alpha(tmp_path):
+    image = Image.new("LA", (16, 16), (200, 60))
+    image.save(tmp_path / "x.tif", compression="jpeg")
+    assert np.abs(read(tmp_path / "x.tif").astype(int) - (200, 60)).max() <= 2
+
+
 def test_a_bomb_is_decoded_to_the_announced_size_only(tmp_path):
     one = tiffs.page(np.zeros((8, 8, 1), np.uint8), compression=tiffs.DEFLATE)
     one.segments = [zlib.compress(bytes(10**8))]
