@@ -12,19 +12,22 @@ from collections.abc import Callable
 import numpy as np
 from PIL import TiffImagePlugin
 
+from segcli.images.decoders.boxes import boxes
 from segcli.images.decoders.tiff_layout import Layout
 
-NONE, JPEG, LERC = 1, 7, 34887
+NONE, JPEG, JPEG_2000 = 1, 7, 34712
 _DEFLATE = (8, 32946)
 _AS_BYTES = {5: "LZW", 32773: "PackBits", 34925: "LZMA", 50000: "zstd"}
 _MICRO = {
-    LERC: "lerc",
-    34712: "jpeg2k",
+    JPEG_2000: "jpeg2k",
+    34887: "lerc",
     50001: "webp",
     50002: "jpegxl",
     52546: "jpegxl",
 }
 """Compression -> the name of its decoder in imagecodecs."""
+_SOC_SIZ = b"\xff\x4f\xff\x51"
+"""The first markers of a codestream of JPEG 2000."""
 PILLOW_ONLY = (2, 3, 4, 6, 32766, 32771, 32809, 34661, 34676, 34677)
 """Compressions of bilevel, old JPEG and other files, which only ever hold ordinary pictures: Pillow's matter."""
 _LONGEST = 2**16
@@ -122,10 +125,24 @@ def _jpeg(data: bytes, layout: Layout, rows: int, tables: bytes) -> np.ndarray:
 
 def _by_imagecodecs(data: bytes, layout: Layout, rows: int) -> np.ndarray:
     """Decode into an array of the announced size, so that a segment of another size is refused before it is decoded."""
+    decode = _micro_decoder(_MICRO[layout.compression])
     shape = (rows, layout.tile[1], layout.together)
+    data = _codestream(data, shape[:2]) if layout.compression == JPEG_2000 else data
     values = np.zeros(shape[:2] if layout.together == 1 else shape, layout.dtype)
-    _micro_decoder(_MICRO[layout.compression])(data, out=values)
+    decode(data, out=values)
     return values.reshape(shape)
+
+
+def _codestream(data: bytes, size: tuple[int, int]) -> bytes:
+    """JPEG 2000 without the boxes around it; ValueError for another (height, width), which would be decoded whole."""
+    if not data.startswith(_SOC_SIZ):
+        data = next((content for name, content in boxes(data) if name == b"jp2c"), b"")
+    if not data.startswith(_SOC_SIZ) or len(data) < 24:
+        raise ValueError("a part of its pixels is no JPEG 2000")
+    wide, high, left, top = struct.unpack(">4I", data[8:24])  # ISO/IEC 15444-1, A.5.1
+    if (high - top, wide - left) != size:
+        raise ValueError(f"a part of its pixels is JPEG 2000 of {wide - left} x {high - top}")
+    return data
 
 
 def _micro_decoder(name: str) -> Callable:
