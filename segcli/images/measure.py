@@ -1,6 +1,6 @@
 """Measuring: one range for all the photos of a run, since a stretch by photo gives colours another meaning."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from segcli.images.reading import AUTO, PhotoReading
 
 MOST = 64
 """The number of photos, evenly spread over a run's, that a range is measured on."""
+ORDINARY = "uint8"
+"""The kind of values of ordinary photos."""
 Page = tuple[Path, int | None]
 """A file, and which of its pages; None for the first."""
 
@@ -28,10 +30,16 @@ class Measured:
         ranges: The value that becomes black and the one that becomes white, by kind of values such as "uint16"; empty
             where all photos have 8 bits.
         notes: How they were found, a sentence a kind.
+        extremes: The lowest and the highest value by kind, of what has data.
+        looked_at: The number of photos that were measured, by kind.
+        ordinary: The number of photos of 8 bits, as far as they were looked at.
     """
 
     ranges: dict[str, Range] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    extremes: dict[str, Range] = field(default_factory=dict)
+    looked_at: dict[str, int] = field(default_factory=dict)
+    ordinary: int = 0
 
 
 def measured(photos: Iterable[Page], reading: PhotoReading) -> Measured:
@@ -44,6 +52,7 @@ def measured(photos: Iterable[Page], reading: PhotoReading) -> Measured:
         photos: The photos of a run.
         reading: How they are read; its `ranges` are not looked at.
     """
+    photos = list(photos)
     deep = [page for page in photos if may_be_deep(page[0])]
     looked_at = deep[:: -(-len(deep) // MOST)] if deep else []
     found: dict[str, list[_Values]] = {}
@@ -51,25 +60,37 @@ def measured(photos: Iterable[Page], reading: PhotoReading) -> Measured:
         values = _values(path, page, replace(reading, ranges={}), len(looked_at))
         if values is not None:
             found.setdefault(values.kind, []).append(values)
-    results = {kind: _range(kind, parts, reading.value_range == AUTO) for kind, parts in sorted(found.items())}
-    return Measured({kind: bounds for kind, (bounds, _) in results.items()}, tuple(n for _, n in results.values() if n))
+    ordinary = len(photos) - len(deep) + len(found.pop(ORDINARY, []))
+    return _measured(dict(sorted(found.items())), ordinary, reading.value_range == AUTO)
+
+
+def _measured(found: Mapping[str, Sequence["_Values"]], ordinary: int, auto: bool) -> Measured:
+    """What the values of the photos of each kind come to."""
+    results = {kind: _range(kind, parts, auto) for kind, parts in found.items()}
+    return Measured(
+        {kind: bounds for kind, (bounds, _) in results.items()},
+        tuple(note for _, note in results.values() if note),
+        {kind: _extremes(parts) for kind, parts in found.items()},
+        {kind: len(parts) for kind, parts in found.items()},
+        ordinary,
+    )
 
 
 @dataclass(frozen=True)
 class _Values:
-    """The values of one photo, and the range that its file states."""
+    """The values of one photo, and the range that its file states; one of 8 bits is not measured."""
 
     kind: str
     statistics: Statistics
-    stated: tuple[Range, ...]
-    stated_by: str
+    stated: tuple[Range, ...] = ()
+    stated_by: str = ""
 
 
 def _values(path: Path, page: int | None, reading: PhotoReading, photos: int) -> _Values | None:
     try:
         raster = read_raster(path, reading, page)
-        if raster is None or raster.kind == "uint8":
-            return None
+        if raster is None or raster.kind == ORDINARY:
+            return _Values(ORDINARY, Statistics.of(np.empty(0)))
         numbers = _data(raster, reading)
     except InputError:  # whoever reads it says why
         return None
@@ -83,6 +104,11 @@ def _data(raster: Raster, reading: PhotoReading) -> np.ndarray:
     valid = data_mask(raster, taken, alpha == "mask")
     values = raster.values[..., list(taken)]
     return values if valid is None else values[valid]
+
+
+def _extremes(parts: Sequence[_Values]) -> Range:
+    together = Statistics.together(part.statistics for part in parts)
+    return together.low, together.high
 
 
 def _range(kind: str, parts: Sequence[_Values], auto: bool) -> tuple[Range, str]:

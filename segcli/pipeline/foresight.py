@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segcli.errors import WeightsError
+from segcli.errors import SegcliError, WeightsError
 from segcli.files.atomic import sha256
+from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.inference.options import ModelOptions
 from segcli.weights import metadata
 from segcli.weights.facts import ModelFacts
@@ -36,6 +37,23 @@ def foresee(reference: ModelReference, options: ModelOptions, begun: str | None)
     stride = options.output_stride or about.spec.output_stride
     provenance = origin if reference.entry else {**about.provenance, **origin}
     return ModelFacts.of(about, output_stride=stride, provenance=provenance, engine=engine)
+
+
+def photos_of(reference: ModelReference) -> PhotoValues:
+    """The values of the photos that a model was trained on, without loading its network.
+
+    Published models were trained on ordinary photos; so a file that cannot be read counts, which loading it will tell.
+    """
+    if reference.entry:
+        return RGB_8_BIT
+    try:
+        if reference.is_exported:
+            from segcli.weights import onnx_file
+
+            return onnx_file.facts(reference.path).photos
+        return metadata.read(reference.path).photos
+    except SegcliError:
+        return RGB_8_BIT
 
 
 def _entrys_file(reference: ModelReference) -> tuple[Path, dict[str, str]] | None:

@@ -63,6 +63,5 @@ class Checkpoints:
         if not facts.get("absent"):  # as it was before scores told of classes without a pixel
             facts = {key: value for key, value in facts.items() if key not in ("named", "absent")}
         spec = replace(model.spec, output_stride=model.output_stride)
-        model_io.save(
-            self.folder / name, model.network, spec, model.labels, model.preprocessing, recipe=self.recipe, scores=facts
-        )
+        told = {"recipe": self.recipe, "scores": facts, "photos": model.photos}
+        model_io.save(self.folder / name, model.network, spec, model.labels, model.preprocessing, **told)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from segcli.distributed import Processes
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
+from segcli.pipeline import photo_values
 from segcli.training import init, loader, run_folder
 from segcli.training import state as training_state
 from segcli.training.checkpoints import Checkpoints
@@ -54,7 +55,8 @@ class Training:
     checkpoints: Checkpoints = field(init=False)
 
     def __post_init__(self) -> None:
-        self.model = place(self.model, self.recipe.run, self.device, self.processes)
+        learned = replace(self.model, photos=photo_values.trained_on(self.train.photos))
+        self.model = place(learned, self.recipe.run, self.device, self.processes)
         self.trainer = Trainer(self.model, self.recipe, self.device, self.processes)
         self.checkpoints = Checkpoints(self.folder, self.recipe, self.model, self.train, self.val)
 

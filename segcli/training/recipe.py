@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from segcli import decoding
 from segcli.decoding import DecodingError, UnknownKeyError, WrongValueError, between
 from segcli.errors import UsageError
+from segcli.images.reading import Alpha, PhotoReading, ValueRange, is_range, parse_bands, parse_range
 from segcli.models import variants
 
 RANDOM, IMAGENET = "random", "imagenet"
@@ -62,6 +63,13 @@ class Data:
     fill_boxes: bool | None = None
     skip_empty: bool | None = None
     with_predictions: bool | None = None
+    range: str | tuple[float, float] | None = None
+    bands: str | int | tuple[str | int, ...] | None = None
+    alpha: Alpha | None = None
+
+    def photos(self) -> PhotoReading:
+        """How photos are read, as these keys say; UsageError, which names the key, where one has no such value."""
+        return PhotoReading(_value_range(self.range), _bands(self.bands), self.alpha)
 
 
 @dataclass(frozen=True)
@@ -237,6 +245,7 @@ def _refuse_contradictions(recipe: Recipe) -> None:
         )
     if low > high:
         raise UsageError(f"augment.scale = [{low:g}, {high:g}] is no range", "Write the smaller scale first.")
+    recipe.data.photos()
     _refuse_models(recipe.model)
 
 
@@ -251,6 +260,31 @@ def _refuse_models(model: Model) -> None:
             f"{spec.name} cannot have model.output_stride = {model.output_stride}",
             f"It can have {', '.join(map(str, spec.output_strides))}.",
         )
+
+
+def _value_range(value: str | tuple[float, float] | None) -> ValueRange:
+    """The range that `data.range` means."""
+    try:
+        if isinstance(value, str):
+            return parse_range(value)
+        if value is None or is_range(*value):
+            return value
+    except ValueError:
+        pass
+    hint = 'Give [low, high], the lower one first, or "auto".'
+    raise UsageError(f"data.range cannot be {_plain(value)!r}", hint)
+
+
+def _bands(value: str | int | tuple[str | int, ...] | None) -> tuple[str, ...]:
+    """The bands that `data.bands` means."""
+    if value is None:
+        return ()
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    try:
+        return parse_bands(text)
+    except ValueError:
+        hint = "Name one band (grey) or three (red, green, blue), such as [8, 4, 3]."
+        raise UsageError(f"data.bands cannot be {_plain(value)!r}", hint) from None
 
 
 def _plain(value: Any) -> Any:

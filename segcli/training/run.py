@@ -14,10 +14,11 @@ from segcli.data.census import Census
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.errors import UsageError
+from segcli.images.reading import RGB_8_BIT
 from segcli.labels import LabelSet
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.usable import usable
-from segcli.training import coverage, packaged, run_folder, split
+from segcli.training import coverage, packaged, photos, run_folder, split
 from segcli.training import recipe as recipes
 from segcli.training.events import Event
 from segcli.training.history import History
@@ -81,15 +82,27 @@ def train(
     if device is not None:
         wanted = replace(wanted, run=replace(wanted.run, device=device))
     early = listener if (processes.is_main if processes else distributed.is_main()) else SILENT
+    resume = resume or run_folder.restarted(Path(folder))
     train_set, val_set = split.choose(wanted.data, early.counting)
     if train_set.reading is not None:
         train_set.reading.tell(early.note, early.warn)
     wanted = replace(wanted, data=split.recorded(wanted.data, train_set))
-    resume = resume or run_folder.restarted(Path(folder))
     run_folder.check(Path(folder), resume)
+    wanted, (train_set, val_set) = _with_photos(wanted, (train_set, val_set), Path(folder) if resume else None, early)
     _check_classes(wanted, train_set.labels)
     job = _Job(wanted, train_set, val_set, Path(folder), resume, skip_bad, allow_missing)
     return job.events(nullcontext(processes) if processes else distributed.join(), listener)
+
+
+def _with_photos(
+    recipe: Recipe, parts: tuple[Dataset, Dataset], resumed: Path | None, listener: Listener
+) -> tuple[Recipe, tuple[Dataset, ...]]:
+    """The recipe with the range and bands of the photos, and both datasets read by them."""
+    data = photos.as_begun(recipe.data, resumed) if resumed else recipe.data
+    first = RGB_8_BIT if resumed else photos.first_values(recipe.model.init)
+    reading = photos.resolved(data, *parts, first, listener)
+    recipe = replace(recipe, data=photos.recorded(data, reading))
+    return recipe, tuple(replace(part, photos=reading) for part in parts)
 
 
 def _check_classes(recipe: Recipe, classes: LabelSet) -> None:

@@ -14,6 +14,8 @@ import torch
 from segcli.data.dataset import Dataset
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
+from segcli.images.reading import RGB_8_BIT
+from segcli.pipeline import photo_values
 from segcli.training import recipe
 from segcli.training.recipe import Recipe
 from segcli.training.run_folder import LAST, STATE
@@ -34,7 +36,7 @@ class State:
         iteration: How many steps are done.
         recipe: The run's, as plain values.
         samples: Fingerprint of the photos to learn from and to choose by, in their order.
-        model: Spec, labels and preprocessing as plain values.
+        model: Spec, labels and preprocessing as plain values; photos too where they are no ordinary ones.
         network: State dict.
         optimizer: State dict.
         scaler: State dict of the GradScaler; empty without fp16.
@@ -61,7 +63,7 @@ def write(folder: Path, state: State) -> None:
     """Write the state into a run's folder; WeightsError if that fails."""
     path = folder / STATE
     try:
-        with atomic.write_whole(path) as file:
+        with atomic.write_whole(path, durable=True) as file:
             torch.save({f.name: getattr(state, f.name) for f in fields(state)}, file)
     except OSError as error:
         hint = "Make room; --resume then goes on from the last checkpoint."
@@ -91,6 +93,7 @@ def read(folder: Path) -> State:
 def facts(model: LoadedModel) -> dict[str, Any]:
     """The plain values of `State.model`: what a model is, without its weights."""
     parts = {"spec": model.spec, "labels": model.labels, "preprocessing": model.preprocessing}
+    parts |= {"photos": model.photos} if model.photos != RGB_8_BIT else {}
     return json.loads(json.dumps({name: part.to_dict() for name, part in parts.items()}))
 
 
@@ -111,7 +114,8 @@ def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
                     f"{part}.{key} was {before!r} when this run began and is {value!r} now",
                     f"Set it back to resume, or start a new run with model.init = RUN/{LAST}.",
                 )
-    if state.samples != fingerprint(train, val):
+    others = state.model.get("photos", {}) != photo_values.trained_on(train.photos).to_dict()
+    if others or state.samples != fingerprint(train, val):
         raise UsageError(
             "the photos to learn from or to choose by are others than when this run began",
             "Resume with the same photos, and with --skip-bad if the run began with it; or start a new run with "

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
 from segcli.files.download import Progress
+from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
 from segcli.models.networks.deeplab import build
 from segcli.models.preprocessing import Preprocessing
@@ -105,6 +106,7 @@ def save(
     preprocessing: Preprocessing,
     recipe: Mapping[str, Any] | None = None,
     scores: Mapping[str, Any] | None = None,
+    photos: PhotoValues = RGB_8_BIT,
 ) -> None:
     """Write a checkpoint that `load` needs nothing else for; the file appears whole or not at all.
 
@@ -116,12 +118,14 @@ def save(
         preprocessing: What its inputs must look like.
         recipe: How it was trained, as plain JSON values.
         scores: What it reached, by name.
+        photos: The values of the photos that it was trained on.
 
     Raises:
         WeightsError: The file cannot be written.
     """
     tensors = network.state_dict()
-    checkpoint.write(path, Checkpoint(spec, labels, preprocessing, recipe or {}, scores or {}, tensors=tensors))
+    about = {"recipe": recipe or {}, "scores": scores or {}, "photos": photos}
+    checkpoint.write(path, Checkpoint(spec, labels, preprocessing, **about, tensors=tensors))
 
 
 def _published(entry: WeightsEntry, output_stride: int | None, progress: Progress | None) -> LoadedModel:

@@ -125,6 +125,18 @@ def read(path: Path) -> Exported:
         SegcliError: onnx or onnxruntime is not installed.
         WeightsError: It is damaged, too large, says nothing of itself, or holds what no export of ours does.
     """
+    data, facts, making = _described(path)
+    inside = facts.preprocessing if making.with_preprocessing else None
+    return Exported(facts, making, OnnxNetwork(data, len(facts.labels), inside))
+
+
+def facts(path: Path) -> Metadata:
+    """What an ONNX file that `segcli export` wrote says of its model; it needs no onnxruntime, else as `read`."""
+    return _described(path)[1]
+
+
+def _described(path: Path) -> tuple[bytes, Metadata, Making]:
+    """The file's bytes, once its graph is known to be harmless, and what it says of itself."""
     name = shown(path)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -135,15 +147,14 @@ def read(path: Path) -> Exported:
     model = _parsed(data, name)
     _check_graph(model, name)
     texts = {entry.key: entry.value for entry in model.metadata_props}
-    facts = metadata.understand(texts.get(metadata.KEY, ""), name)
+    about = metadata.understand(texts.get(metadata.KEY, ""), name)
     try:
         making = Making.from_dict(decoding.parse_json(texts.get(KEY, "")))
-        if making.output_stride not in facts.spec.output_strides or not len(facts.labels):
-            raise ValueError(f"output stride {making.output_stride}, {len(facts.labels)} classes")
+        if making.output_stride not in about.spec.output_strides or not len(about.labels):
+            raise ValueError(f"output stride {making.output_stride}, {len(about.labels)} classes")
     except ValueError as error:
         raise WeightsError(f"{name} has damaged metadata ({error})") from error
-    inside = facts.preprocessing if making.with_preprocessing else None
-    return Exported(facts, making, OnnxNetwork(data, len(facts.labels), inside))
+    return data, about, making
 
 
 def package(name: str) -> Any:
