@@ -1,13 +1,13 @@
 """Codecs: the bytes or values of one segment of a TIFF, decompressed to its announced size and never beyond it.
 
-LZW, PackBits, zstd, LZMA and JPEG go through Pillow's libtiff: the segment becomes a small TIFF of its own, grey of 8
+LZW, PackBits, zstd, LZMA and JPEG go through Pillow's libtiff: segments become small TIFFs of their own, grey of 8
 bits for the first four, since bytes are all that they know of.
 """
 
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import TiffImagePlugin
@@ -36,6 +36,9 @@ _GREY, _RGB, _SEPARATED, _ALPHA = 1, 2, 5, 2
 _JPEG_COLOURS = {1: _GREY, 2: _GREY, 3: _RGB, 4: _SEPARATED}
 """Number of bands -> the photometric interpretation under which libtiff leaves the values as they are."""
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
+_WORDS = {_SHORT: "<u2", _LONG: "<u4"}
+Content = bytes | memoryview | np.ndarray
+"""What a segment holds: bytes, or values where its compression knows of values."""
 
 
 class MissingCodecError(Exception):
@@ -48,78 +51,90 @@ def most_bytes(layout: Layout, rows: int) -> int:
     return expected if layout.compression == NONE else 2 * expected + _LONGEST
 
 
-def decoded(data: bytes, layout: Layout, rows: int, tables: bytes) -> bytes | np.ndarray:
-    """The content of a segment.
+def decoded(parts: Sequence[bytes], layout: Layout, rows: int, tables: bytes) -> list[Content]:
+    """The contents of segments of one height.
 
     Args:
-        data: Its bytes in the file, compressed.
-        layout: How values lie in it.
-        rows: Its height.
+        parts: Their bytes in the file, compressed.
+        layout: How values lie in them.
+        rows: Their height.
         tables: The JPEG tables that all segments share.
 
     Returns:
-        `rows` * `layout.row_bytes` bytes, or values (rows, width, bands) where the compression knows of values.
+        Of each `rows` * `layout.row_bytes` bytes or more, or values (rows, width, bands) where the compression knows of
+        values.
 
     Raises:
         MissingCodecError: The compression takes a package that is not installed.
-        ValueError, OSError: It is damaged, or its compression is unknown.
+        ValueError, OSError: They are damaged, or their compression is unknown.
     """
     compression = layout.compression
+    if compression in _AS_BYTES:
+        size = (layout.row_bytes, rows * len(parts))
+        together = _by_pillow(parts, size, compression, _GREY).reshape(-1)
+        return [content.data for content in np.split(together, len(parts))]
     if compression in _MICRO:
-        return _by_imagecodecs(data, layout, rows)
+        return [_by_imagecodecs(part, layout, rows) for part in parts]
     if compression == JPEG:
-        return _jpeg(data, layout, rows, tables)
-    content = _bytes(data, compression, rows, layout.row_bytes)
-    if len(content) < rows * layout.row_bytes:
+        return [_jpeg(part, layout, rows, tables) for part in parts]
+    return [_bytes(part, compression, rows * layout.row_bytes) for part in parts]
+
+
+def _bytes(part: bytes, compression: int, size: int) -> bytes:
+    if compression != NONE and compression not in _DEFLATE:
+        raise ValueError(f"compression {compression} is not read")
+    content = part if compression == NONE else zlib.decompressobj().decompress(part, size)
+    if len(content) < size:
         raise ValueError("a part of its pixels is cut short")
     return content
 
 
-def _bytes(data: bytes, compression: int, rows: int, row_bytes: int) -> bytes:
-    if compression == NONE:
-        return data
-    if compression in _DEFLATE:
-        return zlib.decompressobj().decompress(data, rows * row_bytes)
-    if compression in _AS_BYTES:
-        return _by_pillow(data, (row_bytes, rows), compression, _GREY).tobytes()
-    raise ValueError(f"compression {compression} is not read")
-
-
 def _by_pillow(
-    data: bytes, size: tuple[int, int], compression: int, photometric: int, samples: int = 1, tables: bytes = b""
+    strips: Sequence[bytes],
+    size: tuple[int, int],
+    compression: int,
+    photometric: int,
+    samples: int = 1,
+    tables: bytes = b"",
 ) -> np.ndarray:
-    """Decode a TIFF made of one strip, uint8 (rows, width) or (rows, width, samples)."""
+    """Decode a TIFF made of strips of one height, uint8 (rows, width) or (rows, width, samples)."""
     tags = [
-        *((256, _LONG, 1, size[0]), (257, _LONG, 1, size[1])),
-        *((258, _SHORT, samples, b"\x08\0" * samples), (259, _SHORT, 1, compression)),
-        *((262, _SHORT, 1, photometric), (273, _LONG, 1, data), (277, _SHORT, 1, samples)),
-        *((278, _LONG, 1, size[1]), (279, _LONG, 1, len(data))),
+        *((256, _LONG, [size[0]]), (257, _LONG, [size[1]]), (258, _SHORT, [8] * samples), (259, _SHORT, [compression])),
+        *((262, _SHORT, [photometric]), (273, _LONG, [0] * len(strips)), (277, _SHORT, [samples])),
+        *((278, _LONG, [size[1] // len(strips)]), (279, _LONG, [len(strip) for strip in strips])),
     ]
-    tags += [(338, _SHORT, 1, _ALPHA)] if samples == 2 else []
-    tags += [(347, _UNDEFINED, len(tables), tables)] if tables else []
-    with TiffImagePlugin.TiffImageFile(io.BytesIO(_one_strip(tags))) as image:
+    tags += [(338, _SHORT, [_ALPHA])] if samples == 2 else []
+    tags += [(347, _UNDEFINED, tables)] if tables else []
+    with TiffImagePlugin.TiffImageFile(io.BytesIO(_of_strips(tags, strips))) as image:
         image.load()
         return np.asarray(image)
 
 
-def _one_strip(tags: list[tuple[int, int, int, int | bytes]]) -> bytes:
-    """The bytes of a TIFF of these tags; values of more than four bytes, and the strip, stand behind them."""
-    place = 8 + 2 + 12 * len(tags) + 4
-    directory, rest = [struct.pack("<H", len(tags))], []
-    for tag, kind, count, value in tags:
-        if isinstance(value, bytes) and (len(value) > 4 or tag == 273):
-            rest.append(value)
-            value, place = place, place + len(value)  # noqa: PLW2901
-        field = value.ljust(4, b"\0") if isinstance(value, bytes) else struct.pack("<I", value)
-        directory.append(struct.pack("<HHI", tag, kind, count) + field)
-    return b"".join([b"II*\0\x08\0\0\0", *directory, bytes(4), *rest])
+def _of_strips(tags: list[tuple[int, int, Sequence[int]]], strips: Sequence[bytes]) -> bytes:
+    """The bytes of a TIFF of these tags, little-endian: the strips, what has no place in the directory, and that."""
+    data = bytearray(b"II*\0\0\0\0\0")
+    places = [_put(data, strip) for strip in strips]
+    records = [struct.pack("<H", len(tags))]
+    for tag, kind, numbers in tags:
+        given = places if tag == 273 else numbers
+        values = bytes(given) if kind == _UNDEFINED else np.array(given, _WORDS[kind]).tobytes()
+        field = values.ljust(4, b"\0") if len(values) <= 4 else struct.pack("<I", _put(data, values))
+        records.append(struct.pack("<HHI", tag, kind, len(given)) + field)
+    data[4:8] = struct.pack("<I", _put(data, b"".join(records) + bytes(4)))
+    return bytes(data)
+
+
+def _put(data: bytearray, part: bytes) -> int:
+    """Append a part; returns its place."""
+    data += part
+    return len(data) - len(part)
 
 
 def _jpeg(data: bytes, layout: Layout, rows: int, tables: bytes) -> np.ndarray:
     bands = layout.together
     if layout.bits != 8 or bands not in _JPEG_COLOURS:
         raise ValueError(f"JPEG of {bands} bands of {layout.bits} bits is not read")
-    values = _by_pillow(data, (layout.tile[1], rows), JPEG, _JPEG_COLOURS[bands], bands, tables)
+    values = _by_pillow([data], (layout.tile[1], rows), JPEG, _JPEG_COLOURS[bands], bands, tables)
     return values.reshape(rows, layout.tile[1], bands)
 
 
@@ -127,21 +142,22 @@ def _by_imagecodecs(data: bytes, layout: Layout, rows: int) -> np.ndarray:
     """Decode into an array of the announced size, so that a segment of another size is refused before it is decoded."""
     decode = _micro_decoder(_MICRO[layout.compression])
     shape = (rows, layout.tile[1], layout.together)
-    data = _codestream(data, shape[:2]) if layout.compression == JPEG_2000 else data
+    data = _codestream(data, shape) if layout.compression == JPEG_2000 else data
     values = np.zeros(shape[:2] if layout.together == 1 else shape, layout.dtype)
     decode(data, out=values)
     return values.reshape(shape)
 
 
-def _codestream(data: bytes, size: tuple[int, int]) -> bytes:
-    """JPEG 2000 without the boxes around it; ValueError for another (height, width), which would be decoded whole."""
+def _codestream(data: bytes, shape: tuple[int, int, int]) -> bytes:
+    """JPEG 2000 without the boxes around it; ValueError for another (height, width, bands), which is decoded whole."""
     if not data.startswith(_SOC_SIZ):
         data = next((content for name, content in boxes(data) if name == b"jp2c"), b"")
-    if not data.startswith(_SOC_SIZ) or len(data) < 24:
+    if not data.startswith(_SOC_SIZ) or len(data) < 42:
         raise ValueError("a part of its pixels is no JPEG 2000")
     wide, high, left, top = struct.unpack(">4I", data[8:24])  # ISO/IEC 15444-1, A.5.1
-    if (high - top, wide - left) != size:
-        raise ValueError(f"a part of its pixels is JPEG 2000 of {wide - left} x {high - top}")
+    found = (high - top, wide - left, int.from_bytes(data[40:42], "big"))
+    if found != shape:
+        raise ValueError(f"a part of its pixels is JPEG 2000 of another size, {found} instead of {shape}")
     return data
 
 

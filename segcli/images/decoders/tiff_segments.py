@@ -1,5 +1,7 @@
 """Segments: the values of a TIFF's picture, gathered from its strips or tiles."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from segcli.images.decoders import tiff_codecs
@@ -14,6 +16,8 @@ from segcli.images.decoders.tiff_layout import (
 )
 
 _HORIZONTAL, _FLOATING_POINT = 2, 3
+_LOT = 2**22
+"""The bytes of segments that are decoded together, so that many small ones cost no more than a few large ones."""
 _AT_ONCE = 2**19
 """The number of packed values that are looked at together; a multiple of 8, so that each lot starts with a byte."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -39,14 +43,36 @@ def read_values(directory: Directory, layout: Layout, empty: float = 0) -> np.nd
     values = np.zeros((layout.height, layout.width, layout.samples), layout.dtype)
     if (fill := _held(empty, layout.dtype)) and not lengths.all():
         values[:] = fill
-    for (rows, columns, bands), offset, length in zip(layout.places(), offsets, lengths, strict=True):
+    for lot in _lots(layout, offsets, lengths):
+        high = _height(layout, lot[0][0])
+        parts = [_read(directory, layout, high, offset, length) for _, offset, length in lot]
+        contents = tiff_codecs.decoded(parts, layout, high, tables)
+        for (place, _, _), content in zip(lot, contents, strict=True):
+            whole = _segment(content, directory, layout, high)
+            values[place] = whole[: place[0].stop - place[0].start, : place[1].stop - place[1].start]
+    return values
+
+
+def _lots(
+    layout: Layout, offsets: np.ndarray, lengths: np.ndarray
+) -> Iterator[list[tuple[tuple[slice, slice, slice], int, int]]]:
+    """Segments of one height that are decoded together: where each belongs, its offset and length in the file."""
+    most = max(1, _LOT // (layout.tile[0] * layout.row_bytes))
+    lot: list[tuple[tuple[slice, slice, slice], int, int]] = []
+    for place, offset, length in zip(layout.places(), offsets, lengths, strict=True):
         if not offset and not length:
             continue
-        high, wide = rows.stop - rows.start, columns.stop - columns.start
-        whole = layout.tile[0] if layout.tiled else high
-        data = _read(directory, layout, whole, int(offset), int(length))
-        values[rows, columns, bands] = _segment(data, directory, layout, whole, tables)[:high, :wide]
-    return values
+        if lot and (len(lot) == most or _height(layout, place) != _height(layout, lot[0][0])):
+            yield lot
+            lot = []
+        lot.append((place, int(offset), int(length)))
+    if lot:
+        yield lot
+
+
+def _height(layout: Layout, place: tuple[slice, slice, slice]) -> int:
+    """The rows of the segment that belongs there: a strip ends with the picture, a tile does not."""
+    return layout.tile[0] if layout.tiled else place[0].stop - place[0].start
 
 
 def _held(value: float, dtype: np.dtype) -> float:
@@ -79,9 +105,8 @@ def _read(directory: Directory, layout: Layout, rows: int, offset: int, length: 
     return data.translate(_REVERSED) if layout.reversed_bits else data
 
 
-def _segment(data: bytes, directory: Directory, layout: Layout, rows: int, tables: bytes) -> np.ndarray:
-    """The values (rows, width, bands) of a segment, in the machine's byte order."""
-    content = tiff_codecs.decoded(data, layout, rows, tables)
+def _segment(content: tiff_codecs.Content, directory: Directory, layout: Layout, rows: int) -> np.ndarray:
+    """The values (rows, width, bands) of a decompressed segment, in the machine's byte order."""
     if isinstance(content, np.ndarray):
         return content
     shape = (rows, layout.tile[1], layout.together)
@@ -95,7 +120,9 @@ def _segment(data: bytes, directory: Directory, layout: Layout, rows: int, table
     return values
 
 
-def _unpacked(content: bytes, directory: Directory, layout: Layout, shape: tuple[int, int, int]) -> np.ndarray:
+def _unpacked(
+    content: bytes | memoryview, directory: Directory, layout: Layout, shape: tuple[int, int, int]
+) -> np.ndarray:
     """The values of uncompressed bytes."""
     if layout.bits == 8 * layout.dtype.itemsize:
         stored = np.frombuffer(content, layout.dtype.newbyteorder(directory.order), int(np.prod(shape)))
@@ -127,7 +154,7 @@ def _summed(values: np.ndarray, layout: Layout) -> np.ndarray:
     return np.add.accumulate(whole, axis=1, dtype=whole.dtype).view(layout.dtype)
 
 
-def _summed_bytes(content: bytes, dtype: np.dtype, shape: tuple[int, int, int]) -> np.ndarray:
+def _summed_bytes(content: bytes | memoryview, dtype: np.dtype, shape: tuple[int, int, int]) -> np.ndarray:
     """Real numbers whose bytes, the highest of a whole row first, are differences (Adobe's technical note 3)."""
     rows, width, bands = shape
     stored = np.frombuffer(content, np.uint8, rows * width * bands * dtype.itemsize)

@@ -206,7 +206,7 @@ def test_compressions_of_imagecodecs_say_that_it_is_missing(tmp_path, monkeypatc
 def test_compressions_of_imagecodecs_decode_no_more_than_is_announced(tmp_path, codec):
     codecs = pytest.importorskip("imagecodecs")
     tag = {"jpeg2k": 34712, "jpegxl": 50002, "webp": 50001, "lerc": 34887}[codec]
-    for shape in ((32, 16, 3), (400, 400, 3)):
+    for shape in ((32, 16, 3), (400, 400, 3), (16, 16, 4)):
         one = tiffs.page(np.zeros((16, 16, 3), np.uint8), tags={259: (tiffs.SHORT, [tag])})
         one.segments = [getattr(codecs, f"{codec}_encode")(np.zeros(shape, np.uint8))]
         with pytest.raises((ValueError, RuntimeError)):
