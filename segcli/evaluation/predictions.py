@@ -88,8 +88,10 @@ def read_classes(path: Path, labels: LabelSet) -> np.ndarray:
 def _write_label_ids(path: Path, label_map: np.ndarray, run: str) -> None:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text(_RUN, run)
+    ids = np.zeros(VOID + 1, np.uint8)  # void becomes 0, which Cityscapes calls unlabeled
+    ids[: len(CITYSCAPES_LABEL_IDS)] = CITYSCAPES_LABEL_IDS
     with write_whole(path) as file:
-        Image.fromarray(np.array(CITYSCAPES_LABEL_IDS, np.uint8)[label_map]).save(file, "PNG", pnginfo=chunks)
+        Image.fromarray(ids[label_map]).save(file, "PNG", pnginfo=chunks)
 
 
 def find(folder: Path) -> dict[str, Path]:

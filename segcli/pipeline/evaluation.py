@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,11 @@ from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore, worst
 from segcli.files.atomic import write_whole
 from segcli.images import plots
-from segcli.images.read import read_rgb
+from segcli.images.photo import Photo
+from segcli.images.reading import MAX_PIXELS, PLAIN, Alpha, PhotoReading, ValueRange
 from segcli.inference.options import BatchSize, ModelOptions
 from segcli.labels import LabelSet
+from segcli.pipeline import foresight, photo_values
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Model, load_with, meant_model
 from segcli.pipeline.records import check_folder, fingerprint
@@ -32,6 +34,7 @@ from segcli.pipeline.usable import usable
 from segcli.weights.reference import ModelReference, what_fits
 
 if TYPE_CHECKING:
+    from segcli.inference.segmenter import Prediction
     from segcli.pipeline.tally import Tally
 
 WORST = 5
@@ -91,7 +94,8 @@ class Evaluation:
         from segcli.models import cost
 
         facts, segmenter = self.model.facts, self.model.segmenter
-        size = geometry(read_rgb(self.data.samples[0].image).shape[:2], segmenter.preprocessing).padded
+        first = self.data.read_photo(self.data.samples[0]).rgb
+        size = geometry(first.shape[:2], segmenter.preprocessing).padded
         protocol = {"scales": segmenter.scales, "flip": segmenter.flip, "output_stride": facts.output_stride}
         spent = cost.measure(facts.spec, size, classes=len(facts.labels), **protocol)
         return {
@@ -102,7 +106,7 @@ class Evaluation:
             "reused": self.tally.reused,
             "seconds": round(self.tally.seconds, 2),
             "processes": self.processes.world_size,
-            **recipe(self.model, self.crf),
+            **recipe(self.model, self.crf, self.data.photos),
             "input": list(size),
             "multiply_adds": spent.multiply_adds,
             "multiply_adds_as_paper": spent.as_paper,
@@ -141,14 +145,23 @@ class Evaluation:
 
         for sample in self.data.samples:
             if sample.name in names:
-                result = self.model.predict(sample.image, self.crf)
-                path = folder / f"{sample.name}.jpg"
-                write_overlay(path, overlay(result.photo, result.labels, self.data.labels))
+                photo = self.data.read_photo(sample)
+                picture = overlay(photo.rgb, self._predicted(photo).labels(), self.data.labels)
+                write_overlay(folder / f"{sample.name}.jpg", picture)
+
+    def _predicted(self, photo: Photo) -> Prediction:
+        """The prediction for a photo, as it was scored."""
+        from segcli.crf.stage import Refinement
+        from segcli.pipeline.stages import network
+
+        (prediction,) = network(self.model.segmenter)([photo])
+        return Refinement.by(self.crf)(photo.rgb, prediction) if self.crf else prediction
 
 
-def recipe(model: Model, crf: CRFSettings | None) -> dict[str, Any]:
-    """Everything that decides the predictions, as TOML-plain values or None."""
-    return {**model.recipe, "crf": crf and crf.to_dict()}
+def recipe(model: Model, crf: CRFSettings | None, photos: PhotoReading = PLAIN) -> dict[str, Any]:
+    """Everything that decides the predictions, as TOML-plain values or None; `photos` where they are no plain ones."""
+    read = {key: value for key, value in photo_values.to_dict(photos).items() if value is not None}
+    return {**model.recipe, "crf": crf and crf.to_dict(), **({"photos": read} if read else {})}
 
 
 def _trimap(tally: Tally, labels: LabelSet) -> dict[str, float | None]:
@@ -190,7 +203,8 @@ def evaluate_dataset(
     processes = processes or Processes()
     if save_predictions is not None:
         check_folder(save_predictions)
-    data = usable(data, skip_bad, processes, listener)
+    values = foresight.photos_of(model) if isinstance(model, ModelReference) else model.facts.photos
+    data = usable(photo_values.for_dataset(data, values, listener), skip_bad, processes, listener)
     if isinstance(model, ModelReference):
         model = _loaded(model, options, len(data.samples), save_predictions is not None, listener)
     _check_labels(model.labels, data.labels)
@@ -230,7 +244,9 @@ def _counted(
     from segcli.pipeline.tally import Tally, score
 
     tally = Tally.empty(len(data.labels), trimap, crf is not None)
-    store = Predictions(save_predictions, data, fingerprint(recipe(model, crf))) if save_predictions else None
+    store = (
+        Predictions(save_predictions, data, fingerprint(recipe(model, crf, data.photos))) if save_predictions else None
+    )
     stages = {"refine": crf and Refinement.by(crf), "store": store, "batch": batch}
     with listener.counting(len(processes.shard(data.samples)), "scoring") as counter:
         for _ in score(data, model.segmenter, tally, processes, **stages):
@@ -253,6 +269,10 @@ def evaluate(
     save_predictions: str | Path | None = None,
     trimap: bool = False,
     skip_bad: bool = False,
+    value_range: ValueRange = None,
+    bands: Iterable[str | int] = (),
+    alpha: Alpha | None = None,
+    max_pixels: int = MAX_PIXELS,
     batch: int = 1,
     listener: Listener = SILENT,
     **options: Any,
@@ -273,6 +293,11 @@ def evaluate(
         save_predictions: A folder for label maps as the benchmark's server wants them; those there are not computed.
         trimap: Scores in bands around void too.
         skip_bad: Leave out files with problems instead of stopping.
+        value_range: Values of photos of more than 8 bits that become black and white: "auto", measured over all of
+            them, or (low, high); None: the model's.
+        bands: The bands that become grey (one) or red, green, blue (three), by number from 1 on or by name.
+        alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
+        max_pixels: Photos with more pixels are refused.
         batch: Photos a step on a GPU.
         listener: Hears of the progress.
         options: The options of `load`, for a model that is not loaded yet.
@@ -289,6 +314,8 @@ def evaluate(
         if isinstance(dataset, Dataset)
         else _listed(dataset, Path(data_dir), split, images, labels, names, reading, listener)
     )
+    photos = PhotoReading.of(value_range, bands, alpha, max_pixels)
+    data = data if photos == PLAIN else replace(data, photos=photos)
     store = None if save_predictions is None else Path(save_predictions)
     flags = {"trimap": trimap, "skip_bad": skip_bad, "batch": batch, "listener": listener}
     return evaluate_dataset(meant, data, applied, crf=CRFSettings.of(crf), save_predictions=store, **flags)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from segcli import decoding
+from segcli.data.dataset import Dataset
 from segcli.errors import UsageError
-from segcli.images.measure import Page, measured
+from segcli.images.measure import ORDINARY, Measured, Page, measured
 from segcli.images.ranges import FULL
 from segcli.images.raster import Range
 from segcli.images.reading import RGB_8_BIT, PhotoReading, PhotoValues, is_range, parse_range
@@ -48,6 +49,30 @@ def resolved(
     for note in found.notes:
         listener.note(note)
     return replace(reading, bands=bands, ranges=found.ranges)
+
+
+def for_dataset(data: Dataset, model: PhotoValues = RGB_8_BIT, listener: Listener = SILENT) -> Dataset:
+    """The dataset with nothing left open of how its photos are read.
+
+    Args:
+        data: The dataset, with what the user said.
+        model: What the model was trained on.
+        listener: Hears what was measured, and where photos or the user's word are others than the model's.
+    """
+    pages = [(sample.image, None) for sample in data.samples]
+    reading = resolved(data.photos, pages, model, listener=listener)
+    if reading.trained:
+        _compare_kinds(measured(pages, reading), model, listener)
+    return replace(data, photos=reading)
+
+
+def _compare_kinds(found: Measured, model: PhotoValues, listener: Listener) -> None:
+    """Tell which photos hold values of another type than those that the model was trained on."""
+    others = {kind: count for kind, count in found.looked_at.items() if kind != model.kind}
+    others |= {ORDINARY: found.ordinary} if found.ordinary else {}
+    for kind, count in others.items():
+        low, high = model.range
+        listener.warn(f"{count} photos hold {kind}; the model was trained on {model.kind} from {low:g} to {high:g}")
 
 
 def stated(reading: PhotoReading) -> dict[str, Any]:

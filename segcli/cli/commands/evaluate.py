@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from segcli.cli.options.groups import grouped
 from segcli.cli.options.network import Network
 from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
 from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.photos import Photos
 from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views import scores
 from segcli.pipeline.evaluation import WORST, evaluate_dataset
@@ -37,6 +39,7 @@ def evaluate_model(
     dataset: dataset_options.Choice,
     split: dataset_options.Split = "val",
     reading: ReadingOptions,
+    photos: Photos,
     network: Network,
     crf: Crf = False,
     crf_options: CrfOptions,
@@ -66,6 +69,7 @@ def evaluate_model(
     Under torchrun the images are shared out; the sums are exact.
     """
     data = dataset.load(split, reading.choice(), Display(as_json, quiet or not distributed.is_main()))
+    data = replace(data, photos=photos.reading())
     reference, options = network.reference_for(data.labels, DEFAULT_VARIANT), network.options()
     options.check(reference)
     if output is not None:
