@@ -158,12 +158,20 @@ def test_a_bomb_is_decoded_to_the_announced_size_only(tmp_path):
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("which", range(4))
 @pytest.mark.parametrize("compression", [tiffs.NONE, tiffs.DEFLATE, tiffs.LZW, tiffs.PACKBITS])
-def test_segments_that_are_cut_short_are_refused(tmp_path, compression):
-    one = tiffs.page(numbers("uint16"), compression=compression)
-    one.segments = [one.segments[0][:40]]
+def test_segments_that_are_cut_short_are_refused(tmp_path, compression, which):
+    one = tiffs.page(numbers("uint16"), compression=compression, rows=5)
+    one.segments[which] = one.segments[which][:40]
     with pytest.raises((ValueError, OSError)):
         read(tiffs.write(tmp_path / "x", one))
+
+
+@pytest.mark.parametrize("compression", [tiffs.NONE, tiffs.DEFLATE, tiffs.LZW, tiffs.PACKBITS])
+def test_what_follows_the_values_of_a_segment_does_not_matter(tmp_path, compression):
+    one = tiffs.page(numbers("uint16"), compression=compression, rows=5)
+    one.segments = [segment + bytes(300) for segment in one.segments]
+    assert_same(tiffs.write(tmp_path / "x", one), numbers("uint16"))
 
 
 @pytest.mark.parametrize(
