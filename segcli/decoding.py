@@ -9,6 +9,7 @@ are looked after here. The files may come from anywhere: whatever stands in them
 """
 
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -130,7 +131,7 @@ def decode_json(kind: type[T], text: str | bytes) -> T | None:
     Keys that no field has are passed over: a newer version wrote them.
     """
     try:
-        return msgspec.convert(json.loads(text), kind)
+        return msgspec.convert(_loads(text), kind)
     except (msgspec.ValidationError, ValueError, RecursionError):
         return None
 
@@ -187,9 +188,13 @@ def read_text(path: Path) -> str:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The values of a TOML document; DecodingError where it is none, or nested too deeply."""
+    """The values of a TOML document; DecodingError where it is none, nested too deeply, or has a nan or an inf."""
     try:
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
+        _require_finite(values)
+        return values
+    except DecodingError:
+        raise
     except ValueError as error:  # a TOMLDecodeError, or a number with more digits than Python reads
         raise DecodingError(str(error)) from error
     except RecursionError as error:
@@ -197,13 +202,37 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON document; DecodingError where it is none, or nested too deeply."""
+    """The value of a JSON document; DecodingError where it is none, nested too deeply, or has a number that is none."""
     try:
-        return json.loads(text)
+        return _loads(text)
     except ValueError as error:
         raise DecodingError(str(error)) from error
     except RecursionError as error:
         raise DecodingError("it is nested too deeply") from error
+
+
+def _loads(text: str | bytes) -> Any:
+    """The value of a JSON document, without the NaN and Infinity that Python's reader knows and JSON does not."""
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:MAX_SHOWN]} is no finite number")
+    return number
+
+
+def _require_finite(value: Any, place: str = "") -> None:
+    """WrongValueError, naming the place, where a number in plain values is infinite or none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise WrongValueError(place, value, "a finite number")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _require_finite(item, joined(place, key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _require_finite(item, place)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -251,9 +280,11 @@ def _plain(value: Any) -> Any:
 
 def _convert(hint: Any, value: Any, place: str) -> Any:
     try:
-        return msgspec.convert(value, hint)
+        converted = msgspec.convert(value, hint)
     except (msgspec.ValidationError, ValueError, RecursionError) as error:  # ValueError: thousands of digits
         raise WrongValueError(place, value, described(hint)) from error
+    _require_finite(converted, place)
+    return converted
 
 
 def _most_alike(kinds: list[type], values: Any) -> type:

@@ -209,3 +209,27 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path, monkeypatch):
         decoding.read_text(path)
     with pytest.raises(OSError, match="No such file"):
         decoding.read_text(tmp_path / "none")
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", '{"a": [NaN]}'])
+def test_json_has_finite_numbers_only(text):
+    with pytest.raises(decoding.DecodingError, match="no finite number"):
+        decoding.parse_json(text)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999"])
+def test_toml_numbers_are_finite_and_the_place_of_another_is_named(number):
+    with pytest.raises(decoding.WrongValueError, match="loss.weight cannot be .* It must be a finite number"):
+        decoding.parse_toml(f"[loss]\nweight = {number}")
+
+
+def test_a_field_without_limits_takes_no_infinite_number():
+    @dataclass
+    class Free:
+        value: float | tuple[float, float] = 0.0
+
+    for value in (float("nan"), (1.0, float("inf"))):
+        with pytest.raises(decoding.WrongValueError, match="value cannot be"):
+            decoding.decode(Free, {"value": value})
+        with pytest.raises(decoding.WrongValueError):
+            decoding.check(Free(value))

@@ -1,6 +1,5 @@
 """The only place that prints: data on stdout, progress and hints on stderr."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars
 from segcli.errors import SegcliError
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.pipeline.listener import Listener
 
@@ -50,7 +50,7 @@ class Display(Listener):
     def json(self, value: dict) -> None:
         """The one JSON object of --json; without it, nothing."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value) + "\n")
+            sys.stdout.write(to_json(value) + "\n")
 
     def say(self, text: str, style: str = "") -> None:
         """A remark for people, on stderr."""

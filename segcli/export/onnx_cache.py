@@ -10,7 +10,6 @@ A conversion is there only if it once gave torch's labels. The ones used last st
 
 import hashlib
 import importlib.util
-import json
 import os
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +24,7 @@ from segcli.errors import SegcliError
 from segcli.export import verify
 from segcli.export.export import OPSET, Export, prepare, to_onnx
 from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
 from segcli.weights import cache
 from segcli.weights.model_io import LoadedModel
 from segcli.weights.onnx_file import LOGITS, OnnxNetwork
@@ -133,7 +133,7 @@ def _name(model: LoadedModel) -> str:
         __version__,
     ]
     versions = [metadata.version(name) for name in ("torch", "onnx", "onnxruntime")]
-    key = hashlib.sha256(json.dumps([weights, facts, versions]).encode()).hexdigest()
+    key = hashlib.sha256(to_json([weights, facts, versions]).encode()).hexdigest()
     return f"{weights[:12]}-{key[:12]}"
 
 

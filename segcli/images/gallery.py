@@ -4,7 +4,6 @@ It holds the pictures themselves, at most PICTURE_SIZE pixels a side: about 60 k
 """
 
 import base64
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
 from segcli.labels import BACKGROUND, LabelSet
 
 PICTURE_SIZE = 640
@@ -77,7 +77,7 @@ def _address(picture: Image.Image, kind: str, **options: int) -> str:
 def write_entry(path: Path, entry: Entry, labels: LabelSet) -> None:
     """Write one photo's part of a gallery as JSON, for `merge` to collect."""
     with write_whole(path) as file:
-        file.write(json.dumps(entry.facts(labels)).encode())
+        file.write(to_json(entry.facts(labels)).encode())
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool = True) -> None:
@@ -90,7 +90,7 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool =
         predicted: Whether the entries have an uncertainty.
     """
     colours = {name: f"rgb{colour}" for name, colour in zip(labels.names, labels.palette, strict=True)}
-    page = _PAGE.read_bytes().replace(_LABELS, _harmless(json.dumps({**colours, BACKGROUND: ""}).encode()))
+    page = _PAGE.read_bytes().replace(_LABELS, _harmless(to_json({**colours, BACKGROUND: ""}).encode()))
     if not predicted:
         page = page.replace(_ORDER, b"").replace(_NOTE, b'""')
     head, tail = page.split(_ENTRIES)

@@ -10,6 +10,7 @@ from PIL import Image, PngImagePlugin
 from segcli import __version__
 from segcli.errors import InputError
 from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.images.opening import opened
 from segcli.images.stored import read_stored
@@ -47,7 +48,7 @@ def write_label_map(path: Path, label_map: np.ndarray, labels: LabelSet, info: M
 def _text_chunks(labels: LabelSet, info: Mapping[str, str]) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("Software", f"segcli {__version__}")
-    for keyword, text in {"labels": json.dumps(labels.to_dict(), separators=(",", ":")), **info}.items():
+    for keyword, text in {"labels": to_json(labels.to_dict(), separators=(",", ":")), **info}.items():
         # Names of files may hold bytes that are no text.
         printable = text.encode(errors="backslashreplace").decode()
         chunks.add_text(f"segcli:{keyword}", printable, zip=len(text) > 1000)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
 from segcli.labels import BACKGROUND, LabelSet
 
 UNCORRECTED = {"segcli": "predictions that nobody has corrected"}
@@ -240,7 +241,7 @@ def write_polygons(path: Path, file_name: str, label_map: np.ndarray, labels: La
     height, width = label_map.shape
     image = {"file_name": file_name, "width": width, "height": height}
     with write_whole(path) as file:
-        file.write(json.dumps({"image": image, "annotations": annotations(label_map, labels)}).encode())
+        file.write(to_json({"image": image, "annotations": annotations(label_map, labels)}).encode())
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
@@ -254,7 +255,7 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
             for annotation in data["annotations"]:
                 file.write(b",\n" if count else b"\n")
                 count += 1
-                file.write(json.dumps({"id": count, "image_id": number, **annotation}).encode())
+                file.write(to_json({"id": count, "image_id": number, **annotation}).encode())
         categories = [{"id": index, "name": name} for index, name in enumerate(labels.names) if name != BACKGROUND]
         rest = {"info": UNCORRECTED, "images": images, "categories": categories}
-        file.write(b"],\n" + json.dumps(rest).encode()[1:])
+        file.write(b"],\n" + to_json(rest).encode()[1:])

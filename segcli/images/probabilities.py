@@ -9,6 +9,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.labels import LabelSet
 
@@ -28,7 +29,7 @@ def write_probabilities(path: Path, probabilities: np.ndarray, labels: LabelSet)
             file,
             probabilities=probabilities.astype(np.float16),
             names=np.array(labels.names),
-            labels=np.array(json.dumps(labels.to_dict())),
+            labels=np.array(to_json(labels.to_dict())),
         )
 
 

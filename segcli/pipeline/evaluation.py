@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -21,6 +20,7 @@ from segcli.evaluation.metrics import Scores
 from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore, worst
 from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
 from segcli.images import plots
 from segcli.images.photo import Photo
 from segcli.images.reading import MAX_PIXELS, PLAIN, Alpha, PhotoReading, ValueRange
@@ -126,7 +126,7 @@ class Evaluation:
         """
         folder, result = Path(folder), self.to_dict(worst_count)
         with write_whole(folder / "scores.json") as file:
-            file.write(json.dumps(result, indent=1).encode())
+            file.write(to_json(result, indent=1).encode())
         with write_whole(folder / "confusion.png") as file:
             plots.confusion_matrix(self.tally.matrix.counts, self.data.labels).save(file, "PNG")
         if self.tally.trimap is not None:

@@ -20,6 +20,7 @@ from segcli.data.forms import cvat, label_studio, labelme, yolo
 from segcli.decoding import at_least
 from segcli.errors import UsageError
 from segcli.files.atomic import sha256, write_whole
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import polygons
@@ -91,7 +92,7 @@ def write_label_studio(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     model = outputs.info.get("model", "CRF")
     task = label_studio.task(_place(labelled.source), labelled.drawn, outputs.labels, f"segcli {model}")
     with write_whole(path) as file:
-        file.write(json.dumps(task).encode())
+        file.write(to_json(task).encode())
     return {"label-studio": path}
 
 
@@ -168,7 +169,7 @@ def _is_corrected_yolo(folder: Path, source: Source) -> bool:
 
 def _check_yolo_classes(outputs: Outputs) -> None:
     """Note the classes of a YOLO folder; UsageError where it was begun with others."""
-    path, names = outputs.folder / "yolo" / ".classes", json.dumps(outputs.labels.names).encode()
+    path, names = outputs.folder / "yolo" / ".classes", to_json(outputs.labels.names).encode()
     if not path.is_file():
         with write_whole(path) as file:
             file.write(names)
@@ -181,7 +182,7 @@ def _write_mark(mark: Path, source: Source, digest: str) -> None:
     """Note the hash of a text file before it is written, beside those of earlier ones: a run may be killed between."""
     hashes = [*(one for one in _read_mark(mark)["sha256"] if one != digest), digest]
     with write_whole(mark) as file:
-        file.write(json.dumps({"stem": source.tree.as_posix(), "sha256": hashes}).encode())
+        file.write(to_json({"stem": source.tree.as_posix(), "sha256": hashes}).encode())
 
 
 def _read_mark(mark: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from PIL import Image
 
 from segcli.crf.settings import CRF
 from segcli.errors import InputError
+from segcli.files.encoding import to_json
 from segcli.images.photo import Photo as ReadPhoto
 from segcli.images.read import from_image, read_photo
 from segcli.images.reading import PLAIN, PhotoReading
@@ -38,7 +38,7 @@ Photo = str | Path | Image.Image | np.ndarray
 
 def provenance(facts: ModelFacts) -> dict[str, str]:
     """The origin that every mask states, in its text chunks."""
-    return {"model": facts.spec.name, "weights": json.dumps(dict(facts.provenance))}
+    return {"model": facts.spec.name, "weights": to_json(dict(facts.provenance))}
 
 
 class Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from segcli.data import names
 from segcli.data.names import Classes
 from segcli.data.reading import Choice
 from segcli.errors import InputError, UsageError
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.images.probabilities import classes_of
@@ -185,7 +185,7 @@ class RefineJob:
     def plan(self) -> Plan:
         """The plan of the run."""
         settings = self.crf.to_dict()
-        info = {"crf": json.dumps(settings)}
+        info = {"crf": to_json(settings)}
         outputs = Outputs(self.folder, self.classes, self.kinds, info, min_area=self.min_area)
         prior = self.unrefined.to_dict(self.found)
         photos = {key: value for key, value in photo_values.to_dict(self.photos).items() if value is not None}
@@ -260,7 +260,7 @@ def refine(
     prediction = from_probabilities(unary, read.rgb.shape[:2]).to(devices.choose(device))
     prediction = replace(prediction, valid=read.valid)
     settings = CRFSettings.of(crf)
-    info = {"crf": json.dumps(settings.to_dict())} if settings else {}
+    info = {"crf": to_json(settings.to_dict())} if settings else {}
     return Result(read.rgb, known, prediction, path, read.notes, info).refine(settings)
 
 

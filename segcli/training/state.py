@@ -14,6 +14,7 @@ import torch
 from segcli.data.dataset import Dataset
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
+from segcli.files.encoding import to_json
 from segcli.images.reading import RGB_8_BIT
 from segcli.pipeline import photo_values
 from segcli.training import recipe
@@ -94,13 +95,13 @@ def facts(model: LoadedModel) -> dict[str, Any]:
     """The plain values of `State.model`: what a model is, without its weights."""
     parts = {"spec": model.spec, "labels": model.labels, "preprocessing": model.preprocessing}
     parts |= {"photos": model.photos} if model.photos != RGB_8_BIT else {}
-    return json.loads(json.dumps({name: part.to_dict() for name, part in parts.items()}))
+    return json.loads(to_json({name: part.to_dict() for name, part in parts.items()}))
 
 
 def fingerprint(train: Dataset, val: Dataset) -> str:
     """A SHA-256 of the samples' names in their order: a resumed run must meet and score the same photos."""
     names = [[sample.name for sample in part.samples] for part in (train, val)]
-    return sha256(json.dumps(names).encode()).hexdigest()
+    return sha256(to_json(names).encode()).hexdigest()
 
 
 def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:

@@ -5,7 +5,6 @@ safetensors writes several in any order: equal checkpoints are equal files). `ph
 were trained on other photos than those of 8 bits, red-green-blue.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from segcli import decoding
 from segcli.errors import WeightsError
 from segcli.files import paths
+from segcli.files.encoding import to_json
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
@@ -76,7 +76,7 @@ def describe(facts: Metadata) -> str:
     }
     if photos := facts.photos.to_dict():
         values["photos"] = photos
-    return json.dumps(values)
+    return to_json(values)
 
 
 def understand(text: str, name: str) -> Metadata:
