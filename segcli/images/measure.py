@@ -8,7 +8,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.images import bands, ranges
-from segcli.images.photo import data_mask
+from segcli.images.photo import data_mask, taken_bands
 from segcli.images.ranges import Statistics
 from segcli.images.raster import Range, Raster
 from segcli.images.read import may_be_deep, read_raster
@@ -102,7 +102,7 @@ def _data(raster: Raster, reading: PhotoReading) -> np.ndarray:
     taken = bands.chosen(raster, reading.bands)
     alpha, _ = bands.transparency(raster, taken, reading)
     valid = data_mask(raster, taken, alpha == "mask")
-    values = raster.values[..., list(taken)]
+    values = taken_bands(raster, taken)
     return values if valid is None else values[valid]
 
 

@@ -38,16 +38,23 @@ def photo_of(raster: Raster, reading: PhotoReading) -> Photo:
     """
     taken = bands.chosen(raster, reading.bands)
     alpha, notes = bands.transparency(raster, taken, reading)
-    values = _straight(raster, raster.values[..., list(taken)])
+    values = _straight(raster, taken_bands(raster, taken))
     valid = data_mask(raster, taken, alpha == "mask")
     colours, more = eight_bits(raster, values, valid, reading)
     said: list[str] = []
-    image = _image(raster, colours, taken, alpha == "over-white")
-    rgb = np.array(to_rgb(image, said))
+    rgb = _in_colours(raster, colours, taken, alpha == "over-white", said)
     valid, void_notes = _without_data(rgb, valid)
     notes = (*raster.notes, *notes, *more, *said, *void_notes)
     turn = raster.orientation
     return Photo(upright(rgb, turn), notes, None if valid is None else upright(valid, turn))
+
+
+def taken_bands(raster: Raster, taken: tuple[int, ...]) -> np.ndarray:
+    """The values of these bands, (H, W, C); no copy is made where they follow each other."""
+    first, count = taken[0], len(taken)
+    if taken == tuple(range(first, first + count)):
+        return raster.values[..., first : first + count]
+    return raster.values[..., list(taken)]
 
 
 def data_mask(raster: Raster, taken: tuple[int, ...], by_alpha: bool) -> np.ndarray | None:
@@ -56,7 +63,7 @@ def data_mask(raster: Raster, taken: tuple[int, ...], by_alpha: bool) -> np.ndar
     There is none where all chosen bands have the no-data value, where one of them is no number, where the file's mask
     says so and, with `by_alpha`, where a pixel is fully transparent.
     """
-    values = raster.values[..., list(taken)]
+    values = taken_bands(raster, taken)
     tests = [] if raster.valid is None else [raster.valid]
     if values.dtype.kind == "f":
         tests.append(np.isfinite(values).all(axis=2))
@@ -89,8 +96,9 @@ def _eight(values: np.ndarray, limits: tuple[Range, ...]) -> np.ndarray:
     """The values (H, W, C) as uint8, by one range for all bands or one each."""
     if limits == (ranges.FULL,) and values.dtype == np.uint16 and values.shape[2] == 3:
         return (values >> 8).astype(np.uint8)  # as viewers do, and this program did from its first version on
-    parts = [ranges.scaled(values[..., k], limits[k if len(limits) > 1 else 0]) for k in range(values.shape[2])]
-    return np.stack(parts, axis=2)
+    if len(limits) == 1:
+        return ranges.scaled(values, limits[0])
+    return np.stack([ranges.scaled(values[..., k], bounds) for k, bounds in enumerate(limits)], axis=2)
 
 
 def _limits(
@@ -141,18 +149,23 @@ def _straight(raster: Raster, values: np.ndarray) -> np.ndarray:
     return np.minimum(np.rint(free), np.iinfo(values.dtype).max).astype(values.dtype)
 
 
-def _image(raster: Raster, colours: np.ndarray, taken: tuple[int, ...], with_alpha: bool) -> Image.Image:
-    """The colours, uint8 (H, W, 1 or 3), as an image with the file's profile and, if wanted, its alpha."""
+def _in_colours(
+    raster: Raster, colours: np.ndarray, taken: tuple[int, ...], with_alpha: bool, notes: list[str]
+) -> np.ndarray:
+    """The colours, uint8 (H, W, 1 or 3), in sRGB as (H, W, 3), writable; with alpha they lie over white."""
+    managed = bool(raster.profile) and taken == raster.colours == RGB
+    if not managed and not with_alpha:
+        return np.repeat(colours, 3, axis=2) if len(taken) == 1 else np.array(colours, order="C")
     channels = [colours]
     if with_alpha:
-        alpha = raster.values[..., raster.alpha]
+        alpha = raster.values[..., raster.alpha, None]
         bounds = (0.0, bands.opaque(raster) or 1.0)
-        channels.append(alpha[..., None] if alpha.dtype == np.uint8 else _eight(alpha[..., None], (bounds,)))
+        channels.append(alpha if alpha.dtype == np.uint8 else _eight(alpha, (bounds,)))
     pixels = np.ascontiguousarray(np.concatenate(channels, axis=2))
     image = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0])
-    if raster.profile and taken == raster.colours == RGB:
+    if managed:
         image.info["icc_profile"] = raster.profile
-    return image
+    return np.array(to_rgb(image, notes))
 
 
 def _without_data(rgb: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -98,7 +98,7 @@ def _if_flat(low: float, high: float, top: float, given: str) -> str:
 def scaled(values: np.ndarray, bounds: Range) -> np.ndarray:
     """uint8 of the values' shape, with `bounds` at 0 and 255, rounded; what is no number becomes 0."""
     if values.dtype == np.uint16:
-        return _linear(np.arange(65536, dtype=np.float32), *bounds)[values]
+        return _linear(np.arange(65536, dtype=np.float32), *bounds).take(values, mode="clip")  # no value needs it
     return _linear(values, *bounds)
 
 
@@ -117,6 +117,7 @@ def _rounded(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def outside(values: np.ndarray, bounds: Range) -> float:
     """The share, 0..1, of values below or above a range by more than a hundredth of it; a sample is looked at."""
-    sample = values.ravel()[:: max(1, values.size // SAMPLE)]
+    step = max(1, round((values.size / SAMPLE) ** 0.5))
+    sample = values[::step, ::step] if values.ndim > 1 else values[:: step * step]
     margin = (bounds[1] - bounds[0]) / 100
     return float(np.mean((sample < bounds[0] - margin) | (sample > bounds[1] + margin))) if sample.size else 0.0
