@@ -5,7 +5,6 @@ at the same time. Between two stages a few photos wait at most: the slowest stag
 """
 
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +22,7 @@ from segcli.files.atomic import sha256, writing
 from segcli.files.sources import Source
 from segcli.inference import oom
 from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.pipeline.recorder import Recorder
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record, state
 from segcli.pipeline.writer import Outputs
 
@@ -116,8 +116,8 @@ def segment(
 ) -> Iterator[Record]:
     """Segment and write photos; yield a Record each, in the order of the sources.
 
-    A record is in the ledger as soon as its files are whole, so that nothing finished is lost when the
-    caller stops early. One bad photo becomes a failed record; the rest goes on.
+    A record is in the ledger once its files are on the disk, in a second or so, and at the latest when the iteration
+    ends: nothing finished is lost when the caller stops early. One bad photo becomes a failed record; the rest goes on.
 
     Args:
         sources: What to segment.
@@ -130,16 +130,14 @@ def segment(
     Raises:
         SegcliError: The output folder cannot be written to; what is done is kept.
     """
-    lock = threading.Lock()
 
     def finish(segmented: Segmented) -> Record:
         with writing(outputs.folder):
             record = _written(segmented, outputs, settings)
-            with lock:
-                ledger.append(record)
+            recorder.add(record)
         return record
 
-    with ThreadPoolExecutor(THREADS) as writers:
+    with Recorder(ledger) as recorder, ThreadPoolExecutor(THREADS) as writers:
         yield from _ahead(writers, finish, predict_all(sources, stages, batch, _facts), WRITE_BEHIND)
 
 

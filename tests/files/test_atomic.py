@@ -1,11 +1,13 @@
 import errno
+import io
 import os
 from pathlib import Path
 
 import pytest
 
 from segcli.errors import InputError, SegcliError
-from segcli.files.atomic import sha256, write_whole, writing
+from segcli.files import atomic
+from segcli.files.atomic import append_lines, sha256, sync, write_whole, writing
 from segcli.files.sources import find
 
 
@@ -40,6 +42,85 @@ class TestWriteWhole:
             pass
         assert (tmp_path / "whole").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
+    def test_hides_no_error_behind_one_of_a_library(self, tmp_path, full_after):
+        full_after(10)
+        path = tmp_path / "x.pt"
+
+        def save(file):
+            try:
+                file.write(bytes(100_000))
+            except OSError:
+                raise RuntimeError("enforce fail at inline_container.cc") from None
+
+        with pytest.raises(OSError, match="No space left") as caught, write_whole(path) as file:
+            save(file)
+        assert caught.value.filename == str(path)
+        assert not list(tmp_path.iterdir())
+
+    def test_gives_no_descriptor_to_code_that_would_lose_a_short_write(self, tmp_path):
+        with write_whole(tmp_path / "x") as file, pytest.raises(io.UnsupportedOperation):
+            file.fileno()
+
+    def test_brings_a_durable_file_to_the_disk_before_it_takes_its_name(self, tmp_path, monkeypatch):
+        path, seen = tmp_path / "x", []
+        monkeypatch.setattr(atomic, "_sync", lambda descriptor: seen.append((os.fstat(descriptor), path.exists())))
+        with write_whole(path, durable=True) as file:
+            file.write(b"abc")
+        assert seen[0][0].st_size == 3
+        assert [there for _, there in seen] == [False, True]  # the second is the folder
+
+
+@pytest.fixture
+def full_after(monkeypatch):
+    """Makes a disk that takes that many more bytes, the last ones in a short write as a real one does."""
+
+    def limit(free):
+        left = [free]
+
+        def write(descriptor, data):
+            taken = min(left[0], len(data))
+            if not taken and len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            left[0] -= taken
+            return real(descriptor, data[:taken])
+
+        real = os.write
+        monkeypatch.setattr(atomic.os, "write", write)
+
+    return limit
+
+
+class TestAppendLines:
+    def test_ends_a_torn_line_first(self, tmp_path):
+        path = tmp_path / "x.jsonl"
+        append_lines(path, b"one\n")
+        append_lines(path, b"to")
+        append_lines(path, b"three\n")
+        assert path.read_bytes() == b"one\nto\nthree\n"
+
+    @pytest.mark.parametrize("free", [0, 1, 5])
+    def test_appends_all_or_nothing(self, tmp_path, full_after, free):
+        path = tmp_path / "x.jsonl"
+        path.write_bytes(b"one\n")
+        full_after(free)
+        with pytest.raises(OSError, match="No space left") as caught:
+            append_lines(path, b"second\n")
+        assert path.read_bytes() == b"one\n"
+        assert caught.value.filename == str(path)
+
+
+def test_sync_tells_of_a_file_that_is_gone(tmp_path):
+    (tmp_path / "here").touch()
+    sync([tmp_path / "here"])
+    with pytest.raises(FileNotFoundError):
+        sync([tmp_path / "here", tmp_path / "gone"])
+
+
+def test_what_is_half_written_can_be_cleared_at_once(tmp_path):
+    with pytest.raises(FileNotFoundError), write_whole(tmp_path / "x"):
+        atomic.clear_unfinished()
+    assert not list(tmp_path.iterdir())
+
 
 def test_sha256_of_a_file_is_the_published_one(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
@@ -55,7 +136,13 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "next_step"),
-    [(errno.ENOSPC, "Free some space"), (errno.EDQUOT, "Free some space"), (errno.EACCES, "--output")],
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EDQUOT, "Free some space"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.ENOENT, "removed"),
+        (errno.EACCES, "--output"),
+    ],
 )
 def test_a_folder_that_cannot_be_written_to_is_one_line_and_a_next_step(number, next_step):
     with pytest.raises(SegcliError, match=r"cannot write to out: .*\. .*" + next_step), writing(Path("out")):

@@ -42,7 +42,7 @@ def test_an_output_that_cannot_be_written_ends_the_run_and_keeps_what_is_done(
         failing(patch, code, after=2)
         result = segcli(photos, "-o", "out")
     assert result.exit_code == 1
-    assert f"cannot write to out: {os.strerror(code)}" in result.stderr
+    assert f"cannot write to masks: {os.strerror(code)}" in result.stderr
     assert next_step in result.stderr
     assert "Traceback" not in result.stderr
     assert len(records(tmp_path / "out")) == 2
