@@ -2,8 +2,6 @@
 
 import errno
 import hashlib
-import io
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -13,7 +11,8 @@ from typing import Any
 
 from segcli import decoding
 from segcli.errors import UsageError
-from segcli.files.atomic import PARTIAL, sha256, writing
+from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
+from segcli.files.encoding import to_json
 from segcli.files.paths import nearest_existing, shown
 from segcli.files.sources import Source
 
@@ -105,7 +104,7 @@ class Ledger:
 
     def append(self, record: Record) -> None:
         """Write a line through to the operating system at once, so that a killed run loses none."""
-        _append(self.path, json.dumps(record.to_dict()).encode() + b"\n")
+        append_lines(self.path, to_json(record.to_dict()).encode() + b"\n")
         self.records[record.name] = record
         self.appended.add(record.name)
 
@@ -151,13 +150,6 @@ class Ledger:
         return True
 
 
-def _append(path: Path, lines: bytes) -> None:
-    with path.open("ab+") as file:
-        if file.tell() and not _ends_whole(file):
-            lines = b"\n" + lines
-        file.write(lines)
-
-
 def _parts(folder: Path) -> list[Path]:
     """Every process's own file, by its number's text."""
     return sorted(folder.glob("manifest.*.jsonl"))
@@ -167,13 +159,9 @@ def merge(folder: Path) -> None:
     """Bring the lines of every process's own file into manifest.jsonl; a crash on the way costs none."""
     for part in _parts(folder):
         whole = [line + b"\n" for line in part.read_bytes().splitlines() if _parse(line)]
-        _append(folder / "manifest.jsonl", b"".join(whole))
+        append_lines(folder / "manifest.jsonl", b"".join(whole))
+        sync([folder / "manifest.jsonl"])
         part.unlink()
-
-
-def _ends_whole(file: io.BufferedRandom) -> bool:
-    file.seek(-1, io.SEEK_END)
-    return file.read(1) == b"\n"
 
 
 def _parse(line: bytes) -> Record | None:
@@ -190,7 +178,7 @@ def state(beside: Path | None) -> str:
 
 def fingerprint(settings: dict) -> str:
     """A short stable name for JSON-plain settings and REVISION: equal settings, equal name."""
-    return hashlib.sha256(json.dumps([REVISION, settings], sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(to_json([REVISION, settings], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def open_folder(folder: Path) -> None:

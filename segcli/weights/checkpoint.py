@@ -37,7 +37,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     """
     tensors = {n: t.detach().cpu().contiguous() for n, t in checkpoint.tensors.items() if not _is_counter(n)}
     try:
-        with atomic.write_whole(path) as file:
+        with atomic.write_whole(path, durable=True) as file:
             file.write(to_bytes(tensors, {metadata.KEY: metadata.describe(checkpoint)}))
     except OSError as error:
         raise WeightsError(f"{paths.shown(path)} cannot be written ({error.strerror or error})") from error
