@@ -14,13 +14,14 @@ from segcli.errors import InputError
 from segcli.files.atomic import sha256
 from segcli.files.paths import shown
 from segcli.images import read
+from segcli.images.measure import ORDINARY, Measured
 from segcli.labels import VOID
 
 MOSTLY = 0.5
 """The share of void above which a label says too little."""
 ALIKE = 4
 """The mean difference, of 255, up to which two pictures are one that was stored twice."""
-Kind = Literal["absent", "one-class", "void", "same-label", "photo-as-label", "turned"]
+Kind = Literal["absent", "one-class", "void", "same-label", "photo-as-label", "turned", "values"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Doubt:
     Attributes:
         kind: "absent": classes have no pixel in any label; "one-class": the labels hold one class, or none; "void":
             more than half of a label is void; "same-label": the label equals another one pixel by pixel;
-            "photo-as-label": the label is the photo itself; "turned": the label is as wide as the photo is high.
+            "photo-as-label": the label is the photo itself; "turned": the label is as wide as the photo is high;
+            "values": the photos hold values of several kinds.
         sample: The sample's name; empty where it is about the whole dataset.
         file: The label; the folder of the labels where it is about the whole dataset.
         detail: What is doubtful, naming it.
@@ -100,6 +102,16 @@ def of_classes(dataset: Dataset, census: Census) -> Iterator[Doubt]:
     if len(present := census.present(labels)) < 2:
         hint = "A network learns nothing from one class: see --names, and how the labels are read."
         yield Doubt("one-class", "", folder, f"the labels hold nothing but {_only(present, census)}", hint)
+
+
+def of_values(dataset: Dataset, found: Measured) -> Iterator[Doubt]:
+    """The doubts about the values that a dataset's photos hold: one range serves one kind."""
+    counts = found.looked_at | ({ORDINARY: found.ordinary} if found.ordinary else {})
+    if len(counts) > 1:
+        listed = ", ".join(f"{count} of {kind}" for kind, count in counts.items())
+        folder = next((sample.image.parent for sample in dataset.samples), Path())
+        hint = "One range serves one kind of values: convert them to one."
+        yield Doubt("values", "", folder, f"the photos hold values of several kinds: {listed}", hint)
 
 
 def _only(present: tuple[str, ...], census: Census) -> str:

@@ -1,7 +1,6 @@
 """Export: a model as one file for another runtime, ONNX or torch.export's .pt2."""
 
 import io
-import json
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +14,9 @@ from torch.nn import functional as F
 
 from segcli.errors import SegcliError
 from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
+from segcli.images.reading import PhotoValues
 from segcli.labels import VOID
 from segcli.models.preprocessing import MAX_SIDE, Preprocessing
 from segcli.weights import metadata, onnx_file
@@ -106,10 +107,11 @@ def prepare(model: LoadedModel, with_preprocessing: bool = False) -> Export:
         with_preprocessing: Normalisation, enlargement to the input's size and argmax become part of the graph.
     """
     making = Making(model.output_stride, with_preprocessing)
-    about = Metadata(model.spec, model.labels, model.preprocessing, provenance=model.provenance)
+    origin, photos = model.provenance, model.photos
+    about = Metadata(model.spec, model.labels, model.preprocessing, provenance=origin, photos=photos)
     facts = {
         metadata.KEY: metadata.describe(about),
-        onnx_file.KEY: json.dumps(asdict(making) | _words(model, making)),
+        onnx_file.KEY: to_json(asdict(making) | _words(model, making)),
     }
     corners = model.spec.align_corners
     if not with_preprocessing:
@@ -137,6 +139,7 @@ def _words(model: LoadedModel, making: Making) -> dict[str, str]:
     inside = making.with_preprocessing
     corners = "with" if model.spec.align_corners else "without"
     return {
+        **_photo_words(model.photos),
         "before": f"{resizing} (bilinear, antialiased){padding}{'' if inside else normal}",
         "input": f"{PHOTO}: uint8 (N, H, W, 3)" if inside else f"{IMAGE}: float32 (N, 3, H, W)",
         "output": f"{LABELS}: integers (N, H, W)" if inside else f"{LOGITS}: float32 (N, classes, h, w)",
@@ -145,6 +148,15 @@ def _words(model: LoadedModel, making: Making) -> dict[str, str]:
         else f"enlarge to the input's size (bilinear, {corners} aligned corners), take the largest class, cut the "
         "padding away",
     }
+
+
+def _photo_words(photos: PhotoValues) -> dict[str, str]:
+    """What makes red, green and blue of 8 bits of a photo's values; empty for photos that have them already."""
+    words = [f"bands {', '.join(photos.bands)} are red, green, blue"] if len(photos.bands) == 3 else []
+    words += [f"band {photos.bands[0]} is grey"] if len(photos.bands) == 1 else []
+    if photos.range:
+        words.append("{} values {:g} to {:g} become 0 to 255, rounded and clipped".format(photos.kind, *photos.range))
+    return {"photo": "; ".join(words)} if words else {}
 
 
 def _grey(preprocessing: Preprocessing) -> int:

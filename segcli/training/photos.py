@@ -93,7 +93,8 @@ def _bands(wanted: tuple[str, ...], first: PhotoValues, listener: Listener) -> t
 def _range(wanted: PhotoReading, found: Measured, first: PhotoValues, listener: Listener) -> Range:
     """The range of the one kind of values that there is, which is said."""
     ((kind, bounds),) = found.ranges.items()
-    why = found.notes[0] if found.notes else _said(bounds, kind)
+    low, high = found.extremes[kind]
+    why = f"{_said(bounds, kind)}, for values from {low:g} to {high:g}; data.range sets another"
     if isinstance(wanted.value_range, tuple):
         bounds = wanted.value_range
         why = f"{_said(bounds, kind)}, as data.range says"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from segcli.cli.options import dataset as dataset_options
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.photos import Photos
 from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views.census import frequencies
 from segcli.data import convert as converting
@@ -20,6 +22,7 @@ from segcli.data.census import Census
 from segcli.errors import EXIT_FAILED, EXIT_SOME_FAILED, UsageError
 from segcli.files import atomic
 from segcli.files.paths import shown
+from segcli.pipeline import photo_values
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -45,6 +48,7 @@ def convert_data(
     labels: dataset_options.Labels = None,
     names: dataset_options.Names = None,
     reading: ReadingOptions,
+    photos: Photos,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,6 +66,7 @@ def convert_data(
     if root.resolve() in output.resolve().parents:
         raise UsageError(f"--output {shown(output)} lies in {shown(root)}", "Name a folder outside it.")
     data = dataset_options.opened(display, root, labels, names, reading.choice())
+    data = photo_values.for_dataset(replace(data, photos=photos.reading()), listener=display)
     census, failed, done = Census(len(data.labels)), [], 0
     with atomic.writing(output), display.counting(len(data), "converting") as counter:
         for one in converting.convert(data, output):

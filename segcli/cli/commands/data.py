@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -13,14 +14,17 @@ from segcli.cli.options import dataset as dataset_options
 from segcli.cli.options.dataset import DataDir
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.outputs import AsJson, Quiet
+from segcli.cli.options.photos import Photos
 from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views.check import report
 from segcli.data import layouts
 from segcli.data.census import Census
 from segcli.data.check import Problem, check
 from segcli.data.dataset import Dataset
-from segcli.data.doubts import Doubts
+from segcli.data.doubts import Doubts, of_values
 from segcli.errors import EXIT_FAILED
+from segcli.images.measure import Measured, measured
+from segcli.images.reading import PhotoReading
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
@@ -38,22 +42,26 @@ def check_data(
     dataset: dataset_options.Choice,
     split: Annotated[str, Option("--split", help="Which parts of it; duplicates between them are found.")] = "val",
     reading: ReadingOptions,
+    photos: Photos,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Read every photo and label: missing, damaged, of two sizes, with illegal ids, in two splits; class frequencies.
 
-    Exit code 1 means that there are problems. Warnings tell what is seldom meant: classes that no label holds, labels
+    Of photos of more than 8 bits it says which values they hold, and the range that a training would take. Exit code 1
+    means that there are problems. Warnings tell what is seldom meant: classes that no label holds, labels
     that are mostly void, equal each other or their photo.
     """
     display = Display(as_json, quiet)
     splits = ["all"] if dataset.dataset == "folder" else list(dict.fromkeys(word.strip() for word in split.split(",")))
     parts = [dataset.load(part, reading.choice(), display) for part in splits]
+    found, parts = _with_photos(parts, photos.reading())
     census = Census(len(parts[0].labels))
     seen: dict[str, str] = {}
     doubts = Doubts()
     problems = [problem for part in parts for problem in _check(part, census, seen, doubts, display)]
-    report(display, parts, problems, doubts.all(parts[0], census), census)
+    every = (*doubts.all(parts[0], census), *of_values(parts[0], found))
+    report(display, parts, problems, every, census, found)
     if problems:
         raise typer.Exit(EXIT_FAILED)
 
@@ -68,6 +76,12 @@ def download(data_dir: DataDir, quiet: Quiet = False) -> None:
     display.say("fetching VOC 2012 (2 GB); its host is often down, in which case the error says what to put where")
     layouts.download_voc2012(data_dir)
     display.data(f"{data_dir}: VOC 2012 is there")
+
+
+def _with_photos(parts: list[Dataset], reading: PhotoReading) -> tuple[Measured, list[Dataset]]:
+    """What the photos of all parts hold, and the parts with their photos read by one range."""
+    found = measured(((sample.image, None) for part in parts for sample in part.samples), reading)
+    return found, [replace(part, photos=replace(reading, ranges=found.ranges)) for part in parts]
 
 
 def _check(part: Dataset, census: Census, seen: dict[str, str], doubts: Doubts, display: Display) -> list[Problem]:

@@ -19,6 +19,8 @@ from segcli.files import atomic
 from segcli.files.paths import shown
 from segcli.files.sources import Found
 from segcli.images.read import read_rgb
+from segcli.images.reading import PLAIN
+from segcli.pipeline import photo_values
 from segcli.pipeline.model import load_network
 from segcli.pipeline.predict import find_photos
 from segcli.pipeline.records import check_folder
@@ -113,10 +115,12 @@ def _checked(found: Found, output: Path, form: str, plan: Export, loaded: Loaded
     """Compare the file with torch on every photo; SegcliError where they do not agree."""
     from segcli.export import verify
 
+    pages = [(source.path, source.page) for source in found.files]
+    reading = photo_values.resolved(PLAIN, pages, loaded.photos, listener=display)
     run, total = verify.runtime(output, form, plan), verify.Agreement()
     with display.counting(len(found.files), "checking") as counter:
         for source in found.files:
-            for x in verify.inputs(read_rgb(source.path), loaded.preprocessing, plan):
+            for x in verify.inputs(read_rgb(source.path, reading), loaded.preprocessing, plan):
                 total += verify.compare(plan, run, x)
             counter.advance()
     display.data(
@@ -140,6 +144,7 @@ def _facts(output: Path, form: str, size: int, loaded: LoadedModel, plan: Export
         "model": loaded.spec.name,
         "labels": loaded.labels.name,
         "classes": len(loaded.labels),
+        **({"photos": photos} if (photos := loaded.photos.to_dict()) else {}),
         "input": plan.input,
         "outputs": list(plan.outputs),
         **asdict(plan.making),

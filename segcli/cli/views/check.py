@@ -11,6 +11,8 @@ from segcli.data.check import Problem
 from segcli.data.dataset import Dataset
 from segcli.data.doubts import Doubt
 from segcli.files.paths import shown
+from segcli.images.measure import Measured
+from segcli.images.reading import PhotoReading
 
 SHOWN = 50
 """The number of lines of problems, and of doubts, that are shown."""
@@ -19,18 +21,40 @@ ALIKE = 4
 
 
 def report(
-    display: Display, parts: Sequence[Dataset], problems: Sequence[Problem], doubts: Sequence[Doubt], census: Census
+    display: Display,
+    parts: Sequence[Dataset],
+    problems: Sequence[Problem],
+    doubts: Sequence[Doubt],
+    census: Census,
+    found: Measured,
 ) -> None:
-    """Print what is wrong and what is doubtful, how often each class occurs, and a verdict."""
+    """Print what is wrong and what is doubtful, how often each class occurs, what photos hold, and a verdict."""
     _lines(display, problems, "")
     _lines(display, doubts, "warning: ")
     display.table(frequencies(parts[0].labels, census))
+    values = _values(found, parts[0].photos)
+    for one in values:
+        display.data("{photos} photos hold {kind} from {lowest:g} to {highest:g}".format(**one) + _scaled(one["range"]))
     counts = ", ".join(f"{len(part)} samples in {part.split}" for part in parts)
     verdict = _count(len(problems), "problem") or "no problems"
     if doubts:
         verdict += f", {_count(len(doubts), 'warning')}"
     display.data(f"{parts[0].name}: {counts}; {verdict}")
-    display.json(_facts(parts, problems, doubts, census))
+    display.json(_facts(parts, problems, doubts, census) | ({"values": values} if values else {}))
+
+
+def _values(found: Measured, reading: PhotoReading) -> list[dict[str, Any]]:
+    """What photos of more than 8 bits hold, by kind, and the range that they are read by, as JSON-plain values."""
+    by_hand = reading.value_range if isinstance(reading.value_range, tuple) else None
+    return [
+        {"kind": kind, "photos": found.looked_at[kind], "lowest": low, "highest": high}
+        | {"range": list(by_hand or found.ranges[kind])}
+        for kind, (low, high) in found.extremes.items()
+    ]
+
+
+def _scaled(bounds: Sequence[float]) -> str:
+    return "; {:g} becomes black and {:g} white".format(*bounds)
 
 
 def _count(number: int, noun: str) -> str:
