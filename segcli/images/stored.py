@@ -10,6 +10,7 @@ from PIL import Image
 
 from segcli.errors import InputError
 from segcli.files.paths import shown
+from segcli.images.decoders import tiff
 from segcli.images.opening import opened
 
 _GREY_RAW_MODE = re.compile(r"L;([24]?)(I?)R?")
@@ -28,7 +29,7 @@ class Stored:
         white: The value that is shown as white, where a grey picture of integers has one; else 0.
         format: The file's format, such as "PNG".
         keeps_ids: Whether the file holds exactly the values that were written; JPEG does not.
-        frames: The number of pictures in the file, of which the first was read.
+        frames: The number of pictures in the file, of which the first was read; smaller copies of one do not count.
         text: The text chunks that segcli wrote, by keyword.
     """
 
@@ -50,7 +51,7 @@ def read_stored(path: Path) -> Stored:
     """
     with opened(path) as (image, known):
         white, inverted = _grey_range(image)
-        frames = image.n_frames if known.name in ("TIFF", "GIF") else 1
+        frames = _frames(path, image, known.name)
         image.load()
         lossy = not known.keeps_ids or image.info.get("compression") in _JPEG_IN_TIFF
         pixels, palette = _pixels(path, image)
@@ -61,6 +62,13 @@ def read_stored(path: Path) -> Stored:
             *(pixels, palette, _alpha(image), _white(image.mode, white), known.name, not lossy, frames),
             {key: text for key, text in image.info.items() if str(key).startswith("segcli:")},
         )
+
+
+def _frames(path: Path, image: Image.Image, name: str) -> int:
+    """The number of pictures; those of a PNG or WebP that moves are frames of one."""
+    if name == "TIFF":
+        return len(tiff.pictures(path))
+    return image.n_frames if name == "GIF" else 1
 
 
 def _grey_range(image: Image.Image) -> tuple[int | None, bool]:

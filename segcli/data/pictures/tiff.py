@@ -31,7 +31,7 @@ def read_tiff(path: Path) -> np.ndarray:
     Raises:
         InputError: It is damaged, takes a package that is not installed, has several pages, or is no mask.
     """
-    if (pages := tiff.page_count(path)) > 1:
+    if (pages := len(tiff.pictures(path))) > 1:
         raise several_pages(path, pages)
     pixels = tiff.read_stored(path, MAX_PIXELS)
     if pixels.shape[2] == 1:

@@ -113,16 +113,6 @@ def pictures(path: Path) -> tuple[int, ...]:
     return tuple(number for number, kind in enumerate(kinds) if not number or not kind & (REDUCED | MASK))
 
 
-def page_count(path: Path) -> int:
-    """The number of pages as `decode` numbers them, copies of lower resolution and masks among them.
-
-    Raises:
-        InputError: The file is damaged.
-    """
-    with path.open("rb") as file, explained(path, "TIFF"):
-        return sum(1 for _ in directories(file))
-
-
 def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
     """The (height, width) of the first picture once it is upright; no pixel is decoded.
 

@@ -58,6 +58,14 @@ def test_several_pages_are_refused_by_both_readers(tmp_path):
             read_pixels(tmp_path / "x.tif")
 
 
+def test_smaller_copies_are_no_further_pictures(tmp_path):
+    for kind in (np.uint8, np.int64):
+        ids = IDS.astype(kind)
+        tifffile.imwrite(tmp_path / "x.tif", ids, photometric="minisblack")
+        tifffile.imwrite(tmp_path / "x.tif", ids[::2, ::2], photometric="minisblack", append=True, subfiletype=1)
+        assert np.array_equal(read_values(tmp_path / "x.tif"), IDS)
+
+
 def test_the_package_that_is_missing_is_named(tmp_path, monkeypatch):
     lerc = {259: (tiffs.SHORT, [34887])}
     tiffs.write(tmp_path / "x.tif", tiffs.page(IDS.astype(np.int64)[..., None], tags=lerc))

@@ -10,7 +10,7 @@ from damage import DAMAGES, Outcome
 from PIL import Image
 
 from segcli.errors import InputError
-from segcli.images.decoders.tiff import decode, page_count, pictures, read_stored, upright_size
+from segcli.images.decoders.tiff import decode, pictures, read_stored, upright_size
 
 MOST = 10**6
 CHANCE = np.random.default_rng(0)
@@ -184,7 +184,6 @@ class TestPages:
         kinds = [0, 1, 4, 0, 5]
         pages = [tiffs.page(values(), RGB, tags={254: (tiffs.LONG, [kind])}) for kind in kinds]
         path = tiffs.write(tmp_path / "x", *pages)
-        assert page_count(path) == Image.open(path).n_frames == 5
         assert pictures(path) == (0, 3)
 
     @pytest.mark.parametrize("turn", [1, 3, 6, 8])

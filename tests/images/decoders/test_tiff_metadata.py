@@ -43,11 +43,18 @@ def test_names_and_wavelengths_of_bands(tmp_path):
         "no XML",
         '<!DOCTYPE x [<!ENTITY a "aaaa">]><GDALMetadata><Item name="A">&a;</Item></GDALMetadata>',
         '<!DOCTYPE x SYSTEM "file:///etc/passwd"><GDALMetadata><Item name="A">b</Item></GDALMetadata>',
-        '<GDALMetadata><Item name="A" sample="1e9">b</Item><Item name="A" sample="-7"/></GDALMetadata>'[:40],
+        "<a>" * 100_000,
+        "<a>" * 100_000 + "</a>" * 100_000,
     ],
 )
 def test_metadata_that_are_no_safe_xml_are_left_out(tmp_path, xml):
     assert metadata_of(page(tmp_path, {42112: tiffs.text(xml)})).items == {}
+
+
+def test_bands_that_are_none_are_the_files(tmp_path):
+    xml = '<GDALMetadata><!-- said --><Item name="a" sample="1e9"><![CDATA[b]]></Item><Item/></GDALMetadata>'
+    metadata = metadata_of(page(tmp_path, {42112: tiffs.text(xml)}))
+    assert (metadata.of("A"), metadata.all("A")) == ("b", ())
 
 
 @pytest.mark.parametrize(
