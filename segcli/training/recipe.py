@@ -190,6 +190,8 @@ def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
         tables = decoding.read_toml(path)
     except OSError as error:
         raise UsageError(f"cannot read the recipe {path}: {error.strerror}", "`segcli recipes` lists some.") from error
+    except WrongValueError as error:
+        raise UsageError(f"{path}: {error.message}", error.hint) from error
     except DecodingError as error:
         raise UsageError(f"the recipe {path} is no valid TOML: {error.message}") from error
     try:

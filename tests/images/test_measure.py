@@ -59,3 +59,8 @@ def test_of_very_many_looks_at_some(save, monkeypatch):
     monkeypatch.setattr(measure, "read_raster", lambda path, *_: looked_at.append(path))
     measured([save("a.png", 0, 4000)] * 1000, AUTO)
     assert MOST // 2 < len(looked_at) <= MOST
+
+
+def test_says_what_it_has_looked_at(save):
+    found = measured([save("a.png", 7, 900), save("b.png", 80, 4000), save("c.png", 1, dtype=np.uint8)], PLAIN)
+    assert (found.extremes, found.looked_at, found.ordinary) == ({"uint16": (7, 4000)}, {"uint16": 2}, 1)

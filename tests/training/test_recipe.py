@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from segcli.errors import UsageError
+from segcli.images.reading import PhotoReading
 from segcli.training import packaged, recipe
 from segcli.training.recipe import Recipe
 
@@ -50,7 +51,7 @@ def test_the_page_states_every_key_with_its_default():
         ("[schedule]\nbatch = 4.5\n", "schedule.batch cannot be 4.5", "a whole number"),
         ("[schedule]\nbatch = true\n", "schedule.batch cannot be True", "a whole number"),
         ("[schedule]\nbatch = 0\n", "schedule.batch cannot be 0", "in 1.."),
-        ("[schedule]\nrate = nan\n", "schedule.rate cannot be nan", "in 0..100"),
+        ("[schedule]\nrate = nan\n", "schedule.rate cannot be nan", "a finite number"),
         ('[schedule]\npolicy = "cosine"\n', "'cosine'", "'poly' or 'step'"),
         ("[schedule]\nbatch = 10\naccumulate = 4\n", "10", "multiple"),
         ("[augment]\nscale = [2, 1]\n", "no range", "smaller"),
@@ -60,6 +61,17 @@ def test_the_page_states_every_key_with_its_default():
         ("", "model.name is missing", "segcli models"),
         ('[model]\nname = "v3-mobilnetv2"\n', "'v3-mobilnetv2'", "Did you mean v3-mobilenetv2"),
         ('[model]\nname = "v2-vgg16"\noutput_stride = 16\n', "v2-vgg16 cannot have", "It can have 8."),
+        (
+            '[data]\nrange = "0-9"\n' + NAMED,
+            "data.range cannot be '0-9'",
+            '[low, high], the lower one first, or "auto"',
+        ),
+        ("[data]\nrange = [9, 9]\n" + NAMED, "data.range cannot be [9.0, 9.0]", "the lower one first"),
+        ("[data]\nrange = [0, inf]\n" + NAMED, "data.range cannot be inf", "a finite number"),
+        ("[data]\nrange = 9\n" + NAMED, "data.range cannot be 9", "text in quotes or a list of 2 numbers"),
+        ("[data]\nbands = [1, 2]\n" + NAMED, "data.bands cannot be [1, 2]", "three (red, green, blue)"),
+        ("[data]\nbands = [1.5]\n" + NAMED, "data.bands cannot be [1.5]", "a whole number"),
+        ('[data]\nalpha = "white"\n' + NAMED, "data.alpha cannot be 'white'", "'ignore' or 'mask' or 'over-white'"),
         ("[run\n", "no valid TOML", ""),
     ],
 )
@@ -80,6 +92,22 @@ def test_changes_win_over_the_file_and_take_toml_or_text(tmp_path):
     found = recipe.read(written(tmp_path, NAMED + "[schedule]\nbatch = 4\n"), changes)
     assert (found.schedule.batch, found.augment.scale, found.data.images) == (8, (1.0, 1.5), "my photos")
     assert found.run.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "reading"),
+    [
+        (["data.range=auto", "data.bands=nir, red ,green"], PhotoReading("auto", ("nir", "red", "green"))),
+        (["data.range=0:4095", "data.bands=8", "data.alpha=mask"], PhotoReading((0, 4095), ("8",), "mask")),
+        (["data.range=[-9, 4.5]", "data.bands=[8, 4, 'nir']"], PhotoReading((-9, 4.5), ("8", "4", "nir"))),
+        ([], PhotoReading()),
+    ],
+)
+def test_photos_are_read_as_the_recipe_says(tmp_path, changes, reading):
+    found = recipe.read(written(tmp_path, NAMED), changes)
+    assert found.data.photos() == reading
+    assert recipe.Recipe.from_dict(found.to_dict()) == found
+    assert ("range" in found.to_dict()["data"]) == bool(changes)
 
 
 @pytest.mark.parametrize(
