@@ -4,6 +4,7 @@ import inspect
 import logging
 import os
 import sys
+import threading
 import warnings
 from typing import Annotated, Any
 
@@ -11,9 +12,11 @@ import typer
 from typer.core import TyperGroup
 
 from segcli import __version__
+from segcli.cli import streams
 from segcli.cli.commands import compare, crf, data, doctor, evaluate, export, models, predict, recipes, train, weights
 from segcli.cli.display import Display
-from segcli.errors import SegcliError
+from segcli.cli.signals import WATCH
+from segcli.errors import EXIT_FAILED, EXIT_OK, SegcliError
 
 
 class ErrorsAsLines(TyperGroup):
@@ -25,9 +28,9 @@ class ErrorsAsLines(TyperGroup):
         display = Display(as_json="--json" in ctx.args and is_main)
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # whoever reads our output has seen enough (`| head`): Typer ends without a word
-            raise
         except Exception as error:
+            if WATCH.received:  # the end that was asked for, by way of a library that it disturbed
+                raise KeyboardInterrupt from error
             is_typers_own = hasattr(error, "exit_code") and not isinstance(error, SegcliError)
             if hasattr(error, "format_message"):  # a usage error, which Typer shows on stderr itself
                 hint = "`--help` after the command lists its options."
@@ -95,11 +98,32 @@ def root(
     """Label every pixel of your photos: DeepLab v1 to v3+ and the fully connected CRF."""
 
 
+WORK = ("predict", "crf", "train", "export")
+"""The commands whose work is in files: without --json, what they print is a word about it."""
+
+
 def main() -> None:
-    """Entry point of the console script and of `python -m segcli`."""
+    """Run the command that the process was started with, and end with its exit code, as SystemExit."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error line or a note
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     if sys.platform == "win32":
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names may hold anything
-    app(prog_name="segcli")
+    if os.environ.get("SEGCLI_DEBUG") != "1":
+        threading.excepthook = lambda _: None  # whoever waits for a thread tells of its error
+    try:
+        app(prog_name="segcli")
+    except SystemExit as end:
+        sys.exit(end.code or _told(streams.lost()))
+
+
+def _told(lost: OSError | None) -> int:
+    """The exit code of a command that has done its work, once it is told whether what it printed has arrived."""
+    if lost is None:
+        return EXIT_OK
+    line = f"standard output cannot be written to: {lost.strerror or lost}"
+    if sys.argv[1:2] and sys.argv[1] in WORK and "--json" not in sys.argv:
+        Display().warn(f"{line}; the work is done")
+        return EXIT_OK
+    Display().error(SegcliError(line, "Free some space, or print to another place, and give the command again."))
+    return EXIT_FAILED

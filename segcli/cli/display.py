@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from segcli.cli.progress import BarCounter, Counter, DownloadBars, Downloads, LineCounter, bar, download_bars
+from segcli.cli.signals import WATCH
 from segcli.errors import SegcliError
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
@@ -80,22 +81,24 @@ class Display(Listener):
     @contextmanager
     def counting(self, total: int, verb: str, unit: str = "images") -> Iterator[Counter]:
         """Progress over a known number of things, with rate and time left."""
-        if self.quiet or total == 0:
-            yield Counter(self.say)
-        elif self.err.is_terminal:
-            with bar(self.err, unit) as progress:
-                yield BarCounter(self.say, progress, progress.add_task(verb, total=total))
-        else:
-            yield LineCounter(self.say, total, verb, unit)
+        with WATCH.orderly():
+            if self.quiet or total == 0:
+                yield Counter(self.say)
+            elif self.err.is_terminal:
+                with bar(self.err, unit) as progress:
+                    yield BarCounter(self.say, progress, progress.add_task(verb, total=total))
+            else:
+                yield LineCounter(self.say, total, verb, unit)
 
     @contextmanager
     def downloading(self) -> Iterator[Downloads]:
         """Progress of downloads, one bar a file; call it with (name, bytes done, bytes in all or None)."""
-        if self.quiet or not self.err.is_terminal:
-            yield Downloads(self.say)
-        else:
-            with download_bars(self.err) as progress:
-                yield DownloadBars(self.say, progress)
+        with WATCH.orderly():
+            if self.quiet or not self.err.is_terminal:
+                yield Downloads(self.say)
+            else:
+                with download_bars(self.err) as progress:
+                    yield DownloadBars(self.say, progress)
 
 
 def columns(*headings: str, right: Iterable[str] = ()) -> Table:
