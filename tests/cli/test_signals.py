@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals as a terminal does")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for other processes")
 
 BEGIN = "import os, signal, sys, time; from segcli.cli.signals import WATCH; WATCH.begin()\n"
 ORDERLY = """

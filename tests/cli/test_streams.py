@@ -37,7 +37,7 @@ def test_a_reader_who_has_seen_enough_has_lost_nothing():
     assert (done.returncode, done.stderr) == (0, "None\n")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="closes descriptors as a shell does")
+@pytest.mark.skipif(os.name != "posix", reason="no POSIX shell")
 def test_closed_streams_are_the_null_device_and_no_file_takes_their_numbers(tmp_path):
     code = f"print(1); a = sys.stdin.read(); f = open({str(tmp_path / 'x')!r}, 'w'); f.write(f'{{f.fileno()}} {{a!r}}')"
     done = subprocess.run(["sh", "-c", f'exec {sys.executable} -c "$0" <&- >&- 2>&-', START + code], check=False)

@@ -265,7 +265,7 @@ def test_ctrl_c_keeps_what_is_done(photos, checkpoint, tmp_path):
         shutil.copy(photos / "a.jpg", photos / f"copy{index}.jpg")
     hearing = (  # a shell's background jobs, and their children, ignore Ctrl-C
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from segcli.cli.app import main; main()"
+        "from segcli.__main__ import main; main()"
     )
     command = [sys.executable, "-c", hearing, "predict", photos, "-o", tmp_path / "out", "--weights", checkpoint]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
