@@ -1,12 +1,13 @@
 """Photo: a picture as uint8 red, green, blue, made of a Raster's bands and values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
 from segcli.images import bands, ranges
 from segcli.images.colours import to_rgb
+from segcli.images.composite import composite, remark
 from segcli.images.raster import RGB, Range, Raster
 from segcli.images.reading import AUTO, PhotoReading
 
@@ -40,7 +41,9 @@ def photo_of(raster: Raster, reading: PhotoReading) -> Photo:
     alpha, notes = bands.transparency(raster, taken, reading)
     values = _straight(raster, taken_bands(raster, taken))
     valid = data_mask(raster, taken, alpha == "mask")
-    colours, more = eight_bits(raster, values, valid, reading)
+    colours, more = eight_bits(_of_bands(raster, taken), values, valid, reading)
+    if raster.luts and not reading.bands:
+        colours, more = composite(colours, raster.luts), (remark(raster), *more)
     said: list[str] = []
     rgb = _in_colours(raster, colours, taken, alpha == "over-white", said)
     valid, void_notes = _without_data(rgb, valid)
@@ -55,6 +58,12 @@ def taken_bands(raster: Raster, taken: tuple[int, ...]) -> np.ndarray:
     if taken == tuple(range(first, first + count)):
         return raster.values[..., first : first + count]
     return raster.values[..., list(taken)]
+
+
+def _of_bands(raster: Raster, taken: tuple[int, ...]) -> Raster:
+    """The raster with the stated ranges of these bands alone, where each band has one."""
+    by_band = 1 < len(raster.stated) == raster.values.shape[2]
+    return raster if not by_band else replace(raster, stated=tuple(raster.stated[band] for band in taken))
 
 
 def data_mask(raster: Raster, taken: tuple[int, ...], by_alpha: bool) -> np.ndarray | None:

@@ -15,7 +15,7 @@ from segcli.errors import InputError
 from segcli.files import formats
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
-from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, tiff
+from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, stacks, tiff
 from segcli.images.opening import check, explained, open_image, opened_file, orientation
 from segcli.images.photo import Photo, photo_of
 from segcli.images.raster import RGB, Raster
@@ -66,7 +66,8 @@ def read_photo(path: str | Path, reading: PhotoReading = PLAIN, page: int | None
     Args:
         path: The file.
         reading: Which bands and values become the colours.
-        page: The frame to read instead of the first, counted from 0.
+        page: The frame to read instead of the first, counted from 0; of a microscope's stack the plane, z + depth * t,
+            instead of the middle one.
 
     Raises:
         InputError: The file is missing, damaged, too large, or no such picture.
@@ -77,7 +78,7 @@ def read_photo(path: str | Path, reading: PhotoReading = PLAIN, page: int | None
         if raster is None:
             image = open_image(path, file, known, reading.max_pixels)
             return _decoded(image, reading, _frame(path, image, known, reading, page))
-        notes = _first_of_several(path, page) if known.name == "TIFF" else []
+        notes = stacks.remarks(path, page) if known.name == "TIFF" else ()
         return _named(path, replace(raster, notes=(*notes, *raster.notes)), reading)
 
 
@@ -140,7 +141,7 @@ def _raster(path: Path, known: formats.Format, reading: PhotoReading, page: int 
     """The values of a picture that Pillow does not read whole; None where it does."""
     if known.name == "TIFF":
         plain = not reading.bands and reading.alpha is None
-        return tiff.decode(path, reading.max_pixels, page, plain)
+        return stacks.decode(path, reading.max_pixels, page, plain)
     decode = DECODERS.get(known.name)
     return decode and decode(path, reading.max_pixels)
 
@@ -150,15 +151,7 @@ def _frame(path: Path, image: Image.Image, known: formats.Format, reading: Photo
     if page is not None:
         image.seek(page)
         check(path, image, reading.max_pixels)
-    elif known.name == "TIFF":
-        return _first_of_several(path, page)
-    return []
-
-
-def _first_of_several(path: Path, page: int | None) -> list[str]:
-    """The remark on a TIFF of which the first of several pages is read."""
-    count = 1 if page is not None else len(tiff.pictures(path))
-    return [f"Only the first of its {count} pages is read; --pages reads them all."] if count > 1 else []
+    return list(stacks.remarks(path, page)) if known.name == "TIFF" else []
 
 
 def _decoded(image: Image.Image, reading: PhotoReading, notes: list[str]) -> Photo:

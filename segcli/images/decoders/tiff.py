@@ -65,7 +65,9 @@ class _Picture:
     after: tuple[Directory, ...]
 
 
-def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = True) -> Raster | None:
+def decode(
+    path: Path, max_pixels: int, page: int | None = None, plain: bool = True, always: bool = False
+) -> Raster | None:
     """The values of one picture of a TIFF; None for what Pillow reads right. A camera's raw photo is developed.
 
     Args:
@@ -75,6 +77,7 @@ def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = T
         plain: None for ordinary pictures: unsigned, of at most 8 bits, grey or red, green and blue, without a no-data
             value or mask. With False they come as values too, unless they are indices, CMYK, YCbCr, Lab or
             compressed in a way of such pictures.
+        always: Never None: these come as red, green and blue.
 
     Returns:
         A raster whose `transparent` is "mask". Integers of fewer than 8 bits are spread over 0..255, and white is 255,
@@ -94,8 +97,8 @@ def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = T
         notes = (*notes, *more)
         whole = valid is None and empty is None and not notes
         if _is_pillows(picture.directory):
-            return None if whole else _shown(file, picture, valid, empty, notes)
-        if plain and whole and _is_ordinary(picture.directory, metadata):
+            return None if whole and not always else _shown(file, picture, valid, empty, notes)
+        if plain and whole and not always and _is_ordinary(picture.directory, metadata):
             return None
         layout = _affordable(path, picture.directory, max_pixels)
         raster = _raster(path, picture, metadata, valid, empty, layout)
@@ -126,6 +129,17 @@ def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
         width, height = size_of(directory)
         check_size(path, width, height, max_pixels)
         return (width, height) if _orientation(directory) in _SIDEWAYS else (height, width)
+
+
+def page_values(path: Path, directory: Directory, max_pixels: int) -> np.ndarray:
+    """The values of a page, (H, W, C), those of fewer than 8 bits spread over 0..255; indices stay as they are.
+
+    Raises:
+        InputError: They are too many, or compressed in a way that takes a package.
+        ValueError: They are damaged.
+    """
+    layout = _affordable(path, directory, max_pixels)
+    return _spread(directory, layout, _values(path, directory, layout), None)[0]
 
 
 def read_stored(path: Path, max_pixels: int) -> np.ndarray:

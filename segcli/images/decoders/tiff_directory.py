@@ -114,6 +114,17 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
         place = directory.following
 
 
+def directory_at(file: BinaryIO, place: int) -> Directory:
+    """The directory at a position, from `first_place` or another's `following`; ValueError where it is damaged."""
+    order, large, _ = _header(file)
+    return _directory(file, file.seek(0, os.SEEK_END), order, large, place)
+
+
+def first_place(file: BinaryIO) -> int:
+    """The position of a file's first directory; ValueError where it is no TIFF."""
+    return _header(file)[2]
+
+
 def _header(file: BinaryIO) -> tuple[str, bool, int]:
     """The byte order, whether it is a BigTIFF, and the position of the first directory."""
     file.seek(0)

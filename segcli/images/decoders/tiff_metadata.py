@@ -2,13 +2,11 @@
 
 import math
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-import numpy as np
-
+from segcli.images.decoders import imagej
 from segcli.images.decoders.tiff_directory import Directory
 from segcli.images.decoders.tiff_layout import (
     DESCRIPTION,
@@ -24,7 +22,6 @@ from segcli.images.raster import Range
 LONGEST_NAME = 100
 _MOST_XML = 2**22
 _SIGNIFICANT_BITS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*\bSignificantBits=[\"'](\d{1,3})[\"']")
-_IMAGEJ_SIZES, _IMAGEJ_DATA, _IMAGEJ_RANGES = 50838, 50839, b"rang"
 _WHOLE_FILE = -1
 
 
@@ -118,7 +115,7 @@ def stated_range(
         for bits, by in _bits_said(description, layout, metadata):
             if 0 < bits < 8 * layout.dtype.itemsize:
                 return ((0.0, 2.0**bits - 1),), by
-    if description.startswith("ImageJ=") and (ranges := _imagej_ranges(first)):
+    if imagej.is_imagej(description) and (ranges := imagej.display_ranges(first)):
         return (ranges[page % len(ranges)],), "the display range of its ImageJ metadata"
     return ((), "") if layout.dtype.kind == "f" else _by_largest(directory, layout.bits)
 
@@ -138,30 +135,3 @@ def _by_largest(directory: Directory, bits: int) -> tuple[tuple[Range, ...], str
     if least != 0 or not 255 <= largest < 2**bits - 1 or largest & (largest + 1):
         return (), ""
     return ((0.0, float(largest)),), "its MaxSampleValue tag"
-
-
-def _imagej_ranges(directory: Directory) -> list[Range]:
-    """The display range of each channel that ImageJ saved; [] where it saved none, or they are damaged.
-
-    Tag 50839 starts with the numbers and kinds of its parts; tag 50838 has the length of this header, then of each
-    part.
-    """
-    data, sizes = directory.data(_IMAGEJ_DATA), [int(size) for size in directory.numbers(_IMAGEJ_SIZES)]
-    if not sizes or sizes[0] > len(data) or sum(sizes) > len(data):
-        return []
-    order, place, parts = directory.order, sizes[0], iter(sizes[1:])
-    header = data[4 : sizes[0] - (sizes[0] - 4) % 8]
-    for kind, count in struct.iter_unpack(order + "4sI", header):
-        kind = kind[::-1] if order == "<" else kind  # noqa: PLW2901
-        for _ in range(min(count, len(sizes))):
-            length = next(parts, 0)
-            if kind == _IMAGEJ_RANGES:
-                return _pairs(data[place : place + length], order)
-            place += length
-    return []
-
-
-def _pairs(data: bytes, order: str) -> list[Range]:
-    bounds = np.frombuffer(data, order + "f8", len(data) // 16 * 2).reshape(-1, 2).tolist()
-    good = all(-math.inf < low < high < math.inf for low, high in bounds)
-    return [(low, high) for low, high in bounds] if good else []
