@@ -1,13 +1,21 @@
 """The errors that stop a run, each with what to change in the recipe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from segcli.errors import InputError, SegcliError
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from segcli.errors import InputError, SegcliError, WeightsError
 from segcli.training.recipe import Recipe
 from segcli.training.run_folder import LAST
+from segcli.weights import checkpoint
 
 NAMED_PHOTOS = 8
 """So many photos of a batch are named."""
+_CALMER = (
+    'Lower schedule.rate, set schedule.warmup, optimizer.clip = 1 or run.amp = "off", and start a new run; '
+    f"model.init = RUN/{LAST} goes on from this one's last checkpoint, if it has one."
+)
 
 
 def not_finite(what: str, iteration: int, value: float, photos: Sequence[str]) -> SegcliError:
@@ -23,9 +31,30 @@ def not_finite(what: str, iteration: int, value: float, photos: Sequence[str]) -
     more = f" and {len(names) - NAMED_PHOTOS} more" if len(names) > NAMED_PHOTOS else ""
     return SegcliError(
         f"the {what} of iteration {iteration} is {value}; its photos: {', '.join(names[:NAMED_PHOTOS])}{more}",
-        'Lower schedule.rate, set schedule.warmup, optimizer.clip = 1 or run.amp = "off", and start a new run; '
-        f"model.init = RUN/{LAST} goes on from this one's last checkpoint, if it has one.",
+        _CALMER,
     )
+
+
+def require_finite(network: nn.Module, optimizer: Optimizer, iteration: int) -> None:
+    """Stop a run whose weights are no numbers before they are saved: the loss may be one still.
+
+    Raises:
+        SegcliError: A tensor of the network, or of the optimizer's, holds NaN or infinite values.
+    """
+    kept = {f"{key} of parameter {number}": value for number, key, value in _kept(optimizer)}
+    try:
+        checkpoint.require_finite(network.state_dict(), "of the network")
+        checkpoint.require_finite(kept, "of the optimizer")
+    except WeightsError as error:
+        raise SegcliError(f"after iteration {iteration} {error.message}", _CALMER) from error
+
+
+def _kept(optimizer: Optimizer) -> Iterator[tuple[int, str, Tensor]]:
+    """What an optimizer keeps of its parameters, such as their momentum."""
+    for number, state in optimizer.state_dict()["state"].items():
+        for key, value in state.items():
+            if isinstance(value, Tensor):
+                yield number, key, value
 
 
 def out_of_memory(recipe: Recipe, processes: int) -> SegcliError:

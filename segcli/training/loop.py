@@ -13,7 +13,7 @@ from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
 from segcli.pipeline import photo_values
-from segcli.training import init, loader, run_folder
+from segcli.training import failures, init, loader, run_folder
 from segcli.training import state as training_state
 from segcli.training.checkpoints import Checkpoints
 from segcli.training.events import Event, Step, Validation
@@ -68,7 +68,7 @@ class Training:
         one.
 
         Raises:
-            SegcliError: The loss is no number any more, memory runs out, or a file cannot be read or written.
+            SegcliError: The loss or the weights are no numbers any more, memory runs out, or a file cannot be read or written.
         """
         batches = self.micro_batches()
         if self._validation_due():
@@ -121,7 +121,8 @@ class Training:
         return Validation(done, scores, best, seconds, segmenter)
 
     def _save(self) -> None:
-        """Write the state and the last checkpoint; the main process does."""
+        """Write the state and the last checkpoint, if the weights are numbers; the main process does."""
+        failures.require_finite(self.model.network, self.trainer.optimizer, self.history.iteration)
         if self.processes.is_main:
             self.checkpoints.save(self.trainer, self.history)
 

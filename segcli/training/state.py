@@ -1,4 +1,7 @@
-"""The state of a run, from which it goes on as if it had never stopped: one file, whole or absent, without code."""
+"""The state of a run, from which it goes on as if it had never stopped: one file, whole or absent, without code.
+
+It ends with the SHA-256 of all before it, which torch passes over; files of earlier versions have none.
+"""
 
 import io
 import json
@@ -7,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -23,6 +26,8 @@ from segcli.training.run_folder import LAST, STATE
 from segcli.weights.model_io import LoadedModel
 
 VERSION = 2
+SEAL = b"segcli sha256 "
+"""What stands before the hash, 64 hex digits, at a file's end."""
 FREE = {"run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"}
 """The keys that may change between the parts of one run: they do not decide the weights."""
 
@@ -65,10 +70,27 @@ def write(folder: Path, state: State) -> None:
     path = folder / STATE
     try:
         with atomic.write_whole(path, durable=True) as file:
-            torch.save({f.name: getattr(state, f.name) for f in fields(state)}, file)
+            sealed = _Sealed(file)
+            torch.save({f.name: getattr(state, f.name) for f in fields(state)}, sealed)
+            file.write(SEAL + sealed.hash.hexdigest().encode())
     except OSError as error:
         hint = "Make room; --resume then goes on from the last checkpoint."
         raise WeightsError(f"{paths.shown(path)} cannot be written ({error.strerror or error})", hint) from error
+
+
+class _Sealed:
+    """A file that hashes what torch writes to it, which is one piece after the other."""
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.hash = sha256()
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def read(folder: Path) -> State:
@@ -80,7 +102,7 @@ def read(folder: Path) -> State:
     path = folder / STATE
     name = paths.shown(path)
     try:
-        values = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+        values = torch.load(io.BytesIO(_unsealed(path.read_bytes())), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"there is nothing to resume: no {name}", "Start the run without --resume.") from None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
@@ -89,6 +111,16 @@ def read(folder: Path) -> State:
     if not isinstance(values, dict) or values.keys() != {f.name for f in fields(State)} or values["version"] != VERSION:
         raise WeightsError(f"{name} was written by another version of segcli", "Resume with that version.")
     return State(**values)
+
+
+def _unsealed(data: bytes) -> bytes:
+    """A file's bytes, once they are those that were written; ValueError where they are not."""
+    end = len(data) - len(SEAL) - 64
+    if end < 0 or not data.startswith(SEAL, end):
+        return data  # of an earlier version, or cut short, which torch tells
+    if sha256(memoryview(data)[:end]).hexdigest().encode() != data[end + len(SEAL) :]:
+        raise ValueError("its sha256 is another one")
+    return data
 
 
 def facts(model: LoadedModel) -> dict[str, Any]:

@@ -10,7 +10,6 @@ they are converted; files of the Hub stay in the Hub's own cache.
 """
 
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Collection, Iterator
@@ -26,6 +25,7 @@ from segcli import decoding, labels
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
 from segcli.files.download import Progress
+from segcli.files.encoding import to_json
 from segcli.weights import fetch, manifest
 from segcli.weights.manifest import HubFile, PackagedFile, WeightsEntry
 from segcli.weights.reference import CHECKPOINT_SUFFIX
@@ -189,7 +189,7 @@ def provenance(entry: WeightsEntry, record: Record) -> dict[str, str]:
 def converted_path(entry: WeightsEntry, record: Record) -> Path:
     """Where the converted file is, or will be: a change of anything it depends on gives it another name."""
     facts = (entry.model_spec(), labels.get(entry.labels), entry.preprocessing)
-    text = json.dumps([CONVERSION_REVISION, *(fact.to_dict() for fact in facts)])
+    text = to_json([CONVERSION_REVISION, *(fact.to_dict() for fact in facts)])
     key = hashlib.sha256(text.encode()).hexdigest()[:8]
     return _home(entry) / f"{record.sha256[:12]}-{key}{CHECKPOINT_SUFFIX}"
 
@@ -277,8 +277,8 @@ def _understood(entry: WeightsEntry, record: Record, path: Path, on_trust: bool)
 
 
 def _remember(entry: WeightsEntry, record: Record) -> None:
-    with atomic.write_whole(_home(entry) / RECORD_FILE) as file:
-        file.write(json.dumps(asdict(record), indent=1).encode())
+    with atomic.write_whole(_home(entry) / RECORD_FILE, durable=True) as file:
+        file.write(to_json(asdict(record), indent=1).encode())
 
 
 def _tidy(entry: WeightsEntry, downloaded: Path, kept: Path) -> None:

@@ -43,7 +43,8 @@ def converted(
 
     Raises:
         UsageError: There is no such layout, or it has no such model.
-        WeightsError: A tensor is missing, unknown or of another shape than the model and the labels need.
+        WeightsError: A tensor is missing, unknown, of another shape than the model and the labels need, or holds what
+            is no number.
     """
     state = convert(tensors, layout, spec)
     with torch.device("meta"):
@@ -52,6 +53,7 @@ def converted(
     if all(key.startswith("backbone.") for key in state):
         module, own = network.backbone, {k.removeprefix("backbone."): t for k, t in state.items()}
     checkpoint.check(module, own, origin["weights"])
+    checkpoint.require_finite(state, origin["weights"])
     return Checkpoint(spec, classes, preprocessing, provenance=origin, tensors=state)
 
 

@@ -88,12 +88,13 @@ def pretrained(spec: ModelSpec, progress: Progress | None = None) -> Pretrained:
     """Load the ImageNet backbone for a model, fetched if need be.
 
     Raises:
-        WeightsError: None exists for that kind of backbone, or it cannot be had.
+        WeightsError: None exists for that kind of backbone, it cannot be had, or it holds what is no number.
     """
     entry = manifest.backbone(spec.backbone.kind)
     here = cache.obtain(entry, progress)
     adapted = manifest.adapted(spec, entry.spec)
     tensors = convert(foreign.read(here.path), entry.format, adapted)
+    checkpoint.require_finite(tensors, entry.name)
     origin = cache.provenance(entry, here.record)
     return Pretrained(adapted, tensors, entry.preprocessing, origin, here.notes())
 

@@ -1,8 +1,8 @@
 """Files of `segcli export`: what one says of itself, and its network under onnxruntime.
 
 An ONNX file holds arithmetic and no program. What is refused nevertheless: tensors kept in other files, whose paths
-could lead anywhere; subgraphs, with which a graph could loop for ever; files that say nothing of themselves. A .pt2 is
-never read here, since torch.export.load trusts what it loads.
+could lead anywhere; subgraphs, with which a graph could loop for ever; weights that are no numbers; files that say
+nothing of themselves. A .pt2 is never read here, since torch.export.load trusts what it loads.
 """
 
 import importlib
@@ -205,6 +205,17 @@ def _check_graph(model: Any, name: str) -> None:
         graphs += isinstance(part, onnx.GraphProto)
     if graphs != 1:
         raise WeightsError(f"{name} has graphs within its graph, which no export of ours does")
+    for part in model.graph.initializer:
+        if not _is_finite(part, name):
+            raise WeightsError(f"the weights {name} hold NaN or infinite values in {part.name}", "Export it again.")
+
+
+def _is_finite(part: Any, name: str) -> bool:
+    try:
+        values = package("onnx").numpy_helper.to_array(part)
+    except Exception as error:  # a shape or a type that does not fit the bytes
+        raise WeightsError(f"{name} has weights that cannot be read ({_line(error)})") from error
+    return values.dtype.kind != "f" or not values.size or bool(np.isfinite([values.min(), values.max()]).all())
 
 
 def _parts(message: "Message") -> Iterator["Message"]:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from blobs import begin, blob_recipe, write_blobs
 
-from segcli.errors import InputError
+from segcli.errors import InputError, SegcliError
 from segcli.training import loop, split, state, validation
 from segcli.training.events import Step, Validation
-from segcli.training.run_folder import BEST, LAST
+from segcli.training.run_folder import BEST, LAST, STATE
 from segcli.weights import checkpoint, model_io
 
 CPU = torch.device("cpu")
@@ -129,3 +129,20 @@ def test_resuming_clears_away_what_a_kill_left_half_written_and_makes_up_what_it
     resumed(settings, tmp_path)
     assert not list(tmp_path.glob("*.part"))
     assert (tmp_path / LAST).read_bytes() == whole
+
+
+@pytest.mark.parametrize("spoilt", ["network", "optimizer"])
+def test_weights_that_are_no_numbers_stop_the_run_and_spoil_nothing_that_was_saved(blobs, tmp_path, spoilt):
+    """Also where the loss is one still: the batch's statistics stand in for the running ones while it learns."""
+    run = begin(blob_recipe(blobs, {"run": {"save_every": 1, "validate_every": 99}}), tmp_path)
+    events = run.run()
+    next(events), next(events)
+    before = {name: (tmp_path / name).read_bytes() for name in (LAST, STATE)}
+    if spoilt == "network":
+        run.model.network.get_buffer("backbone.stem.bn.running_mean")[0] = float("nan")
+    else:
+        first = next(iter(run.trainer.optimizer.state.values()))
+        first["momentum_buffer"].view(-1)[0] = float("inf")
+    with pytest.raises(SegcliError, match=rf"after iteration 2 the weights of the {spoilt} hold"):
+        run._save()
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before

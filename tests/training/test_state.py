@@ -1,10 +1,13 @@
 """The state of a run: what may change before it is resumed, and that a damaged one is refused without running it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.errors import UsageError, WeightsError
+from segcli.images.reading import PhotoReading
 from segcli.training import loop, split, state
 from segcli.training.run_folder import STATE
 
@@ -44,7 +47,8 @@ def test_another_recipe_cannot_resume(blobs, stopped, changes, said):
 def test_other_photos_cannot_resume(blobs, stopped):
     settings = blob_recipe(blobs)
     train, val = split.choose(settings.data)
-    for others in ((train.without(["1"]), val), (train, train)):
+    deep = replace(train, photos=PhotoReading(ranges={"uint16": (0, 4095)}))
+    for others in ((train.without(["1"]), val), (train, train), (deep, val)):
         with pytest.raises(UsageError, match="photos to learn from or to choose by are others"):
             loop.resume(settings, *others, stopped, torch.device("cpu"))
 
@@ -68,6 +72,23 @@ def test_a_damaged_state_is_refused_without_running_it(stopped, tmp_path):
     torch.save({"iteration": 4}, tmp_path / STATE)
     with pytest.raises(WeightsError, match="another version"):
         state.read(tmp_path)
+
+
+def test_one_changed_byte_anywhere_is_noticed_before_the_file_is_read(stopped, tmp_path):
+    whole = (stopped / STATE).read_bytes()
+    for place in (100, len(whole) // 2, len(whole) - 200, len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        (tmp_path / STATE).write_bytes(damaged)
+        with pytest.raises(WeightsError, match=r"is damaged \(ValueError\)"):
+            state.read(tmp_path)
+
+
+def test_a_state_of_an_earlier_version_has_no_checksum_and_resumes(blobs, stopped, tmp_path):
+    whole = (stopped / STATE).read_bytes()
+    (tmp_path / STATE).write_bytes(whole[: whole.rindex(state.SEAL)])
+    torch.load(stopped / STATE, weights_only=True)  # and earlier versions read a new one
+    assert resumed(blob_recipe(blobs, {"run": {"save_every": 1}}), tmp_path).history.iteration == 1
 
 
 class Harmful:

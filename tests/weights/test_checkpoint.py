@@ -183,3 +183,32 @@ def test_tensors_that_do_not_fit_are_named(saved, change, message):
 def test_labels_of_another_dataset_are_refused(saved):
     with pytest.raises(WeightsError, match=r"have 21 classes, the label set 11"):
         checkpoint.fill(meta_network(len(CAMVID)), without_counters(saved), "best")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_neither_written_nor_read(saved, path, tmp_path, number):
+    spoilt = saved.tensors["classifier.bias"].clone()
+    spoilt[7] = number
+    tensors = {**without_counters(saved), "classifier.bias": spoilt}
+    before = path.read_bytes()
+    with pytest.raises(WeightsError, match=r"hold .* in classifier\.bias"):
+        checkpoint.write(path, replace(saved, tensors=tensors))
+    assert path.read_bytes() == before
+    save_file(tensors, path, {"segcli": json.dumps(facts_of(path))})
+    with pytest.raises(WeightsError, match=r"best\.safetensors hold .* in classifier\.bias"):
+        checkpoint.read(path)
+
+
+def test_a_changed_byte_of_the_tensors_or_of_the_metadata_is_noticed(path):
+    whole = path.read_bytes()
+    for place in (whole.index(b"aeroplane"), len(whole) // 2, len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(WeightsError, match="is damaged: its checksum is"):
+            checkpoint.read(path)
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_checksum(path, saved):
+    text = json.dumps(facts_of(path))
+    assert replace(checkpoint.read(rewritten(path, text)), tensors={}) == replace(saved, tensors={})

@@ -127,3 +127,12 @@ def test_kernels_beyond_half_precision_are_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"classifier.weight does not fit into half precision"):
         conversion.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
     assert not (tmp_path / "half.safetensors").exists()
+
+
+def test_foreign_weights_that_are_no_numbers_are_named(foreign_file, tmp_path):
+    state = torch.load(foreign_file)
+    next(tensor for tensor in state.values() if tensor.ndim == 4).view(-1)[3] = float("nan")
+    torch.save(state, foreign_file)
+    with pytest.raises(WeightsError, match=r"the weights w\.safetensors hold NaN in "):
+        conversion.convert_file(foreign_file, "transformers", "v3-mobilenetv2-dm05", tmp_path / "w.safetensors", CAMVID)
+    assert not (tmp_path / "w.safetensors").exists()

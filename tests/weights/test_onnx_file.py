@@ -184,3 +184,20 @@ def test_without_the_package_the_line_that_installs_it(path, monkeypatch):
     with pytest.raises(SegcliError, match="this needs onnx") as caught:
         onnx_file.read(path)
     assert caught.value.hint == "pip install onnx"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(path, number):
+    def change(graph):
+        part = next(part for part in graph.graph.initializer if len(part.dims) == 4)
+        values = onnx.numpy_helper.to_array(part).copy()
+        values.flat[5] = number
+        part.CopyFrom(onnx.numpy_helper.from_array(values, "stem.weight"))
+
+    with pytest.raises(WeightsError, match=r"model\.onnx hold NaN or infinite values in stem\.weight"):
+        model_io.load(edited(path, change))
+
+
+def test_weights_whose_bytes_do_not_fit_their_shape_are_one_line(path):
+    with pytest.raises(WeightsError, match="has weights that cannot be read"):
+        model_io.load(edited(path, lambda graph: graph.graph.initializer[0].dims.append(7)))
