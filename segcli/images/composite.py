@@ -54,7 +54,9 @@ def remark(raster: Raster) -> str:
         pairs = [f"{channel} {colour}" for channel, colour in zip(channels, colours, strict=True)]
         pairs = [*pairs[:_LISTED], *[f"{len(pairs) - _LISTED} more"] * (len(pairs) > _LISTED)]
         return f"Its channels have the colours of {raster.luts_by}: {', '.join(pairs)}; --bands chooses others."
-    listed = f"{', '.join(channels)} are taken as {', '.join(colours)}"
+    count = raster.values.shape[2]
+    of_all = f" of {count}" * (len(channels) < count)
+    listed = f"{', '.join(channels)}{of_all} are taken as {', '.join(colours)}"
     return f"Its channels {listed}, since its file states no colours; --bands chooses others."
 
 

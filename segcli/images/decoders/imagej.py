@@ -65,7 +65,7 @@ def _with_channels(stack: Stack, directory: Directory) -> Stack:
 
 
 def _number(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
+    if not re.fullmatch("[0-9]{1,10}", text):
         raise ValueError(f"they hold {text[:20]!r} for a number")
     return int(text)
 
@@ -95,7 +95,7 @@ def parts(directory: Directory) -> dict[bytes, list[bytes]]:
     part.
     """
     data, sizes = directory.data(_DATA), [int(size) for size in directory.numbers(_SIZES)]
-    if not sizes or min(sizes) < 0 or sizes[0] > len(data) or sum(sizes) > len(data):
+    if not sizes or min(sizes) < 0 or sizes[0] < 4 or sum(sizes) > len(data):
         return {}
     place, lengths = sizes[0], iter(sizes[1:])
     found: dict[bytes, list[bytes]] = {}

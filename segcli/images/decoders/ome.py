@@ -112,6 +112,8 @@ def stack_of(document: Document, file_name: str, pages: int, samples: int) -> St
     Raises:
         ValueError: The document contradicts itself or the file.
     """
+    if not document.pixels:
+        raise ValueError("they describe no image")
     depth, times, count = (_number(document.pixels.get(f"Size{axis}", "")) for axis in "ZTC")
     if samples > 1 and count != samples:
         raise ValueError(f"they state {count} channels for pages of {samples} bands")
@@ -122,13 +124,14 @@ def stack_of(document: Document, file_name: str, pages: int, samples: int) -> St
     if not here and not elsewhere:
         raise ValueError("they say of no page what it shows")
     channels = _channels(document.channels, count)
-    more = f"It holds {document.images} images, of which the first is read."
-    notes = (more,) if document.images > 1 else ()
-    return Stack("OME", channels, depth, times, here, elsewhere, notes=notes)
+    missing = count * depth * times - len(here.keys() | elsewhere.keys())
+    notes = [f"It holds {document.images} images, of which the first is read."] * (document.images > 1)
+    notes += [f"{missing} of the pages that its OME metadata state are not in the file."] * (missing > 0)
+    return Stack("OME", channels, depth, times, here, elsewhere, notes=tuple(notes))
 
 
 def _number(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
+    if not re.fullmatch("[0-9]{1,10}", text):
         raise ValueError(f"they hold {text[:20]!r} for a number")
     return int(text)
 

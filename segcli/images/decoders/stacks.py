@@ -80,7 +80,7 @@ def decode(path: Path, max_pixels: int, page: int | None = None, plain: bool = T
         number = stack.shown if page is None else page
         pages = _named(path, stack, number)
         if len(pages) == 1 and pages[0] < len(outline.starts):
-            raster = tiff.decode(path, max_pixels, pages[0], always=True)
+            raster = tiff.decode(path, max_pixels, pages[0], place=outline.starts[pages[0]])
         else:
             raster = _plane(path, outline, pages, max_pixels)
         return replace(raster, notes=(*stack.remarks(page), *raster.notes))

@@ -66,7 +66,7 @@ class _Picture:
 
 
 def decode(
-    path: Path, max_pixels: int, page: int | None = None, plain: bool = True, always: bool = False
+    path: Path, max_pixels: int, page: int | None = None, plain: bool = True, place: int | None = None
 ) -> Raster | None:
     """The values of one picture of a TIFF; None for what Pillow reads right. A camera's raw photo is developed.
 
@@ -77,7 +77,8 @@ def decode(
         plain: None for ordinary pictures: unsigned, of at most 8 bits, grey or red, green and blue, without a no-data
             value or mask. With False they come as values too, unless they are indices, CMYK, YCbCr, Lab or
             compressed in a way of such pictures.
-        always: Never None: these come as red, green and blue.
+        place: The position of the page's directory, where a stack's plane is read. Then the result is never None:
+            indices and their like come as red, green and blue.
 
     Returns:
         A raster whose `transparent` is "mask". Integers of fewer than 8 bits are spread over 0..255, and white is 255,
@@ -87,7 +88,7 @@ def decode(
         InputError: The file is damaged, too large, has no such picture, or is compressed in a way that takes a package.
     """
     with path.open("rb") as file, explained(path, "TIFF"):
-        picture = _picture(file, page or 0)
+        picture = _picture(file, page or 0, place)
         if _is_camera_raw(picture.directory):
             return camera_raw.decode(path, max_pixels)
         check_size(path, *size_of(picture.directory), max_pixels)
@@ -97,8 +98,8 @@ def decode(
         notes = (*notes, *more)
         whole = valid is None and empty is None and not notes
         if _is_pillows(picture.directory):
-            return None if whole and not always else _shown(file, picture, valid, empty, notes)
-        if plain and whole and not always and _is_ordinary(picture.directory, metadata):
+            return None if whole and place is None else _shown(file, picture, valid, empty, notes)
+        if plain and whole and place is None and _is_ordinary(picture.directory, metadata):
             return None
         layout = _affordable(path, picture.directory, max_pixels)
         raster = _raster(path, picture, metadata, valid, empty, layout)
@@ -155,10 +156,14 @@ def read_stored(path: Path, max_pixels: int) -> np.ndarray:
         return _values(path, directory, _affordable(path, directory, max_pixels), empty or 0)
 
 
-def _picture(file: BinaryIO, number: int) -> _Picture:
+def _picture(file: BinaryIO, number: int, place: int | None = None) -> _Picture:
     chain = directories(file)
     first = next(chain)
-    directory = first if not number else next(islice(chain, number - 1, None), None)
+    if place is not None:
+        chain = directories(file, place)
+        directory = next(chain)
+    else:
+        directory = first if not number else next(islice(chain, number - 1, None), None)
     if directory is None:
         raise ValueError(f"it has no page {number + 1}")
     return _Picture(directory, first, number, tuple(islice(chain, _FOLLOWING)))

@@ -88,17 +88,19 @@ class Directory:
         return self.data(tag).split(b"\0", 1)[0].decode("utf-8", "replace").strip()
 
 
-def directories(file: BinaryIO) -> Iterator[Directory]:
+def directories(file: BinaryIO, start: int | None = None) -> Iterator[Directory]:
     """The directories of a TIFF or BigTIFF, in the order of the file; those after a damaged one are left out.
 
     Args:
         file: Opened for reading, seekable; it is moved.
+        start: The position of the first one to read, a directory's `following`. None: the file's first.
 
     Raises:
         ValueError: It is no TIFF, holds no picture, or its first directory is damaged.
     """
     size = file.seek(0, os.SEEK_END)
     order, large, place = _header(file)
+    place = place if start is None else start
     if not place:
         raise ValueError("it holds no picture")
     seen: set[int] = set()
@@ -116,8 +118,7 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
 
 def directory_at(file: BinaryIO, place: int) -> Directory:
     """The directory at a position, from `first_place` or another's `following`; ValueError where it is damaged."""
-    order, large, _ = _header(file)
-    return _directory(file, file.seek(0, os.SEEK_END), order, large, place)
+    return next(directories(file, place))
 
 
 def first_place(file: BinaryIO) -> int:
