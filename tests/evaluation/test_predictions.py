@@ -57,6 +57,13 @@ def test_other_datasets_keep_the_samples_folders(tmp_path):
     assert answers.read(sample).tolist() == [[1, 1, 1]] * 2
 
 
+def test_void_is_unlabeled_for_cityscapes_server(tmp_path):
+    answers, sample = stored(tmp_path, "cityscapes", "val", labels.CITYSCAPES, "frankfurt_000000_000294")
+    answers.write(sample, np.array([[0, VOID]], np.uint8))
+    assert np.array(Image.open(answers.path(sample))).tolist() == [[7, 0]]
+    assert answers.read(sample).tolist() == [[0, VOID]]
+
+
 @pytest.mark.parametrize("name", ["voc2012", "cityscapes"])
 def test_only_whole_maps_of_the_same_run_count_as_there(tmp_path, name):
     classes = {"voc2012": labels.VOC, "cityscapes": labels.CITYSCAPES}[name]

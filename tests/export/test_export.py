@@ -18,10 +18,13 @@ from torch.nn import functional as F
 
 from segcli.errors import SegcliError
 from segcli.export import export
+from segcli.images.reading import PhotoValues
 from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC
 from segcli.models import variants
+from segcli.pipeline import foresight
 from segcli.weights import conversion, model_io, onnx_file
+from segcli.weights.reference import ModelReference
 
 FAMILIES = ("v1-vgg16", "v3plus-resnet50", "v3plus-xception41", "v3plus-mobilenetv2")
 
@@ -97,6 +100,20 @@ def test_the_file_says_what_it_is(tmp_path):
     assert about["provenance"]["licence"] == "CC0"
     assert (making["output_stride"], making["with_preprocessing"]) == (8, False)
     assert making["before"].startswith("shrink the photo until its long side is 97")
+    assert "photos" not in about
+    assert "photo" not in making
+
+
+def test_the_file_says_which_values_its_photos_had(tmp_path):
+    known = PhotoValues((0.0, 4095.0), "uint16", ("8", "4", "3"))
+    made, path = replace(model("v3-mobilenetv2-dm05"), photos=known), tmp_path / "model.onnx"
+    plan = export.prepare(made)
+    export.write(path, "onnx", plan)
+    assert onnx_file.facts(path).photos == foresight.photos_of(ModelReference(path=path)) == known
+    said = "bands 8, 4, 3 are red, green, blue; uint16 values 0 to 4095 become 0 to 255, rounded and clipped"
+    assert json.loads(plan.facts["segcli.export"])["photo"] == said
+    grey = export.prepare(replace(made, photos=PhotoValues(bands=("nir",))))
+    assert json.loads(grey.facts["segcli.export"])["photo"] == "band nir is grey"
 
 
 def test_the_exporter_keeps_quiet(capfd):

@@ -1,9 +1,12 @@
 """evaluate: a model's scores on a folder of one's own, as `segcli eval` gives them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
+import torch
 from PIL import Image
 from small_runs import smooth, tree
 from typer.testing import CliRunner
@@ -11,7 +14,10 @@ from typer.testing import CliRunner
 import segcli
 from segcli.cli.app import app
 from segcli.errors import DatasetError, UsageError
-from segcli.labels import VOC, from_names
+from segcli.images.reading import PhotoValues
+from segcli.inference.segmenter import Segmenter
+from segcli.labels import VOC, VOID, from_names
+from segcli.pipeline.model import Model
 
 
 @pytest.fixture
@@ -92,3 +98,49 @@ def test_a_bad_output_folder_is_told_before_anything_is_loaded(folders, tmp_path
         done = CliRunner().invoke(app, [*line.split(), option, "taken"])
         assert done.exit_code == 1
         assert "cannot write to taken: Not a directory" in done.stderr
+
+
+@pytest.fixture
+def scans(folders, tmp_path):
+    """The same photos as floats from 300 to 555, the first rows of each without data; and a model of such ones."""
+    known = PhotoValues((300.0, 555.0), "float32")
+    (tmp_path / "scans").mkdir()
+    for path in (tmp_path / "photos").iterdir():
+        values = np.asarray(Image.open(path)).astype(np.float32) + 300
+        values[:9] = np.nan
+        tifffile.imwrite(tmp_path / "scans" / f"{path.stem}.tif", values, photometric="rgb")
+    return Model(Segmenter(replace(folders.facts, photos=known), torch.device("cpu")), folders.options)
+
+
+def scored(model, photos="scans", **options):
+    return segcli.evaluate(model, images=photos, labels="labels", names=VOC, **options)
+
+
+def test_photos_are_read_as_those_that_the_model_learned_from(scans):
+    evaluation = scored(scans)
+    assert evaluation.to_dict()["photos"] == {"ranges": {"float32": [300.0, 555.0]}}
+    assert sum(image.pixel_accuracy > 0.9 for image in evaluation.images) == 2
+    assert scored(scans, value_range=(0, 555)).images != evaluation.images
+
+
+def test_pixels_without_data_are_void_in_the_scores_and_in_the_pictures(scans, tmp_path):
+    """Whatever the labels say there."""
+    evaluation = scored(scans, save_predictions="maps")
+    assert evaluation.tally.matrix.counts.sum() == 3 * 51 * 80
+    for path in (tmp_path / "labels").iterdir():
+        ids = np.array(Image.open(path))
+        ids[:9] = 20 - ids[:9]
+        Image.fromarray(ids).save(path)
+    again = scored(scans, save_predictions="maps")
+    assert (again.tally.reused, again.to_dict()["confusion"]) == (3, evaluation.to_dict()["confusion"])
+    assert (np.array(Image.open("maps/0.png"))[:9] == VOID).all()
+    evaluation.save(tmp_path / "out", worst_count=3)
+    shown = np.asarray(Image.open("out/worst/0.jpg")).astype(int)
+    plain = evaluation.data.read_photo(evaluation.data.samples[0]).rgb
+    assert np.abs(shown[:6] - plain[:6]).mean() < 8 < np.abs(shown[12:] - plain[12:]).mean()
+
+
+def test_another_range_makes_other_predictions(scans):
+    scored(scans, save_predictions="maps")
+    assert scored(scans, save_predictions="maps").tally.reused == 3
+    assert scored(scans, save_predictions="maps", value_range=(300, 600)).tally.reused == 0

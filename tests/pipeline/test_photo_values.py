@@ -6,20 +6,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segcli.data.dataset import Dataset, Sample
 from segcli.errors import UsageError
 from segcli.images.reading import PLAIN, RGB_8_BIT, PhotoReading, PhotoValues
+from segcli.labels import VOC
 from segcli.pipeline.listener import Listener
-from segcli.pipeline.photo_values import as_before, resolved, stated, to_dict, trained_on
+from segcli.pipeline.photo_values import as_before, for_dataset, resolved, stated, to_dict, trained_on
 
 MODEL = PhotoValues((0.0, 4095.0), "uint16", ("3", "2", "1"))
 
 
 class Heard(Listener):
     def __init__(self):
-        self.notes = []
+        self.notes, self.warnings = [], []
 
     def note(self, text):
         self.notes.append(text)
+
+    def warn(self, text):
+        self.warnings.append(text)
 
     @contextmanager
     def counting(self, *_):
@@ -71,6 +76,22 @@ def test_a_run_goes_on_with_the_range_it_was_begun_with(photos):
 @pytest.mark.parametrize("ranges", [{"uint16": [9, 1]}, {"uint16": ["a", 1]}, {"uint16": 3}, [1], {"uint16": [1]}])
 def test_an_edited_range_is_measured_again(photos, ranges):
     assert resolved(PLAIN, photos, earlier={"ranges": ranges}).ranges == {"uint16": (0, 1023)}
+
+
+def test_photos_of_another_kind_than_the_models_are_told(photos, tmp_path):
+    Image.fromarray(np.uint8([[0, 90]])).save(tmp_path / "b.png")
+    Image.fromarray(np.float32([[0, 1]])).save(tmp_path / "c.tif")
+    paths = [photos[0][0], tmp_path / "b.png", tmp_path / "c.tif"]
+    samples = tuple(Sample(path.stem, path, None) for path in paths)
+    data, heard = Dataset("folder", "all", VOC, samples, {}), Heard()
+    assert for_dataset(data, PhotoValues((0.0, 4095.0), "uint16"), heard).photos.ranges == {"uint16": (0, 4095)}
+    assert heard.warnings == [
+        "1 photos hold float32; the model was trained on uint16 from 0 to 4095",
+        "1 photos hold uint8; the model was trained on uint16 from 0 to 4095",
+    ]
+    heard = Heard()
+    assert for_dataset(data, listener=heard).photos.ranges == {"uint16": (0, 1023), "float32": (0, 1)}
+    assert heard.warnings == []
 
 
 def test_plain_values_leave_no_trace_in_the_settings():

@@ -5,18 +5,21 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import threads
 import tomli_w
 from blobs import blob_recipe, write_blobs
+from PIL import Image
 from small_runs import tree
 
 from segcli.distributed import Processes
 from segcli.errors import DatasetError, DeviceError, SegcliError, UsageError
 from segcli.pipeline.listener import Counter, Listener
-from segcli.training import recipe
+from segcli.training import photos, recipe
 from segcli.training.events import Step, Validation
 from segcli.training.run import TrainingListener, train
+from segcli.weights import metadata
 
 SHORT = {"schedule": {"iterations": 4}, "run": {"log_every": 2, "validate_every": 2, "save_every": 2}}
 
@@ -190,3 +193,49 @@ def test_refusals_import_no_torch(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "True False\n"
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    """The blobs in grey of 12 bits, of which 16 bits use a thirtieth."""
+    folder = write_blobs(tmp_path_factory.mktemp("deep"))
+    for path in (folder / "images").iterdir():
+        grey = np.asarray(Image.open(path).convert("L"))
+        Image.fromarray(grey.astype(np.uint16) * 8 + 700).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def learned(deep, tmp_path_factory):
+    """(what was heard, folder) of a run on them."""
+    threads.use()
+    folder, heard = tmp_path_factory.mktemp("run") / "run", Heard()
+    list(train(blob_recipe(deep, SHORT | {"data": {"range": "auto"}}), folder, listener=heard))
+    return heard, folder
+
+
+def test_the_range_of_the_photos_is_kept_with_what_was_learned(learned):
+    heard, folder = learned
+    kept = metadata.read(folder / "best.safetensors").photos
+    low, high = kept.range
+    assert (kept.kind, kept.bands) == ("uint16", ())
+    assert (low, high) == pytest.approx((1100, 1800), abs=100)
+    assert heard.notes[1].startswith(f"range {low:g} to {high:g} of uint16, for values from ")
+    assert recipe.read(folder / "recipe.toml").data.range == kept.range
+    assert metadata.read(folder / "last.safetensors").recipe["data"]["range"] == list(kept.range)
+    assert photos.first_values(str(folder / "last.safetensors")) == kept
+
+
+def test_a_run_on_measured_photos_goes_on_exactly(deep, learned, tmp_path, monkeypatch):
+    """By the recipe as it was written first, though the photos would be measured otherwise now."""
+    settings = blob_recipe(deep, SHORT | {"data": {"range": "auto"}})
+    events = train(settings, tmp_path)
+    while next(events).iteration < 3:
+        pass
+    events.close()
+    monkeypatch.setattr("segcli.images.ranges.PERCENTILES", (20, 80))
+    list(train(settings, tmp_path, resume=True))
+    for name in ("best.safetensors", "last.safetensors", "metrics.csv", "recipe.toml"):
+        assert (tmp_path / name).read_bytes() == (learned[1] / name).read_bytes(), name
+    with pytest.raises(UsageError, match=r"data.range was .* and is \(0.0, 4095.0\) now"):
+        next(train(blob_recipe(deep, SHORT | {"data": {"range": "0:4095"}}), tmp_path, resume=True))

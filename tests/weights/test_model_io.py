@@ -11,10 +11,13 @@ from foreign_files import hub_repository, network
 
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic
+from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import CAMVID
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
-from segcli.weights import checkpoint, model_io
+from segcli.pipeline.foresight import photos_of
+from segcli.weights import checkpoint, conversion, model_io
+from segcli.weights.reference import resolve
 
 SPEC = variants.get("v3-mobilenetv2-dm05")
 REPO = "google/deeplabv3_mobilenet_v2_1.0_513"
@@ -117,6 +120,15 @@ def saved(tmp_path):
     path = tmp_path / "run" / "best.safetensors"
     model_io.save(path, network(SPEC, 11), SPEC, CAMVID, Preprocessing(size=65), {"epochs": 2}, {"miou": 0.25})
     return path
+
+
+def test_the_values_of_the_photos_are_kept(saved, tmp_path):
+    known = PhotoValues((-40.0, 85.5), "float32", ("3",))
+    assert (model_io.load(saved).photos, photos_of(resolve(saved))) == (RGB_8_BIT, RGB_8_BIT)
+    model_io.save(saved, network(SPEC, 11), SPEC, CAMVID, Preprocessing(), photos=known)
+    assert (model_io.load(saved).photos, photos_of(resolve(saved))) == (known, known)
+    conversion.halve(saved, tmp_path / "half.safetensors")
+    assert model_io.load(tmp_path / "half.safetensors").photos == known
 
 
 def test_what_is_saved_is_loaded_ready_to_run(saved):

@@ -78,3 +78,11 @@ def test_what_cannot_be_converted_is_one_line_and_leaves_nothing(work, arguments
     assert result.exit_code == code
     assert message in result.stderr
     assert not (work / "out").exists()
+
+
+def test_deep_photos_are_copied_whole_and_shown_by_one_range(work):
+    for name in "ab":
+        Image.fromarray(np.array([[0, 4000, 200]], np.uint16)).save(work / f"set/{name}.png")
+    result = run("set", "-o", "out", "--names", "soil,leaf")
+    assert "2 photos of uint16" in result.stderr
+    assert (work / "out/images/a.png").read_bytes() == (work / "set/a.png").read_bytes()

@@ -141,3 +141,19 @@ def test_real_photos_have_no_problems(shared_data):
     result = run("--dataset", "voc2012", "--data-dir", shared_data / "voc-mini", "--split", "train,val", "--json")
     data = json.loads(result.stdout)
     assert (result.exit_code, data["problems"], data["samples"]) == (0, [], {"train": 26, "val": 11})
+
+
+def test_the_values_of_deep_photos_are_told_with_the_range_they_have(folder):
+    for index, name in enumerate(("good", *FAULTS)):
+        (folder / f"photos/{name}.jpg").unlink()
+        Image.fromarray(np.arange(1200, dtype=np.uint16).reshape(30, 40) + 100 * index).save(f"photos/{name}.png")
+    assert "6 photos hold uint16 from 0 to 1699; 0 becomes black and 4095 white\n" in run(*FOLDER).stdout
+    by_hand = run(*FOLDER, "--range", "0:2000", "--json")
+    assert json.loads(by_hand.stdout)["values"] == [
+        {"kind": "uint16", "photos": 6, "lowest": 0, "highest": 1699, "range": [0, 2000]}
+    ]
+    write_photo(folder / "photos/good.png", (40, 30))
+    doubts = json.loads(run(*FOLDER, "--json").stdout)["warnings"]
+    assert [one["detail"] for one in doubts if one["kind"] == "values"] == [
+        "the photos hold values of several kinds: 5 of uint16, 1 of uint8"
+    ]
