@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segcli.errors import SegcliError
-from segcli.files.atomic import write_whole
+from segcli.files.atomic import next_step, write_whole
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.images.reading import PhotoValues
@@ -233,10 +233,11 @@ def write(path: Path, form: str, export: Export) -> int:
     """
     data = FORMATS[form](export)
     try:
-        with write_whole(path) as file:
+        with write_whole(path, durable=True) as file:
             file.write(data)
     except OSError as error:
-        raise SegcliError(f"{shown(path)} cannot be written ({error.strerror or error})") from error
+        message = f"{shown(path)} cannot be written ({error.strerror or error})"
+        raise SegcliError(message, next_step(error)) from error
     return len(data)
 
 

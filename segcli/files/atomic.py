@@ -210,10 +210,11 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         place = error.filename if isinstance(error.filename, str) else folder
-        raise SegcliError(f"cannot write to {shown(place)}: {error.strerror or error}", _next_step(error)) from error
+        raise SegcliError(f"cannot write to {shown(place)}: {error.strerror or error}", next_step(error)) from error
 
 
-def _next_step(error: OSError) -> str:
+def next_step(error: OSError) -> str:
+    """What a person can do about a file that could not be written, as a sentence."""
     if error.errno in FULL:
         limit = " or raise the limit on the size of files (ulimit -f)" if error.errno == errno.EFBIG else ""
         return f"Free some space{limit} and give the same command again: what is done is kept."

@@ -286,16 +286,20 @@ class FolderRun:
             merge_parts(self.folder / name, (part for part in parts if part.is_file()), self.plan.outputs.labels)
 
     def _counted(self) -> list[Record]:
-        """The records that areas.csv sums up: this recipe's results, each photo once, by its present name."""
-        names = {source.tree.as_posix() for source in self.found.files}
+        """The records that areas.csv sums up: this recipe's results, each photo once, by its present name.
+
+        They are in the photos' order, whichever run did which, and then those of photos that this run was not given.
+        """
+        names = {source.tree.as_posix(): place for place, source in enumerate(self.found.files)}
         paths = {source.path.resolve() for source in self.found.files}
-        return [
+        counted = [
             record
             for record in self.ledger.records.values()
             if record.status == DONE
             and record.settings == self.plan.settings
             and (record.name in names or Path(record.input).resolve() not in paths)
         ]
+        return sorted(counted, key=lambda record: names.get(record.name, len(names)))
 
 
 def toml_plain(value: Any) -> Any:
