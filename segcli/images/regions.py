@@ -45,13 +45,17 @@ class Regions:
     values: np.ndarray
     region: np.ndarray
 
+    def run_of(self, place: np.ndarray) -> np.ndarray:
+        """The number of the run that holds the pixel at each flat index, int64 (n,)."""
+        return np.searchsorted(self.starts, place, "right") - 1
+
 
 def connected(label_map: np.ndarray) -> Regions:
     """The regions of a label map (H, W): pixels of one id that touch along an edge, not only at a corner."""
     begins = np.ones(label_map.shape, bool)
     begins[:, 1:] = label_map[:, 1:] != label_map[:, :-1]
     starts = np.flatnonzero(begins)
-    region = _joined(len(starts), *_touching(label_map, begins, starts))
+    region = joined(len(starts), *_touching(label_map, begins, starts))
     return Regions(starts, np.diff(starts, append=label_map.size), label_map.ravel()[starts], region)
 
 
@@ -63,7 +67,7 @@ def _touching(label_map: np.ndarray, begins: np.ndarray, starts: np.ndarray) -> 
         yield np.searchsorted(starts, place, "right") - 1
 
 
-def _joined(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def joined(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The smallest number among all that are joined to each of `count` numbers, by pairs of one and another."""
     root = np.arange(count)
     while len(one):
