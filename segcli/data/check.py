@@ -13,6 +13,8 @@ from segcli.data.doubts import Doubts
 from segcli.errors import DatasetError, InputError
 from segcli.files.atomic import sha256
 from segcli.files.paths import shown
+from segcli.images.photo import Photo
+from segcli.labels import VOID
 
 TURNED = "Perhaps the photo's EXIF data turn it upright and the label was drawn on the photo as it is stored."
 FETCH_AGAIN = "Fetch or export it again."
@@ -50,7 +52,7 @@ def check(
 
     Args:
         dataset: The dataset to read.
-        census: The count that the labels are added to; illegal ids count as void.
+        census: The count that the labels are added to; illegal ids count as void, as do pixels without data.
         seen: SHA-256 -> name, of photos in splits that were checked before; give the same dict for all splits to find
             photos that stand in two of them.
         doubts: Gathers what is doubtful about the labels; give the same for all splits.
@@ -81,19 +83,19 @@ def _sample_problems(
         return
     label, legal = yield from _label_problems(dataset, sample)
     if doubts is not None:
-        doubts.add(dataset, sample, photo, label if legal else None)
+        doubts.add(dataset, sample, photo and photo.rgb, label if legal else None)
     if label is None:
         return
-    if photo is not None and label.shape != photo.shape[:2]:
-        yield _size_problem(sample, photo.shape[:2], label.shape)
+    if photo is not None and label.shape != photo.rgb.shape[:2]:
+        yield _size_problem(sample, photo.rgb.shape[:2], label.shape)
+    elif photo is not None and photo.valid is not None:
+        label[~photo.valid] = VOID
     if census is not None:
         census.add(label)
 
 
-def _photo_problems(
-    dataset: Dataset, sample: Sample, seen: dict[str, str]
-) -> Generator[Problem, None, np.ndarray | None]:
-    """Yield what is wrong with the photo; return it, uint8 (H, W, 3), upright, if it can be read."""
+def _photo_problems(dataset: Dataset, sample: Sample, seen: dict[str, str]) -> Generator[Problem, None, Photo | None]:
+    """Yield what is wrong with the photo; return it if it can be read."""
     path = sample.image
     if not path.is_file():
         hint = "Add the photo, or take it off the list."
@@ -101,7 +103,7 @@ def _photo_problems(
         return None
     yield from _duplicates(dataset, sample, seen)
     try:
-        return dataset.read_photo(sample).rgb
+        return dataset.read_photo(sample)
     except InputError as error:
         yield Problem("photo", sample.name, path, error.message, error.hint or FETCH_AGAIN)
         return None

@@ -195,8 +195,9 @@ def load_with(
     model = select_engine(
         model, options.wanted_engine(), device, options.passes(photos), keep_engine, tell=listener.note
     )
-    runtime = ", under onnxruntime" if model.engine == "onnx" else ""
-    listener.note(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{runtime}")
+    how = ", under onnxruntime" if model.engine == "onnx" else ""
+    how += f", for {words}" if (words := photo_values.words(model.photos)) else ""
+    listener.note(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{how}")
     protocol = {name: getattr(options, name) for name in ("scales", "flip", "size", "tile", "precision")}
     return Model(Segmenter(model, device, **protocol), options)
 

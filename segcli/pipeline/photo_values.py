@@ -8,6 +8,7 @@ from typing import Any
 from segcli import decoding
 from segcli.data.dataset import Dataset
 from segcli.errors import UsageError
+from segcli.files.encoding import to_json
 from segcli.images.measure import ORDINARY, Measured, Page, measured
 from segcli.images.ranges import FULL
 from segcli.images.raster import Range
@@ -82,6 +83,12 @@ def stated(reading: PhotoReading) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
+def said(reading: PhotoReading) -> dict[str, str]:
+    """How photos are read, as text that a mask can carry; empty where it is all plain."""
+    values = {key: value for key, value in to_dict(reading).items() if value is not None}
+    return {"photos": to_json(values)} if values else {}
+
+
 def to_dict(reading: PhotoReading, range_text: str | None = None) -> dict[str, Any]:
     """All that decides how photos are read, as TOML-plain values or None; `range_text` is the range as it was typed."""
     bounds = reading.value_range
@@ -127,6 +134,13 @@ def trained_on(reading: PhotoReading) -> PhotoValues:
         )
     kind, bounds = next(iter(reading.ranges.items()), ("", None))
     return PhotoValues(bounds, kind, reading.bands)
+
+
+def words(values: PhotoValues) -> str:
+    """What photos a model was trained on, in words; empty for ordinary ones."""
+    parts = [f"photos of {values.kind} from {values.range[0]:g} to {values.range[1]:g}"] if values.range else []
+    parts += [f"bands {', '.join(values.bands)}"] if values.bands else []
+    return ", ".join(parts)
 
 
 def _compare(reading: PhotoReading, model: PhotoValues, listener: Listener) -> None:

@@ -88,8 +88,8 @@ def train(
         train_set.reading.tell(early.note, early.warn)
     wanted = replace(wanted, data=split.recorded(wanted.data, train_set))
     run_folder.check(Path(folder), resume)
-    wanted, (train_set, val_set) = _with_photos(wanted, (train_set, val_set), Path(folder) if resume else None, early)
     _check_classes(wanted, train_set.labels)
+    wanted, (train_set, val_set) = _with_photos(wanted, (train_set, val_set), Path(folder) if resume else None, early)
     job = _Job(wanted, train_set, val_set, Path(folder), resume, skip_bad, allow_missing)
     return job.events(nullcontext(processes) if processes else distributed.join(), listener)
 

@@ -129,3 +129,12 @@ def test_a_split_without_labels_has_its_photos_checked(tmp_path):
     found = problems(layouts.load("cityscapes", tmp_path, "test"), census=census)
     assert [(problem.kind, problem.sample) for problem in found] == [("photo", "ulm_000001_000019")]
     assert census.labels == 0
+
+
+def test_pixels_without_data_count_as_void(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.float32([[1, 2, np.nan, 4]])).save(tmp_path / "photos/a.tif")
+    write_mask(tmp_path / "masks/a.png", [[0, 1, 1, 0]])
+    census = Census(len(VOC))
+    assert problems(listed(tmp_path / "photos", tmp_path / "masks"), census=census) == []
+    assert (census.pixels[:2].tolist(), census.pixels[-1]) == ([2, 1], 1)

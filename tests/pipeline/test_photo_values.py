@@ -11,7 +11,7 @@ from segcli.errors import UsageError
 from segcli.images.reading import PLAIN, RGB_8_BIT, PhotoReading, PhotoValues
 from segcli.labels import VOC
 from segcli.pipeline.listener import Listener
-from segcli.pipeline.photo_values import as_before, for_dataset, resolved, stated, to_dict, trained_on
+from segcli.pipeline.photo_values import as_before, for_dataset, resolved, stated, to_dict, trained_on, words
 
 MODEL = PhotoValues((0.0, 4095.0), "uint16", ("3", "2", "1"))
 
@@ -92,6 +92,11 @@ def test_photos_of_another_kind_than_the_models_are_told(photos, tmp_path):
     heard = Heard()
     assert for_dataset(data, listener=heard).photos.ranges == {"uint16": (0, 1023), "float32": (0, 1)}
     assert heard.warnings == []
+
+
+def test_a_models_photos_in_words():
+    assert words(MODEL) == "photos of uint16 from 0 to 4095, bands 3, 2, 1"
+    assert (words(RGB_8_BIT), words(PhotoValues(bands=("nir",)))) == ("", "bands nir")
 
 
 def test_plain_values_leave_no_trace_in_the_settings():
