@@ -14,8 +14,9 @@ from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import masks
 from segcli.images.photo import Photo
+from segcli.images.place import Place
 from segcli.images.probabilities import read_probabilities
-from segcli.images.read import read_photo
+from segcli.images.read import read_placed
 from segcli.images.reading import PLAIN, PhotoReading
 from segcli.inference.segmenter import Prediction, from_probabilities
 from segcli.inference.transform import fit
@@ -31,17 +32,19 @@ class Unary:
         prediction: The probabilities of its pixels.
         notes: Remarks of the photo's reader.
         valid: Where the photo has data, bool (H, W); None: everywhere.
+        place: Where on earth it lies; None where it does not say.
     """
 
     rgb: np.ndarray
     prediction: Prediction
     notes: tuple[str, ...] = ()
     valid: np.ndarray | None = None
+    place: Place | None = None
 
     @classmethod
     def of(cls, photo: Photo, prediction: Prediction) -> "Unary":
         """The Unary of a photo as it was read."""
-        return cls(photo.rgb, replace(prediction, valid=photo.valid), photo.notes, photo.valid)
+        return cls(photo.rgb, replace(prediction, valid=photo.valid), photo.notes, photo.valid, photo.place)
 
 
 def reader(
@@ -67,7 +70,7 @@ def reader(
     def read(source: Source) -> Unary:
         if source.beside is None:
             raise InputError("there are no probabilities of this photo" if drawn is None else "it has no label map")
-        photo = read_photo(source.path, reading, source.page)
+        photo = read_placed(source.path, reading, source.page)
         if drawn is None:
             return from_saved(photo, source.beside, labels)
         try:

@@ -50,6 +50,7 @@ HEIC = Extra("heic", "pillow-heif", "pillow_heif")
 RAW = Extra("raw", "rawpy", "rawpy")
 JXL = Extra("jxl", "imagecodecs", "imagecodecs")
 MICRO = Extra("micro", "imagecodecs", "imagecodecs")
+RASTER = Extra("raster", "rasterio", "rasterio")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from segcli.errors import InputError
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
+from segcli.images import geotiff
 from segcli.images.opening import opened
 from segcli.images.stored import read_stored
 from segcli.labels import VOID, Colour, LabelSet
@@ -56,9 +57,10 @@ def _text_chunks(labels: LabelSet, info: Mapping[str, str]) -> PngImagePlugin.Pn
 
 
 def labels_of(path: Path) -> LabelSet | None:
-    """The label set that a mask written by segcli names in its text chunks; None for masks of another origin."""
+    """The label set that a mask written by segcli names, in a PNG or a TIFF; None for masks of another origin."""
     with opened(path) as (image, _):
-        return parsed_labels(image.info.get("segcli:labels"))
+        texts = geotiff.texts_of(path) if image.format == "TIFF" else image.info
+        return parsed_labels(texts.get("segcli:labels"))
 
 
 def parsed_labels(text: str | None) -> LabelSet | None:

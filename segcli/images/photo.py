@@ -8,6 +8,7 @@ from PIL import Image
 from segcli.images import bands, ranges
 from segcli.images.colours import to_rgb
 from segcli.images.composite import composite, remark
+from segcli.images.place import Place
 from segcli.images.raster import RGB, Range, Raster
 from segcli.images.reading import AUTO, PhotoReading
 
@@ -20,11 +21,15 @@ class Photo:
         rgb: uint8 (H, W, 3), writable. Pixels without data have colours of their surroundings.
         notes: What the reader had to decide and the user may want to decide otherwise, a sentence each.
         valid: Where there is data, bool (H, W); None: everywhere.
+        place: Where on earth it lies, where it was asked for and the file says.
+        working: The (height, width) at which a network is to see it; None leaves that to the model.
     """
 
     rgb: np.ndarray
     notes: tuple[str, ...] = ()
     valid: np.ndarray | None = None
+    place: Place | None = None
+    working: tuple[int, int] | None = None
 
 
 def photo_of(raster: Raster, reading: PhotoReading) -> Photo:

@@ -5,6 +5,7 @@ contourpy cuts corners. Following the edges themselves takes a page, and pycocot
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -39,15 +40,40 @@ class Polygon:
         return [int(value) for value in (*low, *(high - low))]
 
 
+@dataclass(frozen=True)
+class Area:
+    """One connected region as maps know it: no ring touches itself, and two meet in single points at most.
+
+    Attributes:
+        outer: int (n, 2) of x, y, clockwise on the screen, in pixels from the photo's top left corner, not closed.
+        holes: The same of each hole, counter-clockwise.
+        pixels: Its size, holes left out.
+    """
+
+    outer: np.ndarray
+    holes: tuple[np.ndarray, ...]
+    pixels: int
+
+
 def outlines(mask: np.ndarray) -> Iterator[Polygon]:
     """The regions of a bool (H, W) mask; pixels that touch at a corner only belong to different ones."""
+    for part, corner in _parts(mask):
+        for points, area in _Borders(part).regions():
+            yield Polygon(points + corner, area)
+
+
+def with_holes(mask: np.ndarray) -> Iterator[Area]:
+    """The same regions, their holes apart."""
+    for part, corner in _parts(mask):
+        for outer, holes, pixels in _Borders(part).rings():
+            yield Area(outer + corner, tuple(hole + corner for hole in holes), pixels)
+
+
+def _parts(mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rectangle that holds all that is set, and the x, y of its corner; nothing where there is none."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not rows.size:
-        return
-    part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    corner = np.array([columns[0], rows[0]])
-    for points, area in _Borders(part).regions():
-        yield Polygon(points + corner, area)
+    if rows.size:
+        yield mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], np.array([columns[0], rows[0]])
 
 
 class _Borders:
@@ -96,6 +122,55 @@ class _Borders:
         self._join([loop for loop, area in zip(loops, areas, strict=True) if area < 0])
         outlines = self._corners([self._loop(loop[0]) for loop, area in zip(loops, areas, strict=True) if area > 0])
         yield from zip(outlines.turns(), outlines.areas(), strict=True)
+
+    def rings(self) -> Iterator[tuple[np.ndarray, list[np.ndarray], int]]:
+        """The outer ring of each region, its holes, as int (n, 2) of x, y where they turn; and its pixels."""
+        loops = self._loops()
+        owners = self._owners(loops, self._corners(loops).areas())
+        pieces = [(owner, ring) for owner, loop in zip(owners, loops, strict=True) for ring in self._simple(loop)]
+        corners = self._corners([ring for _, ring in pieces])
+        outer, holes, pixels = {}, defaultdict(list), defaultdict(int)
+        for (owner, _), points, area in zip(pieces, corners.turns(), corners.areas(), strict=True):
+            pixels[owner] += area
+            if area > 0:
+                outer[owner] = points
+            else:
+                holes[owner].append(points)
+        for owner, points in outer.items():
+            yield points, holes[owner], pixels[owner]
+
+    def _owners(self, loops: list[list[int]], areas: list[int]) -> list[int]:
+        """The number of the loop around each loop's region: its own, unless it is a hole."""
+        of_piece = np.empty(len(self.starts), np.int64)
+        for number, loop in enumerate(loops):
+            of_piece[loop] = number
+        owners = list(range(len(loops)))
+        tops = {
+            number: min(self.starts[piece] for piece in loops[number]) for number, area in enumerate(areas) if area < 0
+        }
+        for number, corner in sorted(tops.items(), key=lambda hole: hole[1]):  # those above a hole come before it
+            above = int(np.searchsorted(self.right_starts, self._met(corner), "right")) - 1
+            owners[number] = owners[of_piece[above]]
+        return owners
+
+    def _simple(self, loop: list[int]) -> Iterator[list[int]]:
+        """A loop cut into rings where it comes to a corner twice."""
+        if len(loop) == len({self.starts[piece] for piece in loop}):
+            yield loop
+            return
+        ring: list[int] = []
+        places: dict[int, int] = {}  # corner -> its place in the ring
+        for piece in loop:
+            corner = self.starts[piece]
+            if corner in places:
+                cut = places[corner]
+                yield ring[cut:]
+                for gone in ring[cut:]:
+                    del places[self.starts[gone]]
+                ring = ring[:cut]
+            places[corner] = len(ring)
+            ring.append(piece)
+        yield ring
 
     def _loops(self) -> list[list[int]]:
         """The pieces of each loop, which begins with the first that goes right; every loop has one."""

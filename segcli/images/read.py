@@ -18,6 +18,7 @@ from segcli.images.colours import to_rgb
 from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, stacks, tiff
 from segcli.images.opening import check, explained, open_image, opened_file, orientation
 from segcli.images.photo import Photo, photo_of
+from segcli.images.place import read_place
 from segcli.images.raster import RGB, Raster
 from segcli.images.reading import MAX_PIXELS, PLAIN, PhotoReading
 
@@ -80,6 +81,19 @@ def read_photo(path: str | Path, reading: PhotoReading = PLAIN, page: int | None
             return _decoded(image, reading, _frame(path, image, known, reading, page))
         notes = stacks.remarks(path, page) if known.name == "TIFF" else ()
         return _named(path, replace(raster, notes=(*notes, *raster.notes)), reading)
+
+
+def read_placed(path: str | Path, reading: PhotoReading = PLAIN, page: int | None = None) -> Photo:
+    """Decode a picture as `read_photo` does, with its place on earth where the file or one beside it says that.
+
+    Raises:
+        InputError: As for `read_photo`; nothing that is wrong with the place is one.
+    """
+    photo = read_photo(path, reading, page)
+    place, notes = read_place(Path(path), page)
+    if place is not None:
+        place = place.of_size(photo.rgb.shape[:2])
+    return replace(photo, place=place, notes=(*photo.notes, *notes))
 
 
 def _named(path: Path, raster: Raster, reading: PhotoReading) -> Photo:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from segcli.errors import InputError
 from segcli.files.paths import shown
+from segcli.images import geotiff
 from segcli.images.decoders import tiff
 from segcli.images.opening import opened
 
@@ -30,7 +31,7 @@ class Stored:
         format: The file's format, such as "PNG".
         keeps_ids: Whether the file holds exactly the values that were written; JPEG does not.
         frames: The number of pictures in the file, of which the first was read; smaller copies of one do not count.
-        text: The text chunks that segcli wrote, by keyword.
+        text: What segcli wrote about the file, by keyword.
     """
 
     pixels: np.ndarray
@@ -60,7 +61,7 @@ def read_stored(path: Path) -> Stored:
             pixels = white - pixels if inverted else pixels
         return Stored(
             *(pixels, palette, _alpha(image), _white(image.mode, white), known.name, not lossy, frames),
-            {key: text for key, text in image.info.items() if str(key).startswith("segcli:")},
+            _texts(path, image, pixels),
         )
 
 
@@ -69,6 +70,13 @@ def _frames(path: Path, image: Image.Image, name: str) -> int:
     if name == "TIFF":
         return len(tiff.pictures(path))
     return image.n_frames if name == "GIF" else 1
+
+
+def _texts(path: Path, image: Image.Image, pixels: np.ndarray) -> dict[str, str]:
+    """What segcli wrote about the file: in text chunks of a PNG, or in GDAL's metadata of a TIFF."""
+    if image.format == "TIFF":
+        return geotiff.texts_of(path, pixels)
+    return {key: text for key, text in image.info.items() if str(key).startswith("segcli:")}
 
 
 def _grey_range(image: Image.Image) -> tuple[int | None, bool]:

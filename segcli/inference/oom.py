@@ -77,12 +77,16 @@ def near(work: Callable[[Prediction], Made], prediction: Prediction) -> Made:
     raise _too_large()
 
 
-def on_cpu(segmenter: Segmenter) -> Predict | None:
-    """A fallback for `predict`: the same Segmenter on the CPU, made when it is first needed; None where it is there."""
+def on_cpu(segmenter: Segmenter, stage: Callable[[Segmenter], Predict]) -> Predict | None:
+    """A fallback for `predict`: the same stage of a Segmenter on the CPU, made when first needed; None where it is."""
     if segmenter.device.type == "cpu":
         return None
-    twin = cache(lambda: segmenter.on(torch.device("cpu")))
-    return lambda photos: twin().predict([photo.rgb for photo in photos])
+    twin = cache(lambda: stage(segmenter.on(torch.device("cpu"))))
+
+    def predict_there(photos: Sequence[Any]) -> list[Prediction]:
+        return twin()(photos)
+
+    return predict_there
 
 
 def _attempt(work: Callable[[Any], Made], argument: Any) -> Made | None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from segcli.errors import InputError
-from segcli.models.preprocessing import STRIDE, Preprocessing
+from segcli.models.preprocessing import STRIDE, Preprocessing, at_size
 
 CACHED, LAUNCHED = 2**20, 2**26
 """Bytes of full-size scores that exist at a time: on the CPU as much as its caches hold (64 MB took twice as long), on
@@ -71,14 +71,27 @@ def fit(photo: tuple[int, int], longest: int) -> tuple[int, int]:
     return photo if scale >= 1 else (max(1, round(photo[0] * scale)), max(1, round(photo[1] * scale)))
 
 
-def to_input(rgb: np.ndarray, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+def geometry_at(photo: tuple[int, int], resized: tuple[int, int], preprocessing: Preprocessing) -> Geometry:
+    """The Geometry of a photo that is resized to (height, width) instead of the model's own size."""
+    return Geometry(photo, resized, _padded(resized, at_size(preprocessing, 0)))
+
+
+def to_input(
+    rgb: np.ndarray, preprocessing: Preprocessing, resized: tuple[int, int] | None = None
+) -> tuple[Tensor, Geometry]:
     """Prepare a photo, uint8 (H, W, 3) red-green-blue, for the network.
+
+    Args:
+        rgb: The photo.
+        preprocessing: The model's.
+        resized: The (height, width) that the photo gets; None: as the preprocessing has it.
 
     Returns:
         float32 (1, 3, H', W'), resized (bilinear, antialiased), normalised, then padded with the
         normalised grey of the weights; and the geometry that leads back.
     """
-    place = geometry(rgb.shape[:2], preprocessing)
+    size = rgb.shape[:2]
+    place = geometry_at(size, resized, preprocessing) if resized else geometry(size, preprocessing)
     photo = torch.from_numpy(np.require(rgb, requirements="CW")).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
     if place.resized != place.photo:
         photo = transforms.resize(photo, list(place.resized), antialias=True)
