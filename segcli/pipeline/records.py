@@ -24,6 +24,7 @@ DONE, FAILED = "done", "failed"
 RUN_FILE = "run.toml"
 """The name of the file that says how an output folder was made."""
 RUN_FILE_HINT = "Give the run.toml of an output folder."
+_OPTIONAL = ("specks", "pixel_area", "objects")
 ABANDONED = 3600
 """A half-written file of this age in seconds belongs to no run that still lives."""
 
@@ -44,6 +45,8 @@ class Record:
         areas: Class name -> pixels, for the classes that were found.
         uncertainty: How unsure the network was, 0..1; None where nobody asked it.
         specks: Regions left out of the label files by `--min-area`; None without it.
+        pixel_area: The square metres of ground that a pixel shows; None where that is not known.
+        objects: Class name -> objects of it; None where they were not asked for.
         seconds: Stage ("read", "network", ...) -> seconds.
         notes: What the user should know of this file though it could be used.
         error: The one line that says why it failed.
@@ -63,13 +66,15 @@ class Record:
     areas: dict[str, int] = field(default_factory=dict)
     uncertainty: float | None = None
     specks: int | None = None
+    pixel_area: float | None = None
+    objects: dict[str, int] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-plain values; the number of specks only where they were looked for."""
-        return {key: value for key, value in asdict(self).items() if key != "specks" or value is not None}
+        """JSON-plain values; the numbers of specks and objects and the size of a pixel only where they are known."""
+        return {key: value for key, value in asdict(self).items() if key not in _OPTIONAL or value is not None}
 
 
 class Ledger:

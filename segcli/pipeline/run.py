@@ -6,6 +6,7 @@ loads no network.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,6 +96,12 @@ class Summary:
     unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def objects(self) -> dict[str, int] | None:
+        """Class name -> objects of it in all photos, the most numerous first; None where they were not asked for."""
+        counts = [record.objects for record in self.records if record.objects is not None]
+        return dict(sum(map(Counter, counts), Counter()).most_common()) if counts else None
+
+    @property
     def exit_code(self) -> int:
         """0 where all is done, 1 where every photo failed, 3 where some did or take an extra that is not installed."""
         if self.failed and self.failed == len(self.records):
@@ -109,6 +116,8 @@ class Summary:
         counts["unread"] = dict(self.unread)
         if self.min_area:
             counts |= {"specks": self.specks, "min_area": self.min_area}
+        if self.objects is not None:
+            counts["objects"] = self.objects
         images = [record.to_dict() for record in self.records]
         return {"output": str(self.output), **counts, "exit_code": self.exit_code, "images": images}
 

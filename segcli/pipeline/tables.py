@@ -10,13 +10,29 @@ from segcli.pipeline.records import Record
 
 
 def write_areas(path: Path, records: Iterable[Record]) -> None:
-    """Write areas.csv: image, class, pixels and per cent of the image; a row per class found, the largest first."""
-    rows = [
-        (record.input, name, pixels, _percent(pixels, record))
+    """Write areas.csv: image, class, pixels and per cent of the image; a row per class found, the largest first.
+
+    Where it is known of any image how much ground a pixel shows, there is a column of square metres.
+    """
+    found = [
+        (record, name, pixels)
         for record in records
         for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1])
     ]
-    _write_table(path, ("image", "class", "pixels", "percent"), rows)
+    placed = any(record.pixel_area is not None for record, _, _ in found)
+    rows = [
+        (record.input, name, pixels, _percent(pixels, record), *([_metres(pixels, record)] if placed else []))
+        for record, name, pixels in found
+    ]
+    _write_table(path, ("image", "class", "pixels", "percent", *(["m2"] if placed else [])), rows)
+
+
+def _metres(pixels: int, record: Record) -> str:
+    """Square metres, with six digits; empty where it is not known how large a pixel is."""
+    if record.pixel_area is None:
+        return ""
+    rounded = float(f"{pixels * record.pixel_area:.6g}")
+    return f"{rounded:f}".rstrip("0").rstrip(".")
 
 
 def _percent(pixels: int, record: Record) -> str:
@@ -36,8 +52,14 @@ def write_review(path: Path, records: Iterable[Record]) -> None:
 
 
 def _write_table(path: Path, headings: Iterable[str], rows: Iterable[Iterable]) -> None:
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerows([headings, *rows])
     with write_whole(path) as file:
-        file.write(text.getvalue().encode("utf-8", "surrogateescape"))
+        file.write(table(headings, rows))
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable]) -> bytes:
+    """The text of a CSV file, a line for the headings and one for each row."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogateescape")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from segcli.cli.display import Display
@@ -19,12 +20,15 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
         doing: What happens to each photo, as a word for the progress: "segmenting".
         done: What has happened then: "segmented".
     """
+    said: set[tuple[str, str]] = set()
     try:
         with display.counting(len(run.begin()), doing) as counter:
             for record in run:
                 counter.advance()
                 for note in record.notes:
-                    counter.remark(f"{record.input}: {note}")
+                    if (record.input, note) not in said:  # what is true of a file is true of each of its pages
+                        counter.remark(f"{record.input}: {note}")
+                said.update((record.input, note) for note in record.notes)
                 if record.error:
                     told = record.error if record.input in record.error else f"{record.input}: {record.error}"
                     display.failure(f"failed: {told}")
@@ -37,7 +41,10 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     if not display.quiet:
         if summary.min_area:
             specks = "1 speck" if summary.specks == 1 else f"{summary.specks} specks"
-            display.data(f"left out {specks} below {summary.min_area} pixels, of the label files alone")
+            files = "label files" if summary.objects is None else "label files and objects"
+            display.data(f"left out {specks} below {summary.min_area} pixels, of the {files} alone")
+        if summary.objects is not None:
+            display.data(_counts(summary.objects))
         display.data(_sentence(summary, done, run.folder))
     if formats.extras(summary.unread) and (display.quiet or display.as_json):
         display.failure(
@@ -45,6 +52,12 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
         )  # the sentence is not shown, and this is an error
     display.json(summary.to_dict())
     return summary.exit_code
+
+
+def _counts(objects: Mapping[str, int]) -> str:
+    """The number of objects in all, and of each class."""
+    each = ", ".join(f"{count} {name}" for name, count in objects.items())
+    return f"objects: {sum(objects.values())}{f' ({each})' if each else ''}"
 
 
 def _sentence(summary: Summary, done: str, folder: Path) -> str:

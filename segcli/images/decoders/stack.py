@@ -116,4 +116,5 @@ class Stack:
         """What is to be said where a plane is read; None: the one that stands for the file."""
         if number is not None or len(self.numbers) < 2:
             return self.notes
-        return (*self.notes, f"Of its {len(self.numbers)} planes {self.spoken(self.shown)} is read; --pages reads all.")
+        which = f"the {'middle' if self.depth > 1 else 'first'} one, {self.spoken(self.shown)},"
+        return (*self.notes, f"Of its {len(self.numbers)} planes {which} is read; --pages reads all.")

@@ -103,9 +103,12 @@ class TestOrder:
 
 class TestTheMiddlePlane:
     def test_stands_for_the_file(self, ome, imagej):
-        for path, said in ((ome, "4 planes z 3 of 4 is read"), (imagej, "8 planes z 3 of 4 at t 1 of 2 is read")):
+        for path, said in (
+            (ome, "4 planes the middle one, z 3 of 4"),
+            (imagej, "8 planes the middle one, z 3 of 4 at t 1 of 2"),
+        ):
             photo = read_photo(path)
-            assert f"Of its {said}; --pages reads all." in photo.notes
+            assert f"Of its {said}, is read; --pages reads all." in photo.notes
             assert np.array_equal(photo.rgb, read_photo(path, page=2).rgb)
             assert stacks.plane_name(path, None) == stacks.plane_name(path, 2)
 
