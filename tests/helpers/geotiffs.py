@@ -17,34 +17,11 @@ SCALE, TIE, MATRIX, KEYS, TEXT = 33550, 33922, 34264, 34735, 34737
 NORTH_UP = {SCALE: (0.5, 0.25, 0.0), TIE: (0.0, 0.0, 0.0, 500_000.0, 5_300_000.0, 0.0)}
 ROTATED = {MATRIX: (0.4, 0.3, 0, 5e5, 0.3, -0.4, 0, 5.3e6, 0, 0, 0, 0, 0, 0, 0, 1)}
 SOUTH_UP = {MATRIX: (0.5, 0, 0, 5e5, 0, 0.5, 0, 5.3e6, 0, 0, 0, 0, 0, 0, 0, 1)}
-CONTROL_POINTS = {
-    TIE: (
-        0,
-        0,
-        0,
-        5e5,
-        5.3e6,
-        0,
-        40,
-        0,
-        0,
-        500_020.0,
-        5.3e6,
-        0,
-        0,
-        30,
-        0,
-        5e5,
-        5_299_985.0,
-        1,
-        40,
-        30,
-        0,
-        500_021,
-        5_299_984,
-        2,
-    )
-}
+_POINTS = (
+    *((0, 0, 0, 5e5, 5.3e6, 0), (40, 0, 0, 500_020, 5.3e6, 0), (0, 30, 0, 5e5, 5_299_985, 1)),
+    (40, 30, 0, 500_021, 5_299_984, 2),
+)
+CONTROL_POINTS = {TIE: tuple(number for point in _POINTS for number in point)}
 PLACES = {
     "utm": {**NORTH_UP, KEYS: UTM, TEXT: "WGS 84 / UTM zone 32N|WGS 84|"},
     "points": {**NORTH_UP, KEYS: POINT},
