@@ -21,7 +21,7 @@ GeoJsonCrs = Literal["wgs84", "own"]
 """The coordinates of polygons: longitude and latitude, as the standard wants them, or the picture's own."""
 DECIMALS = 7
 """The decimals of a degree, a centimetre; more where pixels are so small that their corners would be moved."""
-_PARTS_OF_A_PIXEL = 50
+_PARTS_OF_A_PIXEL = 10
 
 
 def refusal(place: Place | None, system: GeoJsonCrs = "wgs84") -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _UTM = {range(32601, 32661): (32600, 0.0), range(32701, 32761): (32700, 1e7), range(25828, 25839): (25800, 0.0)}
 """EPSG codes of UTM on WGS 84 and on ETRS89 -> what is taken off for the zone, and the false northing in metres."""
+_FARTHEST = 1e8
+"""Metres beyond which nothing on earth lies."""
 _EQUATOR, _FLATTENING, _SCALE, _FALSE_EASTING = 6378137.0, 1 / 298.257223563, 0.9996, 500_000.0
 
 
@@ -38,7 +40,8 @@ def to_degrees(crs: Crs, points: np.ndarray) -> np.ndarray:
     convert = _by_hand(crs) or _through_rasterio(crs)
     with np.errstate(all="ignore"):
         degrees = convert(np.asarray(points, np.float64))
-    if not np.isfinite(degrees).all() or np.any(np.abs(degrees) > (540, 90)):
+    nowhere = np.any(np.abs(points) > _FARTHEST) or np.any(np.abs(degrees) > (540, 90))
+    if nowhere or not np.isfinite(degrees).all():
         raise InputError(f"its coordinates have no place in {crs.name}")
     return degrees
 
