@@ -18,6 +18,8 @@ from segcli.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, VOID, LabelSet
 LABEL_IDS = "_labelIds"
 """The end of the names of files that hold Cityscapes' own ids instead of its 19 classes."""
 
+MASKS = (".png", ".tif")
+"""The suffixes of the masks that segcli writes: GeoTIFF of photos that are GeoTIFFs, else PNG."""
 _RUN = "segcli:run"
 
 
@@ -101,7 +103,8 @@ def find(folder: Path) -> dict[str, Path]:
     without `_labelIds`, or its path below the folder where two files share a name.
     """
     root = label_maps(folder)
-    paths = [path for path in sorted(root.rglob("*.png")) if path.is_file() and not path.name.startswith(".")]
+    files = (path for path in sorted(root.rglob("*")) if path.suffix in MASKS and not path.name.startswith("."))
+    paths = [path for path in files if path.is_file()]
     plain = {path.stem.removesuffix(LABEL_IDS): path for path in paths}
     if len(plain) == len(paths):
         return plain

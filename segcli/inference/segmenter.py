@@ -166,13 +166,18 @@ class Segmenter:
         return twin
 
     @torch.inference_mode()
-    def predict(self, photos: Sequence[np.ndarray]) -> list[Prediction]:
+    def predict(
+        self, photos: Sequence[np.ndarray], sizes: Sequence[tuple[int, int] | None] | None = None
+    ) -> list[Prediction]:
         """Segment photos, uint8 (H, W, 3) each; the result does not depend on which photos share a call.
+
+        `sizes` are the working (height, width) of each photo where that is not the model's; None: none has another.
 
         On the CPU they pass the network one at a time: a batch is no faster there, and
         the order of its additions would change with its size. On a GPU, inputs of one size share a batch.
         """
-        inputs = [to_input(photo, self.preprocessing) for photo in photos]
+        sizes = sizes or [None] * len(photos)
+        inputs = [to_input(photo, self.preprocessing, size) for photo, size in zip(photos, sizes, strict=True)]
         predictions: dict[int, Prediction] = {}
         for members in self._batches([place.padded for _, place in inputs]):
             scores, covered = self.multi_scale(batched([inputs[index][0] for index in members], self.device))

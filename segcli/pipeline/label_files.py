@@ -38,18 +38,24 @@ OPENED: Mapping[str, tuple[str, ...]] = {
 }
 """The formats that every labelling tool opens, with their suffixes; the usual one first."""
 MinArea = Annotated[int, at_least(0)]
-"""The fewest pixels of a region in label files."""
+"""The fewest pixels of a region in label files and among objects."""
+OBJECTS = "objects"
+"""The kind that is a table of the objects."""
+GEOJSON = "geojson"
+"""The kind of polygons on a map, which `place_files` writes; they are without specks too."""
 YOLO_FILE = "yolo/data.yaml"
 """The file, below an output folder, that describes YOLO's data set."""
 
 
-def check_min_area(min_area: int, kinds: Iterable[str]) -> None:
-    """Refuse a smallest region where no label file is written: it would change nothing. Raises UsageError."""
-    if min_area and not WRITERS.keys() & set(kinds):
-        raise UsageError(
-            "--min-area leaves specks out of label files only, and --save names none",
-            f"Add one of {', '.join(WRITERS)} to --save; masks always hold every pixel.",
-        )
+def check_tidying(min_area: int, fill_holes: bool, kinds: Iterable[str]) -> None:
+    """Refuse a smallest region, or filled holes, where no file would differ by it. Raises UsageError."""
+    of_regions = (*WRITERS, GEOJSON, OBJECTS)
+    if not (min_area or fill_holes) or set(of_regions) & set(kinds):
+        return
+    hint = f"Add one of {', '.join(of_regions)} to --save; masks always hold every pixel."
+    if min_area:
+        raise UsageError("--min-area leaves specks out of label files and objects only, and --save names none", hint)
+    raise UsageError("--fill-holes fills holes in label files and objects only, and --save names none", hint)
 
 
 def corrected(folder: Path, source: Source, kinds: Iterable[str]) -> frozenset[str]:

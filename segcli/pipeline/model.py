@@ -15,7 +15,7 @@ from segcli.crf.settings import CRF
 from segcli.errors import InputError
 from segcli.files.encoding import to_json
 from segcli.images.photo import Photo as ReadPhoto
-from segcli.images.read import from_image, read_photo
+from segcli.images.read import from_image, read_placed
 from segcli.images.reading import PLAIN, PhotoReading
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
@@ -89,14 +89,14 @@ class Model:
         """
         read, path = as_photo(photo, self.reading)
         prediction = replace(self.segmenter.predict([read.rgb])[0], valid=read.valid)
-        result = Result(read.rgb, self.labels, prediction, path, read.notes, provenance(self.facts))
+        result = Result(read.rgb, self.labels, prediction, path, read.notes, provenance(self.facts), read.place)
         return result.refine(crf) if crf else result
 
 
 def as_photo(photo: Photo, reading: PhotoReading = PLAIN) -> tuple[ReadPhoto, Path | None]:
     """The decoded photo (rgb, notes), and its file where it has one; InputError where it is none."""
     if isinstance(photo, str | Path):
-        return read_photo(photo, reading), Path(photo)
+        return read_placed(photo, reading), Path(photo)
     if isinstance(photo, Image.Image):
         return from_image(photo, reading), None
     return ReadPhoto(np.array(checked_array(photo))), None

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.decoding import check_option, check_options
 from segcli.distributed import Processes
-from segcli.errors import InputError
+from segcli.errors import InputError, UsageError
 from segcli.files import formats, sources
 from segcli.files.sources import Found, Source
 from segcli.images.cutout import Colour
+from segcli.images.geojson import GeoJsonCrs
+from segcli.images.ground import GroundResolution, working_size
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
 from segcli.images.pages import expand
 from segcli.images.photo import Photo
-from segcli.images.read import read_photo
+from segcli.images.read import read_placed
 from segcli.images.reading import MAX_PIXELS, PLAIN, Alpha, PhotoReading, PhotoValues, ValueRange
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
-from segcli.pipeline import photo_values
+from segcli.pipeline import photo_values, place_files
 from segcli.pipeline.foresight import foresee
-from segcli.pipeline.label_files import MinArea, check_min_area
+from segcli.pipeline.label_files import MinArea, check_tidying
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import (
     DEFAULT_MODEL,
@@ -54,14 +56,17 @@ class Reading:
         photos: Which bands and values become colours.
         pages: Every page of TIFF and GIF files, not only the first.
         range_text: The range as it was typed, which is part of the fingerprint; None: as numbers are written.
+        gsd: The centimetres of ground that a pixel shows the network; None leaves the size to the model.
     """
 
     photos: PhotoReading = PLAIN
     pages: bool = False
     range_text: str | None = None
+    gsd: GroundResolution | None = None
 
     def __post_init__(self):
         check_option("pages", self.pages, bool)
+        check_option("gsd", self.gsd, GroundResolution | None)
 
     def find(
         self, inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None
@@ -79,12 +84,13 @@ class Reading:
         )
 
     def read(self, source: Source) -> Photo:
-        """Decode one photo."""
-        return read_photo(source.path, self.photos, source.page)
+        """Decode one photo; InputError, with `gsd`, also where it is not known how large its pixels are."""
+        photo = read_placed(source.path, self.photos, source.page)
+        return photo if self.gsd is None else replace(photo, working=working_size(photo.place, self.gsd))
 
     def to_dict(self) -> dict:
         """The settings that decide the outputs, as TOML-plain values or None."""
-        return photo_values.to_dict(self.photos, self.range_text)
+        return {**photo_values.to_dict(self.photos, self.range_text), "gsd": self.gsd}
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,8 @@ class Saving:
         cutout_background: The colour of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
         min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
+        geojson_crs: The coordinates of polygons on a map: "wgs84", or the photo's "own".
+        fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
     """
 
     kinds: frozenset[str] = frozenset(DEFAULT_KINDS)
@@ -104,16 +112,18 @@ class Saving:
     cutout_background: tuple[Byte, Byte, Byte] | None = None
     overlay_size: OverlaySize = OVERLAY_SIZE
     min_area: MinArea = 0
+    geojson_crs: GeoJsonCrs = "wgs84"
+    fill_holes: bool = False
 
     def __post_init__(self):
         check_options(self)
-        check_min_area(self.min_area, self.kinds)
+        check_tidying(self.min_area, self.fill_holes, self.kinds)
 
     def outputs(self, folder: Path, labels: LabelSet, info: dict[str, str]) -> Outputs:
         """An output folder that these are written to; UsageError where `classes` and the labels do not fit."""
         kept = kept_classes(self.classes, labels, self.kinds)
-        rest = (self.overlay_size, kept, self.cutout_background, self.min_area)
-        return Outputs(folder, labels, self.kinds, info, *rest)
+        rest = (self.overlay_size, kept, self.cutout_background, self.min_area, self.geojson_crs)
+        return Outputs(folder, labels, self.kinds, info, *rest, fill_holes=self.fill_holes)
 
 
 @dataclass(frozen=True)
@@ -140,11 +150,13 @@ class PredictJob:
 
     def check(self) -> None:
         """Refuse what cannot be, before anything is loaded; raises UsageError."""
+        if self.reading.gsd is not None and self.options.size is not None:
+            raise UsageError("--gsd and --size exclude each other", "Both say how large a photo is for the network.")
         if self.reference is None:
             return
         self.options.check(self.reference)
         if self.reference.labels is not None:
-            kept_classes(self.saving.classes, self.reference.labels, self.saving.kinds)
+            self.saving.outputs(self.folder, self.reference.labels, {})
 
     def plan(self, facts: ModelFacts) -> Plan:
         """The plan of the run for a model whose facts are known, loaded or not."""
@@ -153,7 +165,8 @@ class PredictJob:
             "crf": self.crf and self.crf.to_dict(),
             "input": self.reading.to_dict(),
         }
-        return Plan(self.saving.outputs(self.folder, facts.labels, provenance(facts)), recipe)
+        outputs = self.saving.outputs(self.folder, facts.labels, provenance(facts))
+        return Plan(replace(outputs, read_as=photo_values.said(self.reading.photos)), recipe)
 
     def begun_engine(self) -> str | None:
         """The engine that the output folder was begun with; a run goes on with it, so that what is done stays done."""
@@ -176,7 +189,7 @@ class PredictJob:
 
         refine = self.crf and Refinement.by(self.crf)
         network = stages.network(model.segmenter)
-        return stages.Stages(self.reading.read, network, refine, oom.on_cpu(model.segmenter))
+        return stages.Stages(self.reading.read, network, refine, oom.on_cpu(model.segmenter, stages.network))
 
 
 def find_photos(inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None) -> Found:
@@ -217,6 +230,7 @@ def run(
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
     """
+    place_files.check(job.saving.kinds, job.saving.geojson_crs, found.files)
     ready_for = _once_a_model(job, found, listener)
 
     def prepare() -> tuple[Plan, Stages]:
@@ -257,6 +271,9 @@ def predict_folder(
     cutout_background: Colour | None = None,
     overlay_size: int = OVERLAY_SIZE,
     min_area: int = 0,
+    fill_holes: bool = False,
+    geojson_crs: GeoJsonCrs = "wgs84",
+    gsd: float | None = None,
     value_range: ValueRange = None,
     bands: Iterable[str | int] = (),
     alpha: Alpha | None = None,
@@ -278,11 +295,15 @@ def predict_folder(
         output: The output folder.
         model: A name, a checkpoint or exported .onnx, or a model from `load`.
         crf: True or settings: refine the outlines with the fully connected CRF.
-        save: Any of mask, overlay, cutout, classes, polygons, labelme, label-studio, cvat, yolo, gallery, probs.
+        save: Any of mask, overlay, cutout, classes, polygons, geojson, labelme, label-studio, cvat, yolo, objects,
+            gallery, probs.
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: (red, green, blue) of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
-        min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
+        min_area: Connected regions of fewer pixels are left out of label files and objects, though not out of masks.
+        fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
+        geojson_crs: The coordinates of polygons on a map: "wgs84", or the photo's "own".
+        gsd: The centimetres of ground that a pixel shows the network, for photos with a place; None: the model's size.
         value_range: Values of photos of more than 8 bits that become black and white: "auto", measured over all of
             them, or (low, high); None: the model's.
         bands: The bands that become grey (one) or red, green, blue (three), by number from 1 on or by name.
@@ -304,8 +325,8 @@ def predict_folder(
     loaded, reference = (meant, None) if isinstance(meant, Model) else (None, meant)
     named = None if classes is None else names_of(classes)
     kinds = one_of("save", names_of(save), WRITERS)
-    saving = Saving(kinds, named, cutout_background, overlay_size, min_area)
-    reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages)
+    saving = Saving(kinds, named, cutout_background, overlay_size, min_area, geojson_crs, fill_holes)
+    reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages, gsd=gsd)
     job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))
     job.check()
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)

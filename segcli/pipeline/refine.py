@@ -18,10 +18,11 @@ from segcli.errors import InputError, UsageError
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
+from segcli.images.geojson import GeoJsonCrs
 from segcli.images.probabilities import classes_of
 from segcli.images.reading import PLAIN, PhotoReading
 from segcli.labels import LabelSet, from_names
-from segcli.pipeline import label_files, photo_values
+from segcli.pipeline import label_files, photo_values, place_files
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Photo, as_photo
 from segcli.pipeline.result import Result
@@ -36,7 +37,7 @@ DEFAULT_FOLDER = Path("refined")
 """The output folder where none is named."""
 DEFAULT_GT_PROB = 0.7
 """The trust in rough labels unless told otherwise, as in the CRF's public examples."""
-KINDS = ("mask", "overlay", *label_files.WRITERS, "probs")
+KINDS = ("mask", "overlay", *label_files.WRITERS, label_files.GEOJSON, label_files.OBJECTS, "probs")
 """The kinds of files that can be written of each refined photo."""
 
 
@@ -153,8 +154,10 @@ class RefineJob:
         device: Where the CRF runs: "auto", "cpu", "cuda", "cuda:N" or "mps".
         kinds: A choice of KINDS.
         folder: Where to.
-        min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
+        min_area: Connected regions of fewer pixels are left out of label files and objects, though not out of masks.
         photos: How photos are read.
+        geojson_crs: The coordinates of polygons on a map: "wgs84", or the photo's "own".
+        fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
     """
 
     unrefined: Unrefined
@@ -165,9 +168,11 @@ class RefineJob:
     folder: Path = DEFAULT_FOLDER
     min_area: int = 0
     photos: PhotoReading = PLAIN
+    geojson_crs: GeoJsonCrs = "wgs84"
+    fill_holes: bool = False
 
     def __post_init__(self):
-        label_files.check_min_area(self.min_area, self.kinds)
+        label_files.check_tidying(self.min_area, self.fill_holes, self.kinds)
 
     @cached_property
     def classes(self) -> LabelSet:
@@ -186,11 +191,17 @@ class RefineJob:
         """The plan of the run."""
         settings = self.crf.to_dict()
         info = {"crf": to_json(settings)}
-        outputs = Outputs(self.folder, self.classes, self.kinds, info, min_area=self.min_area)
+        outputs = Outputs(self.folder, self.classes, self.kinds, info, **self._of_regions)
         prior = self.unrefined.to_dict(self.found)
         photos = {key: value for key, value in photo_values.to_dict(self.photos).items() if value is not None}
         recipe = {"crf": settings, "prior": prior, "classes": self.classes.to_dict(), "input": photos or None}
         return Plan(outputs, recipe)
+
+    @property
+    def _of_regions(self) -> dict:
+        """What concerns label files, objects, and photos that have a place on earth."""
+        tidying = {"min_area": self.min_area, "fill_holes": self.fill_holes}
+        return {**tidying, "geojson_crs": self.geojson_crs, "read_as": photo_values.said(self.photos)}
 
     def stages(self, listener: Listener) -> Stages:
         """The stages that each photo passes through; torch is imported here."""
@@ -210,6 +221,7 @@ class RefineJob:
 
 def run(job: RefineJob, *, listener: Listener = SILENT, invocation: Invocation | None = None) -> FolderRun:
     """A run that refines photos; iterate over it to work."""
+    place_files.check(job.kinds, job.geojson_crs, job.found.files)
     job = job.for_photos(listener)
     return FolderRun(
         job.found, job.folder, lambda: (job.plan, job.stages(listener)), foreseen=job.plan, invocation=invocation
@@ -261,7 +273,7 @@ def refine(
     prediction = replace(prediction, valid=read.valid)
     settings = CRFSettings.of(crf)
     info = {"crf": to_json(settings.to_dict())} if settings else {}
-    return Result(read.rgb, known, prediction, path, read.notes, info).refine(settings)
+    return Result(read.rgb, known, prediction, path, read.notes, info, read.place).refine(settings)
 
 
 def _classes(said: np.ndarray, classes: LabelSet | str | Sequence[str] | None) -> LabelSet:

@@ -15,9 +15,11 @@ from segcli.crf.settings import CRF, CRFSettings
 from segcli.decoding import check_option
 from segcli.errors import UsageError
 from segcli.files.sources import Source
+from segcli.images.objects import Object
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize, overlay
+from segcli.images.place import Place
 from segcli.labels import LabelSet
-from segcli.pipeline.label_files import SEVERAL, MinArea, check_min_area
+from segcli.pipeline.label_files import OBJECTS, SEVERAL, MinArea, check_tidying
 from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Result:
         path: The photo's file; None for a picture from memory.
         notes: What the reader of the photo had to decide, a sentence each.
         info: Text that every mask carries, such as the model's name.
+        place: Where on earth the photo lies; None where that is not known.
     """
 
     photo: np.ndarray
@@ -45,6 +48,7 @@ class Result:
     path: Path | None = None
     notes: tuple[str, ...] = ()
     info: Mapping[str, str] = field(default_factory=dict, repr=False)
+    place: Place | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         height, width = self.photo.shape[:2]
@@ -73,6 +77,21 @@ class Result:
         """Pixels by class name, for the classes that were found, in the order of their ids."""
         return class_areas(self.labels, self.label_set)
 
+    def objects(self, *, min_area: int = 0, fill_holes: bool = False) -> tuple[Object, ...]:
+        """The connected regions of all classes but background, in the order of their first pixels, row after row.
+
+        Args:
+            min_area: Regions of fewer pixels are left out.
+            fill_holes: Background that one region surrounds is part of it.
+
+        Raises:
+            UsageError: `min_area` is below 0, or there is no background that could be a hole.
+        """
+        check_option("min_area", min_area, MinArea)
+        tidying = {"min_area": min_area, "fill_holes": fill_holes}
+        outputs = Outputs(Path(), self.label_set, frozenset({OBJECTS}), self.info, **tidying)
+        return tuple(outputs.objects_of(self.prediction))
+
     def overlay(self, size: int = OVERLAY_SIZE) -> Image.Image:
         """The photo with its classes in colour, and a legend; `size` is its longest side at most, in pixels."""
         check_option("size", size, OverlaySize)
@@ -100,17 +119,19 @@ class Result:
         classes: Iterable[str] | None = None,
         overlay_size: int = OVERLAY_SIZE,
         min_area: int = 0,
+        fill_holes: bool = False,
     ) -> dict[str, Path]:
         """Write files as `segcli predict` does: masks/NAME.png, overlays/NAME.jpg and so on.
 
         Args:
             folder: The output folder; it is made.
-            save: Any of mask, overlay, cutout, classes, polygons, labelme, gallery, probs. Files of many photos, such
-                as CVAT's, are those of `predict_folder`.
+            save: Any of mask, overlay, cutout, classes, polygons, geojson, labelme, objects, gallery, probs. Files
+                of many photos, such as CVAT's, are those of `predict_folder`.
             name: What the files are called, without suffix. None: as the photo's file, or "photo" without one.
             classes: Names of the classes to keep; the others become background, or void. None: all.
             overlay_size: Longest side of an overlay in pixels.
-            min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
+            min_area: Connected regions of fewer pixels are left out of label files and objects, though not of masks.
+            fill_holes: Background that one region surrounds is part of it there, though not in masks.
 
         Returns:
             The files by kind.
@@ -123,12 +144,13 @@ class Result:
         check_option("overlay_size", overlay_size, OverlaySize)
         check_option("min_area", min_area, MinArea)
         kinds = one_of("save", names_of(save), WRITERS)
-        check_min_area(min_area, kinds)
+        check_tidying(min_area, fill_holes, kinds)
         if of_many := sorted(kinds.intersection(SEVERAL)):
             raise UsageError(f"save {of_many[0]}: that is a file of many photos", "`predict_folder` writes it.")
         kept = kept_classes(None if classes is None else names_of(classes), self.label_set, kinds)
-        outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept, min_area=min_area)
-        written = outputs.write(self._source(name), self.photo, self.prediction)
+        tidying = {"min_area": min_area, "fill_holes": fill_holes}
+        outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept, **tidying)
+        written = outputs.write(self._source(name), self.photo, self.prediction, self.place)
         return {kind: outputs.folder / file["path"] for kind, file in written.files.items()}
 
     def _source(self, name: str | None) -> Source:

@@ -20,6 +20,8 @@ import numpy as np
 from segcli.errors import InputError
 from segcli.files.atomic import sha256, writing
 from segcli.files.sources import Source
+from segcli.images.photo import Photo
+from segcli.images.place import Place
 from segcli.inference import oom
 from segcli.inference.segmenter import Prediction, Segmenter
 from segcli.pipeline.recorder import Recorder
@@ -34,11 +36,12 @@ READ_AHEAD, REFINE_BEHIND, WRITE_BEHIND = THREADS, 2, 2 * THREADS
 
 
 class Readable(Protocol):
-    """The minimum that a reader returns: a decoded photo, uint8 (H, W, 3), remarks on it, and where it has data."""
+    """The minimum that a reader returns: a decoded photo, uint8 (H, W, 3), remarks, where it has data and lies."""
 
     rgb: np.ndarray
     notes: tuple[str, ...]
     valid: np.ndarray | None
+    place: Place | None
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Stages:
 def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
     """A predict stage that asks a Segmenter."""
 
-    def predict(photos: Sequence[Readable]) -> list[Prediction]:
-        predictions = segmenter.predict([photo.rgb for photo in photos])
+    def predict(photos: Sequence[Photo]) -> list[Prediction]:
+        predictions = segmenter.predict([photo.rgb for photo in photos], [photo.working for photo in photos])
         return [replace(one, valid=photo.valid) for one, photo in zip(predictions, photos, strict=True)]
 
     return predict
@@ -194,9 +197,9 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     base["seconds"] = segmented.seconds
     if segmented.prediction is None:
         return Record(status=FAILED, error=segmented.error, **base)
-    photo = segmented.photo.rgb
+    photo, place = segmented.photo.rgb, segmented.photo.place
     try:
-        written = oom.near(lambda prediction: outputs.write(source, photo, prediction), segmented.prediction)
+        written = oom.near(lambda prediction: outputs.write(source, photo, prediction, place), segmented.prediction)
     except InputError as error:
         return Record(status=FAILED, error=str(error), **base)
     segmented.seconds["write"] = _since(start)
@@ -208,6 +211,7 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
         areas=written.areas,
         uncertainty=written.uncertainty,
         specks=written.specks,
+        pixel_area=written.pixel_area,
         notes=segmented.notes + written.notes,
         **base,
     )

@@ -117,7 +117,7 @@ class _Predicted(NamedTuple):
 
 def _predicted(dataset: Dataset, samples: Sequence[Sample], segmenter: Segmenter, batch: int) -> Iterator[_Predicted]:
     """Read photos and ask the network; InputError, naming the photo, where that fails."""
-    stages = Stages(dataset.read_photo, network(segmenter), fallback=oom.on_cpu(segmenter))
+    stages = Stages(dataset.read_photo, network(segmenter), fallback=oom.on_cpu(segmenter, network))
     for segmented in predict_all(samples, stages, batch):
         if segmented.prediction is None:
             message = f"{segmented.item.image}: {segmented.error}"

@@ -16,20 +16,21 @@ import numpy as np
 from PIL import Image
 
 from segcli.crf.settings import WORKING_SIZE
-from segcli.data.forms import shapes
 from segcli.errors import InputError, UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.sources import Source
-from segcli.images import gallery
+from segcli.images import gallery, geojson
 from segcli.images.cutout import Colour, cutout, write_cutout
-from segcli.images.masks import write_label_map
+from segcli.images.geojson import GeoJsonCrs
+from segcli.images.ground import pixel_area
 from segcli.images.overlay import OVERLAY_SIZE, areas, overlay, write_overlay
+from segcli.images.place import Place
 from segcli.images.probabilities import write_probabilities
-from segcli.images.regions import without_specks
 from segcli.labels import BACKGROUND, VOID, LabelSet
-from segcli.pipeline import label_files
+from segcli.pipeline import label_files, objects, place_files
 
 if TYPE_CHECKING:
+    from segcli.images.objects import Objects
     from segcli.inference.segmenter import Prediction
 
 OWN_ERRORS = (None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
@@ -49,6 +50,8 @@ class Labelled:
         uncertainty: How unsure the network was, 0..1.
         drawn: The label map that label files hold: without specks.
         corrected: Kinds of label files that a person has corrected already; they stay as they are.
+        objects: The objects of `drawn`, where a table of them is asked for.
+        place: Where on earth the photo lies; None where that is not known.
     """
 
     source: Source
@@ -59,6 +62,8 @@ class Labelled:
     uncertainty: float
     drawn: np.ndarray
     corrected: frozenset[str] = frozenset()
+    place: Place | None = None
+    objects: Objects | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ class Written:
         uncertainty: How unsure the network was, 0..1.
         specks: Regions left out of the label files for being small; None where none was looked for.
         notes: What the user should know, a sentence each.
+        pixel_area: The square metres of ground that a pixel shows; None where that is not known.
+        objects: Class name -> objects of it; None where they were not asked for.
     """
 
     files: dict[str, dict] = field(default_factory=dict)
@@ -78,6 +85,8 @@ class Written:
     uncertainty: float | None = None
     specks: int | None = None
     notes: tuple[str, ...] = ()
+    pixel_area: float | None = None
+    objects: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,13 @@ class Outputs:
         overlay_size: Longest side of an overlay in pixels.
         classes: The ids to keep; every other becomes background, or void where no class is called that. None: all.
         cutout_background: The colour of what is cut away; None leaves it transparent.
-        min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
+        min_area: Connected regions of fewer pixels are left out of label files and objects, though not out of masks.
+        geojson_crs: The coordinates of polygons on a map.
+        read_as: Text about how photos were read, which masks that are GeoTIFFs carry.
+        fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
+
+    Raises:
+        UsageError: There is no background that could be a hole.
     """
 
     folder: Path
@@ -103,6 +118,14 @@ class Outputs:
     classes: frozenset[int] | None = None
     cutout_background: Colour | None = None
     min_area: int = 0
+    geojson_crs: GeoJsonCrs = "wgs84"
+    read_as: Mapping[str, str] = field(default_factory=dict)
+    fill_holes: bool = False
+
+    def __post_init__(self):
+        if self.fill_holes and self.classes is None and BACKGROUND not in self.labels.names:
+            message = f"--fill-holes: {self.labels.name} has no background, of which holes consist"
+            raise UsageError(message, "Name what to keep with --classes: all else is background then.")
 
     def to_dict(self) -> dict:
         """The choices that decide what is written, as TOML-plain values or None; part of a run's fingerprint."""
@@ -112,21 +135,24 @@ class Outputs:
             "classes": None if self.classes is None else sorted(self.classes),
             "cutout_background": self.cutout_background,
             "min_area": self.min_area or None,
+            "fill_holes": self.fill_holes or None,
+            "geojson_crs": None if self.geojson_crs == "wgs84" else self.geojson_crs,
         }
 
-    def write(self, source: Source, photo: np.ndarray, prediction: Prediction) -> Written:
+    def write(self, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None = None) -> Written:
         """Write everything for one photo, each file whole or not at all.
 
         Args:
             source: Where the photo came from; its tree names the outputs.
             photo: uint8 (H, W, 3).
             prediction: What the network, or the CRF, made of that photo.
+            place: Where on earth the photo lies; None where that is not known.
 
         Raises:
             InputError: A format cannot hold this picture, or the disk not its name.
             OSError: The folder cannot be written to.
         """
-        labelled, specks = self._labelled(source, photo, prediction)
+        labelled, specks = self._labelled(source, photo, prediction, place)
         files = {}
         for kind, write in WRITERS.items():
             if kind in self.kinds:
@@ -137,21 +163,38 @@ class Outputs:
             for kind, path in files.items()
         }
         notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
-        return Written(facts, labelled.areas, labelled.uncertainty, specks, tuple(notes))
+        notes = (*notes, *place_files.notes(self, place))
+        counts = None if labelled.objects is None else objects.counts(labelled.objects, self.labels)
+        return Written(facts, labelled.areas, labelled.uncertainty, specks, notes, pixel_area(place), counts)
 
-    def _labelled(self, source: Source, photo: np.ndarray, prediction: Prediction) -> tuple[Labelled, int | None]:
+    def _labelled(
+        self, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None
+    ) -> tuple[Labelled, int | None]:
         """The photo, ready to be written, and the number of its specks."""
         from segcli.inference.uncertainty import uncertainty
 
-        label_map = prediction.labels()
-        if self.classes is not None:
-            label_map = self._kept.take(label_map)
-        drawn, specks = label_map, None
-        if self.min_area:
-            drawn, specks = without_specks(label_map, self.min_area, shapes.foreground(self.labels), self._other)
+        label_map = self._label_map(prediction)
+        drawn, specks = self._drawn(label_map, prediction)
+        found = objects.found(drawn, self.labels, prediction) if label_files.OBJECTS in self.kinds else None
         areas, corrected = class_areas(label_map, self.labels), label_files.corrected(self.folder, source, self.kinds)
-        labelled = Labelled(source, photo, prediction, label_map, areas, uncertainty(prediction), drawn, corrected)
+        unsure = uncertainty(prediction)
+        labelled = Labelled(source, photo, prediction, label_map, areas, unsure, drawn, corrected, place, found)
         return labelled, specks
+
+    def objects_of(self, prediction: Prediction) -> Objects:
+        """The objects of a photo, as they would be written."""
+        drawn, _ = self._drawn(self._label_map(prediction), prediction)
+        return objects.found(drawn, self.labels, prediction)
+
+    def _label_map(self, prediction: Prediction) -> np.ndarray:
+        """The final label map, of the chosen classes only."""
+        label_map = prediction.labels()
+        return label_map if self.classes is None else self._kept.take(label_map)
+
+    def _drawn(self, label_map: np.ndarray, prediction: Prediction) -> tuple[np.ndarray, int | None]:
+        """The label map of label files and objects, and the number of specks that it is without."""
+        tidying = (self._other, self.min_area, self.fill_holes)
+        return objects.drawn(label_map, prediction.valid, self.labels, *tidying)
 
     @cached_property
     def _kept(self) -> np.ndarray:
@@ -233,12 +276,6 @@ def one_of(option: str, words: Iterable[str], known: Iterable[str]) -> frozenset
     return chosen
 
 
-def _write_mask(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
-    path = labelled.source.output(outputs.folder / "masks", ".png")
-    write_label_map(path, labelled.label_map, outputs.labels, outputs.info)
-    return {"mask": path}
-
-
 def _write_overlay(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     path = labelled.source.output(outputs.folder / "overlays", ".jpg")
     write_overlay(path, overlay(labelled.photo, labelled.label_map, outputs.labels, size=outputs.overlay_size))
@@ -287,11 +324,13 @@ def _write_probabilities(outputs: Outputs, labelled: Labelled) -> dict[str, Path
 Writer = Callable[[Outputs, Labelled], dict[str, Path]]
 
 WRITERS: dict[str, Writer] = {
-    "mask": _write_mask,
+    "mask": place_files.write_mask,
     "overlay": _write_overlay,
     "cutout": _write_cutout,
     "classes": _write_class_masks,
     **label_files.WRITERS,
+    label_files.GEOJSON: place_files.write_geojson,
+    label_files.OBJECTS: objects.write_objects,
     "gallery": _write_gallery,
     "probs": _write_probabilities,
 }
@@ -301,6 +340,8 @@ Merger = Callable[[Path, Iterable[Path], LabelSet], None]
 
 MERGERS: dict[str, tuple[str, Merger]] = {
     **label_files.MERGERS,
+    label_files.OBJECTS: ("objects.csv", objects.merge),
+    label_files.GEOJSON: ("polygons.geojson", geojson.merge),
     "gallery": ("gallery.html", gallery.merge),
 }
 """Kind of output -> the file for the whole run, and what makes it from the photos' parts."""

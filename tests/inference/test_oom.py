@@ -1,5 +1,4 @@
 import errno
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ from small_runs import records, smooth, tree
 from tiny import tiny_model
 
 from segcli.errors import InputError
+from segcli.images.photo import Photo
 from segcli.inference import oom
 from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.stages import network
@@ -15,7 +15,7 @@ from segcli.pipeline.stages import network
 
 @pytest.fixture
 def photos():
-    return [SimpleNamespace(rgb=smooth(index, 60 + index, 50), notes=()) for index in range(5)]
+    return [Photo(smooth(index, 60 + index, 50)) for index in range(5)]
 
 
 def labels(outcomes):
@@ -75,17 +75,17 @@ def test_a_photo_that_is_too_much_goes_to_the_cpu(photos):
     model = tiny_model()
     expected = labels(oom.predict(photos, network(Segmenter(model))))
     elsewhere = Segmenter(model, "meta")
-    outcomes = oom.predict(photos, with_room_for(0, network(elsewhere), []), oom.on_cpu(elsewhere))
+    outcomes = oom.predict(photos, with_room_for(0, network(elsewhere), []), oom.on_cpu(elsewhere, network))
     assert [outcome.note for outcome in outcomes] == [oom.ON_CPU] * 5
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(labels(outcomes), expected, strict=True))
     assert elsewhere.device == next(elsewhere.network.parameters()).device == torch.device("meta")
 
 
 def test_the_cpu_has_no_fallback_and_another_device_makes_it_once(photos, monkeypatch):
-    assert oom.on_cpu(Segmenter(tiny_model())) is None
+    assert oom.on_cpu(Segmenter(tiny_model()), network) is None
     elsewhere, made, on = Segmenter(tiny_model(), "meta"), [], Segmenter.on
     monkeypatch.setattr(Segmenter, "on", lambda segmenter, device: made.append(device) or on(segmenter, device))
-    fallback = oom.on_cpu(elsewhere)
+    fallback = oom.on_cpu(elsewhere, network)
     assert not made
     for photo in photos[:2]:
         fallback([photo])

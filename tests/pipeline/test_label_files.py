@@ -309,7 +309,7 @@ def test_without_the_option_nothing_of_it_is_written(segcli, photos, tmp_path):
 def test_specks_without_label_files_are_refused(segcli, photos, arguments):
     result = segcli(photos, "-o", "out", *arguments)
     assert result.exit_code == 2
-    assert "--min-area leaves specks out of label files only" in result.stderr
+    assert "--min-area leaves specks out of label files and objects only" in result.stderr
 
 
 def test_a_result_writes_what_is_of_one_photo(tmp_path):

@@ -226,10 +226,10 @@ def test_writing_goes_on_while_the_network_works(sources, tmp_path):
             meeting.attend()
         return plain.predict(photos)
 
-    def write(source, photo, prediction):
+    def write(source, photo, prediction, place):
         if source is sources[0]:
             meeting.attend()
-        return out.write(source, photo, prediction)
+        return out.write(source, photo, prediction, place)
 
     watched = SimpleNamespace(folder=out.folder, write=write)
     records = list(segment(sources, Stages(plain.read, predict_one), watched, Ledger(out.folder), "s"))
@@ -254,10 +254,10 @@ def test_an_interrupted_run_keeps_what_the_network_has_done(sources, tmp_path):
 def test_a_full_disk_is_one_clear_error(sources, tmp_path):
     out = outputs(tmp_path / "out")
 
-    def write(source, photo, prediction):
+    def write(source, photo, prediction, place):
         if source is sources[2]:
             raise OSError(28, "No space left on device")
-        return out.write(source, photo, prediction)
+        return out.write(source, photo, prediction, place)
 
     full = SimpleNamespace(folder=out.folder, write=write)
     with pytest.raises(SegcliError, match="No space left on device"):

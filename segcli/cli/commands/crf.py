@@ -15,7 +15,7 @@ from segcli.cli.options.dataset import ClassNames
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Device
-from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, MinArea, Output, Quiet
+from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, FillHoles, GeoJsonCoordinates, MinArea, Output, Quiet
 from segcli.cli.options.panels import OUTPUT
 from segcli.cli.options.parsing import choices
 from segcli.cli.options.photos import Photos
@@ -122,6 +122,8 @@ def crf(
     device: Device = "auto",
     save: Save = DEFAULT_SAVE,
     min_area: MinArea = 0,
+    fill_holes: FillHoles = False,
+    geojson_crs: GeoJsonCoordinates = "wgs84",
     search: Search,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -137,7 +139,8 @@ def crf(
     display = Display(as_json, quiet)
     wanted = replace(unrefined.wanted(), reading=reading.choice())
     found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs))
-    job = RefineJob(wanted, found, settings.settings(), device, save, output, min_area, photos.reading())
+    regions = (min_area, photos.reading(), geojson_crs, fill_holes)
+    job = RefineJob(wanted, found, settings.settings(), device, save, output, *regions)
     if search.tune:
         job = job.for_photos(display)
         choice = Choice() if unrefined.labels else reading.choice()

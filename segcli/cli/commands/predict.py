@@ -16,8 +16,8 @@ from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Network
-from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, MinArea, Output, Quiet
-from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, FillHoles, GeoJsonCoordinates, MinArea, Output, Quiet
+from segcli.cli.options.panels import OUTPUT, PROTOCOL
 from segcli.cli.options.parsing import Parsed, choices, colour, words
 from segcli.cli.options.photos import PANEL as PHOTOS
 from segcli.cli.options.photos import Photos
@@ -76,15 +76,27 @@ class Saving:
         int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=OUTPUT)
     ] = OVERLAY_SIZE
     min_area: MinArea = 0
+    fill_holes: FillHoles = False
+    geojson_crs: GeoJsonCoordinates = "wgs84"
 
     def wanted(self) -> pipeline.Saving:
         """The values that these options come to."""
-        return pipeline.Saving(self.save, self.classes, self.cutout_background, self.overlay_size, self.min_area)
+        pictures = (self.classes, self.cutout_background, self.overlay_size)
+        return pipeline.Saving(self.save, *pictures, self.min_area, self.geojson_crs, self.fill_holes)
 
 
 Pages = Annotated[
     bool,
-    Option("--pages", help="Every page of TIFF and GIF files, not only the first.", rich_help_panel=PHOTOS),
+    Option("--pages", help="Every page of TIFF and GIF files, each plane of stacks; not one.", rich_help_panel=PHOTOS),
+]
+Gsd = Annotated[
+    float | None,
+    Option(
+        "--gsd",
+        metavar="CM",
+        help="Show the network photos that have a place on earth at so many centimetres of ground a pixel.",
+        rich_help_panel=PROTOCOL,
+    ),
 ]
 Verify = Annotated[
     bool,
@@ -107,6 +119,7 @@ def predict(
     crf_options: CrfOptions,
     photos: Photos,
     pages: Pages = False,
+    gsd: Gsd = None,
     saving: Saving,
     verify: Verify = False,
     dry_run: DryRun = False,
@@ -124,7 +137,7 @@ def predict(
         network.reference(),
         network.options(),
         crf_options.if_wanted(crf),
-        pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range")),
+        pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd),
         saving.wanted(),
         output,
         (from_run.parent,) if from_run else (),

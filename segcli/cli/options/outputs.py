@@ -6,6 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from segcli.cli.options.panels import LOOKS, OUTPUT
+from segcli.cli.options.parsing import choice
 from segcli.pipeline.result import DEFAULT_KINDS
 
 DEFAULT_SAVE = ",".join(DEFAULT_KINDS)
@@ -24,7 +25,25 @@ MinArea = Annotated[
         "--min-area",
         min=0,
         metavar="PIXELS",
-        help="Leave smaller regions out of the label files that --save names, though not out of masks.",
+        help="Leave smaller regions out of the label files and objects that --save names, though not out of masks.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+FillHoles = Annotated[
+    bool,
+    Option(
+        "--fill-holes",
+        help="Fill background that one region surrounds, in label files and objects, though not in masks.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+GeoJsonCoordinates = Annotated[
+    str,
+    Option(
+        "--geojson-crs",
+        parser=choice("--geojson-crs", ("wgs84", "own")),
+        metavar="wgs84|own",
+        help="Coordinates of polygons on a map: longitude and latitude, or the photo's own.",
         rich_help_panel=OUTPUT,
     ),
 ]
