@@ -41,6 +41,7 @@ def write(home: Path) -> None:
     depth = (np.arange(80 * 60, dtype=np.uint16) * 13).reshape(60, 80)
     Image.fromarray(depth).save(home / "scans" / "pages.tif", save_all=True, append_images=[Image.fromarray(depth)])
     _field(home / "field.tif")
+    _cells(home / "cells" / "cells.ome.tif")
     for index, folder in enumerate(LABEL_FOLDERS):
         _label_maps(home / folder, index)
     _label_maps(home / "scribbles", 5, void=True)
@@ -70,6 +71,15 @@ def _field(path: Path) -> None:
     tags = [(42112, 2, None, f"<GDALMetadata>{''.join(items)}</GDALMetadata>")]
     bands = np.stack([smooth(20 + index, 80, 60)[..., 0] for index in range(len(names))], axis=2).astype(np.uint16) * 40
     tifffile.imwrite(path, bands, photometric="minisblack", planarconfig="contig", extratags=tags)
+
+
+def _cells(path: Path) -> None:
+    """A microscope's stack of three depths and three channels, which says how large a pixel is."""
+    path.parent.mkdir()
+    planes = np.stack([smooth(60 + depth, 80, 60).transpose(2, 0, 1) for depth in range(3)]).astype(np.uint16) * 16
+    facts = {"axes": "ZCYX", "Channel": {"Name": ["DAPI", "FITC", "TRITC"]}, "SignificantBits": 12}
+    size = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    tifffile.imwrite(path, planes, photometric="minisblack", metadata={**facts, **size})
 
 
 def _examples(home: Path) -> None:

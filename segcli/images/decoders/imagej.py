@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from segcli.images.decoders.stack import LONGEST_NAME, MOST_CHANNELS, Channel, MicronSize, Stack
+from segcli.images.decoders.stack import MOST_CHANNELS, Channel, MicronSize, Stack, as_name
 from segcli.images.decoders.tiff_directory import MOST_PICTURES, Directory
 from segcli.images.decoders.units import micrometres
 from segcli.images.raster import Range
@@ -83,7 +83,7 @@ def _names(labels: list[bytes], stack: Stack, order: str) -> list[str]:
     """The channels' names: the labels of the plane that stands for the file, where they tell its channels apart."""
     coding = "utf-16-le" if order == "<" else "utf-16-be"
     mine = [labels[page] for page in stack.pages_of(stack.shown) if page < len(labels)]
-    names = [" ".join(label.decode(coding, "replace").split())[:LONGEST_NAME] for label in mine]
+    names = [as_name(label.decode(coding, "replace")) for label in mine]
     apart = len({name.casefold() for name in names if name}) == len(stack.channels)
     return names if apart else [""] * len(stack.channels)
 

@@ -8,7 +8,16 @@ from xml.parsers import expat
 
 import numpy as np
 
-from segcli.images.decoders.stack import LONGEST_NAME, MOST_CHANNELS, MOST_PLANES, Channel, MicronSize, Place, Stack
+from segcli.images.decoders.stack import (
+    LONGEST_NAME,
+    MOST_CHANNELS,
+    MOST_PLANES,
+    Channel,
+    MicronSize,
+    Place,
+    Stack,
+    as_name,
+)
 from segcli.images.decoders.tiff_directory import MOST_PICTURES
 from segcli.images.decoders.units import micrometres
 
@@ -191,7 +200,7 @@ def _channels(stated: list[Attributes], count: int) -> tuple[Channel, ...]:
     colours = [_colour(channel.get("Color", "")) for channel in stated]
     if count == 1 or None in colours or all(colour == (255, 255, 255) for colour in colours):
         colours = [None] * count
-    names = [" ".join(channel.get("Name", "").split())[:LONGEST_NAME] for channel in stated]
+    names = [as_name(channel.get("Name", "")) for channel in stated]
     return tuple(Channel(name, colour and _ramp(colour)) for name, colour in zip(names, colours, strict=True))
 
 

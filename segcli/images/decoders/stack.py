@@ -19,6 +19,12 @@ MicronSize = tuple[float, float]
 """The width and the height of a pixel of the object in micrometres."""
 
 
+def as_name(text: str) -> str:
+    """A channel's name as it can be printed: one line, not long, without control characters."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * LONGEST_NAME])
+    return " ".join(printable.split())[:LONGEST_NAME]
+
+
 @dataclass(frozen=True)
 class Channel:
     """One channel of a stack.

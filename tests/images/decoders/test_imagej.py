@@ -49,6 +49,12 @@ def test_images_alone_are_depths_as_imagej_opens_them():
     assert (stack.depth, stack.times, stack.shown) == (6, 1, 3)
 
 
+def test_names_hold_nothing_that_a_terminal_would_obey():
+    labels = ["a", "b", "\x1b[31mred\x07", "x" * 5000, "c", "d"]
+    stack = stack_of(parsed("ImageJ=1.53t\nimages=6\nchannels=2\nslices=3\n"), directory(Labels=labels))
+    assert [channel.name for channel in stack.channels] == ["[31mred", "x" * 100]
+
+
 @pytest.mark.parametrize(
     "items",
     ["images=6\nchannels=4", "images=6\nslices=-6", "images=x", "images=0", "images=99999999\nframes=99999999"],

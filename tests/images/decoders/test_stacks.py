@@ -1,5 +1,6 @@
 """The oracle of every order of pages is tifffile, which writes the files and knows which page shows what."""
 
+import random
 from itertools import permutations
 from pathlib import PurePosixPath
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import tiffs
+from damage import DAMAGES, Outcome
 
 from segcli.errors import InputError
 from segcli.files.sources import Source
@@ -261,3 +263,24 @@ class TestHostileFiles:
         first, second = tiffs.page(pixels, tags={270: (tiffs.ASCII, text)}), tiffs.page(pixels.astype(np.uint16))
         with pytest.raises(InputError, match="page 2 is of another size or type"):
             read_photo(tiffs.write(tmp_path / "x.tif", first, second))
+
+    @pytest.mark.parametrize("name", ["ome", "imagej"])
+    def test_damaged_files_are_read_or_refused_in_a_line(self, tmp_path, request, name):
+        """Damage falls into the metadata, which stand in the first thousands of bytes, and everywhere."""
+        content, chance = request.getfixturevalue(name).read_bytes(), random.Random(name)
+        outcome = Outcome()
+        for _ in range(150):
+            damaged = chance.choice(DAMAGES)(content[:3000], chance) + content[3000:]
+            path = tmp_path / "damaged.tif"
+            path.write_bytes(damaged if chance.random() < 0.7 else chance.choice(DAMAGES)(content, chance))
+            outcome.add(read_every_way, path)
+        assert not outcome.crashes, outcome.crashes[0]
+        assert outcome.counts["read"] > 20
+        assert outcome.slowest < 2
+
+
+def read_every_way(path) -> None:
+    for source in pages.expand([Source(path, PurePosixPath("x"))])[-2:]:
+        read_photo(path, PhotoReading(max_pixels=10**6), source.page)
+        pages.plane_of(path, source.page)
+    pages.pixel_size(path)
