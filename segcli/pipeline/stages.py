@@ -211,6 +211,7 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
         areas=written.areas,
         uncertainty=written.uncertainty,
         specks=written.specks,
+        objects=written.objects,
         pixel_area=written.pixel_area,
         notes=segmented.notes + written.notes,
         **base,
