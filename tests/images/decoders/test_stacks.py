@@ -9,6 +9,7 @@ import pytest
 import tifffile
 import tiffs
 from damage import DAMAGES, Outcome
+from PIL import Image
 
 from segcli.errors import InputError
 from segcli.files.sources import Source
@@ -101,6 +102,16 @@ class TestOrder:
         tifffile.imwrite(path, values(3), photometric="minisblack", metadata=None)
         assert (stacks.pictures(path), stacks.plane_name(path, 1)) == ((0, 1, 2), "")
         assert stacks.decode(path, MOST) is None
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["stack.ome.tif", "stack_imagej.tif"])
+def test_samples_look_as_they_should(shared_data, name):
+    expected = np.asarray(Image.open(shared_data / "rasters" / "expected.png").convert("RGB")).astype(int)
+    photo = read_photo(shared_data / "rasters" / name)
+    assert np.abs(photo.rgb - expected).max() <= 1
+    assert "planes the middle one, z 2 of 2, is read" in photo.notes[0]
+    assert stacks.pixel_size(shared_data / "rasters" / name) == pytest.approx((0.325, 0.325))
 
 
 class TestTheMiddlePlane:
