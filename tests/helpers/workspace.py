@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import geotiffs
 import numpy as np
 import tifffile
 import torch
@@ -41,6 +42,7 @@ def write(home: Path) -> None:
     depth = (np.arange(80 * 60, dtype=np.uint16) * 13).reshape(60, 80)
     Image.fromarray(depth).save(home / "scans" / "pages.tif", save_all=True, append_images=[Image.fromarray(depth)])
     _field(home / "field.tif")
+    geotiffs.write(home / "ortho.tif", geotiffs.PLACES["utm"], 60, 80)
     _cells(home / "cells" / "cells.ome.tif")
     for index, folder in enumerate(LABEL_FOLDERS):
         _label_maps(home / folder, index)
