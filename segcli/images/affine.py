@@ -30,7 +30,8 @@ def applied(transform: Transform, points: np.ndarray) -> np.ndarray:
     """The x, y of points, (n, 2) of column, row: float64 (n, 2)."""
     a, b, c, d, e, f = transform
     columns, rows = np.asarray(points, np.float64).T
-    return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], axis=1)
 
 
 def composed(outer: Transform, inner: Transform) -> Transform:

@@ -130,6 +130,8 @@ def _areas(label_map: np.ndarray, labels: LabelSet) -> Iterator[tuple[int, Area]
 def _ring(points: np.ndarray, place: Place, decimals: int | None, hole: bool) -> list[list[float]]:
     """A closed ring of coordinates; `decimals` of degrees, or None for the picture's own system."""
     placed = affine.applied(place.transform, points)
+    if not np.isfinite(placed).all():
+        raise InputError("its coordinates are too large for numbers")
     if decimals is not None:
         placed = reprojection.to_degrees(place.crs, placed)
         if np.ptp(placed[:, 0]) > 180 or np.abs(placed[:, 0]).max() > 180:
@@ -144,8 +146,9 @@ def _ring(points: np.ndarray, place: Place, decimals: int | None, hole: bool) ->
 
 def _doubled_area(points: np.ndarray) -> float:
     """Twice the area inside a ring, positive where it runs counter-clockwise."""
-    x, y = (points - points[0]).T
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+    with np.errstate(over="ignore", invalid="ignore"):
+        x, y = (points - points[0]).T
+        return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
 
 
 def _decimals(place: Place) -> int:

@@ -106,7 +106,10 @@ def _through_rasterio(crs: Crs) -> Callable[[np.ndarray], np.ndarray]:
     def convert(points: np.ndarray) -> np.ndarray:
         from rasterio.warp import transform
 
-        return np.stack(transform(known, f"EPSG:{WGS84}", points[:, 0], points[:, 1]), axis=1)
+        try:
+            return np.stack(transform(known, f"EPSG:{WGS84}", points[:, 0], points[:, 1]), axis=1)
+        except Exception:  # errors of GDAL's own kinds, for systems that have nothing to do with the earth
+            return np.full(points.shape, np.nan)
 
     return convert
 

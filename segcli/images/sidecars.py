@@ -1,5 +1,6 @@
 """Sidecars: the files beside a picture that say where it lies: world files, .prj and GDAL's .aux.xml."""
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def world_names(path: Path) -> Iterator[str]:
     """The names that a picture's world file may have: x.jgw, x.jpgw and x.wld, in small and in capital letters."""
     suffix = path.suffix[1:].lower()
     short = suffix[0] + suffix[-1] + "w" if len(suffix) > 1 else ""
-    for ending in dict.fromkeys((short, f"{suffix}w", "wld")):
+    for ending in dict.fromkeys((short, f"{suffix}w" if suffix else "", "wld")):
         if ending:
             yield f"{path.stem}.{ending}"
             yield f"{path.stem}.{ending.upper()}"
@@ -67,7 +68,7 @@ def aux_path(path: Path) -> Path:
 
 
 def _world(path: Path, notes: list[str]) -> tuple[tuple[str, ...], Transform | None]:
-    beside = next((place for name in world_names(path) if (place := path.with_name(name)).exists()), None)
+    beside = next((place for name in world_names(path) if _is_there(place := path.with_name(name))), None)
     if beside is None:
         return (), None
     lines = tuple(_text(_content(beside, "world", notes)).split()[:6])
@@ -85,7 +86,7 @@ def _world(path: Path, notes: list[str]) -> tuple[tuple[str, ...], Transform | N
 def _aux(path: Path, notes: list[str]) -> tuple[str, Transform | None]:
     """The coordinate system and the transform that an .aux.xml states."""
     beside = aux_path(path)
-    text = _text(_content(beside, "aux", notes)) if beside.exists() else ""
+    text = _text(_content(beside, "aux", notes)) if _is_there(beside) else ""
     if not text:
         return "", None
     try:
@@ -107,6 +108,11 @@ def _geo_transform(text: str | None) -> Transform | None:
         return None
     transform = (a, b, c, d, e, f)
     return transform if is_usable(transform) else None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file has that name; False, where pathlib raises, for names that the disk cannot hold."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _content(path: Path, kind: str, notes: list[str]) -> bytes:

@@ -23,6 +23,12 @@ def test_commas_and_byte_order_marks_of_other_countries_are_numbers_too(tmp_path
     assert beside.transform == (0.5, 0.0, 100.0, 0.0, -0.5, 200.25)
 
 
+def test_a_photo_whose_name_leaves_no_room_has_nothing_beside_it(tmp_path):
+    path = tmp_path / ("x" * 250 + ".png")
+    path.touch()
+    assert sidecars.read(path) == sidecars.Sidecars()
+
+
 def test_names_that_xml_cannot_hold_lose_those_letters():
     data = sidecars.pam(["a\x00b\x1f", "\ud800", "<&>"], [(0, 0, 0)] * 3)
     names = [node.text for node in ElementTree.fromstring(data).iter("Category")]

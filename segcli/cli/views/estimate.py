@@ -28,16 +28,18 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     preprocessing = Preprocessing(**run.plan.recipe["preprocessing"])
     working = geometry(facts.size, preprocessing).padded if facts.photos else (0, 0)
     skipped = len(run.found.files) - len(todo)
-    for line in _lines(facts, skipped, working, outputs):
+    gsd = run.plan.recipe["input"].get("gsd")
+    seen = f"{gsd:g} cm of ground a pixel" if gsd else f"{working[1]} x {working[0]}"
+    for line in _lines(facts, skipped, seen, outputs):
         display.data(line)
     if run.found.unread:
         display.data(f"not read      {formats.unread(run.found.unread)}")
     counts = {"skipped": skipped, "ignored": run.found.ignored, "unread": dict(run.found.unread)}
-    counts["working_size"] = list(working)
+    counts["working_size"] = None if gsd else list(working)
     display.json({"output": str(outputs.folder), **asdict(facts), **counts})
 
 
-def _lines(facts: Forecast, skipped: int, working: tuple[int, int], outputs: Outputs) -> list[str]:
+def _lines(facts: Forecast, skipped: int, working: str, outputs: Outputs) -> list[str]:
     photos = "1 photo" if facts.photos == 1 else f"{facts.photos} photos"
     todo = f"{photos}, {megabytes(facts.bytes)}, {facts.pixels / 1e6:.1f} megapixels"
     todo += f"; {facts.unreadable} cannot be opened" if facts.unreadable else ""
@@ -48,7 +50,7 @@ def _lines(facts: Forecast, skipped: int, working: tuple[int, int], outputs: Out
     height, width = facts.size
     return [
         f"to do         {todo}",
-        f"working size  {working[1]} x {working[0]} for a photo of {width} x {height}, the one in the middle",
+        f"working size  {working} for a photo of {width} x {height}, the one in the middle",
         f"time          {clock(facts.seconds)} ({facts.seconds / facts.photos:.2f} s per photo)",
         f"memory        {memory}",
         f"disk          {megabytes(facts.disk)} in {shown(outputs.folder)}, {facts.free / 1e9:.1f} GB free",
