@@ -10,8 +10,12 @@ are looked after here. The files may come from anywhere: whatever stands in them
 
 import json
 import math
+import os
+import select
+import stat
+import time
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
@@ -26,6 +30,8 @@ from segcli.errors import UsageError, nearest
 
 MAX_FILE_BYTES = 32 << 20
 """The most bytes that a file of settings may have; a run.toml with a hundred thousand inputs has a third of them."""
+PATIENCE = 20.0
+"""The seconds that a pipe may take to bring a file of settings; one that nobody writes to would never end."""
 MAX_SHOWN = 200
 """The most characters of a foreign value that a message shows."""
 
@@ -173,12 +179,9 @@ def refuse_unknown(kind: type, values: Mapping[str, Any], place: str = "") -> No
 def read_text(path: Path) -> str:
     """The text of a file of settings, without a byte order mark; a pipe is read once.
 
-    Raises:
-        OSError: It cannot be read.
-        DecodingError: It is no UTF-8, or too large.
+    OSError where it cannot be read; DecodingError where it is no UTF-8, too large, a device, or a pipe without an end.
     """
-    with path.open("rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+    data = _content(path)
     if len(data) > MAX_FILE_BYTES:
         raise DecodingError(f"it has more than {MAX_FILE_BYTES >> 20} MB")
     try:
@@ -187,26 +190,39 @@ def read_text(path: Path) -> str:
         raise DecodingError(str(error)) from error
 
 
+def _content(path: Path) -> bytes:
+    """The bytes of a file, or of a pipe that ends within PATIENCE; not much more than MAX_FILE_BYTES of them."""
+    flag, deadline, data = getattr(os, "O_NONBLOCK", 0), time.monotonic() + PATIENCE, b""
+    with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | flag)) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise DecodingError("it is a device, not a file", "Save its content to a file first.")
+        while len(data) <= MAX_FILE_BYTES:
+            if stat.S_ISFIFO(mode) and not select.select([file], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise DecodingError(f"it is a pipe whose end has not come in {PATIENCE:.0f} seconds")
+            if not (part := file.read(1 << 20)):
+                break
+            data += part
+    return data
+
+
 def parse_toml(text: str) -> dict[str, Any]:
     """The values of a TOML document; DecodingError where it is none, nested too deeply, or has a nan or an inf."""
-    try:
-        values = tomllib.loads(text)
-        _require_finite(values)
-        return values
-    except DecodingError:
-        raise
-    except ValueError as error:  # a TOMLDecodeError, or a number with more digits than Python reads
-        raise DecodingError(str(error)) from error
-    except RecursionError as error:
-        raise DecodingError("it is nested too deeply") from error
+    values = _parsed(tomllib.loads, text)
+    _parsed(_require_finite, values)
+    return values
 
 
 def parse_json(text: str | bytes) -> Any:
     """The value of a JSON document; DecodingError where it is none, nested too deeply, or has a number that is none."""
+    return _parsed(_loads, text)
+
+
+def _parsed(parse: Callable[[Any], Any], text: Any) -> Any:
     try:
-        return _loads(text)
-    except ValueError as error:
-        raise DecodingError(str(error)) from error
+        return parse(text)
+    except ValueError as error:  # no such document, or a number with more digits than Python reads
+        raise error if isinstance(error, DecodingError) else DecodingError(str(error)) from error
     except RecursionError as error:
         raise DecodingError("it is nested too deeply") from error
 

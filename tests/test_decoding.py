@@ -2,8 +2,11 @@
 
 import json
 import math
+import os
+import threading
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -209,6 +212,43 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path, monkeypatch):
         decoding.read_text(path)
     with pytest.raises(OSError, match="No such file"):
         decoding.read_text(tmp_path / "none")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+class TestPipes:
+    def test_one_is_read_once_to_its_end(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        text = "# much\n" * 20_000 + "a = 1\n"  # more than a pipe holds
+        writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=[text])
+        writer.start()
+        assert decoding.read_toml(tmp_path / "pipe") == {"a": 1}
+        writer.join()
+
+    def test_one_that_nobody_writes_to_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(decoding, "PATIENCE", 0.05)
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(DecodingError, match="pipe whose end"):
+            decoding.read_text(tmp_path / "pipe")
+
+    def test_one_whose_end_does_not_come_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(decoding, "PATIENCE", 0.05)
+        os.mkfifo(tmp_path / "pipe")
+        with (tmp_path / "pipe").open("r+b", buffering=0) as writer:
+            writer.write(b"a = 1")
+            with pytest.raises(DecodingError, match="pipe whose end"):
+                decoding.read_text(tmp_path / "pipe")
+
+    def test_a_device_is_refused(self):
+        with pytest.raises(DecodingError, match="device"):
+            decoding.read_text(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 100_000, ".".join("a" * 3000) + " = 1", "[" + ".".join("a" * 3000) + "]\nx = 1"]
+)
+def test_toml_without_an_end_to_its_depth_is_refused(text):
+    with pytest.raises(DecodingError, match=r"deeply|Expected"):
+        decoding.parse_toml(text)
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", '{"a": [NaN]}'])
