@@ -1,8 +1,9 @@
 """Segmenter: a photo in, its class scores at any size and its label map out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from segcli.devices import autocast_type
+from segcli.errors import InputError
 from segcli.inference.argmax import label_map
 from segcli.inference.forward import Forward
 from segcli.inference.multi_scale import MultiScale
@@ -19,7 +21,10 @@ from segcli.inference.tiling import Tiled
 from segcli.inference.transform import Geometry, bands, batched, to_input, to_photo
 from segcli.labels import VOID
 from segcli.models.preprocessing import at_size, corner, fitting
+from segcli.weights.checkpoint import is_finite
 from segcli.weights.model_io import LoadedModel
+
+IN_FLOAT32 = "Half precision overflowed for this photo: it was done in float32."
 
 
 class Channels(NamedTuple):
@@ -56,6 +61,8 @@ class Prediction:
         channels: The classes of the C channels, where those of probability 0 are left out: at 12 megapixels each would
             take 48 MB. None: channel k is class k.
         valid: Where the photo has data, bool (H, W); the other pixels are void. None: everywhere.
+        notes: What the user should know of how it was made, a sentence each.
+        in_float32: Makes it anew in float32, where it was made in half precision.
     """
 
     scores: Tensor
@@ -64,6 +71,8 @@ class Prediction:
     is_probability: bool = False
     channels: Channels | None = None
     valid: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    in_float32: "Callable[[], Prediction] | None" = field(default=None, repr=False, compare=False)
 
     @property
     def classes(self) -> int:
@@ -73,6 +82,22 @@ class Prediction:
     def to(self, device: torch.device) -> "Prediction":
         """The same prediction with its scores on a device."""
         return replace(self, scores=self.scores.to(device))
+
+    def settled(self) -> "Prediction":
+        """The prediction with scores that are numbers: where half precision has overflowed, that of float32.
+
+        It waits for the device.
+
+        Raises:
+            InputError: The network gives no numbers for this photo.
+        """
+        if is_finite(self.scores):
+            return replace(self, in_float32=None)
+        if self.in_float32 is None:
+            hint = "Its values may be far from those that the model was trained on, or the model's weights too large."
+            raise InputError("the network gives no numbers for it", hint)
+        again = self.in_float32().settled()
+        return replace(again, valid=self.valid, notes=(*self.notes, IN_FLOAT32))
 
     def probabilities(self, size: tuple[int, int] | None = None) -> Tensor:
         """float32 (K, H, W), summing to 1 over K, at the photo's size or the (height, width) asked for."""
@@ -154,10 +179,13 @@ class Segmenter:
         self.device = device
         tensor_cores = self._half is not None and device.type == "cuda"  # they take channels last as it is
         self.network = placed(self.model.network, device, channels_last=tensor_cores).eval()
+        self.multi_scale = self._protocol(self._half)
+
+    def _protocol(self, half: torch.dtype | None) -> MultiScale:
+        """What the protocol makes of the network in half precision, or in float32."""
         spec = self.model.spec
-        forward = Forward(self.network, device, self._half)
-        windows = Tiled(forward, self.tile, corner(spec), self.model.output_stride)
-        self.multi_scale = MultiScale(windows, self.scales, self.flip, spec.align_corners)
+        windows = Tiled(Forward(self.network, self.device, half), self.tile, corner(spec), self.model.output_stride)
+        return MultiScale(windows, self.scales, self.flip, spec.align_corners)
 
     def on(self, device: torch.device) -> "Segmenter":
         """The same model and protocol on another device; this one stays as it is."""
@@ -173,26 +201,40 @@ class Segmenter:
 
         `sizes` are the working (height, width) of each photo where that is not the model's; None: none has another.
 
-        On the CPU they pass the network one at a time: a batch is no faster there, and
-        the order of its additions would change with its size. On a GPU, inputs of one size share a batch.
+        On the CPU they pass the network one at a time: a batch is no faster there, and the order of its additions
+        would change with its size. On a GPU, inputs of one size share a batch, and nothing waits for it: whoever uses
+        a prediction asks for the `settled` one first.
         """
         sizes = sizes or [None] * len(photos)
         inputs = [to_input(photo, self.preprocessing, size) for photo, size in zip(photos, sizes, strict=True)]
         predictions: dict[int, Prediction] = {}
         for members in self._batches([place.padded for _, place in inputs]):
-            scores, covered = self.multi_scale(batched([inputs[index][0] for index in members], self.device))
-            for index, row in zip(members, scores.split(1), strict=True):
-                place = replace(inputs[index][1], padded=covered)
-                predictions[index] = Prediction(row, place, self.model.spec.align_corners, self.multi_scale.averages)
-        return [predictions[index] for index in range(len(inputs))]
+            made = self._predicted([inputs[index] for index in members], self.multi_scale)
+            predictions |= zip(members, made, strict=True)
+        if self._half is None:
+            return [predictions[index] for index in range(len(inputs))]
+        again = [partial(self._in_float32, given) for given in inputs]
+        return [replace(predictions[index], in_float32=anew) for index, anew in enumerate(again)]
+
+    @torch.inference_mode()
+    def _in_float32(self, given: tuple[Tensor, Geometry]) -> Prediction:
+        return self._predicted([given], self._protocol(None))[0]
+
+    def _predicted(self, inputs: Sequence[tuple[Tensor, Geometry]], protocol: MultiScale) -> list[Prediction]:
+        """The predictions of inputs of one size, each with its place."""
+        scores, covered = protocol(batched([x for x, _ in inputs], self.device))
+        places = [replace(place, padded=covered) for _, place in inputs]
+        corners = self.model.spec.align_corners
+        pairs = zip(scores.split(1), places, strict=True)
+        return [Prediction(row, place, corners, protocol.averages) for row, place in pairs]
 
     def probabilities(self, photo: np.ndarray) -> Tensor:
         """float32 (K, H, W) at the size of a uint8 (H, W, 3) photo."""
-        return self.predict([photo])[0].probabilities()
+        return self.predict([photo])[0].settled().probabilities()
 
     def labels(self, photo: np.ndarray) -> np.ndarray:
         """The label map (H, W) of a uint8 (H, W, 3) photo."""
-        return self.predict([photo])[0].labels()
+        return self.predict([photo])[0].settled().labels()
 
     def _batches(self, shapes: list[tuple[int, int]]) -> list[list[int]]:
         """The numbers of the inputs that pass the network together, by the inputs' shapes."""

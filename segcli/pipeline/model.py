@@ -85,11 +85,13 @@ class Model:
             crf: True or settings: refine the outlines with the fully connected CRF.
 
         Raises:
-            InputError: The photo cannot be read, or is no picture of that kind.
+            InputError: The photo cannot be read, is no picture of that kind, or the network gives no numbers for it.
         """
         read, path = as_photo(photo, self.reading)
-        prediction = replace(self.segmenter.predict([read.rgb])[0], valid=read.valid)
-        result = Result(read.rgb, self.labels, prediction, path, read.notes, provenance(self.facts), read.place)
+        prediction = replace(self.segmenter.predict([read.rgb])[0].settled(), valid=read.valid)
+        result = Result(
+            read.rgb, self.labels, prediction, path, read.notes + prediction.notes, provenance(self.facts), read.place
+        )
         return result.refine(crf) if crf else result
 
 

@@ -179,7 +179,24 @@ def _predict(group: list[Segmented], stages: Stages) -> None:
             segmented.notes += (outcome.note,)
 
 
+def settle(segmented: Segmented) -> None:
+    """Make sure that an item's scores are numbers, else it has failed; twice does no harm.
+
+    It waits for the device: whoever takes items as `predict_all` gives them calls it, best in a thread of its own, so
+    that the network has the next ones meanwhile. Refined items are settled already.
+    """
+    if segmented.prediction is None:
+        return
+    try:
+        segmented.prediction = oom.near(Prediction.settled, segmented.prediction)
+    except InputError as error:
+        segmented.prediction, segmented.error = None, str(error)
+    else:
+        segmented.notes += tuple(note for note in segmented.prediction.notes if note not in segmented.notes)
+
+
 def _refined(refine: Callable[[np.ndarray, Prediction], Prediction], segmented: Segmented) -> Segmented:
+    settle(segmented)
     if segmented.prediction is None:
         return segmented
     start, photo = time.perf_counter(), segmented.photo.rgb
@@ -193,6 +210,7 @@ def _refined(refine: Callable[[np.ndarray, Prediction], Prediction], segmented: 
 
 def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     source, start = segmented.item, time.perf_counter()
+    settle(segmented)
     base = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings, **segmented.facts}
     base["seconds"] = segmented.seconds
     if segmented.prediction is None:

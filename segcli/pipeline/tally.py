@@ -21,7 +21,7 @@ from segcli.evaluation.trimap import Trimap
 from segcli.files.atomic import writing
 from segcli.inference import oom
 from segcli.inference.segmenter import Prediction, Segmenter
-from segcli.pipeline.stages import Stages, network, predict_all
+from segcli.pipeline.stages import Stages, network, predict_all, settle
 
 Refine = Callable[[np.ndarray, Prediction], Prediction]
 
@@ -119,6 +119,7 @@ def _predicted(dataset: Dataset, samples: Sequence[Sample], segmenter: Segmenter
     """Read photos and ask the network; InputError, naming the photo, where that fails."""
     stages = Stages(dataset.read_photo, network(segmenter), fallback=oom.on_cpu(segmenter, network))
     for segmented in predict_all(samples, stages, batch):
+        settle(segmented)
         if segmented.prediction is None:
             message = f"{segmented.item.image}: {segmented.error}"
             raise InputError(message, "`--skip-bad` leaves such files out.")

@@ -68,7 +68,8 @@ class Training:
         one.
 
         Raises:
-            SegcliError: The loss or the weights are no numbers any more, memory runs out, or a file cannot be read or written.
+            SegcliError: The loss or the weights are no numbers any more, memory runs out, or a file cannot be read or
+                written.
         """
         batches = self.micro_batches()
         if self._validation_due():

@@ -119,8 +119,6 @@ def _hex(checksum: int) -> str:
 def require_finite(tensors: Mapping[str, Tensor], name: str) -> None:
     """Refuse weights that are no numbers: every label of theirs would be the first class.
 
-    The extremes of a tensor tell it in a thirtieth of the time of `isfinite`, and without its memory.
-
     Args:
         tensors: Of a network.
         name: How messages call the weights.
@@ -129,11 +127,16 @@ def require_finite(tensors: Mapping[str, Tensor], name: str) -> None:
         WeightsError: A tensor holds NaN or infinite values; the message names it.
     """
     for key, tensor in tensors.items():
-        if tensor.is_floating_point() and tensor.numel():
-            low, high = tensor.detach().aminmax()
-            if not (low.isfinite() and high.isfinite()):
-                odd = "NaN" if low.isnan() else "infinite values"
-                raise WeightsError(f"the weights {name} hold {odd} in {key}", _NO_NUMBERS)
+        if not is_finite(tensor):
+            odd = "NaN" if tensor.isnan().any() else "infinite values"
+            raise WeightsError(f"the weights {name} hold {odd} in {key}", _NO_NUMBERS)
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether a tensor holds nothing but numbers; its extremes tell, in a tenth of the time of `isfinite` or less."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    return bool(torch.stack(tensor.detach().aminmax()).isfinite().all())
 
 
 def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:

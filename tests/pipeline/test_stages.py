@@ -3,7 +3,7 @@
 import itertools
 import threading
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from tiny import tiny_model
 from segcli.errors import InputError, SegcliError
 from segcli.files.sources import Source
 from segcli.images.read import read_photo
-from segcli.inference.segmenter import Segmenter, from_probabilities
+from segcli.inference.segmenter import IN_FLOAT32, Segmenter, from_probabilities
 from segcli.labels import VOC
 from segcli.pipeline import stages as folder
 from segcli.pipeline.records import Ledger
@@ -263,3 +263,23 @@ def test_a_full_disk_is_one_clear_error(sources, tmp_path):
     with pytest.raises(SegcliError, match="No space left on device"):
         list(segment(sources, stages(), full, Ledger(out.folder), "s"))
     assert sources[2].tree.as_posix() not in Ledger(out.folder).records
+
+
+@pytest.mark.parametrize("refine", [None, lambda photo, prediction: prediction], ids=["network", "refined"])
+def test_a_photo_without_numbers_fails_alone_and_half_precision_is_said(sources, tmp_path, refine):
+    plain = stages()
+
+    def spoilt(photos):
+        made = plain.predict(photos)
+        width = photos[0].rgb.shape[1]
+        nothing = [replace(one, scores=one.scores * float("nan")) for one in made]
+        if width == 47:  # the second
+            return nothing
+        return [replace(nothing[0], in_float32=lambda: made[0])] if width == 61 else made  # the fourth
+
+    out = outputs(tmp_path / "out")
+    records = list(segment(sources, Stages(plain.read, spoilt, refine), out, Ledger(out.folder), "s"))
+    assert [record.error is not None for record in records] == [False, True, False, False, False, False]
+    assert "the network gives no numbers for it" in records[1].error
+    assert [IN_FLOAT32 in record.notes for record in records] == [False, False, False, True, False, False]
+    assert tree(tmp_path / "out").isdisjoint({f"masks/{records[1].name}.png"})
