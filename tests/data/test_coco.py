@@ -1,3 +1,4 @@
+import itertools
 import json
 import sys
 
@@ -10,7 +11,7 @@ from segcli.data import coco, layouts
 from segcli.errors import DatasetError, UsageError
 from segcli.labels import VOID
 
-pytest.importorskip("pycocotools")
+mask = pytest.importorskip("pycocotools.mask")
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside pycocotools
 
 PERSON, DOG, TRAFFIC_LIGHT = 1, 18, 10  # COCO's ids; VOC has no traffic light
@@ -141,3 +142,54 @@ def test_labels_agree_with_torchvisions_own_rule(tmp_path):
     expected = (drawn * classes[:, None, None]).max(0)
     expected[drawn.sum(0) > 1] = VOID
     np.testing.assert_array_equal(read(tmp_path)[0], expected)
+
+
+def zigzag(turns):
+    return [[value for _ in range(turns) for value in (0, 0, 16, 12)]]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "said"),
+    [
+        ({"size": [1000000, 1000000], "counts": [0, 4800]}, "a mask states 1000000 x 1000000 pixels, its photo 8 x 6"),
+        ({"size": [6, 8], "counts": [0, 4800]}, "the runs of a mask have 4800 pixels, not the 48"),
+        ({"size": [6, 8], "counts": [-5, 53]}, "the runs of a mask"),
+        ({"size": [6, 8], "counts": [0, float("nan")]}, "broken"),
+        ({"size": [6, 8], "counts": "\x7f"}, "packed runs of a mask are damaged"),
+        ({"size": [6, 8]}, "broken"),
+        ([[0, 0, 1e300, 0, 4, 4]], "far outside its photo"),
+        ([[0, 0, float("nan"), 0, 4, 4]], "no numbers"),
+        ([[0, 0, 10**400, 0, 4, 4]], "broken"),
+        ([[0, 0, 4, 0, 4, 4], []], "no list of polygons"),
+        ([[0, 0, 4, 0, 4, 4, 7]], "no list of polygons"),
+        ([], "no list of polygons"),
+        ("counts", "broken"),
+        (zigzag(400_000), "longer than 4000000 pixels"),
+    ],
+    ids=range(14),
+)
+def test_nothing_gets_to_c_code_unchecked(tmp_path, segmentation, said):
+    coco_tree(tmp_path, [instance(1, PERSON, segmentation)])
+    with pytest.raises(DatasetError, match=said) as caught:
+        read(tmp_path)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("side", [0, -6, 1 << 40])
+def test_a_photo_of_no_possible_size_is_refused(tmp_path, side):
+    path = coco_tree(tmp_path, [instance(1, PERSON, rectangle(0, 0, 4, 6))])
+    data = json.loads(path.read_text())
+    data["images"][0]["height"] = side
+    path.write_text(json.dumps(data))
+    with pytest.raises(DatasetError, match=f"states 8 x {side} pixels"):
+        read(tmp_path)
+
+
+def test_runs_are_drawn_as_pycocotools_does():
+    wanted = np.random.default_rng(0).random((37, 53)) < 0.3
+    wanted[0, 0] = False
+    packed = mask.encode(np.asfortranarray(wanted.astype(np.uint8)))
+    column_wise = wanted.T.ravel()
+    runs = [len(list(group)) for _, group in itertools.groupby(column_wise.tolist())]
+    for counts in (packed["counts"].decode(), runs):
+        assert np.array_equal(coco._draw({"size": [37, 53], "counts": counts}, 37, 53), wanted)
