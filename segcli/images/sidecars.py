@@ -138,24 +138,23 @@ def pam(
     names: Sequence[str] = (),
     colours: Sequence[Sequence[int]] = (),
     wkt: str = "",
-    transform: Transform | None = None,
+    no_data: int | None = None,
 ) -> bytes:
-    """An .aux.xml that gives the values of a picture's band their names, and the picture its place.
+    """An .aux.xml that gives the values of a picture's band their names, and the picture its coordinate system.
 
     Args:
         names: The name of each value from 0 on, for QGIS's legend.
         colours: Red, green and blue, 0..255, of each of them.
         wkt: The coordinate system; empty for none.
-        transform: Of its pixels; None where a world file or tags say it.
+        no_data: The value that means no data; None where the picture says it itself.
     """
     root = ElementTree.Element("PAMDataset")
     if wkt:
         ElementTree.SubElement(root, "SRS").text = xml_text(wkt)  # east first, as GDAL takes it without a word
-    if transform is not None:
-        a, b, c, d, e, f = transform
-        ElementTree.SubElement(root, "GeoTransform").text = ", ".join(map(repr, (c, a, b, f, d, e)))
     if names:
         band = ElementTree.SubElement(root, "PAMRasterBand", band="1")
+        if no_data is not None:
+            ElementTree.SubElement(band, "NoDataValue").text = str(no_data)
         categories = ElementTree.SubElement(band, "CategoryNames")
         for name in names:
             ElementTree.SubElement(categories, "Category").text = xml_text(name)

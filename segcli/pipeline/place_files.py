@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from segcli.errors import InputError, UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.formats import RASTER
@@ -38,7 +40,7 @@ def _write_beside(png: Path, place: Place | None, labelled: Labelled, outputs: O
     if place is None:
         return {}
     place, files = place.of_size(labelled.label_map.shape), {}
-    for suffix, content in _contents(place, outputs):
+    for suffix, content in _contents(place, outputs, int(np.iinfo(labelled.label_map.dtype).max)):
         name = "mask names" if suffix == sidecars.AUX else f"mask {suffix[1:]}"
         stem = png.name if suffix == sidecars.AUX else png.stem
         files[name] = png.with_name(stem + suffix)
@@ -47,10 +49,11 @@ def _write_beside(png: Path, place: Place | None, labelled: Labelled, outputs: O
     return files
 
 
-def _contents(place: Place, outputs: Outputs) -> Iterator[tuple[str, bytes]]:
+def _contents(place: Place, outputs: Outputs, void: int) -> Iterator[tuple[str, bytes]]:
     yield from written_beside(place)
     if place.crs.wkt:
-        yield sidecars.AUX, sidecars.pam(outputs.labels.names, outputs.labels.palette, place.crs.wkt)
+        labels = outputs.labels
+        yield sidecars.AUX, sidecars.pam(labels.names, labels.palette, place.crs.wkt, no_data=void)
 
 
 def _remove(path: Path) -> None:
