@@ -8,7 +8,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.images import bands, ranges
-from segcli.images.photo import data_mask, taken_bands
+from segcli.images.photo import data_mask, numbers, taken_bands
 from segcli.images.ranges import Statistics
 from segcli.images.raster import Range, Raster
 from segcli.images.read import may_be_deep, read_raster
@@ -29,28 +29,30 @@ class Measured:
     Attributes:
         ranges: The value that becomes black and the one that becomes white, by kind of values such as "uint16"; empty
             where all photos have 8 bits.
-        notes: How they were found, a sentence a kind.
+        notes: How they were found, by kind, where that is not plain.
         extremes: The lowest and the highest value by kind, of what has data.
         looked_at: The number of photos that were measured, by kind.
         ordinary: The number of photos of 8 bits, as far as they were looked at.
     """
 
     ranges: dict[str, Range] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
     extremes: dict[str, Range] = field(default_factory=dict)
     looked_at: dict[str, int] = field(default_factory=dict)
     ordinary: int = 0
 
 
-def measured(photos: Iterable[Page], reading: PhotoReading) -> Measured:
+def measured(photos: Iterable[Page], reading: PhotoReading, one_for_all: bool = False) -> Measured:
     """Measure the photos of more than 8 bits among these; those that cannot be read are passed over.
 
-    The file's own word counts where all photos of a kind say the same. Else "auto" takes percentiles of their values,
-    and without any word of the user the full range of the type is taken, or the fewer bits that all values fit into.
+    The file's own word counts where all photos of a kind say the same; where only some do, these keep it and the others
+    are measured. "auto" takes percentiles of the values, and without any word of the user the full range of the type is
+    taken, or the fewer bits that all values fit into.
 
     Args:
         photos: The photos of a run.
         reading: How they are read; its `ranges` are not looked at.
+        one_for_all: Measure also the photos whose files say different things, as a model's range must fit all.
     """
     photos = list(photos)
     deep = [page for page in photos if may_be_deep(page[0])]
@@ -61,15 +63,16 @@ def measured(photos: Iterable[Page], reading: PhotoReading) -> Measured:
         if values is not None:
             found.setdefault(values.kind, []).append(values)
     ordinary = len(photos) - len(deep) + len(found.pop(ORDINARY, []))
-    return _measured(dict(sorted(found.items())), ordinary, reading.value_range == AUTO)
+    return _measured(dict(sorted(found.items())), ordinary, reading.value_range == AUTO, one_for_all)
 
 
-def _measured(found: Mapping[str, Sequence["_Values"]], ordinary: int, auto: bool) -> Measured:
+def _measured(found: Mapping[str, Sequence["_Values"]], ordinary: int, auto: bool, one_for_all: bool) -> Measured:
     """What the values of the photos of each kind come to."""
-    results = {kind: _range(kind, parts, auto) for kind, parts in found.items()}
+    silent = {kind: parts if one_for_all or _agree(parts) else _silent(parts) for kind, parts in found.items()}
+    results = {kind: _range(kind, parts, auto) for kind, parts in silent.items() if parts}
     return Measured(
         {kind: bounds for kind, (bounds, _) in results.items()},
-        tuple(note for _, note in results.values() if note),
+        {kind: note for kind, (_, note) in results.items() if note},
         {kind: _extremes(parts) for kind, parts in found.items()},
         {kind: len(parts) for kind, parts in found.items()},
         ordinary,
@@ -102,8 +105,7 @@ def _data(raster: Raster, reading: PhotoReading) -> np.ndarray:
     taken = bands.chosen(raster, reading.bands)
     alpha, _ = bands.transparency(raster, taken, reading)
     valid = data_mask(raster, taken, alpha == "mask")
-    values = taken_bands(raster, taken)
-    return values if valid is None else values[valid]
+    return numbers(raster, taken_bands(raster, taken), valid)
 
 
 def _extremes(parts: Sequence[_Values]) -> Range:
@@ -111,12 +113,22 @@ def _extremes(parts: Sequence[_Values]) -> Range:
     return together.low, together.high
 
 
+def _agree(parts: Sequence[_Values]) -> bool:
+    """Whether all photos of a kind state the same range, or none states any."""
+    return len({part.stated for part in parts}) == 1
+
+
+def _silent(parts: Sequence[_Values]) -> list[_Values]:
+    """The photos that state no range."""
+    return [part for part in parts if not part.stated]
+
+
 def _range(kind: str, parts: Sequence[_Values], auto: bool) -> tuple[Range, str]:
     """The range of the photos of one kind, and how it was found."""
-    stated = {part.stated for part in parts}
     count = f"{len(parts)} photo{'s' * (len(parts) != 1)}"
-    if len(stated) == 1 and len(first := next(iter(stated))) == 1:
-        return first[0], f"range {first[0][0]:g} to {first[0][1]:g} of {kind}, as {parts[0].stated_by} says"
+    if _agree(parts) and len(parts[0].stated) == 1:
+        low, high = parts[0].stated[0]
+        return (low, high), f"range {low:g} to {high:g} of {kind}, as {parts[0].stated_by} says"
     together = Statistics.together(part.statistics for part in parts)
     if auto:
         low, high = together.percentiles()

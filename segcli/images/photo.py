@@ -44,7 +44,9 @@ def photo_of(raster: Raster, reading: PhotoReading) -> Photo:
     """
     taken = bands.chosen(raster, reading.bands)
     alpha, notes = bands.transparency(raster, taken, reading)
-    values = _straight(raster, taken_bands(raster, taken))
+    values = taken_bands(raster, taken)
+    if raster.premultiplied and alpha != "ignore":
+        values = _straight(raster, values)
     valid = data_mask(raster, taken, alpha == "mask")
     colours, more = eight_bits(_of_bands(raster, taken), values, valid, reading)
     if raster.luts and not reading.bands:
@@ -120,22 +122,32 @@ def _limits(
 ) -> tuple[tuple[Range, ...], tuple[str, ...]]:
     """The range of all colours, or of each of them, and remarks."""
     known = reading.value_range if isinstance(reading.value_range, tuple) else reading.ranges.get(raster.kind)
-    if known is not None:
-        return (known,), _outside(values, valid, known)
+    by_user_or_model = isinstance(reading.value_range, tuple) or raster.kind == reading.trained
     notes = _of_other_kind(raster, reading)
-    if raster.stated and len(raster.stated) in (1, values.shape[2]):
+    if raster.stated and not by_user_or_model and len(raster.stated) in (1, values.shape[2]):
         low, high = raster.stated[0]
         said = f"Read from {low:g} to {high:g}, as {raster.stated_by} says; --range sets others."
-        return raster.stated, (*notes, said)
-    statistics = ranges.Statistics.of(values if valid is None else values[valid])
+        return raster.stated, notes if raster.stated == (known,) else (*notes, said)
+    statistics = ranges.Statistics.of(numbers(raster, values, valid))
+    if known is not None:
+        flat = () if by_user_or_model or reading.value_range == AUTO else ranges.flat(statistics, known)
+        return (known,), (*notes, *flat, *_outside(statistics, known))
     if reading.value_range == AUTO:
         return (statistics.percentiles(),), notes
     bounds, said = ranges.likely(statistics)
     return (bounds,), (*notes, said) if said else notes
 
 
-def _outside(values: np.ndarray, valid: np.ndarray | None, bounds: Range) -> tuple[str, ...]:
-    share = ranges.outside(values if valid is None else values[valid], bounds)
+def numbers(raster: Raster, values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    """The values (H, W, C) that say something of the range, in one row: those with data, no band's no-data value."""
+    found = values.ravel() if valid is None else values[valid].ravel()
+    if raster.nodata is not None and _can_hold(values.dtype, raster.nodata):
+        found = found[found != values.dtype.type(raster.nodata)]
+    return found
+
+
+def _outside(statistics: ranges.Statistics, bounds: Range) -> tuple[str, ...]:
+    share = ranges.outside(statistics.sample, bounds)
     if share < ranges.OUTSIDE:
         return ()
     low, high = bounds
@@ -145,16 +157,14 @@ def _outside(values: np.ndarray, valid: np.ndarray | None, bounds: Range) -> tup
 
 def _of_other_kind(raster: Raster, reading: PhotoReading) -> tuple[str, ...]:
     """A remark where the model was trained on values of another type."""
-    if not reading.trained or not reading.ranges or raster.kind in reading.ranges:
+    if reading.trained in ("", raster.kind):
         return ()
-    kind, (low, high) = next(iter(reading.ranges.items()))
-    return (f"Its values are {raster.kind}; the model was trained on {kind} from {low:g} to {high:g}.",)
+    low, high = reading.ranges[reading.trained]
+    return (f"Its values are {raster.kind}; the model was trained on {reading.trained} from {low:g} to {high:g}.",)
 
 
 def _straight(raster: Raster, values: np.ndarray) -> np.ndarray:
     """The colours as they were before they were multiplied by alpha."""
-    if not raster.premultiplied or raster.alpha is None:
-        return values
     alpha = raster.values[..., raster.alpha, None].astype(np.float64)
     top = bands.opaque(raster)
     free = np.divide(values * top, alpha, out=np.zeros(values.shape), where=alpha > 0)

@@ -67,6 +67,8 @@ def likely(values: Statistics) -> tuple[Range, str]:
     where they look so. What fits into none of these is stretched as "auto" does.
     """
     low, high = values.low, values.high
+    if not values.sample.size:
+        return (0.0, 1.0), ""
     given = f"values, {low:g} to {high:g},"
     if values.whole and low >= 0 and high <= FULL[1]:
         return _of_integers(low, high, given)
@@ -86,6 +88,12 @@ def _of_integers(low: float, high: float, given: str) -> tuple[Range, str]:
         fourteen = high < 2**14
         said = f"The {given} are taken for 16 bits; --range 0:16383 takes them for 14." if fourteen else ""
     return (0.0, top), _if_flat(low, high, top, given) or said
+
+
+def flat(values: Statistics, bounds: Range) -> tuple[str, ...]:
+    """A sentence where a picture uses little of its range; () else, and where it holds no number."""
+    said = _if_flat(values.low, values.high, bounds[1], f"values, {values.low:g} to {values.high:g},")
+    return (said,) if said and values.sample.size else ()
 
 
 def _if_flat(low: float, high: float, top: float, given: str) -> str:
@@ -115,9 +123,7 @@ def _rounded(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.nan_to_num(result, nan=0).clip(0, 255).astype(np.uint8)
 
 
-def outside(values: np.ndarray, bounds: Range) -> float:
-    """The share, 0..1, of values below or above a range by more than a hundredth of it; a sample is looked at."""
-    step = max(1, round((values.size / SAMPLE) ** 0.5))
-    sample = values[::step, ::step] if values.ndim > 1 else values[:: step * step]
+def outside(sample: np.ndarray, bounds: Range) -> float:
+    """The share, 0..1, of values below or above a range by more than a hundredth of it."""
     margin = (bounds[1] - bounds[0]) / 100
     return float(np.mean((sample < bounds[0] - margin) | (sample > bounds[1] + margin))) if sample.size else 0.0

@@ -177,9 +177,9 @@ def _decoded(image: Image.Image, reading: PhotoReading, notes: list[str]) -> Pho
         image = image.convert("RGB")
     turn = _UPRIGHT.get(orientation(image, notes))
     rgb = to_rgb(image, notes)
-    if reading.trained and reading.ranges:
-        kind, (low, high) = next(iter(reading.ranges.items()))
-        notes.append(f"It has 8 bits; the model was trained on {kind} from {low:g} to {high:g}.")
+    if reading.trained:
+        low, high = reading.ranges[reading.trained]
+        notes.append(f"It has 8 bits; the model was trained on {reading.trained} from {low:g} to {high:g}.")
     return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
 
 
@@ -199,7 +199,8 @@ def _as_raster(image: Image.Image, notes: list[str]) -> Raster:
         values = np.asarray(image)
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
         return Raster(values[..., None], (0,), orientation=turn, notes=tuple(notes))
-    clear = image.has_transparency_data and not _is_empty_alpha(image)
+    image = image.convert("RGB") if _is_empty_alpha(image) else image
+    clear = image.has_transparency_data
     if image.mode == "LAB" or not clear:
         profile, image = b"", to_rgb(image, notes)
     values = np.asarray(image.convert("RGBA" if clear else "RGB"))

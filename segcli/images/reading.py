@@ -33,7 +33,8 @@ class PhotoReading:
         max_pixels: A photo with more pixels is refused.
         ranges: The range by kind of values, such as "uint16", that was measured over a run's photos, or that a model
             was trained with; used where `value_range` states none.
-        trained: Whether `ranges` are those that the model was trained with.
+        trained: The kind of values that the model was trained on, whose range goes before the file's own word; empty
+            for none.
     """
 
     value_range: ValueRange = None
@@ -41,7 +42,7 @@ class PhotoReading:
     alpha: Alpha | None = None
     max_pixels: PixelCount = MAX_PIXELS
     ranges: Mapping[str, Range] = field(default_factory=dict)
-    trained: bool = False
+    trained: str = ""
 
     def __post_init__(self):
         bounds = self.value_range

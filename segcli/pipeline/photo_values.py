@@ -39,17 +39,21 @@ def resolved(
     bands = reading.bands or model.bands
     if isinstance(reading.value_range, tuple):
         return replace(reading, bands=bands)
-    if reading.value_range is None and model.range is not None:
-        return replace(reading, bands=bands, ranges={model.kind: model.range}, trained=True)
     if reading.ranges:
         return replace(reading, bands=bands)
-    if ranges := _kept(earlier or {}, reading.value_range, bands):
-        listener.note(f"{_listed(ranges)}, as when the run was begun")
-        return replace(reading, bands=bands, ranges=ranges)
+    by_model = reading.value_range is None and model.range is not None
+    trained = {model.kind: model.range} if by_model else {}
+    kept = _kept(earlier or {}, reading.value_range, bands)
+    if kept and trained.items() <= kept.items():
+        listener.note(f"{_listed(kept)}, as when the run was begun")
+        return replace(reading, bands=bands, ranges=kept, trained=model.kind if by_model else "")
     found = measured(photos, replace(reading, bands=bands))
-    for note in found.notes:
-        listener.note(note)
-    return replace(reading, bands=bands, ranges=found.ranges)
+    for kind, note in found.notes.items():
+        if kind not in trained:
+            listener.note(note)
+    if by_model:
+        _compare_kinds(found, model, listener)
+    return replace(reading, bands=bands, ranges=found.ranges | trained, trained=model.kind if by_model else "")
 
 
 def for_dataset(data: Dataset, model: PhotoValues = RGB_8_BIT, listener: Listener = SILENT) -> Dataset:
@@ -61,10 +65,7 @@ def for_dataset(data: Dataset, model: PhotoValues = RGB_8_BIT, listener: Listene
         listener: Hears what was measured, and where photos or the user's word are others than the model's.
     """
     pages = [(sample.image, None) for sample in data.samples]
-    reading = resolved(data.photos, pages, model, listener=listener)
-    if reading.trained:
-        _compare_kinds(measured(pages, reading), model, listener)
-    return replace(data, photos=reading)
+    return replace(data, photos=resolved(data.photos, pages, model, listener=listener))
 
 
 def _compare_kinds(found: Measured, model: PhotoValues, listener: Listener) -> None:
@@ -149,8 +150,8 @@ def _compare(reading: PhotoReading, model: PhotoValues, listener: Listener) -> N
         low, high = model.range
         listener.note(f"the model was trained on {model.kind} from {low:g} to {high:g}; --range takes another")
     if reading.bands and model != RGB_8_BIT and reading.bands != model.bands:
-        trained = ", ".join(model.bands) or "the file's own red, green, blue"
-        listener.note(f"the model was trained on the bands {trained}; --bands takes others")
+        trained = f"the bands {', '.join(model.bands)}" if model.bands else "the file's own red, green and blue"
+        listener.note(f"the model was trained on {trained}; --bands takes others")
 
 
 def _kept(earlier: Mapping[str, Any], value_range: str | None, bands: tuple[str, ...]) -> dict[str, Range]:

@@ -25,6 +25,7 @@ from segcli.labels import LabelSet, from_names
 from segcli.pipeline import label_files, photo_values, place_files
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Photo, as_photo
+from segcli.pipeline.records import RUN_FILE
 from segcli.pipeline.result import Result
 from segcli.pipeline.run import FolderRun, Invocation, Plan
 from segcli.pipeline.writer import Outputs
@@ -181,7 +182,9 @@ class RefineJob:
 
     def for_photos(self, listener: Listener) -> RefineJob:
         """The same job with nothing left open of how the photos are read: as the network that is refined read them."""
-        before = photo_values.begun_with(self.unrefined.probs) if self.unrefined.probs else None
+        probs = self.unrefined.probs
+        output = probs.parent if probs and not (probs / RUN_FILE).is_file() else probs  # it may be its folder `probs`
+        before = photo_values.begun_with(output) if output else None
         reading, pages = photo_values.as_before(self.photos, before), [(one.path, one.page) for one in self.found.files]
         earlier = photo_values.begun_with(self.folder)
         return replace(self, photos=photo_values.resolved(reading, pages, earlier=earlier, listener=listener))

@@ -59,7 +59,8 @@ def resolved(data: Data, train: Dataset, val: Dataset, first: PhotoValues, liste
     if found.ordinary:
         span = f"0 to 255 there count as {bounds[0]:g} to {bounds[1]:g} of the others"
         listener.warn(f"{found.ordinary} of the photos to learn from have 8 bits: {span}")
-    return replace(reading, value_range=None, ranges=dict.fromkeys(found.ranges, bounds), trained=True)
+    (kind,) = found.ranges
+    return replace(reading, value_range=None, ranges={kind: bounds}, trained=kind)
 
 
 def recorded(data: Data, reading: PhotoReading) -> Data:
@@ -79,7 +80,7 @@ def as_begun(data: Data, folder: Path) -> Data:
 
 
 def _measured(part: Dataset, reading: PhotoReading) -> Measured:
-    return measured(((sample.image, None) for sample in part.samples), reading)
+    return measured(((sample.image, None) for sample in part.samples), reading, one_for_all=True)
 
 
 def _bands(wanted: tuple[str, ...], first: PhotoValues, listener: Listener) -> tuple[str, ...]:

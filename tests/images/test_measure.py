@@ -26,7 +26,7 @@ def test_is_that_of_all_photos_together(save):
     photos = [save("clear.png", *range(1000, 1500)), save("cloud.tif", *range(5500, 6000))]
     found = measured(photos, AUTO)
     assert found.ranges["uint16"] == pytest.approx((1001, 5998), abs=1)
-    assert "measured over 2 photos" in found.notes[0]
+    assert "measured over 2 photos" in found.notes["uint16"]
 
 
 def test_without_a_word_takes_the_bits_of_the_brightest(save):
@@ -42,6 +42,16 @@ def test_is_one_for_each_kind_of_values(save):
 def test_of_ordinary_photos_is_nothing_and_reads_none(save, monkeypatch):
     monkeypatch.setattr("segcli.images.measure.read_raster", None)
     assert measured([save("a.png", 1, 2, dtype=np.uint8), save("b.jpg", 1, 2, dtype=np.uint8)], AUTO).ranges == {}
+
+
+def test_photos_that_state_their_range_keep_it(save, tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 2 1 1000 " + bytes([0, 0, 3, 232]))
+    stated = (tmp_path / "a.pgm", None)
+    assert measured([stated], PLAIN).ranges == {"uint16": (0, 1000)}
+    both = [stated, save("b.png", 0, 60000)]
+    assert measured(both, AUTO).ranges["uint16"] == pytest.approx((60, 59940))
+    assert measured(both, AUTO, one_for_all=True).ranges["uint16"][0] == pytest.approx(0, abs=1)
+    assert measured([stated, save("c.png", 0, 300)], PLAIN).ranges == {"uint16": (0, 1023)}
 
 
 def test_passes_over_what_cannot_be_read(save, tmp_path):

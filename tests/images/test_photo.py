@@ -33,13 +33,13 @@ class TestRange:
         assert rgb.tolist() == [[[0, 128, 255]]]
 
     def test_of_the_model_goes_before_the_files_own_word_and_is_not_noted(self):
-        reading = PhotoReading(ranges={"uint16": (0, 4095)}, trained=True)
+        reading = PhotoReading(ranges={"uint16": (0, 4095)}, trained="uint16")
         photo = photo_of(raster(self.DEEP, stated=((0, 60000),), stated_by="it"), reading)
         assert photo.rgb.tolist() == [[[0, 64, 255], [128, 255, 0]]]
         assert photo.notes == ()
 
     def test_of_the_model_for_another_kind_is_noted(self):
-        reading = PhotoReading(ranges={"uint16": (0, 4095)}, trained=True)
+        reading = PhotoReading(ranges={"uint16": (0, 4095)}, trained="uint16")
         photo = photo_of(raster(np.uint8([[1, 2, 3]])), reading)
         assert photo.rgb.tolist() == [[[1, 2, 3]]]
         assert photo.notes == ("Its values are uint8; the model was trained on uint16 from 0 to 4095.",)
@@ -58,8 +58,25 @@ class TestRange:
             "33 % of its values lie outside 0 to 3000" in photo_of(raster(self.DEEP), PhotoReading((0, 3000))).notes[0]
         )
 
+    def test_of_the_file_goes_before_what_was_measured(self):
+        """Photos that state their range keep it among photos that do not."""
+        reading = PhotoReading(ranges={"uint16": (0, 65535)})
+        photo = photo_of(raster(self.DEEP, stated=((0, 4095),), stated_by="its maxval"), reading)
+        assert photo.rgb[0, 0].tolist() == [0, 64, 255]
+        assert "as its maxval says" in photo.notes[0]
+
+    def test_of_all_photos_that_this_one_hardly_uses_is_said(self):
+        (note,) = photo_of(raster(self.DEEP), PhotoReading(ranges={"uint16": (0, 65535)})).notes
+        assert "use 6.2 % of the range up to 65535" in note
+
 
 class TestNoData:
+    def test_of_one_band_is_out_of_the_range_too(self):
+        values = np.float32([[-9999, 100, 150], [200, 150, 100]])
+        photo = photo_of(raster(values, nodata=-9999), PhotoReading("auto"))
+        assert photo.rgb.tolist() == [[[0, 0, 128], [255, 128, 0]]]
+        assert photo.valid is None
+
     def test_is_void_filled_from_its_surroundings_and_out_of_the_range(self):
         """With -9999 left in, the range would begin there (napari, QGIS: both leave it out)."""
         values = np.float32([[-9999] * 3, [100, 150, 200], [200, 150, 100], [np.nan, 150, 150]])
@@ -116,6 +133,12 @@ class TestAlpha:
     def test_ignored_shows_the_colours_below(self):
         photo = photo_of(raster(self.PIXELS, alpha=3), PhotoReading(alpha="ignore"))
         assert photo.rgb[0, :, 0].tolist() == [100] * 3 + [9] * 3
+
+    def test_that_is_near_infrared_divides_no_colour(self):
+        """A band that the file calls premultiplied alpha, and whose values are those of a photo."""
+        values = np.uint8([[100, 100, 100, 20], [100, 100, 100, 60]])
+        photo = photo_of(raster(values, alpha=3, premultiplied=True, transparent="mask"), PLAIN)
+        assert (photo.rgb == 100).all()
 
     def test_that_colours_were_multiplied_by_is_taken_out(self):
         values = np.uint8([[50, 50, 50, 128]] + [[100, 100, 100, 255]] * 30)

@@ -39,7 +39,7 @@ def photos(tmp_path):
 
 def test_the_model_decides_unless_told_otherwise(photos):
     reading = resolved(PLAIN, photos, MODEL)
-    assert (reading.ranges, reading.bands, reading.trained) == ({"uint16": (0, 4095)}, ("3", "2", "1"), True)
+    assert (reading.ranges, reading.bands, reading.trained) == ({"uint16": (0, 4095)}, ("3", "2", "1"), "uint16")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,16 @@ def test_another_word_than_the_models_is_said(photos, wanted, said):
     assert reading.value_range == wanted.value_range
     assert reading.bands == (wanted.bands or MODEL.bands)
     assert heard.notes == [said]
+
+
+def test_what_the_model_does_not_know_is_measured_over_all_photos(tmp_path):
+    """Two thermal pictures 40 K apart: one stretch for each would make them alike."""
+    for name, low in (("cold", 250), ("hot", 290)):
+        Image.fromarray(np.float32([[low, low + 10]])).save(tmp_path / f"{name}.tif")
+    photos = [(tmp_path / f"{name}.tif", None) for name in ("cold", "hot")]
+    reading = resolved(PLAIN, photos, PhotoValues((0.0, 4095.0), "uint16"))
+    assert reading.ranges["float32"] == pytest.approx((250, 300), abs=0.1)
+    assert (reading.ranges["uint16"], reading.trained) == ((0, 4095), "uint16")
 
 
 def test_without_a_model_the_photos_are_measured(photos):
@@ -84,7 +94,7 @@ def test_photos_of_another_kind_than_the_models_are_told(photos, tmp_path):
     paths = [photos[0][0], tmp_path / "b.png", tmp_path / "c.tif"]
     samples = tuple(Sample(path.stem, path, None) for path in paths)
     data, heard = Dataset("folder", "all", VOC, samples, {}), Heard()
-    assert for_dataset(data, PhotoValues((0.0, 4095.0), "uint16"), heard).photos.ranges == {"uint16": (0, 4095)}
+    assert for_dataset(data, PhotoValues((0.0, 4095.0), "uint16"), heard).photos.trained == "uint16"
     assert heard.warnings == [
         "1 photos hold float32; the model was trained on uint16 from 0 to 4095",
         "1 photos hold uint8; the model was trained on uint16 from 0 to 4095",
