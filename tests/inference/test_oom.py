@@ -126,12 +126,12 @@ def test_a_run_with_too_little_memory_has_the_same_masks_and_says_so(segcli, tmp
     segcli("in", "-o", "roomy", "--batch", "4")
     predict = Segmenter.predict
 
-    def limited(segmenter, photos):
+    def limited(segmenter, photos, sizes):
         if len(photos) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         if np.array_equal(photos[0], smooth(3, 80, 60)):
             raise MemoryError
-        return predict(segmenter, photos)
+        return predict(segmenter, photos, sizes)
 
     monkeypatch.setattr(Segmenter, "predict", limited)
     result = segcli("in", "-o", "tight", "--batch", "4")
