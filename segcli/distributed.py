@@ -75,7 +75,17 @@ def _heard() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise SegcliError("another process of this run has ended", "Its own message says why.") from error
+        raise gone() from error
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether an error of torch means that another process has ended; what carries its messages is named in it."""
+    return any(word in str(error) for word in ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer"))
+
+
+def gone() -> SegcliError:
+    """The error of a process that has lost another one."""
+    return SegcliError("another process of this run has ended", "Its own message says why.")
 
 
 @contextmanager

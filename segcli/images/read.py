@@ -124,6 +124,8 @@ def read_raster(path: Path, reading: PhotoReading = PLAIN, page: int | None = No
 def may_be_deep(path: Path) -> bool:
     """Whether a file may hold more than 8 bits a value, by its first bytes; False where it cannot be opened."""
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            return False
         with path.open("rb") as file:
             head = file.read(formats.HEAD)
     except OSError:

@@ -3,13 +3,16 @@
 import errno
 import hashlib
 import os
+import re
+import stat
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
 from segcli import decoding
+from segcli.decoding import at_least, between
 from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
 from segcli.files.encoding import to_json
@@ -25,6 +28,9 @@ RUN_FILE = "run.toml"
 """The name of the file that says how an output folder was made."""
 RUN_FILE_HINT = "Give the run.toml of an output folder."
 _OPTIONAL = ("specks", "pixel_area", "objects")
+_Count = Annotated[int, at_least(0)]
+_Measure = Annotated[float, between(0, 1e18)]
+_SHA256 = re.compile("[0-9a-f]{64}")
 ABANDONED = 3600
 """A half-written file of this age in seconds belongs to no run that still lives."""
 
@@ -41,7 +47,8 @@ class Record:
         bytes, mtime_ns, sha256: The input as it was read.
         beside: The state of the file beside it, where it has one.
         width, height: The photo's size in pixels after its EXIF orientation.
-        outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size}.
+        outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size, "sha256":
+            of the content}; those of earlier versions have no sha256.
         areas: Class name -> pixels, for the classes that were found.
         uncertainty: How unsure the network was, 0..1; None where nobody asked it.
         specks: Regions left out of the label files by `--min-area`; None without it.
@@ -54,21 +61,21 @@ class Record:
 
     name: str
     input: str
-    status: str
+    status: Literal["done", "failed"]
     settings: str = ""
-    bytes: int = 0
+    bytes: _Count = 0
     mtime_ns: int = 0
     sha256: str = ""
     beside: str = ""
-    width: int = 0
-    height: int = 0
+    width: _Count = 0
+    height: _Count = 0
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    areas: dict[str, int] = field(default_factory=dict)
-    uncertainty: float | None = None
-    specks: int | None = None
-    pixel_area: float | None = None
-    objects: dict[str, int] | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    areas: dict[str, _Count] = field(default_factory=dict)
+    uncertainty: Annotated[float, between(0, 1.001)] | None = None
+    specks: _Count | None = None
+    pixel_area: _Measure | None = None
+    objects: dict[str, _Count] | None = None
+    seconds: dict[str, _Measure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: str | None = None
 
@@ -76,12 +83,28 @@ class Record:
         """JSON-plain values; the numbers of specks and objects and the size of a pixel only where they are known."""
         return {key: value for key, value in asdict(self).items() if key not in _OPTIONAL or value is not None}
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether what it says can be: somebody may have edited its line, or a disk."""
+        sizes = (self.width > 0) == (self.height > 0)
+        return sizes and all(map(_is_output, self.outputs.values()))
+
+
+def _is_output(output: dict[str, Any]) -> bool:
+    """Whether an output is one as records keep it, at a place below the output folder."""
+    path, size, digest = output.get("path"), output.get("bytes"), output.get("sha256", "0" * 64)
+    if not (isinstance(path, str) and type(size) is int and isinstance(digest, str) and _SHA256.fullmatch(digest)):
+        return False
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in path
+
 
 class Ledger:
     """The manifest.jsonl of an output folder.
 
-    Lines are only ever appended; the last one for a name counts. A line that was torn by a crash is
-    passed over when reading, and completed by a newline before the next is written.
+    Lines are only ever appended; the last one for a name counts. A line that was torn by a crash, or says what cannot
+    be, is passed over when reading; a torn one is completed by a newline before the next is written. Whatever a line
+    says, no file outside the folder is looked at because of it.
 
     Args:
         folder: The output folder.
@@ -97,6 +120,7 @@ class Ledger:
         self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
         self.records: dict[str, Record] = {}
         self.appended: set[str] = set()
+        self._inside: dict[Path, bool] = {}
         for path in (folder / "manifest.jsonl", *_parts(folder)):  # what killed processes left is done too
             if path.exists():
                 self._read(path)
@@ -109,9 +133,15 @@ class Ledger:
 
     def append(self, record: Record) -> None:
         """Write a line through to the operating system at once, so that a killed run loses none."""
+        self.require()
         append_lines(self.path, to_json(record.to_dict()).encode() + b"\n")
         self.records[record.name] = record
         self.appended.add(record.name)
+
+    def require(self) -> None:
+        """FileNotFoundError where the lines that were appended here are gone: somebody has removed the folder."""
+        if self.appended and not self.path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
 
     def to_do(self, sources: Iterable[Source], settings: str, verify: bool = False) -> list[Source]:
         """The sources whose outputs are not proved to stand."""
@@ -130,10 +160,13 @@ class Ledger:
     def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
         """Whether the outputs of a source stand as it and these settings would make them again.
 
-        Size and modification time decide; where the input's differ, or with `verify`, its content's hash does.
+        Size and modification time decide; where the input's differ, or with `verify`, its content's hash does. With
+        `verify` the outputs' contents are hashed as well, where the record has their hashes.
         """
         record = self.records.get(source.tree.as_posix())
-        if record is None or record.status != DONE or record.settings != settings or not self._stands(record):
+        if record is None or record.status != DONE or record.settings != settings:
+            return False
+        if not all(self._stands(output, verify) for output in record.outputs.values()):
             return False
         try:
             facts = source.path.stat()
@@ -145,14 +178,29 @@ class Ledger:
         except OSError:
             return False
 
-    def _stands(self, record: Record) -> bool:
-        for output in record.outputs.values():
-            try:
-                if (self.folder / output["path"]).stat().st_size != output["bytes"]:
-                    return False
-            except (OSError, KeyError, TypeError):
-                return False
-        return True
+    def file(self, record: Record, kind: str) -> Path | None:
+        """A record's file of a kind; None where there is none, or it lies elsewhere by way of links."""
+        output = record.outputs.get(kind)
+        return None if output is None or self._size(output) is None else self.folder / output["path"]
+
+    def _stands(self, output: dict[str, Any], verify: bool) -> bool:
+        if self._size(output) != output["bytes"]:
+            return False
+        try:
+            return not (verify and "sha256" in output) or sha256(self.folder / output["path"]) == output["sha256"]
+        except OSError:
+            return False
+
+    def _size(self, output: dict[str, Any]) -> int | None:
+        """The bytes of an output's file; None where there is none inside the folder."""
+        path = self.folder / output["path"]
+        try:
+            facts = path.lstat()
+            if path.parent not in self._inside:
+                self._inside[path.parent] = path.parent.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, RuntimeError):  # the latter for links that lead in a circle
+            return None
+        return facts.st_size if stat.S_ISREG(facts.st_mode) and self._inside[path.parent] else None
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -170,7 +218,8 @@ def merge(folder: Path) -> None:
 
 
 def _parse(line: bytes) -> Record | None:
-    return decoding.decode_json(Record, line)
+    record = decoding.decode_json(Record, line)
+    return record if record is not None and record.is_sound else None
 
 
 def state(beside: Path | None) -> str:

@@ -269,6 +269,7 @@ class FolderRun:
         if not self.processes.is_main:
             return None
         with writing(self.folder):
+            self.ledger.require()
             if self.processes.world_size > 1:
                 merge(self.folder)
                 self.ledger = Ledger(self.folder)
@@ -291,8 +292,8 @@ class FolderRun:
         write_review(self.folder / "review.csv", done)
         for kind in self.plan.outputs.kinds & MERGERS.keys():
             name, merge_parts = MERGERS[kind]
-            parts = (self.folder / record.outputs[kind]["path"] for record in done if kind in record.outputs)
-            merge_parts(self.folder / name, (part for part in parts if part.is_file()), self.plan.outputs.labels)
+            parts = (self.ledger.file(record, kind) for record in done)
+            merge_parts(self.folder / name, (part for part in parts if part is not None), self.plan.outputs.labels)
 
     def _counted(self) -> list[Record]:
         """The records that areas.csv sums up: this recipe's results, each photo once, by its present name.

@@ -33,7 +33,8 @@ class Artifacts:
         self.settings = settings
         self.val = val
         self.history = history
-        self.board = TensorBoard(folder, history.iteration)
+        with writing(folder):
+            self.board = TensorBoard(folder, history.iteration)
 
     def add(self, event: Event) -> None:
         """Write what a step or a validation adds; SegcliError where the folder cannot be written to."""
@@ -47,8 +48,9 @@ class Artifacts:
                 write_metrics(self.folder, self.history.rows)
 
     def close(self) -> None:
-        """Write what TensorBoard's writer still holds."""
-        self.board.close()
+        """Write what TensorBoard's writer still holds; SegcliError where the folder cannot be written to."""
+        with writing(self.folder):
+            self.board.close()
 
 
 def write_metrics(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:

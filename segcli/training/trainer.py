@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from segcli.distributed import Processes
+from segcli.distributed import Processes, gone, is_gone
 from segcli.inference import oom
 from segcli.training import failures, losses, optimizer, schedule
 from segcli.training.freezing import PartlyFrozen
@@ -70,7 +70,7 @@ class Trainer:
             The loss over the labelled pixels of all processes, and the learning rate.
 
         Raises:
-            SegcliError: The loss or the gradient is no number, or memory runs out.
+            SegcliError: The loss or the gradient is no number, memory runs out, or another process is gone.
         """
         rate = schedule.rate(iteration, self.recipe.schedule)
         wrapped = self._prepared(iteration)
@@ -81,6 +81,8 @@ class Trainer:
         except (RuntimeError, MemoryError) as error:
             if oom.is_shortage(error):
                 raise failures.out_of_memory(self.recipe, self.processes.world_size) from error
+            if self.processes.world_size > 1 and is_gone(error):
+                raise gone() from error
             raise
 
     def _prepared(self, iteration: int) -> nn.Module:
