@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -21,6 +22,7 @@ NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM)
 """The errors of a file system that cannot be asked to bring a file or a folder to the disk."""
 
 _unfinished: set[Path] = set()
+_hashes: ContextVar[dict[Path, str] | None] = ContextVar("_hashes", default=None)
 
 
 class _Unfinished(io.RawIOBase):
@@ -28,12 +30,14 @@ class _Unfinished(io.RawIOBase):
 
     Attributes:
         failure: The first error, which a library may have hidden: torch's zip writer reports one of its own.
+        hash: Of what was written so far; None where nobody asks, or it was not written from front to back.
     """
 
     def __init__(self, path: Path):
         super().__init__()
         self._file = path.open("xb", buffering=0)
         self.failure: OSError | None = None
+        self.hash = None if _hashes.get() is None else hashlib.sha256()
 
     def writable(self) -> bool:
         return True
@@ -42,12 +46,18 @@ class _Unfinished(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
+        before = self._file.tell()
+        place = self._file.seek(offset, whence)
+        self.hash = self.hash if place == before else None
+        return place
 
     def write(self, data: bytes) -> int:
         """Write some of the data, as the system does; the buffer above asks again for the rest."""
         with self._remembered():
-            return os.write(self._file.fileno(), data)
+            count = os.write(self._file.fileno(), data)
+        if self.hash is not None:
+            self.hash.update(memoryview(data)[:count])
+        return count
 
     def sync(self) -> None:
         """Bring what was written to the disk."""
@@ -94,6 +104,8 @@ def write_whole(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
                 raw.sync()
         with _about(path):
             partial.replace(path)
+        if raw.hash is not None:
+            _hashes.get()[path] = raw.hash.hexdigest()
         if durable:
             _sync_folder(path.parent)
     except BaseException:
@@ -126,6 +138,20 @@ def _about(path: Path) -> Iterator[None]:
 
 def _named(error: OSError, path: Path) -> OSError:
     return OSError(error.errno, error.strerror or str(error), str(path)) if error.errno else error
+
+
+@contextmanager
+def hashing() -> Iterator[dict[Path, str]]:
+    """A block that keeps the SHA-256 of what its thread writes whole: path -> 64 hex digits.
+
+    They are made of what is written, not of what a disk gives back. A file that is not written from front to back, such
+    as a zip archive, is left out.
+    """
+    token = _hashes.set(found := {})
+    try:
+        yield found
+    finally:
+        _hashes.reset(token)
 
 
 def append_lines(path: Path, lines: bytes) -> None:

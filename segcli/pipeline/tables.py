@@ -2,11 +2,17 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from segcli.files.atomic import write_whole
 from segcli.pipeline.records import Record
+
+FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with in one spreadsheet or another; the last four are the wide forms of the first four."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def write_areas(path: Path, records: Iterable[Record]) -> None:
@@ -57,9 +63,25 @@ def _write_table(path: Path, headings: Iterable[str], rows: Iterable[Iterable]) 
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable]) -> bytes:
-    """The text of a CSV file, a line for the headings and one for each row."""
+    """The text of a CSV file, a line for the headings and one for each row; no cell of it is a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(headings)
-    writer.writerows(rows)
+    writer.writerows(map(_plain, row) for row in rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _plain(cell: Any) -> Any:
+    """A cell that is one line of text whatever a photo, or a class, is called, and nothing that a spreadsheet runs."""
+    if not isinstance(cell, str):
+        return cell
+    line = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], cell)
+    return f"'{line}" if line.startswith(FORMULAS) and not _is_number(line) else line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

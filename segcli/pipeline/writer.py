@@ -17,7 +17,7 @@ from PIL import Image
 
 from segcli.crf.settings import WORKING_SIZE
 from segcli.errors import InputError, UsageError
-from segcli.files.atomic import write_whole
+from segcli.files.atomic import hashing, sha256, write_whole
 from segcli.files.sources import Source
 from segcli.images import gallery, geojson
 from segcli.images.cutout import Colour, cutout, write_cutout
@@ -71,7 +71,7 @@ class Written:
     """The files of one photo, and the facts that its record keeps.
 
     Attributes:
-        files: Kind -> {"path": relative to the output folder, "bytes": size}.
+        files: Kind -> {"path": relative to the output folder, "bytes": size, "sha256": of the content}.
         areas: Class name -> pixels, for the classes that were found.
         uncertainty: How unsure the network was, 0..1.
         specks: Regions left out of the label files for being small; None where none was looked for.
@@ -154,18 +154,21 @@ class Outputs:
         """
         labelled, specks = self._labelled(source, photo, prediction, place)
         files = {}
-        for kind, write in WRITERS.items():
-            if kind in self.kinds:
-                with _own_errors_apart(kind):
-                    files |= write(self, labelled)
-        facts = {
-            kind: {"path": path.relative_to(self.folder).as_posix(), "bytes": path.stat().st_size}
-            for kind, path in files.items()
-        }
+        with hashing() as hashes:
+            for kind, write in WRITERS.items():
+                if kind in self.kinds:
+                    with _own_errors_apart(kind):
+                        files |= write(self, labelled)
+        facts = {kind: self._facts(path, hashes) for kind, path in files.items()}
         notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
         notes = (*notes, *place_files.notes(self, place))
         counts = None if labelled.objects is None else objects.counts(labelled.objects, self.labels)
         return Written(facts, labelled.areas, labelled.uncertainty, specks, notes, pixel_area(place), counts)
+
+    def _facts(self, path: Path, hashes: Mapping[Path, str]) -> dict:
+        """What a record keeps of a file."""
+        place = path.relative_to(self.folder).as_posix()
+        return {"path": place, "bytes": path.stat().st_size, "sha256": hashes.get(path) or sha256(path)}
 
     def _labelled(
         self, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None

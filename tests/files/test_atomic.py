@@ -147,3 +147,22 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path):
 def test_a_folder_that_cannot_be_written_to_is_one_line_and_a_next_step(number, next_step):
     with pytest.raises(SegcliError, match=r"cannot write to out: .*\. .*" + next_step), writing(Path("out")):
         raise OSError(number, os.strerror(number))
+
+
+def test_hashes_are_of_what_is_written_and_those_of_archives_are_left_out(tmp_path):
+    with atomic.write_whole(tmp_path / "before") as file:
+        file.write(b"x")
+    with atomic.hashing() as hashes:
+        with atomic.write_whole(tmp_path / "text") as file:
+            for piece in (b"a" * 10_000, b"b", b"c" * 100_000):
+                file.write(piece)
+                assert file.tell()
+        with atomic.write_whole(tmp_path / "archive") as file:
+            file.write(b"00000000")
+            file.seek(0)
+            file.write(b"1")
+            file.seek(0, 2)
+            file.write(b"2")
+        with pytest.raises(RuntimeError), atomic.write_whole(tmp_path / "none") as file:
+            raise RuntimeError
+    assert hashes == {tmp_path / "text": atomic.sha256(tmp_path / "text")}

@@ -239,3 +239,83 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SegcliError, match="cannot write to"):
         open_folder(Path(tmp_path / "file" / "out"))
+
+
+WHOLE = {"path": "masks/cat.png", "bytes": 6}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 0},
+        {"height": -5},
+        {"status": "nearly"},
+        {"areas": None},
+        {"areas": {"cat": -1}},
+        {"uncertainty": "x"},
+        {"uncertainty": float("nan")},
+        {"uncertainty": 7.0},
+        {"seconds": 3},
+        {"seconds": {"read": float("inf")}},
+        {"bytes": -1},
+        {"outputs": []},
+        *(
+            {"outputs": {"mask": WHOLE | odd}}
+            for odd in (
+                {"path": 3},
+                {"path": ""},
+                {"path": "/etc/passwd"},
+                {"path": "../cat.jpg"},
+                {"path": "masks/../../cat.jpg"},
+                {"path": "masks/\0"},
+                {"bytes": "6"},
+                {"bytes": True},
+                {"sha256": "abc"},
+                {"sha256": None},
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_a_line_that_says_what_cannot_be_counts_as_none(folder, source, record, change):
+    (folder / "manifest.jsonl").write_text(json.dumps(record.to_dict() | change) + "\n")
+    ledger = Ledger(folder)
+    assert ledger.records == {}
+    assert ledger.to_do([source], "s1") == [source]
+    (folder / "manifest.jsonl").rename(folder / "manifest.1.jsonl")
+    open_folder(folder)
+    assert (folder / "manifest.jsonl").read_bytes() == b""
+
+
+def test_an_output_behind_a_link_is_not_looked_at(folder, source, record, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "cat.png").write_bytes(b"secret")
+    Ledger(folder).append(record)
+    assert Ledger(folder).file(record, "mask") == folder / "masks" / "cat.png"
+    assert Ledger(folder).file(record, "gallery") is None
+    (folder / "masks" / "cat.png").unlink()
+    assert Ledger(folder).file(record, "mask") is None
+    (folder / "masks" / "cat.png").symlink_to(tmp_path / "elsewhere" / "cat.png")
+    assert Ledger(folder).to_do([source], "s1") == [source]
+    (folder / "masks" / "cat.png").unlink()
+    (folder / "masks").rmdir()
+    (folder / "masks").symlink_to(tmp_path / "elsewhere")
+    assert Ledger(folder).to_do([source], "s1") == [source]
+    assert Ledger(folder).file(record, "mask") is None
+
+
+def test_a_folder_that_is_itself_a_link_is_as_good(folder, source, record, tmp_path):
+    Ledger(folder).append(record)
+    (tmp_path / "link").symlink_to(folder)
+    assert Ledger(tmp_path / "link").to_do([source], "s1") == []
+
+
+def test_verify_compares_the_contents_of_outputs_whose_hash_is_known(folder, source, record):
+    known = {"mask": WHOLE | {"sha256": hashlib.sha256(b"a mask").hexdigest()}}
+    Ledger(folder).append(replace(record, outputs=known))
+    assert Ledger(folder).proves_done(source, "s1", verify=True)
+    (folder / "masks" / "cat.png").write_bytes(b"A mask")
+    assert Ledger(folder).proves_done(source, "s1")
+    assert not Ledger(folder).proves_done(source, "s1", verify=True)
+    Ledger(folder).append(record)  # as earlier versions did
+    assert Ledger(folder).proves_done(source, "s1", verify=True)

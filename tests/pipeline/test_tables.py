@@ -3,7 +3,7 @@
 import csv
 
 from segcli.pipeline.records import DONE, Record
-from segcli.pipeline.tables import write_areas, write_review
+from segcli.pipeline.tables import table, write_areas, write_review
 
 
 def rows(path):
@@ -42,3 +42,28 @@ def test_what_needs_a_look_first_comes_first_and_names_break_ties(tmp_path):
 def test_names_that_no_text_can_hold_are_kept_as_bytes(tmp_path):
     write_areas(tmp_path / "areas.csv", [record("a\udcff", width=1, height=1, areas={"sky": 1})])
     assert b"a\xff.jpg" in (tmp_path / "areas.csv").read_bytes()
+
+
+def test_no_cell_is_a_formula(tmp_path):
+    odd = ["=cmd|calc!A1", "+1+cmd", "-2+3", "@sum", "\uff1d1"]
+    plain = ["-1.5", "+7", "a=b", "'quoted", -3, "", 2.5]
+    (tmp_path / "t.csv").write_bytes(table(("name",), [[cell] for cell in [*odd, *plain]]))
+    assert [row[0] if row else "" for row in rows(tmp_path / "t.csv")[1:]] == [
+        *(f"'{cell}" for cell in odd),
+        *map(str, plain),
+    ]
+    strange = Record("=a", "=a.jpg", DONE, areas={"=class": 3}, uncertainty=0.5)
+    write_areas(tmp_path / "areas.csv", [strange])
+    write_review(tmp_path / "review.csv", [strange])
+    assert rows(tmp_path / "areas.csv")[1] == ["'=a.jpg", "'=class", "3", ""]
+    assert rows(tmp_path / "review.csv")[1] == ["'=a.jpg", "0.50000", ""]
+
+
+def test_a_cell_is_one_line_that_moves_no_cursor(tmp_path):
+    (tmp_path / "t.csv").write_bytes(table(("name",), [["a\n=cmd"], ["\r=cmd"], ["\t=cmd"], ["\x1b[2Jä,b"]]))
+    assert (tmp_path / "t.csv").read_text().split("\n")[1:-1] == [
+        "a\\n=cmd",
+        "\\r=cmd",
+        "\\t=cmd",
+        '"\\x1b[2Jä,b"',
+    ]
