@@ -20,6 +20,18 @@ _ORIENTATION = 0x0112
 _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 
 
+class NotReadError(ValueError):
+    """A file is intact, and holds what segcli does not read; its text says what, such as "Lab colours of 32 bits".
+
+    Attributes:
+        hint: The next step.
+    """
+
+    def __init__(self, what: str, hint: str = _CONVERT):
+        super().__init__(what)
+        self.hint = hint
+
+
 @contextmanager
 def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, formats.Format]]:
     """Open a picture whose pixels are still to be loaded; whatever goes wrong with it in the block is an InputError."""
@@ -73,6 +85,8 @@ def explained(path: Path, kind: str) -> Iterator[None]:
     except MemoryError as error:
         message = f"{shown(path)} takes more memory to decode than there is"
         raise InputError(message, "Close other programs, or shrink it.") from error
+    except NotReadError as error:
+        raise InputError(f"{shown(path)} is a {kind} of {error}, which segcli does not read", error.hint) from error
     except Exception as error:  # decoders of damaged files raise anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         hint = "If a viewer opens it, save it from there as PNG; if none does, it is damaged."

@@ -10,40 +10,32 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import TiffImagePlugin
 
 from segcli.errors import InputError
 from segcli.files import formats
 from segcli.files.paths import shown
-from segcli.images.colours import to_rgb
-from segcli.images.decoders import camera_raw, tiff_codecs, tiff_masks
-from segcli.images.decoders.tiff_bands import bands_of, extra_samples, is_contradicted
+from segcli.images.decoders import camera_raw, tiff_codecs, tiff_colours, tiff_masks, tiff_pillow
+from segcli.images.decoders.tiff_bands import bands_of, extra_samples
 from segcli.images.decoders.tiff_directory import Directory, directories
 from segcli.images.decoders.tiff_layout import (
     BLACK_IS_0,
-    COMPRESSION,
     DNG_VERSION,
     MASK,
-    ORIENTATION,
     PHOTOMETRIC,
     PROFILE,
     REDUCED,
-    RGB_COLOURS,
     SUB_IFDS,
     SUBFILE,
     WHITE_IS_0,
     Layout,
-    bits_of,
-    format_of,
     layout_of,
-    samples_of,
+    orientation_of,
     size_of,
 )
 from segcli.images.decoders.tiff_metadata import Metadata, metadata_of, no_data, stated_range
 from segcli.images.decoders.tiff_segments import read_values
 from segcli.images.opening import check_size, explained
-from segcli.images.photo import upright
-from segcli.images.raster import Raster
+from segcli.images.raster import RGB, Raster
 
 BYTES_A_PIXEL = 16
 """How many bytes of values a picture may have for each pixel that is allowed."""
@@ -51,8 +43,10 @@ _FOLLOWING = 64
 """The directories behind a picture among which its mask is looked for."""
 _SIDEWAYS = (5, 6, 7, 8)
 """The orientations that exchange width and height."""
-_UNSIGNED = 1
-_INVERTED = "Its tags say that 0 is white; values of more than 8 bits are read as they are stored, the lowest black."
+_INVERTED = (
+    "Its tags say that 0 is white; values of more than 8 bits are read as they are stored, the lowest black: "
+    "if it looks like a negative, invert it first."
+)
 
 
 @dataclass(frozen=True)
@@ -96,13 +90,18 @@ def decode(
         valid, notes = tiff_masks.valid_of(path, picture.directory, picture.after, page)
         empty, more = no_data(picture.directory)
         notes = (*notes, *more)
-        whole = valid is None and empty is None and not notes
-        if _is_pillows(picture.directory):
-            return None if whole and place is None else _shown(file, picture, valid, empty, notes)
-        if plain and whole and place is None and _is_ordinary(picture.directory, metadata):
+        whole = valid is None and empty is None and not notes and place is None
+        if tiff_pillow.is_pillows(picture.directory):
+            if whole:
+                return None
+            raster = tiff_pillow.shown(file, picture.directory, picture.number, valid, empty)
+        elif not tiff_colours.are_numbers(picture.directory):
+            raster = _coloured(path, picture.directory, metadata, valid, empty, max_pixels)
+        elif plain and whole and tiff_pillow.is_ordinary(picture.directory, metadata):
             return None
-        layout = _affordable(path, picture.directory, max_pixels)
-        raster = _raster(path, picture, metadata, valid, empty, layout)
+        else:
+            layout = _affordable(path, picture.directory, max_pixels)
+            raster = _raster(path, picture, metadata, valid, empty, layout)
         return replace(raster, notes=(*notes, *raster.notes))
 
 
@@ -129,7 +128,7 @@ def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
             return camera_raw.upright_size(path, max_pixels)
         width, height = size_of(directory)
         check_size(path, width, height, max_pixels)
-        return (width, height) if _orientation(directory) in _SIDEWAYS else (height, width)
+        return (width, height) if orientation_of(directory) in _SIDEWAYS else (height, width)
 
 
 def page_values(path: Path, directory: Directory, max_pixels: int) -> np.ndarray:
@@ -174,22 +173,6 @@ def _is_camera_raw(directory: Directory) -> bool:
     return DNG_VERSION in directory or (directory.number(SUBFILE, 0) == REDUCED and SUB_IFDS in directory)
 
 
-def _is_pillows(directory: Directory) -> bool:
-    """Whether Pillow alone reads such pictures: colours that it converts, and old compressions of ordinary ones."""
-    numbers = directory.number(PHOTOMETRIC, WHITE_IS_0) in (WHITE_IS_0, BLACK_IS_0, RGB_COLOURS)
-    return not numbers or directory.number(COMPRESSION, 1) in tiff_codecs.PILLOW_ONLY
-
-
-def _is_ordinary(directory: Directory, metadata: Metadata) -> bool:
-    """Whether Pillow reads the values of such a picture as they are: grey, or red, green and blue."""
-    bits, samples = bits_of(directory), samples_of(directory)
-    if format_of(directory) != _UNSIGNED or extra_samples(directory):
-        return False
-    if directory.number(PHOTOMETRIC, WHITE_IS_0) == RGB_COLOURS:
-        return bits == 8 and samples == 3 and not is_contradicted(directory, metadata)
-    return bits in (1, 2, 4, 8) and samples == 1
-
-
 def _affordable(path: Path, directory: Directory, max_pixels: int) -> Layout:
     """The layout of a picture whose values are not too many."""
     layout = layout_of(directory)
@@ -228,14 +211,33 @@ def _raster(
         stated=stated,
         stated_by=by,
         profile=directory.data(PROFILE),
-        orientation=_orientation(directory),
+        orientation=orientation_of(directory),
         notes=(*notes, *bands.notes),
     )
 
 
-def _orientation(directory: Directory) -> int:
-    turn = directory.number(ORIENTATION, 1)
-    return turn if 1 <= turn <= 8 else 1
+def _coloured(
+    path: Path, directory: Directory, metadata: Metadata, valid: np.ndarray | None, empty: float | None, most: int
+) -> Raster:
+    """The raster of a picture of indices, CMYK or Lab: red, green and blue, and its alpha."""
+    tiff_colours.check(directory)
+    layout, notes = _affordable(path, directory, most), []
+    values = _values(path, directory, layout, 0 if empty is None else empty)
+    if empty is not None:
+        held = (values != empty).any(axis=2)
+        valid = held if valid is None else valid & held
+    shown_ones = tiff_colours.converted(directory, layout, values, notes)
+    alpha = bands_of(directory, metadata).alpha
+    if alpha is not None:
+        shown_ones = np.dstack([shown_ones, tiff_colours.high_bytes(values[..., alpha])])
+    turn = orientation_of(directory)
+    return Raster(
+        *(shown_ones, RGB, (), None if alpha is None else 3),
+        transparent="mask",
+        valid=valid,
+        orientation=turn,
+        notes=tuple(notes),
+    )
 
 
 def _spread(
@@ -254,21 +256,3 @@ def _spread(
     colours = layout.samples - len(extra_samples(directory)) if inverted else layout.samples
     values[..., :colours] = table[values[..., :colours]]
     return values, empty, ()
-
-
-def _shown(
-    file: BinaryIO, picture: _Picture, valid: np.ndarray | None, empty: float | None, notes: tuple[str, ...]
-) -> Raster:
-    """The raster of a picture that Pillow makes colours of, upright; `empty` is a value as it is stored."""
-    file.seek(0)
-    image, said = TiffImagePlugin.TiffImageFile(file), list(notes)
-    image.seek(picture.number)
-    image.load()
-    image = image.convert("RGB") if image.mode == "YCbCr" else image
-    tests = [] if valid is None else [upright(valid, _orientation(picture.directory))]
-    if empty is not None:
-        stored = np.atleast_3d(np.asarray(image))
-        tests.append((stored != empty).any(axis=2))
-    rgb = np.asarray(to_rgb(image, said))
-    valid = np.logical_and.reduce(tests) if tests else None
-    return Raster(rgb, transparent="mask", valid=valid, notes=tuple(said))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from segcli.images.decoders.tiff_directory import Directory
-from segcli.images.decoders.tiff_layout import EXTRA_SAMPLES, PHOTOMETRIC, RGB_COLOURS, samples_of
+from segcli.images.decoders.tiff_layout import COLOUR_BANDS, EXTRA_SAMPLES, PHOTOMETRIC, RGB_COLOURS, samples_of
 from segcli.images.decoders.tiff_metadata import LONGEST_NAME, Metadata
 from segcli.images.raster import RGB
 
@@ -67,8 +67,9 @@ def is_contradicted(directory: Directory, metadata: Metadata) -> bool:
 def extra_samples(directory: Directory) -> tuple[int, ...]:
     """The meaning of each band beyond the colours: 1 premultiplied alpha, 2 alpha, else none in particular."""
     samples = samples_of(directory)
-    colours = 3 if directory.number(PHOTOMETRIC, 0) == RGB_COLOURS else 1
-    if EXTRA_SAMPLES not in directory and (samples, colours) == (4, 3):
+    photometric = directory.number(PHOTOMETRIC, 0)
+    colours = COLOUR_BANDS.get(photometric, 1)
+    if EXTRA_SAMPLES not in directory and (samples, photometric) == (4, RGB_COLOURS):
         return (_STRAIGHT,)  # what all viewers take it for
     extra = max(0, samples - colours)
     stated = [int(value) for value in directory.numbers(EXTRA_SAMPLES, samples)]

@@ -14,22 +14,38 @@ from PIL import TiffImagePlugin
 
 from segcli.images.decoders.boxes import boxes
 from segcli.images.decoders.tiff_layout import Layout
+from segcli.images.opening import NotReadError
 
-NONE, JPEG, JPEG_2000 = 1, 7, 34712
+NONE, JPEG, JPEG_2000, _WEBP = 1, 7, 34712, 50001
 _DEFLATE = (8, 32946)
 _AS_BYTES = {5: "LZW", 32773: "PackBits", 34925: "LZMA", 50000: "zstd"}
 _MICRO = {
     JPEG_2000: "jpeg2k",
     34887: "lerc",
-    50001: "webp",
+    _WEBP: "webp",
     50002: "jpegxl",
     52546: "jpegxl",
 }
 """Compression -> the name of its decoder in imagecodecs."""
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 """The first markers of a codestream of JPEG 2000."""
-PILLOW_ONLY = (2, 3, 4, 6, 32766, 32771, 32809, 34661, 34676, 34677)
+PILLOW_ONLY = (2, 3, 4, 6, 32771, 32809, 34676, 34677)
 """Compressions of bilevel, old JPEG and other files, which only ever hold ordinary pictures: Pillow's matter."""
+PILLOWS = (NONE, JPEG, *_DEFLATE, *_AS_BYTES, *PILLOW_ONLY)
+"""The compressions that Pillow knows."""
+_NAMES = {
+    **dict.fromkeys((2, 3, 4), "CCITT fax"),
+    6: "old JPEG",
+    22610: "JPEG XR",
+    32766: "NeXT's",
+    33003: "Aperio's JPEG 2000",
+    33005: "Aperio's JPEG 2000",
+    34661: "JBIG",
+    34933: "PNG",
+    34934: "JPEG XR",
+}
+"""Names of compressions for messages."""
+_SAVE = "Save it with LZW, deflate or no compression."
 _LONGEST = 2**16
 """The bytes that a compressed segment may have beyond twice its announced size."""
 _GREY, _RGB, _SEPARATED, _ALPHA = 1, 2, 5, 2
@@ -66,7 +82,8 @@ def decoded(parts: Sequence[bytes], layout: Layout, rows: int, tables: bytes) ->
 
     Raises:
         MissingCodecError: The compression takes a package that is not installed.
-        ValueError, OSError: They are damaged, or their compression is unknown.
+        NotReadError: Nothing here reads their compression.
+        ValueError, OSError: They are damaged.
     """
     compression = layout.compression
     if compression in _AS_BYTES:
@@ -82,7 +99,8 @@ def decoded(parts: Sequence[bytes], layout: Layout, rows: int, tables: bytes) ->
 
 def _bytes(part: bytes, compression: int, size: int) -> bytes:
     if compression != NONE and compression not in _DEFLATE:
-        raise ValueError(f"compression {compression} is not read")
+        name = _NAMES.get(compression)
+        raise NotReadError(f"{name} compression" if name else f"compression {compression}", _SAVE)
     content = part if compression == NONE else zlib.decompressobj().decompress(part, size)
     if len(content) < size:
         raise ValueError("a part of its pixels is cut short")
@@ -133,7 +151,7 @@ def _put(data: bytearray, part: bytes) -> int:
 def _jpeg(data: bytes, layout: Layout, rows: int, tables: bytes) -> np.ndarray:
     bands = layout.together
     if layout.bits != 8 or bands not in _JPEG_COLOURS:
-        raise ValueError(f"JPEG of {bands} bands of {layout.bits} bits is not read")
+        raise NotReadError(f"JPEG compression of {bands} bands of {layout.bits} bits", _SAVE)
     values = _by_pillow([data], (layout.tile[1], rows), JPEG, _JPEG_COLOURS[bands], bands, tables)
     return values.reshape(rows, layout.tile[1], bands)
 
@@ -144,8 +162,13 @@ def _by_imagecodecs(data: bytes, layout: Layout, rows: int) -> np.ndarray:
     shape = (rows, layout.tile[1], layout.together)
     data = _codestream(data, shape) if layout.compression == JPEG_2000 else data
     values = np.zeros(shape[:2] if layout.together == 1 else shape, layout.dtype)
-    decode(data, out=values)
+    decode(data, out=values, **_options(layout))
     return values.reshape(shape)
+
+
+def _options(layout: Layout) -> dict[str, bool]:
+    """What a decoder is told: WebP leaves out the alpha of segments that are opaque."""
+    return {"hasalpha": True} if layout.compression == _WEBP and layout.together == 4 else {}
 
 
 def _codestream(data: bytes, shape: tuple[int, int, int]) -> bytes:

@@ -46,6 +46,7 @@ class Directory:
         order: "<" where it is little-endian, else ">".
         entries: Tag -> where its values are.
         following: The position of the next directory; 0 for none.
+        large: Whether it is a BigTIFF.
     """
 
     file: BinaryIO
@@ -53,6 +54,7 @@ class Directory:
     order: str
     entries: Mapping[int, Entry]
     following: int
+    large: bool = False
 
     def __contains__(self, tag: int) -> bool:
         return tag in self.entries
@@ -160,7 +162,7 @@ def _directory(file: BinaryIO, size: int, order: str, large: bool, place: int) -
             entries.setdefault(tag, Entry(kind, number, at))
     end = first + count * step
     following = _unpacked(file, size, end, order + link)[0] if end + inline <= size else 0
-    return Directory(file, size, order, entries, following)
+    return Directory(file, size, order, entries, following, large)
 
 
 def _unpacked(file: BinaryIO, size: int, place: int, form: str) -> tuple:

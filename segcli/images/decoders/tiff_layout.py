@@ -6,26 +6,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from segcli.images.decoders.tiff_directory import Directory
+from segcli.images.opening import NotReadError
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, DESCRIPTION = 254, 256, 257, 258, 259, 262, 266, 270
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_ROWS, STRIP_LENGTHS = 273, 274, 277, 278, 279
 LEAST_VALUE, LARGEST_VALUE, PLANAR, PREDICTOR, COLOR_MAP = 280, 281, 284, 317, 320
-TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_LENGTHS, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = (
-    *range(322, 326),
-    330,
-    338,
-    339,
-)
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_LENGTHS, SUB_IFDS = 322, 323, 324, 325, 330
+INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT = 332, 338, 339
 JPEG_TABLES, DEPTH, PROFILE, GDAL_METADATA, NO_DATA, DNG_VERSION = 347, 32997, 34675, 42112, 42113, 50706
-WHITE_IS_0, BLACK_IS_0, RGB_COLOURS, PALETTE = 0, 1, 2, 3
-"""Values of the photometric interpretation whose samples are numbers, colours, or indices of colours."""
+WHITE_IS_0, BLACK_IS_0, RGB_COLOURS, PALETTE, HOLES, INKS, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 4, 5, 6, 8, 9
+"""Values of the photometric interpretation whose samples are numbers, colours, indices of colours, or a mask."""
+CMYK = 1
+"""The ink set of cyan, magenta, yellow and black."""
+COLOUR_BANDS = {RGB_COLOURS: 3, INKS: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
+"""Photometric interpretation -> its number of bands, where it is not one."""
 REDUCED, MASK = 1, 4
 """Bits of the subfile type: a smaller copy of a picture, and where a picture has data."""
 MOST_SEGMENTS = 2**22
 SPARE_BYTES = 2**28
 """What tiles that reach beyond the picture may decode to in any case."""
-_UNSIGNED, _SIGNED, _REAL, _UNTYPED = 1, 2, 3, 4
-_SAMPLES_TOLD_APART = "its bands are of different types"
+UNSIGNED = 1
+_SIGNED, _REAL, _UNTYPED = 2, 3, 4
+_KINDS = {UNSIGNED: "integers", _SIGNED: "signed integers", _REAL: "real numbers", 5: "complex integers"}
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,23 @@ def samples_of(directory: Directory) -> int:
     return samples
 
 
+def photometric_of(directory: Directory) -> int:
+    """The photometric interpretation: what the samples are."""
+    return directory.number(PHOTOMETRIC, WHITE_IS_0)
+
+
+def orientation_of(directory: Directory) -> int:
+    """The orientation, 1..8, by which a picture is to be turned upright; 1 where the file states none that exists."""
+    turn = directory.number(ORIENTATION, 1)
+    return turn if 1 <= turn <= 8 else 1
+
+
 def layout_of(directory: Directory) -> Layout:
     """The layout that a directory states; ValueError where its tags contradict each other or mean nothing known."""
     width, height = size_of(directory)
     samples = samples_of(directory)
     if directory.number(DEPTH, 1) > 1:
-        raise ValueError("it is a volume, not a picture")
+        raise NotReadError("a volume", "Save its slices as pages.")
     bits, dtype = _type(directory, samples)
     tiled, tile = _tile(directory, width, height)
     layout = Layout(
@@ -134,29 +147,29 @@ def bits_of(directory: Directory) -> int:
 
 def format_of(directory: Directory) -> int:
     """The sample format: 1 unsigned, 2 signed, 3 real; ValueError where bands differ in it."""
-    stated = _same(directory, SAMPLE_FORMAT, _UNSIGNED)
-    return _UNSIGNED if stated == _UNTYPED else stated
+    stated = _same(directory, SAMPLE_FORMAT, UNSIGNED)
+    return UNSIGNED if stated == _UNTYPED else stated
 
 
 def _same(directory: Directory, tag: int, default: int) -> int:
     """The one value that a tag has for all bands."""
     values = directory.numbers(tag, samples_of(directory))
     if values.size and (values != values[0]).any():
-        raise ValueError(_SAMPLES_TOLD_APART)
+        raise NotReadError("bands of different types", "Save it with one type for all bands.")
     return int(values[0]) if values.size else default
 
 
 def _type(directory: Directory, samples: int) -> tuple[int, np.dtype]:
     """The bits of a value in the file, and its type in memory."""
     bits, kind = bits_of(directory), format_of(directory)
-    if kind == _UNSIGNED and (1 <= bits <= 16 or bits in (32, 64)):
+    if kind == UNSIGNED and (1 <= bits <= 16 or bits in (32, 64)):
         return bits, np.dtype(f"u{max(1, 1 << (bits - 1).bit_length() >> 3)}")
     if kind == _SIGNED and bits in (8, 16, 32, 64):
         return bits, np.dtype(f"i{bits // 8}")
     if kind == _REAL and bits in (16, 32, 64):
         return bits, np.dtype(f"f{bits // 8}")
-    names = {_UNSIGNED: "integers", _SIGNED: "signed integers", _REAL: "real numbers"}
-    raise ValueError(f"values that are {names.get(kind, 'complex numbers')} of {bits} bits are not read")
+    what = f"{_KINDS.get(kind, 'complex numbers')} of {bits} bits"
+    raise NotReadError(what, "Save it as integers of 8 or 16 bits, or as real numbers of 32.")
 
 
 def _tile(directory: Directory, width: int, height: int) -> tuple[bool, tuple[int, int]]:

@@ -8,6 +8,7 @@ from segcli.images.decoders import tiff_codecs
 from segcli.images.decoders.tiff_directory import Directory
 from segcli.images.decoders.tiff_layout import (
     JPEG_TABLES,
+    MOST_SEGMENTS,
     STRIP_LENGTHS,
     STRIP_OFFSETS,
     TILE_LENGTHS,
@@ -36,12 +37,13 @@ def read_values(directory: Directory, layout: Layout, empty: float = 0) -> np.nd
 
     Raises:
         MissingCodecError: A compression takes a package that is not installed.
-        ValueError, OSError: A segment is damaged, missing or of an unknown compression.
+        NotReadError: Nothing here reads a compression.
+        ValueError, OSError: A segment is damaged.
     """
     offsets, lengths = _places(directory, layout)
     tables = directory.data(JPEG_TABLES)
     values = np.zeros((layout.height, layout.width, layout.samples), layout.dtype)
-    if (fill := _held(empty, layout.dtype)) and not lengths.all():
+    if (fill := _held(empty, layout.dtype)) and not (offsets.all() and lengths.all()):
         values[:] = fill
     for lot in _lots(layout, offsets, lengths):
         high = _height(layout, lot[0][0])
@@ -53,6 +55,12 @@ def read_values(directory: Directory, layout: Layout, empty: float = 0) -> np.nd
     return values
 
 
+def has_gaps(directory: Directory) -> bool:
+    """Whether a file leaves out segments of a picture, as GDAL's sparse files do: their offset or length is 0."""
+    offsets, lengths = _lists(directory, MOST_SEGMENTS)
+    return not offsets.all() or bool(lengths.any() and not lengths.all())
+
+
 def _lots(
     layout: Layout, offsets: np.ndarray, lengths: np.ndarray
 ) -> Iterator[list[tuple[tuple[slice, slice, slice], int, int]]]:
@@ -60,7 +68,7 @@ def _lots(
     most = max(1, _LOT // (layout.tile[0] * layout.row_bytes))
     lot: list[tuple[tuple[slice, slice, slice], int, int]] = []
     for place, offset, length in zip(layout.places(), offsets, lengths, strict=True):
-        if not offset and not length:
+        if not offset or not length:
             continue
         if lot and (len(lot) == most or _height(layout, place) != _height(layout, lot[0][0])):
             yield lot
@@ -86,14 +94,20 @@ def _held(value: float, dtype: np.dtype) -> float:
 def _places(directory: Directory, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """The offset and the length of each segment in the file."""
     count = layout.segments
-    tiles = TILE_OFFSETS in directory
-    offsets = directory.numbers(TILE_OFFSETS if tiles else STRIP_OFFSETS, count)
-    lengths = directory.numbers(TILE_LENGTHS if tiles else STRIP_LENGTHS, count)
-    if not lengths.size and (layout.compression == tiff_codecs.NONE or count == 1):
-        lengths = np.full(count, directory.size)
+    offsets, lengths = _lists(directory, count)
+    if not lengths.any() and offsets.all():  # old writers do not count
+        counted = layout.compression == tiff_codecs.NONE or count == 1
+        lengths = np.full(count if counted else 0, directory.size)
     if len(offsets) != count or len(lengths) != count:
         raise ValueError(f"it lists {min(len(offsets), len(lengths))} of the {count} parts of its pixels")
     return offsets, lengths
+
+
+def _lists(directory: Directory, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The offsets and the lengths that the tags list."""
+    tiles = TILE_OFFSETS in directory
+    offsets = directory.numbers(TILE_OFFSETS if tiles else STRIP_OFFSETS, most)
+    return offsets, directory.numbers(TILE_LENGTHS if tiles else STRIP_LENGTHS, most)
 
 
 def _read(directory: Directory, layout: Layout, rows: int, offset: int, length: int) -> bytes:

@@ -228,3 +228,11 @@ def test_compressions_of_imagecodecs(tmp_path, compression, kind):
     level = {"jpegxl": {"lossless": True}}.get(compression, {})
     tifffile.imwrite(tmp_path / "x", values, compression=compression, compressionargs=level, photometric="rgb")
     assert_same(tmp_path / "x", values)
+
+
+def test_segments_of_webp_without_alpha_are_opaque(tmp_path):
+    codecs = pytest.importorskip("imagecodecs")
+    values = np.full((16, 16, 4), (10, 20, 30, 255), np.uint8)
+    one = tiffs.page(values, photometric=2, extra=[2], tags={259: (tiffs.SHORT, [50001])})
+    one.segments = [codecs.webp_encode(values[..., :3].copy(), lossless=True)]
+    assert_same(tiffs.write(tmp_path / "x", one), values)
