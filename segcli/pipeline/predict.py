@@ -54,7 +54,7 @@ class Reading:
 
     Attributes:
         photos: Which bands and values become colours.
-        pages: Every page of TIFF and GIF files, not only the first.
+        pages: Every page of TIFF and GIF files, or plane of a stack.
         range_text: The range as it was typed, which is part of the fingerprint; None: as numbers are written.
         gsd: The centimetres of ground that a pixel shows the network; None leaves the size to the model.
     """
@@ -309,7 +309,7 @@ def predict_folder(
         bands: The bands that become grey (one) or red, green, blue (three), by number from 1 on or by name.
         alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
         max_pixels: Photos with more pixels are refused.
-        pages: Every page of TIFF and GIF files, not only the first.
+        pages: Every page of TIFF and GIF files, or plane of a stack.
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
         listener: Hears of the device, downloads and remarks.

@@ -87,7 +87,7 @@ class Saving:
 
 Pages = Annotated[
     bool,
-    Option("--pages", help="Every page of TIFF and GIF files, each plane of stacks; not one.", rich_help_panel=PHOTOS),
+    Option("--pages", help="Every page of TIFF and GIF files, or plane of a stack.", rich_help_panel=PHOTOS),
 ]
 Gsd = Annotated[
     float | None,

@@ -20,11 +20,11 @@ from segcli.images.decoders.tiff_codecs import NONE
 from segcli.images.decoders.tiff_directory import Directory, directories, directory_at, first_place
 from segcli.images.decoders.tiff_layout import (
     DESCRIPTION,
-    ORIENTATION,
     STRIP_LENGTHS,
     STRIP_OFFSETS,
     Layout,
     layout_of,
+    orientation_of,
     samples_of,
     size_of,
 )
@@ -139,7 +139,7 @@ def pixel_size(path: Path) -> MicronSize | None:
     """
     with path.open("rb") as file, explained(path, "TIFF"):
         size = _outline(path).pixel
-        sideways = size is not None and next(directories(file)).number(ORIENTATION, 1) in _SIDEWAYS
+        sideways = size is not None and orientation_of(next(directories(file))) in _SIDEWAYS
     return (size[1], size[0]) if sideways else size
 
 
@@ -212,7 +212,7 @@ def _plane(path: Path, outline: _Outline, pages: Sequence[int], max_pixels: int)
         for channel, page in enumerate(pages):
             values[..., channel] = _channel(path, file, outline, page, layout, max_pixels)
         stated, by = _stated(stack, first, layout)
-        turn = first.number(ORIENTATION, 1)
+        turn = orientation_of(first)
     names = tuple(channel.name for channel in stack.channels)
     colours, luts = _colours(stack)
     return Raster(
@@ -224,7 +224,7 @@ def _plane(path: Path, outline: _Outline, pages: Sequence[int], max_pixels: int)
         stated_by=by,
         luts=luts,
         luts_by=f"its {stack.by} metadata" if stack.channels[0].lut is not None else "",
-        orientation=turn if 1 <= turn <= 8 else 1,
+        orientation=turn,
     )
 
 
