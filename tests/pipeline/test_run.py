@@ -15,21 +15,21 @@ import torch
 from PIL import Image
 from small_runs import records, smooth, tree
 
-from segcli.pipeline import writer
+from segcli.images import masks
 from segcli.pipeline.records import Ledger
 
 
 def failing(monkeypatch, code, after):
     """Lets masks be written `after` times, then fail with that error."""
     left = iter(range(after))
-    write = writer.write_label_map
+    write = masks.write_label_map
 
     def write_or_fail(*arguments):
         if next(left, None) is None:
             raise OSError(code, os.strerror(code), "masks")
         write(*arguments)
 
-    monkeypatch.setattr(writer, "write_label_map", write_or_fail)
+    monkeypatch.setattr(masks, "write_label_map", write_or_fail)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,10 @@ def test_ctrl_c_says_that_what_is_done_is_kept(segcli, photos, tmp_path, monkeyp
 
     predict, calls = Segmenter.predict, iter(range(3))
 
-    def predict_or_stop(segmenter, photos):
+    def predict_or_stop(segmenter, photos, sizes):
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return predict(segmenter, photos)
+        return predict(segmenter, photos, sizes)
 
     monkeypatch.setattr(Segmenter, "predict", predict_or_stop)
     result = segcli(photos, "-o", "out")

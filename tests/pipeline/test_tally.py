@@ -111,9 +111,9 @@ def test_stored_label_maps_are_read_instead_of_computed(data, segmenter, tmp_pat
 
 
 def spying(predict, calls):
-    def spy(self, photos):
+    def spy(self, photos, sizes):
         calls.extend(photos)
-        return predict(self, photos)
+        return predict(self, photos, sizes)
 
     return spy
 
