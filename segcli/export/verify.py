@@ -8,16 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segcli.errors import SegcliError
 from segcli.export.export import Export, enlarged
 from segcli.inference.transform import to_input
 from segcli.models.preprocessing import Preprocessing
 from segcli.weights import onnx_file
+from segcli.weights.checkpoint import is_finite
 from segcli.weights.onnx_file import LABELS, LOGITS
 
 EQUAL = 0.999
 """The share of equal labels from which on two networks count as the same."""
 SMALLER = 0.75
 """The scale of a second size at which a photo is compared, without padding: sides that no training ever saw."""
+_NO_NUMBERS = "Do not use the file: its weights may be too large, as those of a training that diverges."
 
 Runtime = Callable[[Tensor], Mapping[str, Tensor]]
 """A function that runs an exported network: from an input to the outputs by name."""
@@ -85,8 +88,15 @@ def runtime(path: Path, form: str, export: Export) -> Runtime:
 
 @torch.inference_mode()
 def compare(export: Export, run: Runtime, x: Tensor) -> Agreement:
-    """Compare torch and another runtime on one input; the labels are those at the input's size."""
+    """Compare torch and another runtime on one input; the labels are those at the input's size.
+
+    Raises:
+        SegcliError: One of them gives logits that are no numbers, all of whose labels would be equal.
+    """
     ours, theirs = export.run(x), run(x)
+    for outputs, whose in ((ours, "torch's"), (theirs, "the exported")):
+        if not is_finite(outputs[LOGITS]):
+            raise SegcliError(f"{whose} network gives no numbers for an input of shape {tuple(x.shape)}", _NO_NUMBERS)
     size = x.shape[1:3] if export.making.with_preprocessing else x.shape[2:]
     left, right = (
         outputs[LABELS] if LABELS in outputs else enlarged(outputs[LOGITS], size, export.align_corners).argmax(1)

@@ -1,11 +1,14 @@
 """Comparing two runtimes: agreement adds up, and what differs is found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from exports import model, plain
 from small_runs import smooth
 
+from segcli.errors import SegcliError
 from segcli.export import export, verify
 from segcli.export.verify import Agreement
 
@@ -32,6 +35,23 @@ def test_a_network_agrees_with_itself_and_not_with_another(plan):
     assert other.share < 0.5
     assert other.difference > 0.1
     assert not other.holds
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_networks_that_give_no_numbers_do_not_agree(plan, number):
+    """The labels of both would be the first class everywhere, and equal."""
+
+    def spoilt(x):
+        return {"logits": plan.run(x)["logits"].fill_(number)}
+
+    x = next(verify.noise([(97, 65)]))
+    with pytest.raises(
+        SegcliError, match=r"the exported network gives no numbers for an input of shape \(1, 3, 97, 65"
+    ):
+        verify.compare(plan, spoilt, x)
+    without = replace(plan, module=lambda x: plan.module(x) * number)
+    with pytest.raises(SegcliError, match="torch's network gives no numbers"):
+        verify.compare(without, plan.run, x)
 
 
 def test_photos_are_compared_as_predicted_and_at_a_size_of_their_own():

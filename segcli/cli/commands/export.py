@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from segcli.cli.options.network import Model, OutputStride, Weights
 from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.options.panels import OUTPUT
 from segcli.cli.progress import megabytes
-from segcli.errors import SegcliError, UsageError
+from segcli.errors import InputError, SegcliError, UsageError
 from segcli.files import atomic
 from segcli.files.paths import shown
 from segcli.files.sources import Found
@@ -26,8 +27,11 @@ from segcli.pipeline.predict import find_photos
 from segcli.pipeline.records import check_folder
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from segcli.export.export import Export
     from segcli.export.verify import Agreement
+    from segcli.images.reading import PhotoReading
     from segcli.weights.model_io import LoadedModel
 
 FORMATS = {"onnx": "ONNX", "pt2": "torch.export"}
@@ -112,19 +116,23 @@ def _format(form: str | None, output: Path) -> str:
 
 
 def _checked(found: Found, output: Path, form: str, plan: Export, loaded: LoadedModel, display: Display) -> Agreement:
-    """Compare the file with torch on every photo; SegcliError where they do not agree."""
+    """Compare the file with torch on every photo that can be read; SegcliError where they do not agree."""
     from segcli.export import verify
 
     pages = [(source.path, source.page) for source in found.files]
     reading = photo_values.resolved(PLAIN, pages, loaded.photos, listener=display)
-    run, total = verify.runtime(output, form, plan), verify.Agreement()
+    run, total, photos = verify.runtime(output, form, plan), verify.Agreement(), 0
     with display.counting(len(found.files), "checking") as counter:
-        for source in found.files:
-            for x in verify.inputs(read_rgb(source.path, reading), loaded.preprocessing, plan):
+        for photo in _readable(found, reading, display):
+            for x in verify.inputs(photo, loaded.preprocessing, plan):
                 total += verify.compare(plan, run, x)
+            photos += 1
             counter.advance()
+    if not photos:
+        message = f"{shown(output)} is not checked: none of the photos can be read"
+        raise SegcliError(message, "Give others with --check.")
     display.data(
-        f"checked on {len(found.files)} photos, {total.inputs} inputs: {total.share:.4%} of labels equal; logits up to "
+        f"checked on {photos} photos, {total.inputs} inputs: {total.share:.4%} of labels equal; logits up to "
         f"{total.largest:.4g} differ by {total.difference:.2g} at most"
     )
     if not total.holds:
@@ -133,6 +141,15 @@ def _checked(found: Found, output: Path, form: str, plan: Export, loaded: Loaded
             "Do not use it; please report this with the versions that `segcli doctor` prints.",
         )
     return total
+
+
+def _readable(found: Found, reading: PhotoReading, display: Display) -> Iterator[np.ndarray]:
+    """The photos, uint8 (H, W, 3); one that cannot be read is named and left out."""
+    for source in found.files:
+        try:
+            yield read_rgb(source.path, reading)
+        except InputError as error:
+            display.failure(f"{source.path} is left out: {error}")
 
 
 def _facts(output: Path, form: str, size: int, loaded: LoadedModel, plan: Export) -> dict:

@@ -80,6 +80,22 @@ def test_a_file_that_does_not_agree_is_an_error(checkpoint, photos, monkeypatch)
     assert json.loads(result.stdout)["error"] == "m.onnx gives 99.00% of torch's labels, below 99.9%"
 
 
+def test_a_photo_that_cannot_be_read_is_named_and_left_out_of_the_check(checkpoint, photos, tmp_path):
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    whole = next(path for path in sorted(photos.iterdir()) if path.suffix in (".jpg", ".png"))
+    (mixed / f"cut{whole.suffix}").write_bytes(whole.read_bytes()[:300])
+    arguments = ("export", "--weights", checkpoint, "-o", "m.onnx", "--check", mixed)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert "m.onnx is not checked: none of the photos can be read" in result.stderr
+    (mixed / f"whole{whole.suffix}").write_bytes(whole.read_bytes())
+    result = run(*arguments, "--quiet")
+    assert result.exit_code == 0, result.output
+    assert "checked on 1 photos, 2 inputs" in result.stdout
+    assert f"cut{whole.suffix} is left out: " in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
