@@ -61,11 +61,15 @@ def walk(root: Path, without: Path | None = None) -> Tree:
 
 def _sorted(root: Path, found: Sequence[Path]) -> Tree:
     """The files, pictures and others apart."""
-    pictures = tuple(path for path in found if path.suffix.lower() in PICTURES or sources.is_picture(path))
+    pictures = tuple(path for path in found if _is_picture(path) and (path == root or not sources.is_companion(path)))
     twins = _raw_twins(pictures)
     pictures = tuple(path for path in pictures if path not in twins)
     taken = set(pictures)
     return Tree(root, pictures, tuple(path for path in found if path not in taken))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES or sources.is_picture(path)
 
 
 def _raw_twins(pictures: Sequence[Path]) -> set[Path]:

@@ -105,6 +105,7 @@ FORMATS = (
     _format("AVIF", rb"....ftyp(avif|avis|mif1.{4}.{0,16}avif)", "AVIF"),
     _format("HEIC", rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIF", extra=HEIC),
     _format("PNM", rb"P[1-6]\s+[#\d]|P[Ff]\n\d", "PPM", keeps_ids=True),
+    _format("PAM", rb"P7\n"),
     _format("JPEG XL", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", extra=JXL),
     _format("Photoshop", rb"8BPS\0"),
     _format("PDF", rb"%PDF-"),

@@ -20,6 +20,8 @@ from segcli.files.trees import output_trees
 
 RESULT_FILES = ("manifest.jsonl", "run.toml")
 """A folder that holds all of these holds results of segcli and is never read as input."""
+MASK_SUFFIX, OVERVIEWS_SUFFIX = ".msk", ".ovr"
+"""What GDAL appends to a picture's whole name, NAME.tif.msk, for the files with its mask and its smaller copies."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Found:
 
     Attributes:
         files: The files to read, in the order of their trees.
-        ignored: The number of files inside folders whose content has no format that segcli knows, such as texts.
+        ignored: The number of files inside folders whose content has no format that segcli knows, such as texts, or
+            that are the mask or the smaller copies of a picture.
         results: The number of files that were named, but lie among results of segcli and are not read.
         unread: Name of a format -> number of files inside folders that have it and cannot be read: photos that take an
             extra package which is not installed, documents, films; the most numerous first.
@@ -104,6 +107,11 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     sources = (Source(path, tree) for path, tree in zip(files, output_trees(files, search.roots), strict=True))
     ordered = sorted(sources, key=lambda source: source.tree.parts)
     return Found(tuple(ordered), ignored, len(search.results), unread)
+
+
+def is_companion(path: Path) -> bool:
+    """Whether a file is the mask or the smaller copies of a picture beside it, and so no picture of its own."""
+    return path.suffix.lower() in (MASK_SUFFIX, OVERVIEWS_SUFFIX) and os.path.isfile(path.with_suffix(""))
 
 
 def label_maps(folder: Path) -> Path:
@@ -284,7 +292,7 @@ def _sorted(paths: Iterable[Path]) -> tuple[list[Path], dict[str, int], int]:
         except OSError:  # its reader says why
             pictures.append(path)
             continue
-        if known is None:
+        if known is None or is_companion(path):
             ignored += 1
         elif known.is_read_here:
             pictures.append(path)

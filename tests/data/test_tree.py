@@ -50,6 +50,14 @@ def test_a_raw_file_beside_the_cameras_own_photo_of_it_is_no_photo(tmp_path):
     assert [path.name for path in found.others] == ["a.cr2"]
 
 
+def test_masks_and_smaller_copies_beside_a_photo_are_no_photos(tmp_path):
+    write_photo(tmp_path / "a.tif")
+    for name in ("a.tif.msk", "a.tif.OVR", "b.tif.msk"):
+        (tmp_path / name).write_bytes((tmp_path / "a.tif").read_bytes())
+    assert [path.name for path in tree.walk(tmp_path).pictures] == ["a.tif", "b.tif.msk"]
+    assert [path.name for path in tree.walk(tmp_path / "a.tif.msk").pictures] == ["a.tif.msk"]
+
+
 def test_results_of_an_earlier_run_are_no_data(tmp_path):
     for name in ("photos/a.png", "photos/out/masks/a.png"):
         write_photo(tmp_path / name)

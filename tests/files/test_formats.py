@@ -38,6 +38,7 @@ def test_what_pillow_writes_is_told_by_its_head(pillow, options, name):
     [
         (b"P6\n# Created by a program\n4 4\n255\n", "PNM"),
         (b"P5 4 4 65535\n", "PNM"),
+        (b"P7\nWIDTH 4\nHEIGHT 4\n", "PAM"),
         (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", "AVIF"),

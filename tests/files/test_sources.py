@@ -93,6 +93,14 @@ def test_what_a_pattern_matches_is_judged_by_content(photos):
     assert (found.files, found.ignored) == ((), 1)
 
 
+def test_masks_and_smaller_copies_beside_a_picture_are_no_pictures(photos):
+    for name in ("a/b/y.tif.msk", "a/b/y.tif.ovr", "a/lone.tif.msk"):
+        picture(photos / name, "TIFF")
+    assert trees(photos) == trees(photos / "**") == ["a/b/y", "a/lone.tif", "a/x", "x"]
+    assert find([photos]).ignored == 3
+    assert trees(photos / "a/b/y.tif.msk") == ["y.tif"], "unless they are named"
+
+
 HEIC, PDF, FILM = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"%PDF-1.7", b"\0\0\0\x20ftypisom"
 
 

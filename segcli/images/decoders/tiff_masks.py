@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from segcli.files.sources import MASK_SUFFIX
 from segcli.images.decoders.tiff_directory import Directory, directories
 from segcli.images.decoders.tiff_layout import MASK, REDUCED, SUBFILE, layout_of, size_of
 from segcli.images.decoders.tiff_segments import read_values
 
-SIDECAR = ".msk"
 _MOST_BANDS = 16
 _UNREADABLE = "Its mask cannot be read, and is left out"
 
@@ -32,7 +32,7 @@ def valid_of(
         inside = _inside(after, size)
         if inside is not None:
             return _valid(inside), ()
-        beside = path.with_name(path.name + SIDECAR)
+        beside = path.with_name(path.name + MASK_SUFFIX)
         if not page and beside.is_file():
             return _beside(beside, size)
     except Exception as error:  # decoders of damaged files raise anything, and a good picture is not lost for its mask
