@@ -219,7 +219,7 @@ def _raster(
 def _coloured(
     path: Path, directory: Directory, metadata: Metadata, valid: np.ndarray | None, empty: float | None, most: int
 ) -> Raster:
-    """The raster of a picture of indices, CMYK or Lab: red, green and blue, and its alpha."""
+    """The raster of a picture of indices, CMYK, Lab or YCbCr: red, green and blue, and its alpha."""
     tiff_colours.check(directory)
     layout, notes = _affordable(path, directory, most), []
     values = _values(path, directory, layout, 0 if empty is None else empty)

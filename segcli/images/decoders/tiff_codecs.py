@@ -48,7 +48,7 @@ _NAMES = {
 _SAVE = "Save it with LZW, deflate or no compression."
 _LONGEST = 2**16
 """The bytes that a compressed segment may have beyond twice its announced size."""
-_GREY, _RGB, _SEPARATED, _ALPHA = 1, 2, 5, 2
+_GREY, _RGB, _SEPARATED, _YCBCR, _ALPHA = 1, 2, 5, 6, 2
 _JPEG_COLOURS = {1: _GREY, 2: _GREY, 3: _RGB, 4: _SEPARATED}
 """Number of bands -> the photometric interpretation under which libtiff leaves the values as they are."""
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
@@ -152,7 +152,8 @@ def _jpeg(data: bytes, layout: Layout, rows: int, tables: bytes) -> np.ndarray:
     bands = layout.together
     if layout.bits != 8 or bands not in _JPEG_COLOURS:
         raise NotReadError(f"JPEG compression of {bands} bands of {layout.bits} bits", _SAVE)
-    values = _by_pillow([data], (layout.tile[1], rows), JPEG, _JPEG_COLOURS[bands], bands, tables)
+    photometric = _YCBCR if layout.ycbcr and bands == 3 else _JPEG_COLOURS[bands]
+    values = _by_pillow([data], (layout.tile[1], rows), JPEG, photometric, bands, tables)
     return values.reshape(rows, layout.tile[1], bands)
 
 

@@ -1,4 +1,4 @@
-"""Colours of a TIFF: indices, CMYK and Lab that Pillow does not read, as red, green and blue of 8 bits in sRGB."""
+"""Colours of a TIFF that Pillow does not read: indices, CMYK, Lab and JPEG's YCbCr as red, green and blue, in sRGB."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from segcli.images.colours import to_rgb
+from segcli.images.decoders.tiff_codecs import JPEG
 from segcli.images.decoders.tiff_directory import Directory
 from segcli.images.decoders.tiff_layout import (
     BLACK_IS_0,
@@ -13,11 +14,13 @@ from segcli.images.decoders.tiff_layout import (
     CMYK,
     COLOR_MAP,
     COLOUR_BANDS,
+    COMPRESSION,
     HOLES,
     ICCLAB,
     INK_SET,
     INKS,
     PALETTE,
+    PLANAR,
     PROFILE,
     RGB_COLOURS,
     WHITE_IS_0,
@@ -62,8 +65,16 @@ def check(directory: Directory) -> None:
         raise NotReadError(_NAMES.get(photometric, f"colours of kind {photometric}"), _SAVE)
     if photometric == INKS and directory.number(INK_SET, CMYK) != CMYK:
         raise NotReadError("inks other than cyan, magenta, yellow and black", _SAVE)
+    if photometric == YCBCR and not _is_common(directory):
+        raise NotReadError(_NAMES[YCBCR], _SAVE)
     if samples < COLOUR_BANDS.get(photometric, 1):
         raise ValueError(f"{samples} bands are too few for {_NAMES[photometric]}")
+
+
+def _is_common(directory: Directory) -> bool:
+    """Whether YCbCr is JPEG's, which its decoder converts."""
+    together = directory.number(PLANAR, 1) == 1 and samples_of(directory) == COLOUR_BANDS[YCBCR]
+    return together and directory.number(COMPRESSION, 1) == JPEG
 
 
 def converted(directory: Directory, layout: Layout, values: np.ndarray, notes: list[str]) -> np.ndarray:
@@ -126,10 +137,15 @@ def _bytes(directory: Directory, layout: Layout, values: np.ndarray) -> np.ndarr
     return high_bytes(values[..., : COLOUR_BANDS[photometric]])
 
 
+def _of_ycbcr(directory: Directory, layout: Layout, values: np.ndarray, notes: list[str]) -> Image.Image:
+    return Image.fromarray(values)
+
+
 _CONVERTED: dict[int, Callable[[Directory, Layout, np.ndarray, list[str]], Image.Image]] = {
     PALETTE: _of_indices,
     INKS: _of_inks,
     CIELAB: _of_lab,
     ICCLAB: _of_lab,
+    YCBCR: _of_ycbcr,
 }
 """Photometric interpretation -> what makes an image of its values."""

@@ -44,6 +44,7 @@ class Layout:
         tiled: Whether segments are tiles, which are whole even where they reach beyond the picture.
         compression, predictor: As the tags number them.
         reversed_bits: Whether the lowest bit of each byte stands first.
+        ycbcr: Whether the colours are YCbCr; those of JPEG are decoded to red, green and blue.
     """
 
     width: int
@@ -57,6 +58,7 @@ class Layout:
     compression: int
     predictor: int
     reversed_bits: bool
+    ycbcr: bool = False
 
     @property
     def together(self) -> int:
@@ -133,6 +135,7 @@ def layout_of(directory: Directory) -> Layout:
     layout = Layout(
         *(width, height, samples, bits, dtype, samples > 1 and directory.number(PLANAR, 1) == 2, tile, tiled),
         *(directory.number(COMPRESSION, 1), directory.number(PREDICTOR, 1), directory.number(FILL_ORDER, 1) == 2),
+        ycbcr=photometric_of(directory) == YCBCR,
     )
     decoded = layout.segments * layout.tile[0] * layout.row_bytes
     if layout.segments > MOST_SEGMENTS or decoded > max(SPARE_BYTES, 4 * layout.nbytes):

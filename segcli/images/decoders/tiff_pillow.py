@@ -45,7 +45,7 @@ def is_pillows(directory: Directory) -> bool:
     if directory.number(COMPRESSION, 1) in tiff_codecs.PILLOW_ONLY:
         return True
     if photometric == YCBCR:
-        return directory.number(COMPRESSION, 1) != tiff_codecs.NONE or not has_gaps(directory)
+        return not has_gaps(directory)
     known = {PALETTE: _are_indices, INKS: _are_inks, CIELAB: _are_lab}.get(photometric)
     return known is not None and format_of(directory) == UNSIGNED and not has_gaps(directory) and known(directory)
 

@@ -1,3 +1,4 @@
+import io
 import sys
 
 import numpy as np
@@ -43,6 +44,18 @@ class TestPartsThatAreLeftOut:
         ramp = [256 * (255 - value) for value in range(256)]
         path = tiffs.write(tmp_path / "x", sparse(values(1), PALETTE, tags={320: (tiffs.SHORT, 3 * ramp)}))
         assert (decode(path, MOST).values[:16, :16] == 255).all()
+
+    @pytest.mark.parametrize("big_endian", [False, True])
+    def test_of_jpeg_of_luma_and_chroma_are_black(self, tmp_path, big_endian):
+        image = Image.fromarray(np.repeat(np.repeat(values()[:2, :2], 16, 0), 16, 1))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=95)
+        one = tiffs.page(np.zeros((32, 64, 3), np.uint8), YCBCR, tile=(32, 32), tags={259: (tiffs.SHORT, [7])})
+        one.segments = [b"", buffer.getvalue()]
+        order = ">" if big_endian else "<"
+        found = decode(tiffs.write(tmp_path / "x", one, order=order, big=big_endian), MOST).values
+        assert not found[:, :32].any()
+        assert np.abs(found[:, 32:].astype(int) - np.asarray(Image.open(buffer))).max() <= 2
 
     def test_are_not_those_whose_writer_counts_no_bytes(self, tmp_path):
         one = tiffs.page(values(), RGB)
