@@ -18,7 +18,7 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
-"""The exit codes: done, failed, wrong usage, done but some inputs failed; an interrupted program ends with 130."""
+"""The exit codes: done, failed, wrong usage, done but some inputs failed; a signal's is 128 and its number."""
 
 
 LONGEST = 2000

@@ -23,6 +23,7 @@ from segcli.errors import EXIT_FAILED, EXIT_SOME_FAILED, UsageError
 from segcli.files import atomic
 from segcli.files.paths import shown
 from segcli.pipeline import photo_values
+from segcli.pipeline.records import check_folder
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -63,6 +64,7 @@ def convert_data(
     if root is None or (folder is not None and images is not None):
         raise UsageError("the photos are not named", "Give a FOLDER with photos and labels, or --images and --labels.")
     converting.check_output(output)
+    check_folder(output)
     if root.resolve() in output.resolve().parents:
         raise UsageError(f"--output {shown(output)} lies in {shown(root)}", "Name a folder outside it.")
     data = dataset_options.opened(display, root, labels, names, reading.choice())

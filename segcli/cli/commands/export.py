@@ -93,6 +93,8 @@ def export(
         raise UsageError(f"--weights {reference} was exported already", "Give the checkpoint that it was made of.")
     found = find_photos([str(check)], None) if check else None
     check_folder(output.parent)
+    if output.is_dir():
+        raise UsageError(f"--output {shown(output)} is a folder", "Name the file to write.")
     display = Display(as_json, quiet)
     loaded = load_network(reference, output_stride, display)
     from segcli.export import export as exporting

@@ -15,6 +15,7 @@ from segcli.cli.progress import megabytes
 from segcli.data import names
 from segcli.errors import EXIT_FAILED, UsageError
 from segcli.labels import LabelSet
+from segcli.pipeline.records import check_folder
 from segcli.weights import manifest
 from segcli.weights.manifest import Format
 from segcli.weights.reference import CHECKPOINT_SUFFIX
@@ -140,6 +141,9 @@ def _check_output(output: Path, source: Path) -> None:
         raise UsageError(f"--output {output}: must end with {CHECKPOINT_SUFFIX}", "For example: -o weights.safetensors")
     if output.exists() and output.samefile(source):
         raise UsageError(f"--output {output} is the file that is read", "Give another name.")
+    if output.is_dir():
+        raise UsageError(f"--output {output} is a folder", "Name the file to write.")
+    check_folder(output.parent)
 
 
 def _label_set(text: str) -> LabelSet:

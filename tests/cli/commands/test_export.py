@@ -53,6 +53,16 @@ def assert_alike(ours, theirs):
     assert min(equal) >= 0.999
 
 
+def test_an_output_that_cannot_be_written_is_told_before_any_work(checkpoint, tmp_path, monkeypatch):
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("segcli.cli.commands.export.load_network", lambda *_: pytest.fail("the model was loaded"))
+    for output, line in (("folder.onnx", "folder.onnx is a folder"), ("file/x.onnx", "Not a directory")):
+        result = run("export", "--weights", checkpoint, "-o", tmp_path / output)
+        assert result.exit_code in (1, 2)
+        assert line in result.stderr
+
+
 def test_export_is_checked_on_photos(checkpoint, photos, tmp_path):
     result = run("export", "--weights", checkpoint, "-o", "model.onnx", "--check", photos, "--json")
     assert result.exit_code == 0, result.output
