@@ -8,16 +8,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta, Struct
 from PIL import Image
 
+from segcli.files import parts as parts_of
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 from segcli.labels import BACKGROUND, LabelSet
 
 PICTURE_SIZE = 640
 """The long side of a gallery's pictures, at most, in pixels."""
+
+_Picture = Annotated[str, Meta(pattern="^data:image/(jpeg|png);base64,")]
 
 _PAGE = Path(__file__).with_name("gallery.html")
 _ENTRIES, _LABELS = b"<!-- entries -->", b"/* labels */ {}"
@@ -60,6 +65,18 @@ class Entry:
         }
 
 
+class _Part(Struct):
+    """What `Entry.facts` gives: the pictures are in it, so that a page fetches nothing."""
+
+    name: str
+    photo: _Picture
+    classes: _Picture
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+    areas: dict[str, Annotated[int, Meta(ge=0)]]
+    uncertainty: float | None = None
+
+
 def _tint(label_map: np.ndarray, labels: LabelSet) -> Image.Image:
     """The classes' colours as RGBA, transparent where there is none."""
     shown = np.zeros((65536, 4), np.uint8)
@@ -88,6 +105,9 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool =
         parts: Files that `write_entry` wrote, in the order of the page.
         labels: Names and colours for the page's legend.
         predicted: Whether the entries have an uncertainty.
+
+    Raises:
+        InputError: A part is damaged.
     """
     colours = {name: f"rgb{colour}" for name, colour in zip(labels.names, labels.palette, strict=True)}
     page = _PAGE.read_bytes().replace(_LABELS, _harmless(to_json({**colours, BACKGROUND: ""}).encode()))
@@ -98,7 +118,7 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool =
         file.write(head)
         for part in parts:
             file.write(b'<script type="application/json" class="entry">')
-            file.write(_harmless(part.read_bytes()))
+            file.write(_harmless(to_json(parts_of.load(part, _Part)).encode()))
             file.write(b"</script>\n")
         file.write(tail)
 

@@ -1,14 +1,16 @@
 """GeoJSON: the regions of a label map as polygons on a map, with their holes (RFC 7946)."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from msgspec import Struct, convert
 
+from segcli.decoding import parse_json
 from segcli.errors import InputError
+from segcli.files import parts as parts_of
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 from segcli.images import affine, reprojection
@@ -82,7 +84,11 @@ def _write(write: Any, head: dict, features: Iterable[str]) -> None:
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
-    """Write the polygons of many photos into one file; none where their coordinates are of several systems."""
+    """Write the polygons of many photos into one file; none where their coordinates are of several systems.
+
+    Raises:
+        InputError: A part is damaged.
+    """
     parts = [part for part in parts if part.stat().st_size]
     heads = [_head(part) for part in parts]
     if not parts or any(head != heads[0] for head in heads):
@@ -92,18 +98,25 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
         _write(file.write, heads[0], (line for part in parts for line in _lines(part)))
 
 
+class _Feature(Struct):
+    type: Literal["Feature"]
+    properties: dict[str, Any]
+    geometry: dict[str, Any]
+
+
 def _head(part: Path) -> dict:
-    with part.open(encoding="utf-8") as file:
-        return {key: value for key, value in json.loads(file.readline() + "]}").items() if key != "features"}
+    with parts_of.understood(part), part.open(encoding="utf-8") as file:
+        return {key: value for key, value in parse_json(file.readline() + "]}").items() if key != "features"}
 
 
 def _lines(part: Path) -> Iterator[str]:
     """The features of a file of `write`."""
-    with part.open(encoding="utf-8") as file:
-        next(file)
-        for line in file:
-            if line.startswith("{"):
-                yield line.rstrip().removesuffix(",")
+    with parts_of.understood(part):
+        lines = part.read_text(encoding="utf-8").splitlines()[1:]
+        features = [line.removesuffix(",") for line in lines if line.startswith("{")]
+        for feature in features:
+            convert(parse_json(feature), _Feature)
+    yield from features
 
 
 def _features(label_map: np.ndarray, labels: LabelSet, place: Place, system: GeoJsonCrs, title: str) -> Iterator[str]:

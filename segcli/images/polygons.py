@@ -4,7 +4,6 @@ A library would bring what is not needed: OpenCV's contours run through pixel ce
 contourpy cuts corners. Following the edges themselves takes a page, and pycocotools draws the very same pixels again.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,13 +11,21 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from msgspec import defstruct
 
+from segcli.files import parts as parts_of
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 from segcli.labels import BACKGROUND, LabelSet
 
 UNCORRECTED = {"segcli": "predictions that nobody has corrected"}
 """What `info` says in a file of predictions, so that nobody takes them for labels that a person made."""
+
+
+_IMAGE = defstruct("Image", [("file_name", str), ("width", int), ("height", int)])
+_ANNOTATION = defstruct("Annotation", [("category_id", int), ("segmentation", list[list[float]]), ("area", float)])
+_PART = defstruct("Part", [("image", _IMAGE), ("annotations", list[_ANNOTATION])])
+"""What `write_polygons` writes and `merge` reads."""
 
 
 @dataclass(frozen=True)
@@ -320,12 +327,16 @@ def write_polygons(path: Path, file_name: str, label_map: np.ndarray, labels: La
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
-    """Write one COCO file of many photos, a photo at a time in memory; the categories' ids are those of the masks."""
+    """Write one COCO file of many photos, a photo at a time in memory; the categories' ids are those of the masks.
+
+    Raises:
+        InputError: A part is damaged.
+    """
     images, count = [], 0
     with write_whole(path) as file:
         file.write(b'{"annotations": [')
         for number, part in enumerate(parts, 1):
-            data = json.loads(part.read_bytes())
+            data = parts_of.load(part, _PART)
             images.append({"id": number, **data["image"]})
             for annotation in data["annotations"]:
                 file.write(b",\n" if count else b"\n")

@@ -7,18 +7,19 @@ Files that people correct where they lie, LabelMe's and YOLO's, are never writte
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from xml.etree import ElementTree
 
+from msgspec import Struct
 from PIL import Image
 
 from segcli.data.forms import cvat, label_studio, labelme, yolo
 from segcli.decoding import at_least
-from segcli.errors import UsageError
+from segcli.errors import InputError, UsageError
+from segcli.files import parts as parts_of
 from segcli.files.atomic import sha256, write_whole
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
@@ -45,6 +46,20 @@ GEOJSON = "geojson"
 """The kind of polygons on a map, which `place_files` writes; they are without specks too."""
 YOLO_FILE = "yolo/data.yaml"
 """The file, below an output folder, that describes YOLO's data set."""
+
+
+class _Task(Struct):
+    """What a task for Label Studio must hold."""
+
+    data: dict[str, Any]
+    predictions: list[dict[str, Any]]
+
+
+class _Mark(Struct):
+    """What `_write_mark` writes."""
+
+    stem: str
+    sha256: list[str]
 
 
 def check_tidying(min_area: int, fill_holes: bool, kinds: Iterable[str]) -> None:
@@ -103,12 +118,12 @@ def write_label_studio(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 
 def merge_label_studio(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
-    """Write the tasks of many photos as one list, and the labelling config beside it."""
+    """Write the tasks of many photos as one list, and the labelling config beside it; InputError for a damaged part."""
     with write_whole(path) as file:
         file.write(b"[")
         for number, part in enumerate(parts):
             file.write(b",\n" if number else b"\n")
-            file.write(part.read_bytes())
+            file.write(to_json(parts_of.load(part, _Task)).encode())
         file.write(b"\n]\n")
     with write_whole(path.with_name("label_config.xml")) as file:
         file.write(label_studio.config(labels).encode())
@@ -123,7 +138,7 @@ def write_cvat(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 
 def merge_cvat(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
-    """Write CVAT's XML of many photos, one at a time in memory."""
+    """Write CVAT's XML of many photos, one at a time in memory; InputError for a damaged part."""
     with write_whole(path) as file:
         for piece in cvat.document(_numbered(parts), labels):
             file.write(piece.encode())
@@ -132,7 +147,10 @@ def merge_cvat(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
 def _numbered(parts: Iterable[Path]) -> Iterator[str]:
     """Each part with its place in the file, which nobody knew when it was written."""
     for number, part in enumerate(parts):
-        image = ElementTree.fromstring(part.read_bytes())
+        with parts_of.understood(part):
+            image = ElementTree.fromstring(part.read_bytes())
+            if image.tag != "image":
+                raise ValueError(image.tag)
         image.set("id", str(number))
         yield ElementTree.tostring(image, "unicode")
 
@@ -158,7 +176,7 @@ def write_yolo(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 def merge_yolo(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
     """Write YOLO's data.yaml; it marks every text file that segcli wrote there, in earlier runs too."""
     written = sorted({*parts, *(path.parent / yolo.MARKS).rglob("*.json")})
-    marks = {mark["stem"]: mark["sha256"][-1] for mark in map(_read_mark, written)}
+    marks = {mark["stem"]: mark["sha256"][-1] for mark in map(_read_mark, written) if mark["sha256"]}
     with write_whole(path) as file:
         file.write(yolo.data_yaml(labels, marks).encode())
 
@@ -192,8 +210,14 @@ def _write_mark(mark: Path, source: Source, digest: str) -> None:
 
 
 def _read_mark(mark: Path) -> dict[str, Any]:
-    """A photo's stem, and the hashes of the text files that segcli has written for it, the latest last."""
-    return json.loads(mark.read_bytes()) if mark.is_file() else {"stem": "", "sha256": []}
+    """A photo's stem, and the hashes of the text files that segcli has written for it, the latest last.
+
+    A mark that cannot be read has no hashes: its text file counts as a person's, and stays.
+    """
+    try:
+        return parts_of.load(mark, _Mark)
+    except (OSError, InputError):
+        return {"stem": "", "sha256": []}
 
 
 def _place(source: Source) -> str:

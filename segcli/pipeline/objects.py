@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +14,7 @@ import numpy as np
 
 from segcli.data.forms import shapes
 from segcli.files.atomic import write_whole
+from segcli.files.parts import understood
 from segcli.images import pages
 from segcli.images.holes import without_holes
 from segcli.images.objects import Objects, measured
@@ -99,11 +102,17 @@ def _digits(value: float) -> str:
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
-    """Write the table of all photos, one photo at a time in memory."""
+    """Write the table of all photos, one photo at a time in memory; InputError for a damaged part."""
     with write_whole(path) as file:
-        file.write(table(HEADINGS, ()))
+        file.write(head := table(HEADINGS, ()))
         for part in parts:
-            file.write(part.read_bytes().partition(b"\n")[2])
+            with understood(part):
+                data = part.read_bytes()
+                text = io.StringIO(data.decode("utf-8", "surrogateescape"), newline="")
+                rows = csv.reader(text, strict=True)
+                if not data.startswith(head) or any(len(row) != len(HEADINGS) for row in rows):
+                    raise ValueError(part)
+            file.write(data.removeprefix(head))
 
 
 def listed(found_counts: dict[str, int]) -> str:
