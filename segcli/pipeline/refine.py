@@ -20,6 +20,7 @@ from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.images.geojson import GeoJsonCrs
 from segcli.images.probabilities import classes_of
+from segcli.images.read import may_be_deep
 from segcli.images.reading import PLAIN, PhotoReading
 from segcli.labels import LabelSet, from_names
 from segcli.pipeline import label_files, photo_values, place_files
@@ -184,7 +185,9 @@ class RefineJob:
         """The same job with nothing left open of how the photos are read: as the network that is refined read them."""
         probs = self.unrefined.probs
         output = probs.parent if probs and not (probs / RUN_FILE).is_file() else probs  # it may be its folder `probs`
-        before = photo_values.begun_with(output) if output else None
+        before = (photo_values.begun_with(output) if output else None) or {}
+        if not any(may_be_deep(one.path) for one in self.found.files):  # a range says nothing, and none is kept
+            before = {key: value for key, value in before.items() if key in ("bands", "alpha")}
         reading, pages = photo_values.as_before(self.photos, before), [(one.path, one.page) for one in self.found.files]
         earlier = photo_values.begun_with(self.folder)
         return replace(self, photos=photo_values.resolved(reading, pages, earlier=earlier, listener=listener))
