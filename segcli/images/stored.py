@@ -13,10 +13,13 @@ from segcli.files.paths import shown
 from segcli.images import geotiff
 from segcli.images.decoders import tiff
 from segcli.images.opening import opened
+from segcli.images.reading import MAX_PIXELS
 
 _GREY_RAW_MODE = re.compile(r"L;([24]?)(I?)R?")
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_PHOTOMETRIC, _WHITE_IS_ZERO, _COLOR_MAP = 262, 0, 320
 _JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
+_INDEXED, _COLOURED, _WITH_ALPHA = ("P", "PA"), ("RGB", "RGBA"), ("LA", "PA", "RGBA")
+_NO_MASKS = ("CMYK", "YCbCr", "LAB", "La")
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ def read_stored(path: Path) -> Stored:
     with opened(path) as (image, known):
         white, inverted = _grey_range(image)
         frames = _frames(path, image, known.name)
-        image.load()
         lossy = not known.keeps_ids or image.info.get("compression") in _JPEG_IN_TIFF
+        if known.name == "TIFF" and tiff.is_sparse(path):
+            return _sparse(path, image, white, not lossy, frames)
+        image.load()
         pixels, palette = _pixels(path, image)
         if pixels.ndim == 2 and palette is None:
             pixels = _unstretched(pixels, white, 65535 if image.mode.startswith("I") else 255)
@@ -70,6 +75,20 @@ def _frames(path: Path, image: Image.Image, name: str) -> int:
     if name == "TIFF":
         return len(tiff.pictures(path))
     return image.n_frames if name == "GIF" else 1
+
+
+def _sparse(path: Path, image: Image.Image, white: int | None, keeps_ids: bool, frames: int) -> Stored:
+    """The pixels of a TIFF that lacks segments, which are 0 or its no-data value; Pillow has only opened it."""
+    if image.mode in _NO_MASKS:
+        raise _no_mask(path, image)
+    values = tiff.read_stored(path, MAX_PIXELS)
+    pixels = np.ascontiguousarray(values[..., :3] if image.mode in _COLOURED else values[..., 0])
+    planes = np.array(image.tag_v2[_COLOR_MAP]).reshape(3, -1) >> 8 if image.mode in _INDEXED else None
+    return Stored(
+        *(pixels, None if planes is None else planes.T.astype(np.uint8)),
+        *(values[..., -1] if image.mode in _WITH_ALPHA else None, _white(image.mode, white), "TIFF", keeps_ids, frames),
+        _texts(path, image, pixels),
+    )
 
 
 def _texts(path: Path, image: Image.Image, pixels: np.ndarray) -> dict[str, str]:
@@ -97,7 +116,7 @@ def _grey_range(image: Image.Image) -> tuple[int | None, bool]:
 
 def _pixels(path: Path, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """The pixels and the palette of a loaded picture; InputError where it has another mode than masks have."""
-    if image.mode in ("P", "PA"):
+    if image.mode in _INDEXED:
         palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
         return np.array(image.getchannel(0)), palette
     if image.mode in ("1", "L", "LA"):
@@ -105,9 +124,13 @@ def _pixels(path: Path, image: Image.Image) -> tuple[np.ndarray, np.ndarray | No
     if image.mode.startswith("I") or image.mode == "F":
         pixels = np.array(image)
         return pixels.astype(pixels.dtype.newbyteorder("="), copy=False), None
-    if image.mode in ("RGB", "RGBA"):
+    if image.mode in _COLOURED:
         return np.array(image.convert("RGB")), None
-    raise InputError(f"{shown(path)} is a picture of mode {image.mode}, not a mask", "Save it as palette PNG.")
+    raise _no_mask(path, image)
+
+
+def _no_mask(path: Path, image: Image.Image) -> InputError:
+    return InputError(f"{shown(path)} is a picture of mode {image.mode}, not a mask", "Save it as palette PNG.")
 
 
 def _unstretched(ids: np.ndarray, white: int | None, stretched: int) -> np.ndarray:
@@ -118,7 +141,7 @@ def _unstretched(ids: np.ndarray, white: int | None, stretched: int) -> np.ndarr
 
 
 def _alpha(image: Image.Image) -> np.ndarray | None:
-    return np.array(image.getchannel("A")) if image.mode in ("LA", "PA", "RGBA") else None
+    return np.array(image.getchannel("A")) if image.mode in _WITH_ALPHA else None
 
 
 def _white(mode: str, stated: int | None) -> int:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tiffs
 from PIL import Image
 
 from segcli.errors import InputError
@@ -57,3 +58,23 @@ def test_frames_are_counted(tmp_path):
     page = Image.fromarray(IDS)
     page.save(tmp_path / "x.tif", save_all=True, append_images=[page, page])
     assert read_stored(tmp_path / "x.tif").frames == 3
+
+
+class TestSparseTiffs:
+    @pytest.mark.parametrize("compression", [tiffs.NONE, tiffs.LZW, tiffs.DEFLATE])
+    @pytest.mark.parametrize(("photometric", "bands"), [(1, 1), (0, 1), (3, 1), (2, 3)])
+    def test_lack_the_ids_that_are_0(self, tmp_path, photometric, bands, compression):
+        ids = np.random.default_rng(1).integers(1, 4, (20, 20, bands), np.uint8)
+        ramp = [256 * value for value in range(256)]
+        tags = {320: (tiffs.SHORT, ramp + ramp[::-1] + ramp)} if photometric == 3 else {}
+        one = tiffs.page(ids, photometric, compression, tile=(16, 16), tags=tags)
+        one.segments[0] = b""
+        stored = read_stored(tiffs.write(tmp_path / "x", one))
+        ids[:16, :16] = 0
+        assert np.array_equal(stored.pixels, ids if bands == 3 else ids[..., 0])
+        assert (None if stored.palette is None else stored.palette[3].tolist()) == ([3, 252, 3] if tags else None)
+
+    def test_have_the_no_data_value_there(self, tmp_path):
+        one = tiffs.page(np.ones((20, 20, 1), np.uint8), tile=(16, 16), tags={42113: tiffs.text("255")})
+        one.segments[0] = b""
+        assert (read_stored(tiffs.write(tmp_path / "x", one)).pixels[:16, :16] == 255).all()

@@ -33,7 +33,7 @@ from segcli.images.decoders.tiff_layout import (
     size_of,
 )
 from segcli.images.decoders.tiff_metadata import Metadata, metadata_of, no_data, stated_range
-from segcli.images.decoders.tiff_segments import read_values
+from segcli.images.decoders.tiff_segments import has_gaps, read_values
 from segcli.images.opening import check_size, explained
 from segcli.images.raster import RGB, Raster
 
@@ -140,6 +140,12 @@ def page_values(path: Path, directory: Directory, max_pixels: int) -> np.ndarray
     """
     layout = _affordable(path, directory, max_pixels)
     return _spread(directory, layout, _values(path, directory, layout), None)[0]
+
+
+def is_sparse(path: Path) -> bool:
+    """Whether the first picture lacks segments, which Pillow reads as anything; InputError where it is damaged."""
+    with path.open("rb") as file, explained(path, "TIFF"):
+        return has_gaps(next(directories(file)))
 
 
 def read_stored(path: Path, max_pixels: int) -> np.ndarray:
