@@ -10,6 +10,7 @@ from segcli.images.decoders import tiff_codecs
 from segcli.images.decoders.tiff_bands import extra_samples, is_contradicted
 from segcli.images.decoders.tiff_directory import Directory
 from segcli.images.decoders.tiff_layout import (
+    CHROMA_STEPS,
     CIELAB,
     CMYK,
     COLOR_MAP,
@@ -44,10 +45,8 @@ def is_pillows(directory: Directory) -> bool:
         return False
     if directory.number(COMPRESSION, 1) in tiff_codecs.PILLOW_ONLY:
         return True
-    if photometric == YCBCR:
-        return not has_gaps(directory)
-    known = {PALETTE: _are_indices, INKS: _are_inks, CIELAB: _are_lab}.get(photometric)
-    return known is not None and format_of(directory) == UNSIGNED and not has_gaps(directory) and known(directory)
+    is_right = _CONVERTED.get(photometric)
+    return is_right is not None and format_of(directory) == UNSIGNED and not has_gaps(directory) and is_right(directory)
 
 
 def is_ordinary(directory: Directory, metadata: Metadata) -> bool:
@@ -93,22 +92,35 @@ def _is_foreign(directory: Directory) -> bool:
 
 def _are_indices(directory: Directory) -> bool:
     """Whether these are indices of a map of 16-bit values, perhaps with one further band."""
-    colours, bits = directory.numbers(COLOR_MAP), bits_of(directory)
-    together = directory.number(PLANAR, 1) != _SEPARATE and bits == 8
-    few = samples_of(directory) == 1 or (samples_of(directory) == 2 and together)
+    colours, bits, samples = directory.numbers(COLOR_MAP), bits_of(directory), samples_of(directory)
+    few = samples == 1 or (samples == 2 and bits == 8 and _are_together(directory))
     return few and bits in (1, 2, 4, 8) and (not colours.any() or colours.max() > 255)
 
 
 def _are_inks(directory: Directory) -> bool:
-    """Whether these are CMYK without alpha; the bands of values of 16 bits, and others, must lie together."""
-    whole = directory.number(PLANAR, 1) != _SEPARATE and directory.number(FILL_ORDER, 1) == 1
+    """Whether these are CMYK without alpha; where the bands lie apart, those of 8 bits alone."""
     bits, samples, extra = bits_of(directory), samples_of(directory), extra_samples(directory)
-    if directory.number(INK_SET, CMYK) != CMYK:
+    if directory.number(INK_SET, CMYK) != CMYK or directory.number(FILL_ORDER, 1) != 1:
         return False
-    if not extra:
-        return samples == 4 and (bits == 8 or (bits == 16 and whole))
-    return bits == 8 and whole and samples <= 6 and not any(extra)
+    if not extra and samples == 4:
+        return bits == 8 or (bits == 16 and _are_together(directory))
+    return bits == 8 and _are_together(directory) and 4 < samples <= 6 and bool(extra) and not any(extra)
 
 
 def _are_lab(directory: Directory) -> bool:
-    return bits_of(directory) == 8 and samples_of(directory) == 3 and directory.number(PLANAR, 1) != _SEPARATE
+    return bits_of(directory) == 8 and samples_of(directory) == 3 and _are_together(directory)
+
+
+def _are_luma_and_chroma(directory: Directory) -> bool:
+    """Whether YCbCr is compressed, which libtiff converts, or has a chroma of each pixel."""
+    thinned = bool((directory.numbers(CHROMA_STEPS, 2) > 1).any())
+    return directory.number(COMPRESSION, 1) != tiff_codecs.NONE or not thinned
+
+
+def _are_together(directory: Directory) -> bool:
+    """Whether the bands of a pixel lie side by side, the highest bit of each byte first."""
+    return directory.number(PLANAR, 1) != _SEPARATE and directory.number(FILL_ORDER, 1) == 1
+
+
+_CONVERTED = {PALETTE: _are_indices, INKS: _are_inks, YCBCR: _are_luma_and_chroma, CIELAB: _are_lab}
+"""Photometric interpretation -> whether Pillow makes the right colours of such a picture."""

@@ -77,7 +77,13 @@ class TestLab:
 
 @pytest.mark.parametrize(
     ("photometric", "tags", "what"),
-    [(10, {}, "ITU Lab"), (32845, {}, "LogLuv"), (77, {}, "kind 77"), (5, {332: (tiffs.SHORT, [2])}, "inks other")],
+    [
+        (10, {}, "ITU Lab"),
+        (32845, {}, "LogLuv"),
+        (77, {}, "kind 77"),
+        (6, {530: (tiffs.SHORT, [2, 2])}, "YCbCr"),
+        (5, {332: (tiffs.SHORT, [2])}, "inks other"),
+    ],
 )
 def test_colours_that_are_not_read_are_called_by_name(tmp_path, photometric, tags, what):
     path = tiffs.write(tmp_path / "x", tiffs.page(np.zeros((4, 4, 4), np.uint8), photometric, extra=[0], tags=tags))
