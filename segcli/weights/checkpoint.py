@@ -74,8 +74,12 @@ def _write(file: BinaryIO, tensors: Mapping[str, Tensor], text: str) -> None:
     file.write(whole[end:])
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, *, verify: bool = True) -> Checkpoint:
     """Read a checkpoint.
+
+    Args:
+        path: A .safetensors file.
+        verify: Compare the checksum, where the file has one; False where the caller has compared a hash of the file.
 
     Raises:
         WeightsError: There is no such file, it is damaged, it is not a segcli checkpoint, a newer segcli wrote it, or a
@@ -89,13 +93,13 @@ def read(path: Path) -> Checkpoint:
             texts = file.metadata() or {}
             about = metadata.understand(texts.get(metadata.KEY, ""), name)  # before any tensor is read
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
-        checksum = _checksum(path, texts[metadata.KEY]) if CRC_KEY in texts else ""
+        checksum = _checksum(path, texts[metadata.KEY]) if verify and CRC_KEY in texts else ""
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{name} is not a safetensors file, or it is cut short ({str(error).splitlines()[0]})",
             "Weights of other projects are made usable by `segcli weights convert`.",
         ) from error
-    if checksum != texts.get(CRC_KEY, ""):
+    if checksum and checksum != texts[CRC_KEY]:
         hint = "Copy it again from where it is whole; what a run saved last is in its other checkpoint or its state."
         raise WeightsError(f"{name} is damaged: its checksum is {checksum}, not {texts[CRC_KEY][:8]}", hint)
     require_finite(tensors, name)

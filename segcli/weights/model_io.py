@@ -1,6 +1,7 @@
 """From a model's reference to a network that is ready to run, and from a network to a checkpoint."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from segcli.weights.checkpoint import Checkpoint
 from segcli.weights.convert.layouts import convert
 from segcli.weights.facts import ModelFacts
 from segcli.weights.manifest import WeightsEntry
+from segcli.weights.metadata import Metadata
 from segcli.weights.reference import PT2_SUFFIX, ModelReference, resolve
 
 
@@ -80,8 +82,8 @@ def load(
     if reference.path.suffix == PT2_SUFFIX:
         message = f"{paths.shown(reference.path)}: loading a {PT2_SUFFIX} can run code"
         raise WeightsError(message, "Give the .onnx, or the checkpoint.")
-    saved = checkpoint.read(reference.path)
-    return _built(saved, output_stride, _provenance(saved, reference.path))
+    saved, sha256 = _read(reference.path)
+    return _built(saved, output_stride, _provenance(saved, reference.path, sha256))
 
 
 def pretrained(spec: ModelSpec, progress: Progress | None = None) -> Pretrained:
@@ -132,7 +134,15 @@ def save(
 def _published(entry: WeightsEntry, output_stride: int | None, progress: Progress | None) -> LoadedModel:
     """Weights of the manifest."""
     here = cache.obtain(entry, progress)
-    return _built(checkpoint.read(here.path), output_stride, cache.provenance(entry, here.record), here.notes())
+    saved = checkpoint.read(here.path, verify=False)  # the cache has just compared its sha256
+    return _built(saved, output_stride, cache.provenance(entry, here.record), here.notes())
+
+
+def _read(path: Path) -> tuple[Checkpoint, str]:
+    """A checkpoint and its file's sha256, which another thread makes while this one reads and verifies."""
+    with ThreadPoolExecutor(1) as pool:
+        sha256 = pool.submit(atomic.sha256, path)
+        return checkpoint.read(path), sha256.result()
 
 
 def _exported(path: Path, output_stride: int | None) -> LoadedModel:
@@ -144,13 +154,13 @@ def _exported(path: Path, output_stride: int | None) -> LoadedModel:
             f"{paths.shown(path)} was exported at output stride {stride}, which cannot be changed",
             "Export the checkpoint again with --output-stride.",
         )
-    network, provenance = read.network.eval(), _provenance(facts, path)
+    network, provenance = read.network.eval(), _provenance(facts, path, atomic.sha256(path))
     return LoadedModel.of(facts, output_stride=stride, provenance=provenance, engine="onnx", network=network)
 
 
-def _provenance(saved: Checkpoint, path: Path) -> dict[str, str]:
+def _provenance(saved: Metadata, path: Path, sha256: str) -> dict[str, str]:
     """Where the weights of a file come from: what it says itself, and which file it is."""
-    return {**saved.provenance, "weights": str(path), "sha256": atomic.sha256(path)}
+    return {**saved.provenance, "weights": str(path), "sha256": sha256}
 
 
 def _built(
