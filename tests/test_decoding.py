@@ -259,7 +259,7 @@ def test_json_has_finite_numbers_only(text):
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999"])
 def test_toml_numbers_are_finite_and_the_place_of_another_is_named(number):
-    with pytest.raises(decoding.WrongValueError, match="loss.weight cannot be .* It must be a finite number"):
+    with pytest.raises(decoding.WrongValueError, match=r"loss\.weight cannot be .* It must be a finite number"):
         decoding.parse_toml(f"[loss]\nweight = {number}")
 
 

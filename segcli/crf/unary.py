@@ -13,8 +13,8 @@ from segcli.errors import DatasetError, InputError
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import masks
+from segcli.images.geo.place import Place
 from segcli.images.photo import Photo
-from segcli.images.place import Place
 from segcli.images.probabilities import read_probabilities
 from segcli.images.read import read_placed
 from segcli.images.reading import PLAIN, PhotoReading

@@ -12,7 +12,7 @@ from segcli.errors import InputError
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
-from segcli.images import geotiff
+from segcli.images.geo import geotiff
 from segcli.images.opening import opened
 from segcli.images.stored import read_stored
 from segcli.labels import VOID, Colour, LabelSet

@@ -8,7 +8,7 @@ from PIL import Image
 from segcli.images import bands, ranges
 from segcli.images.colours import to_rgb
 from segcli.images.composite import composite, remark
-from segcli.images.place import Place
+from segcli.images.geo.place import Place
 from segcli.images.raster import RGB, Range, Raster
 from segcli.images.reading import AUTO, PhotoReading
 

@@ -15,10 +15,11 @@ from segcli.errors import InputError
 from segcli.files import formats
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
-from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, stacks, tiff
+from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, stacks
+from segcli.images.decoders.tiff import reader as tiff
+from segcli.images.geo.place import read_place
 from segcli.images.opening import check, explained, open_image, opened_file, orientation
 from segcli.images.photo import Photo, photo_of
-from segcli.images.place import read_place
 from segcli.images.raster import RGB, Raster
 from segcli.images.reading import MAX_PIXELS, PLAIN, PhotoReading
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from segcli.errors import InputError
 from segcli.files.paths import shown
-from segcli.images import geotiff
-from segcli.images.decoders import tiff
+from segcli.images.decoders.tiff import reader as tiff
+from segcli.images.geo import geotiff
 from segcli.images.opening import opened
 from segcli.images.reading import MAX_PIXELS
 

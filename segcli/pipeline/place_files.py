@@ -13,9 +13,10 @@ from segcli.files.atomic import write_whole
 from segcli.files.formats import RASTER
 from segcli.files.paths import shown
 from segcli.files.sources import Source
-from segcli.images import geojson, geotiff, masks, reprojection, sidecars
-from segcli.images.geojson import GeoJsonCrs
-from segcli.images.place import Place, read_place, written_beside
+from segcli.images import masks
+from segcli.images.geo import geojson, geotiff, reprojection, sidecars
+from segcli.images.geo.geojson import GeoJsonCrs
+from segcli.images.geo.place import Place, read_place, written_beside
 
 if TYPE_CHECKING:
     from segcli.pipeline.writer import Labelled, Outputs

@@ -14,8 +14,8 @@ from segcli.errors import InputError, UsageError
 from segcli.files import formats, sources
 from segcli.files.sources import Found, Source
 from segcli.images.cutout import Colour
-from segcli.images.geojson import GeoJsonCrs
-from segcli.images.ground import GroundResolution, working_size
+from segcli.images.geo.geojson import GeoJsonCrs
+from segcli.images.geo.ground import GroundResolution, working_size
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
 from segcli.images.pages import expand
 from segcli.images.photo import Photo

@@ -18,7 +18,7 @@ from segcli.errors import InputError, UsageError
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
-from segcli.images.geojson import GeoJsonCrs
+from segcli.images.geo.geojson import GeoJsonCrs
 from segcli.images.probabilities import classes_of
 from segcli.images.read import may_be_deep
 from segcli.images.reading import PLAIN, PhotoReading

@@ -15,9 +15,9 @@ from segcli.crf.settings import CRF, CRFSettings
 from segcli.decoding import check_option
 from segcli.errors import UsageError
 from segcli.files.sources import Source
+from segcli.images.geo.place import Place
 from segcli.images.objects import Object
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize, overlay
-from segcli.images.place import Place
 from segcli.labels import LabelSet
 from segcli.pipeline.label_files import OBJECTS, SEVERAL, MinArea, check_tidying
 from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of

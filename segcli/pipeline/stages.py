@@ -20,8 +20,8 @@ import numpy as np
 from segcli.errors import InputError
 from segcli.files.atomic import sha256, writing
 from segcli.files.sources import Source
+from segcli.images.geo.place import Place
 from segcli.images.photo import Photo
-from segcli.images.place import Place
 from segcli.inference import oom
 from segcli.inference.segmenter import Prediction, Segmenter
 from segcli.pipeline.recorder import Recorder

@@ -19,12 +19,13 @@ from segcli.crf.settings import WORKING_SIZE
 from segcli.errors import InputError, UsageError
 from segcli.files.atomic import hashing, sha256, write_whole
 from segcli.files.sources import Source
-from segcli.images import gallery, geojson
+from segcli.images import gallery
 from segcli.images.cutout import Colour, cutout, write_cutout
-from segcli.images.geojson import GeoJsonCrs
-from segcli.images.ground import pixel_area
+from segcli.images.geo import geojson
+from segcli.images.geo.geojson import GeoJsonCrs
+from segcli.images.geo.ground import pixel_area
+from segcli.images.geo.place import Place
 from segcli.images.overlay import OVERLAY_SIZE, areas, overlay, write_overlay
-from segcli.images.place import Place
 from segcli.images.probabilities import write_probabilities
 from segcli.labels import BACKGROUND, VOID, LabelSet
 from segcli.pipeline import label_files, objects, place_files

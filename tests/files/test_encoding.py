@@ -16,7 +16,7 @@ ENCODERS = {
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_are_none_get_into_no_json(number):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="JSON"):
         to_json({"scores": [1.0, {"miou": number}]})
 
 

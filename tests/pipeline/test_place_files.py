@@ -14,7 +14,7 @@ from segcli.data.folder import open_folder
 from segcli.errors import DatasetError, UsageError
 from segcli.evaluation import predictions
 from segcli.files.sources import Source, find
-from segcli.images.geotags import MOST
+from segcli.images.geo.geotags import MOST
 from segcli.images.masks import read_label_map
 from segcli.pipeline import place_files, predict
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.files.paths import shown
-from segcli.images.decoders import tiff
+from segcli.images.decoders.tiff import reader as tiff
 from segcli.images.reading import MAX_PIXELS
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from segcli.images.decoders.stack import MOST_CHANNELS, Channel, MicronSize, Stack, as_name
-from segcli.images.decoders.tiff_directory import MOST_PICTURES, Directory
+from segcli.images.decoders.tiff.directory import MOST_PICTURES, Directory
 from segcli.images.decoders.units import micrometres
 from segcli.images.raster import Range
 

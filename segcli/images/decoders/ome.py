@@ -18,7 +18,7 @@ from segcli.images.decoders.stack import (
     Stack,
     as_name,
 )
-from segcli.images.decoders.tiff_directory import MOST_PICTURES
+from segcli.images.decoders.tiff.directory import MOST_PICTURES
 from segcli.images.decoders.units import micrometres
 
 MOST_XML = 2**25

@@ -14,11 +14,12 @@ import numpy as np
 from segcli.errors import InputError
 from segcli.files.paths import shown
 from segcli.images.composite import primary_luts
-from segcli.images.decoders import imagej, ome, tiff
+from segcli.images.decoders import imagej, ome
 from segcli.images.decoders.stack import MicronSize, Stack
-from segcli.images.decoders.tiff_codecs import NONE
-from segcli.images.decoders.tiff_directory import Directory, directories, directory_at, first_place
-from segcli.images.decoders.tiff_layout import (
+from segcli.images.decoders.tiff import reader as tiff
+from segcli.images.decoders.tiff.codecs import NONE
+from segcli.images.decoders.tiff.directory import Directory, directories, directory_at, first_place
+from segcli.images.decoders.tiff.layout import (
     DESCRIPTION,
     STRIP_LENGTHS,
     STRIP_OFFSETS,
@@ -28,7 +29,7 @@ from segcli.images.decoders.tiff_layout import (
     samples_of,
     size_of,
 )
-from segcli.images.decoders.tiff_metadata import metadata_of, stated_range
+from segcli.images.decoders.tiff.metadata import metadata_of, stated_range
 from segcli.images.opening import check_size, explained
 from segcli.images.raster import Range, Raster
 

@@ -10,8 +10,8 @@ import tifffile
 from PIL import Image
 
 from segcli.errors import InputError
-from segcli.images.decoders import tiff
 from segcli.images.decoders.camera_raw import decode, upright_size
+from segcli.images.decoders.tiff import reader as tiff
 
 Sizes = namedtuple("Sizes", "raw_width raw_height iwidth iheight flip")
 PIXELS = np.full((40, 30, 3), 7, np.uint8)

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from segcli.images.decoders.imagej import display_ranges, parsed, parts, stack_of
-from segcli.images.decoders.tiff_directory import directories
+from segcli.images.decoders.tiff.directory import directories
 
 
 def directory(order: str = "<", **metadata):

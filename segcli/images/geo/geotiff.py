@@ -1,0 +1,129 @@
+"""GeoTIFF: label maps that a map program lays where the photo was, in the classes' colours and by their names."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from segcli import __version__
+from segcli.errors import InputError
+from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
+from segcli.images.decoders.tiff.directory import directories
+from segcli.images.decoders.tiff.layout import GDAL_METADATA, NO_DATA
+from segcli.images.geo import sidecars
+from segcli.images.geo.geotags import KEY_TEXT, KEYS, Tags
+from segcli.images.geo.place import Place
+from segcli.images.opening import opened_file
+from segcli.labels import LabelSet
+
+TILE = 512
+_ASCII, _SHORT, _DOUBLE = 2, 3, 12
+_PREFIX, _STORED_PREFIX = "segcli:", "segcli_"
+"""How texts are called here, as in PNG's chunks, and in GDAL's metadata, whose names may hold no colon."""
+_PIXELS = "pixels"
+_MOST_XML = 2**22
+_LARGE = 2**32 - 2**26
+
+
+def write_label_map(
+    path: Path, label_map: np.ndarray, labels: LabelSet, place: Place, info: Mapping[str, str] | None = None
+) -> Path:
+    """Write a label map as a GeoTIFF, and beside it the .aux.xml that gives QGIS the classes' names.
+
+    One band of uint8 with a colour table, or of uint16 without one from 256 classes on, since only few programs know
+    larger palettes; in tiles of 512, deflated. Void (255, or 65535) is declared as no-data; background is not.
+
+    Args:
+        path: Replaced as a whole, or untouched if anything fails.
+        label_map: uint8 or uint16 (H, W) of class ids.
+        labels: Names and colours of the ids.
+        place: Where the photo lies; its tags are written as they are where the sizes are the same.
+        info: What else explains the file, as in PNG's text chunks.
+
+    Returns:
+        The path of the .aux.xml.
+    """
+    import tifffile
+
+    place = place.of_size(label_map.shape)
+    palette = label_map.dtype == np.uint8
+    options = (
+        {"photometric": "palette", "colormap": _colour_table(labels)} if palette else {"photometric": "minisblack"}
+    )
+    texts = [
+        (GDAL_METADATA, _metadata(labels, {**(info or {}), _PIXELS: _digest(label_map)})),
+        (NO_DATA, str(np.iinfo(label_map.dtype).max)),
+    ]
+    tags = [*_as_written(place.tags), *((tag, _ASCII, None, text, True) for tag, text in texts)]
+    with write_whole(path) as file, tifffile.TiffWriter(file, bigtiff=label_map.nbytes > _LARGE) as writer:
+        writer.write(
+            label_map,
+            tile=(TILE, TILE),
+            compression="zlib",
+            metadata=None,
+            software=f"segcli {__version__}",
+            extratags=tags,
+            **options,
+        )
+    beside = sidecars.aux_path(path)
+    with write_whole(beside) as file:
+        file.write(sidecars.pam(labels.names, labels.palette, place.crs.wkt))
+    return beside
+
+
+def _colour_table(labels: LabelSet) -> np.ndarray:
+    """Red, green and blue of all 256 values, uint16 (3, 256)."""
+    return labels.colours().T.astype(np.uint16) * 257
+
+
+def _as_written(tags: Tags) -> Iterator[tuple]:
+    """Geotags as tifffile takes them."""
+    for tag, values in sorted(tags.items()):
+        if tag == KEY_TEXT:
+            yield tag, _ASCII, len(values), bytes(values), True
+        else:
+            kind = _SHORT if tag == KEYS else _DOUBLE
+            yield tag, kind, len(values), tuple(values.tolist()), True
+
+
+def _metadata(labels: LabelSet, info: Mapping[str, str]) -> str:
+    """GDAL's metadata: the name of each class, and segcli's own texts."""
+    root = ElementTree.Element("GDALMetadata")
+    items = {f"CLASS_{index}": name for index, name in enumerate(labels.names)}
+    texts = {"labels": to_json(labels.to_dict(), separators=(",", ":")), **info}
+    items |= {_STORED_PREFIX + keyword: text for keyword, text in texts.items()}
+    for name, text in items.items():
+        ElementTree.SubElement(root, "Item", name=sidecars.xml_text(name)).text = sidecars.xml_text(text)
+    return ElementTree.tostring(root).decode()  # other letters than ASCII's as references
+
+
+def _digest(label_map: np.ndarray) -> str:
+    """What tells whether somebody has changed the pixels since; programs for maps edit files in place."""
+    return f"{zlib.crc32(np.ascontiguousarray(label_map)):08x}"
+
+
+def texts_of(path: Path, pixels: np.ndarray | None = None) -> dict[str, str]:
+    """What segcli wrote about a TIFF, by keyword with the prefix "segcli:"; empty for files of another origin.
+
+    Args:
+        path: The file.
+        pixels: What it holds, (H, W), where it matters: somebody who changed them made the labels, and no model is
+            named any more.
+    """
+    try:
+        with opened_file(path) as (file, known):
+            text = next(directories(file)).text(GDAL_METADATA) if known.name == "TIFF" else ""
+        if _STORED_PREFIX not in text or len(text) > _MOST_XML or "<!" in text:
+            return {}
+        items = [(item.get("name", ""), item.text or "") for item in ElementTree.fromstring(text).iter("Item")]
+    except (InputError, OSError, ValueError, ElementTree.ParseError):
+        return {}
+    texts = {
+        _PREFIX + name.removeprefix(_STORED_PREFIX): text for name, text in items if name.startswith(_STORED_PREFIX)
+    }
+    if pixels is not None and texts.pop(_PREFIX + _PIXELS, "") != _digest(pixels):
+        texts.pop(_PREFIX + "model", None)
+    return texts
