@@ -16,10 +16,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.utils import WeakFileLock
+from msgspec import Meta
 
 from segcli import decoding, labels
 from segcli.errors import UsageError, WeightsError
@@ -52,9 +53,9 @@ class Record:
     """
 
     source: str
-    sha256: str
-    commit: str = ""
-    converted_sha256: str = ""
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]  # it names files
+    commit: Annotated[str, Meta(pattern="^[0-9a-f]*$")] = ""
+    converted_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
 
 
 @dataclass(frozen=True)

@@ -294,3 +294,16 @@ def test_a_tensorflow_archive_becomes_a_network_bit_for_bit(server, use):
     assert all(torch.equal(state[key], expected[key]) for key in expected)
     assert len(names(cache.folder() / name)) == 2  # the record and what was made, not the archive nor what is in it
     assert json.loads((cache.folder() / name / "record.json").read_text())["source"] == source.url
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"sha256": "../../elsewhere"}, {"sha256": "0" * 63}, {"commit": "../main"}, {"converted_sha256": "0"}],
+    ids=str,
+)
+def test_a_record_that_names_other_files_counts_as_none(entry, home, change):
+    first = cache.obtain(entry)
+    known = json.loads((home / "record.json").read_text())
+    (home / "record.json").write_text(json.dumps(known | change))
+    assert cache.cached() == []
+    assert cache.obtain(entry).record == first.record
