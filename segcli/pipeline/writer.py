@@ -74,7 +74,7 @@ class Written:
     Attributes:
         files: Kind -> {"path": relative to the output folder, "bytes": size, "sha256": of the content}.
         areas: Class name -> pixels, for the classes that were found.
-        uncertainty: How unsure the network was, 0..1.
+        uncertainty: How unsure the network was, 0..1; None for a photo without any data.
         specks: Regions left out of the label files for being small; None where none was looked for.
         notes: What the user should know, a sentence each.
         pixel_area: The square metres of ground that a pixel shows; None where that is not known.
@@ -160,16 +160,17 @@ class Outputs:
                 if kind in self.kinds:
                     with _own_errors_apart(kind):
                         files |= write(self, labelled)
-        facts = {kind: self._facts(path, hashes) for kind, path in files.items()}
+        facts = {kind: self._facts(path, hashes.get(path)) for kind, path in files.items()}
         notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
         notes = (*notes, *place_files.notes(self, place))
         counts = None if labelled.objects is None else objects.counts(labelled.objects, self.labels)
-        return Written(facts, labelled.areas, labelled.uncertainty, specks, notes, pixel_area(place), counts)
+        unsure = None if prediction.valid is not None and not prediction.valid.any() else labelled.uncertainty
+        return Written(facts, labelled.areas, unsure, specks, notes, pixel_area(place), counts)
 
-    def _facts(self, path: Path, hashes: Mapping[Path, str]) -> dict:
+    def _facts(self, path: Path, digest: str | None) -> dict:
         """What a record keeps of a file."""
         place = path.relative_to(self.folder).as_posix()
-        return {"path": place, "bytes": path.stat().st_size, "sha256": hashes.get(path) or sha256(path)}
+        return {"path": place, "bytes": path.stat().st_size, "sha256": digest or sha256(path)}
 
     def _labelled(
         self, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None
@@ -180,15 +181,13 @@ class Outputs:
         label_map = self._label_map(prediction)
         drawn, specks = self._drawn(label_map, prediction)
         found = objects.found(drawn, self.labels, prediction) if label_files.OBJECTS in self.kinds else None
-        areas, corrected = class_areas(label_map, self.labels), label_files.corrected(self.folder, source, self.kinds)
-        unsure = uncertainty(prediction)
-        labelled = Labelled(source, photo, prediction, label_map, areas, unsure, drawn, corrected, place, found)
-        return labelled, specks
+        areas, unsure = class_areas(label_map, self.labels), uncertainty(prediction)
+        corrected = label_files.corrected(self.folder, source, self.kinds)
+        return Labelled(source, photo, prediction, label_map, areas, unsure, drawn, corrected, place, found), specks
 
     def objects_of(self, prediction: Prediction) -> Objects:
         """The objects of a photo, as they would be written."""
-        drawn, _ = self._drawn(self._label_map(prediction), prediction)
-        return objects.found(drawn, self.labels, prediction)
+        return objects.found(self._drawn(self._label_map(prediction), prediction)[0], self.labels, prediction)
 
     def _label_map(self, prediction: Prediction) -> np.ndarray:
         """The final label map, of the chosen classes only."""
@@ -197,8 +196,7 @@ class Outputs:
 
     def _drawn(self, label_map: np.ndarray, prediction: Prediction) -> tuple[np.ndarray, int | None]:
         """The label map of label files and objects, and the number of specks that it is without."""
-        tidying = (self._other, self.min_area, self.fill_holes)
-        return objects.drawn(label_map, prediction.valid, self.labels, *tidying)
+        return objects.drawn(label_map, prediction.valid, self.labels, self._other, self.min_area, self.fill_holes)
 
     @cached_property
     def _kept(self) -> np.ndarray:
