@@ -27,7 +27,7 @@ DONE, FAILED = "done", "failed"
 RUN_FILE = "run.toml"
 """The name of the file that says how an output folder was made."""
 RUN_FILE_HINT = "Give the run.toml of an output folder."
-_OPTIONAL = ("specks", "pixel_area", "objects")
+_OPTIONAL = ("specks", "pixel_area", "objects", "no_data")
 _Count = Annotated[int, at_least(0)]
 _Measure = Annotated[float, between(0, 1e18)]
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -54,6 +54,7 @@ class Record:
         specks: Regions left out of the label files by `--min-area`; None without it.
         pixel_area: The square metres of ground that a pixel shows; None where that is not known.
         objects: Class name -> objects of it; None where they were not asked for.
+        no_data: The pixels of which the photo has no data; None where it has all.
         seconds: Stage ("read", "network", ...) -> seconds.
         notes: What the user should know of this file though it could be used.
         error: The one line that says why it failed.
@@ -75,12 +76,13 @@ class Record:
     specks: _Count | None = None
     pixel_area: _Measure | None = None
     objects: dict[str, _Count] | None = None
+    no_data: _Count | None = None
     seconds: dict[str, _Measure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-plain values; the numbers of specks and objects and the size of a pixel only where they are known."""
+        """JSON-plain values; what few photos have only where it is known."""
         return {key: value for key, value in asdict(self).items() if key not in _OPTIONAL or value is not None}
 
     @property

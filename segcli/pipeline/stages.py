@@ -221,6 +221,7 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     except InputError as error:
         return Record(status=FAILED, error=str(error), **base)
     segmented.seconds["write"] = _since(start)
+    valid = segmented.photo.valid
     return Record(
         status=DONE,
         width=photo.shape[1],
@@ -231,6 +232,7 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
         specks=written.specks,
         objects=written.objects,
         pixel_area=written.pixel_area,
+        no_data=None if valid is None else int(valid.size - np.count_nonzero(valid)),
         notes=segmented.notes + written.notes,
         **base,
     )

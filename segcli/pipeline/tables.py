@@ -16,7 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def write_areas(path: Path, records: Iterable[Record]) -> None:
-    """Write areas.csv: image, class, pixels and per cent of the image; a row per class found, the largest first.
+    """Write areas.csv: image, class, pixels and per cent of those with data; a row per class found, the largest first.
 
     Where it is known of any image how much ground a pixel shows, there is a column of square metres.
     """
@@ -42,8 +42,8 @@ def _metres(pixels: int, record: Record) -> str:
 
 
 def _percent(pixels: int, record: Record) -> str:
-    """The share of the photo, with three digits; empty where the record does not say how large the photo is."""
-    total = record.width * record.height
+    """The share of the pixels with data, with three digits; empty where the record does not say how many there are."""
+    total = record.width * record.height - (record.no_data or 0)
     return f"{100 * pixels / total:.3f}" if total else ""
 
 

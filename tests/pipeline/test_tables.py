@@ -28,6 +28,11 @@ def test_a_photo_of_unknown_size_has_no_share(tmp_path):
     assert rows(tmp_path / "areas.csv")[1] == ["photos/a.jpg", "sky", "10", ""]
 
 
+def test_pixels_without_data_have_no_share(tmp_path):
+    write_areas(tmp_path / "areas.csv", [record("a", width=10, height=4, no_data=20, areas={"sky": 5, "road": 15})])
+    assert [row[3] for row in rows(tmp_path / "areas.csv")[1:]] == ["75.000", "25.000"]
+
+
 def test_what_needs_a_look_first_comes_first_and_names_break_ties(tmp_path):
     output = {"mask": {"path": "masks/c.png", "bytes": 1}}
     known = [record("a", uncertainty=0.1), record("c", uncertainty=0.5, outputs=output), record("b", uncertainty=0.5)]
