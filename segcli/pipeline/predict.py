@@ -90,7 +90,8 @@ class Reading:
 
     def to_dict(self) -> dict:
         """The settings that decide the outputs, as TOML-plain values or None."""
-        return {**photo_values.to_dict(self.photos, self.range_text), "gsd": self.gsd}
+        gsd = {} if self.gsd is None else {"gsd": self.gsd}
+        return {**photo_values.to_dict(self.photos, self.range_text), **gsd}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,13 @@ import pytest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for other processes")
 
-BEGIN = "import os, signal, sys, time; from segcli.cli.signals import WATCH; WATCH.begin()\n"
+BEGIN = """import os, signal, sys, time
+for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(each, signal.SIG_DFL)  # a process in the background is born deaf to some
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from segcli.cli.signals import WATCH
+WATCH.begin()
+"""
 ORDERLY = """
 try:
     with WATCH.orderly():

@@ -23,6 +23,7 @@ from segcli import labels
 from segcli.crf.params import CRFParams
 from segcli.data import names
 from segcli.images.read import read_photo
+from segcli.images.reading import PhotoReading
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.variants import VARIANTS
 from segcli.training import recipe
@@ -74,7 +75,7 @@ def picture(kind: str) -> bytes:
 
 
 def _read_picture(path: Path) -> object:
-    return read_photo(path, max_pixels=10**6)
+    return read_photo(path, PhotoReading(max_pixels=10**6))
 
 
 def safetensors(folder: Path) -> bytes:
@@ -101,7 +102,7 @@ def run(count: int, seed: int, folder: Path) -> dict[str, Outcome]:
     outcomes = {}
     for kind in PICTURES:
         outcomes[kind] = damage(
-            kind, picture(kind), lambda path: read_photo(path, max_pixels=10**6), count, folder, seed
+            kind, picture(kind), lambda path: read_photo(path, PhotoReading(max_pixels=10**6)), count, folder, seed
         )
     outcomes["safetensors"] = damage("safetensors", safetensors(folder), checkpoint.read, count, folder, seed)
     for kind, text in TOML.items():

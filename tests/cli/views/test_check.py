@@ -11,6 +11,7 @@ from segcli.data.census import Census
 from segcli.data.check import Problem
 from segcli.data.dataset import Dataset, ids_of
 from segcli.data.doubts import Doubt
+from segcli.images.measure import Measured
 from segcli.labels import from_names
 
 LABELS = from_names(["soil", "leaf"])
@@ -55,19 +56,19 @@ def counted():
 def test_the_verdict_counts_problems_and_warnings(capsys):
     data = Dataset("folder", "photos", LABELS, (), ids_of(LABELS))
     doubt = Doubt("void", "a", Path("masks/a.png"), "60 % of the label of a are void", "See --void.")
-    report(Display(), [data], [missing("a")], [doubt], counted())
+    report(Display(), [data], [missing("a")], [doubt], counted(), Measured())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("missing   masks/a.png is not there")
     assert lines[1].startswith("warning: void      60 % of the label")
     assert lines[-1] == "folder: 0 samples in photos; 1 problem, 1 warning"
-    report(Display(), [data], [], [], counted())
+    report(Display(), [data], [], [], counted(), Measured())
     assert capsys.readouterr().out.splitlines()[-1] == "folder: 0 samples in photos; no problems"
 
 
 def test_json_lists_every_one(capsys):
     data = Dataset("folder", "photos", LABELS, (), ids_of(LABELS))
     doubt = Doubt("absent", "", Path("masks"), "no label holds a pixel of leaf", "See --names.")
-    report(Display(as_json=True), [data], [missing(str(i)) for i in range(9)], [doubt], counted())
+    report(Display(as_json=True), [data], [missing(str(i)) for i in range(9)], [doubt], counted(), Measured())
     found = json.loads(capsys.readouterr().out)
     assert [problem["sample"] for problem in found["problems"]] == [str(i) for i in range(9)]
     assert found["warnings"] == [
