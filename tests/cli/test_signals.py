@@ -9,13 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for other processes")
 
-BEGIN = """import os, signal, sys, time
-for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(each, signal.SIG_DFL)  # a process in the background is born deaf to some
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from segcli.cli.signals import WATCH
-WATCH.begin()
-"""
+BEGIN = "import os, signal, sys, time; from segcli.cli.signals import WATCH; WATCH.begin()\n"
 ORDERLY = """
 try:
     with WATCH.orderly():
@@ -27,7 +21,14 @@ except KeyboardInterrupt:
 """
 
 
+def _hearing():
+    """Undo what tests that run in the background are born with: deafness to some signals."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
 def ended(code, **options):
+    options = {"preexec_fn": _hearing, **options}
     done = subprocess.run([sys.executable, "-c", BEGIN + code], capture_output=True, text=True, check=False, **options)
     return done.returncode, done.stdout, done.stderr
 

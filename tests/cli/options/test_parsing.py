@@ -94,7 +94,7 @@ def test_no_option_of_a_run_is_parsed_twice(segcli, photos, monkeypatch):
         "--range": "auto",
         "--bands": "1",
         "--alpha": "ignore",
-        "--geojson-crs": "own",
+        "--geojson-crs": "wgs84",
         "--save": "mask",
         "--classes": "cat",
         "--cutout-background": "white",
