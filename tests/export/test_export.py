@@ -27,6 +27,8 @@ from segcli.weights import conversion, model_io, onnx_file
 from segcli.weights.reference import ModelReference
 
 FAMILIES = ("v1-vgg16", "v3plus-resnet50", "v3plus-xception41", "v3plus-mobilenetv2")
+EXPORTS = [*((name, "onnx") for name in FAMILIES), ("v1-vgg16", "pt2"), ("v3plus-mobilenetv2", "pt2")]
+"""torch.export takes ten seconds a network, so that it is asked for the plainest and for one with all that there is."""
 
 
 def enlarged(logits, size, align_corners):
@@ -45,8 +47,7 @@ def assert_same_at_all_sizes(made, run):
         assert size != list(SIZES[0][1:]) or len(labels[0].unique()) > 1
 
 
-@pytest.mark.parametrize("form", ["onnx", "pt2"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("name", "form"), EXPORTS)
 def test_every_family_computes_the_same_elsewhere_at_any_size(name, form, tmp_path, monkeypatch):
     shallow(monkeypatch)
     made, path = model(name, size=SIZES[0][1:]), tmp_path / f"model.{form}"
