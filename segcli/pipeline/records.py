@@ -183,7 +183,8 @@ class Ledger:
     def file(self, record: Record, kind: str) -> Path | None:
         """A record's file of a kind; None where there is none, or it lies elsewhere by way of links."""
         output = record.outputs.get(kind)
-        return None if output is None or self._size(output) is None else self.folder / output["path"]
+        known = output is not None and self._size(output) is not None and self._is_inside(output)
+        return self.folder / output["path"] if known else None
 
     def _stands(self, output: dict[str, Any], verify: bool) -> bool:
         if self._size(output) != output["bytes"]:
@@ -194,15 +195,22 @@ class Ledger:
             return False
 
     def _size(self, output: dict[str, Any]) -> int | None:
-        """The bytes of an output's file; None where there is none inside the folder."""
-        path = self.folder / output["path"]
+        """The bytes of an output's file; None where there is none. Its folder may be a link, as to a larger disk."""
         try:
-            facts = path.lstat()
-            if path.parent not in self._inside:
-                self._inside[path.parent] = path.parent.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, RuntimeError):  # the latter for links that lead in a circle
+            facts = (self.folder / output["path"]).lstat()
+        except OSError:
             return None
-        return facts.st_size if stat.S_ISREG(facts.st_mode) and self._inside[path.parent] else None
+        return facts.st_size if stat.S_ISREG(facts.st_mode) else None
+
+    def _is_inside(self, output: dict[str, Any]) -> bool:
+        """Whether an output's file lies in the folder once links are followed: only such a one is read."""
+        parent = (self.folder / output["path"]).parent
+        if parent not in self._inside:
+            try:
+                self._inside[parent] = parent.resolve().is_relative_to(self.folder.resolve())
+            except (OSError, RuntimeError):  # the latter for links that lead in a circle
+                self._inside[parent] = False
+        return self._inside[parent]
 
 
 def _parts(folder: Path) -> list[Path]:

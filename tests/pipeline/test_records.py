@@ -300,8 +300,8 @@ def test_an_output_behind_a_link_is_not_looked_at(folder, source, record, tmp_pa
     (folder / "masks" / "cat.png").unlink()
     (folder / "masks").rmdir()
     (folder / "masks").symlink_to(tmp_path / "elsewhere")
-    assert Ledger(folder).to_do([source], "s1") == [source]
-    assert Ledger(folder).file(record, "mask") is None
+    assert Ledger(folder).to_do([source], "s1") == []  # the masks may lie on a larger disk
+    assert Ledger(folder).file(record, "mask") is None  # yet what is read lies in the folder
 
 
 def test_a_folder_that_is_itself_a_link_is_as_good(folder, source, record, tmp_path):
