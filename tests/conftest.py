@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from extras import NO_EXTRA
 from PIL import Image
 from small_runs import smooth
 
@@ -13,10 +14,9 @@ os.environ.pop("HF_HUB_OFFLINE", None)  # the tests' own servers on loopback are
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 NO_SHARED_DATA = "../shared/data is not here"
-NO_DECODER = "a decoder that is an extra is not installed"
 ALLOWED_SKIPS = {
     NO_SHARED_DATA: "photos, masks and weights that are too large or not free enough for the repository",
-    NO_DECODER: "imagecodecs and rawpy are large; what is asked of them and made of their answers is tested without",
+    NO_EXTRA: "imagecodecs and rawpy are large; what is asked of them and made of their answers is tested without",
     "needs a CUDA GPU": "the machines that run the tests have none",
     "this machine has a CUDA GPU": "where asking for one is no error",
     "Windows has no SIGINT for other processes": "the rest of what Ctrl-C does is tested elsewhere",

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from extras import extra
 from PIL import Image
 
 from segcli.errors import InputError
@@ -78,7 +79,7 @@ class TestWithRawpy:
 
     @pytest.fixture(autouse=True)
     def installed(self):
-        pytest.importorskip("rawpy", reason="a decoder that is an extra is not installed")
+        extra("rawpy")
 
     def dng(self, path, orientation: int = 1):
         columns = np.broadcast_to(np.arange(120, dtype=np.uint16) * 30 + 200, (80, 120))

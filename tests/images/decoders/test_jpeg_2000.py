@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from deep_pictures import box, siz
+from extras import extra
 from PIL import Image
 
 from segcli.errors import InputError
@@ -134,7 +135,7 @@ def test_grey_is_read_by_pillow(tmp_path):
 class TestWithImagecodecs:
     @pytest.fixture
     def encode(self):
-        encode = pytest.importorskip("imagecodecs", reason="a decoder that is an extra is not installed").jpeg2k_encode
+        encode = extra("imagecodecs").jpeg2k_encode
         return lambda values, bits: encode(values, level=0, codecformat="jp2", bitspersample=bits, reversible=True)
 
     @pytest.mark.parametrize("bits", [9, 12, 16])

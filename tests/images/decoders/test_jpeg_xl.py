@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from extras import extra
 from jpeg_xl_bits import ALPHA, AS_USUAL, BIT_DEPTH, LINEAR, SMALL, TURNED, codestream
 from PIL import Image, ImageOps
 
@@ -66,7 +67,7 @@ def test_without_its_package_the_extra_is_named(monkeypatch, tmp_path):
 class TestWithImagecodecs:
     @pytest.fixture
     def imagecodecs(self):
-        return pytest.importorskip("imagecodecs", reason="a decoder that is an extra is not installed")
+        return extra("imagecodecs")
 
     @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
     @pytest.mark.parametrize("bands", [1, 2, 3, 4])

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from extras import extra
 
 from segcli.images.geo.crs import Crs, keys_of
 
-NO_DECODER = "a decoder that is an extra is not installed"
 ESRI = (
     'PROJCS["WGS_1984_UTM_Zone_32N",GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.25]],'
     'PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],'
@@ -56,7 +56,7 @@ def test_texts_of_esri_are_known_by_their_names():
 @pytest.mark.parametrize("version", ["WKT1_GDAL", "WKT1_ESRI", "WKT2_2019"])
 @pytest.mark.parametrize("epsg", [32632, 3857, 31370, 2263, 4326, 2193, 5514, 3035, 4258])
 def test_texts_mean_what_rasterio_takes_them_for(epsg, version):
-    rasterio = pytest.importorskip("rasterio", reason=NO_DECODER)
+    rasterio = extra("rasterio")
     known = rasterio.crs.CRS.from_epsg(epsg)
     crs = Crs(wkt=known.to_wkt(version=version))
     assert crs.epsg == epsg or (crs.epsg is None and version == "WKT1_ESRI")
@@ -66,7 +66,7 @@ def test_texts_mean_what_rasterio_takes_them_for(epsg, version):
 
 
 def test_the_unit_of_a_height_is_not_that_of_the_map():
-    rasterio = pytest.importorskip("rasterio", reason=NO_DECODER)
+    rasterio = extra("rasterio")
     for version in ("WKT1_GDAL", "WKT2_2019"):
         compound = rasterio.crs.CRS.from_user_input("EPSG:2263+6360").to_wkt(version=version)
         assert Crs(wkt=compound).metres == pytest.approx(1200 / 3937)

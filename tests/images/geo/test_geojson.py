@@ -3,12 +3,12 @@ import json
 import geotiffs
 import numpy as np
 import pytest
+from extras import extra
 
 from segcli.images.geo import geojson
 from segcli.images.geo.place import Place, read_place
 from segcli.labels import from_names
 
-NO_DECODER = "a decoder that is an extra is not installed"
 CAT = from_names(["background", "cat", "dog"], "pets")
 RING = np.zeros((30, 40), np.uint8)
 RING[5:15, 5:15], RING[8:12, 8:12], RING[9:11, 9:11], RING[15, 15] = 1, 0, 2, 1
@@ -47,7 +47,7 @@ def test_holes_are_rings_of_their_own_and_corners_part_regions(tmp_path):
 
 @pytest.mark.parametrize("name", ["utm", "rotated", "south up", "degrees", "web"])
 def test_polygons_are_valid_and_as_large_as_their_pixels(name, tmp_path):
-    shapely = pytest.importorskip("shapely", reason=NO_DECODER)
+    shapely = extra("shapely")
     label_map = (np.random.default_rng(1).random((30, 40)) < 0.75).astype(np.uint8)
     place, own = written(tmp_path, label_map, name, "own")
     _, wgs84 = written(tmp_path, label_map, name)
@@ -68,7 +68,7 @@ def test_polygons_are_valid_and_as_large_as_their_pixels(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["utm", "rotated", "web"])
 def test_corners_lie_where_proj_puts_them(name, tmp_path):
-    warp = pytest.importorskip("rasterio.warp", reason=NO_DECODER)
+    warp = extra("rasterio.warp")
     place, own = written(tmp_path, RING, name, "own")
     _, wgs84 = written(tmp_path, RING, name)
     for feature, placed in zip(own["features"], wgs84["features"], strict=True):

@@ -4,6 +4,7 @@ import geotiffs
 import numpy as np
 import pytest
 import tifffile
+from extras import extra
 from PIL import Image
 
 from segcli.images.geo import geotiff
@@ -13,7 +14,6 @@ from segcli.images.masks import labels_of, read_label_map
 from segcli.images.stored import read_stored
 from segcli.labels import VOC, LabelSet, from_names, voc_palette
 
-NO_DECODER = "a decoder that is an extra is not installed"
 ODD = from_names(['a "b" & <c>', "ümlaut", "tab\there", "background"], "odd")
 
 
@@ -90,7 +90,7 @@ def test_more_than_255_classes_take_16_bits(tmp_path):
 
 
 def test_a_mask_of_another_size_lies_on_the_same_ground(tmp_path):
-    rasterio = pytest.importorskip("rasterio", reason=NO_DECODER)
+    rasterio = extra("rasterio")
     for name in ("utm", "points", "rotated", "south up", "degrees"):
         photo = geotiffs.write(tmp_path / "photo.tif", geotiffs.PLACES[name])
         place, _ = read_place(photo)
@@ -106,7 +106,7 @@ def test_a_mask_of_another_size_lies_on_the_same_ground(tmp_path):
 )
 def test_gdal_sees_the_photos_place_the_colours_the_names_and_no_data(name, options, label_map, tmp_path):
     """Category names are asked of a VRT that GDAL makes of the mask, since rasterio has no call for them."""
-    rasterio = pytest.importorskip("rasterio", reason=NO_DECODER)
+    rasterio = extra("rasterio")
     from rasterio import shutil
 
     photo, mask = written(tmp_path, geotiffs.PLACES[name], label_map, **options)

@@ -3,6 +3,7 @@ import os
 import geotiffs
 import numpy as np
 import pytest
+from extras import extra
 from PIL import Image
 from small_runs import smooth
 
@@ -10,7 +11,6 @@ from segcli.images.geo import affine
 from segcli.images.geo.place import read_place
 from segcli.images.read import read_photo, read_placed
 
-NO_DECODER = "a decoder that is an extra is not installed"
 WORLD = "0.5\n0\n0\n-0.5\n500000.25\n5299999.75\n"
 
 
@@ -35,7 +35,7 @@ def test_what_the_tags_mean(tmp_path):
 @pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}])
 @pytest.mark.parametrize("name", geotiffs.PLACES)
 def test_gdal_finds_pictures_at_the_same_place(name, options, tmp_path):
-    rasterio = pytest.importorskip("rasterio", reason=NO_DECODER)
+    rasterio = extra("rasterio")
     path = geotiffs.write(tmp_path / "x.tif", geotiffs.PLACES[name], **options)
     place, _ = read_place(path)
     with rasterio.open(path) as dataset:

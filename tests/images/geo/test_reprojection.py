@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
+from extras import extra
 
 from segcli.errors import InputError
 from segcli.images.geo import reprojection
 from segcli.images.geo.crs import Crs
 from segcli.images.geo.reprojection import to_degrees
-
-NO_DECODER = "a decoder that is an extra is not installed"
 
 
 def system(epsg):
@@ -26,7 +25,7 @@ def test_published_points_of_utm():
 
 @pytest.mark.parametrize("epsg", [32632, 32719, 25833, 3857])
 def test_what_is_computed_here_is_what_proj_computes(epsg):
-    warp = pytest.importorskip("rasterio.warp", reason=NO_DECODER)
+    warp = extra("rasterio.warp")
     rng = np.random.default_rng(0)
     points = np.stack([rng.uniform(2e5, 8e5, 200), rng.uniform(1e5, 9e6, 200)], axis=1)
     expected = np.stack(warp.transform(f"EPSG:{epsg}", "EPSG:4326", *points.T), axis=1)
@@ -34,7 +33,7 @@ def test_what_is_computed_here_is_what_proj_computes(epsg):
 
 
 def test_other_systems_are_left_to_rasterio():
-    warp = pytest.importorskip("rasterio.warp", reason=NO_DECODER)
+    warp = extra("rasterio.warp")
     points = np.array([(150_000.0, 170_000.0), (200_000.0, 100_000.0)])
     expected = np.stack(warp.transform("EPSG:31370", "EPSG:4326", *points.T), axis=1)
     assert to_degrees(system(31370), points) == pytest.approx(expected, abs=1e-9)

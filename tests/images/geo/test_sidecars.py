@@ -2,12 +2,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from extras import extra
 from PIL import Image
 
 from segcli.images.geo import sidecars
 from segcli.images.geo.affine import shifted
-
-NO_DECODER = "a decoder that is an extra is not installed"
 
 
 def test_a_world_file_says_where_the_middle_of_the_first_pixel_is():
@@ -38,7 +37,7 @@ def test_names_that_xml_cannot_hold_lose_those_letters():
 @pytest.mark.parametrize("version", ["WKT1_GDAL", "WKT1_ESRI", "WKT2_2019"])
 @pytest.mark.parametrize("epsg", [32632, 4326, 3857])
 def test_gdal_reads_what_is_written_beside_a_png(version, epsg, tmp_path):
-    rasterio = pytest.importorskip("rasterio", reason=NO_DECODER)
+    rasterio = extra("rasterio")
     wkt = rasterio.crs.CRS.from_epsg(epsg).to_wkt(version=version)
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "x.png")
     (tmp_path / "x.pgw").write_text("\n".join(sidecars.world_lines((0.5, 0.1, 9.0, 0.2, -0.5, 47.0))))
@@ -53,7 +52,7 @@ def test_gdal_reads_what_is_written_beside_a_png(version, epsg, tmp_path):
 
 
 def test_the_aux_xml_that_gdal_writes_is_understood(tmp_path):
-    rasterio = pytest.importorskip("rasterio", reason=NO_DECODER)
+    rasterio = extra("rasterio")
     transform = rasterio.Affine(0.5, 0.1, 9.0, 0.2, -0.5, 47.0)
     profile = {"driver": "PNG", "width": 5, "height": 4, "count": 1, "dtype": "uint8", "crs": "EPSG:32632"}
     with rasterio.open(tmp_path / "x.png", "w", transform=transform, **profile) as dataset:

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 import tiffs
+from extras import extra
 from PIL import Image
 
 from segcli.errors import InputError
@@ -90,7 +91,7 @@ class TestCompressions:
         assert "pip install imagecodecs" in caught.value.hint
 
     def test_that_pillow_does_not_know_are_read_with_it(self, tmp_path):
-        codecs = pytest.importorskip("imagecodecs")
+        codecs = extra("imagecodecs")
         one = tiffs.page(values(), RGB, tags={259: (tiffs.SHORT, [34887])})
         one.segments = [codecs.lerc_encode(values())]
         pixels = codecs.lerc_decode(one.segments[0])

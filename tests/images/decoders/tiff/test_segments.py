@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import tiffs
+from extras import extra
 from PIL import Image
 
 from segcli.images.decoders.tiff.codecs import MissingCodecError
@@ -212,7 +213,7 @@ def test_compressions_of_imagecodecs_say_that_it_is_missing(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("codec", ["jpeg2k", "jpegxl", "webp", "lerc"])
 def test_compressions_of_imagecodecs_decode_no_more_than_is_announced(tmp_path, codec):
-    codecs = pytest.importorskip("imagecodecs")
+    codecs = extra("imagecodecs")
     tag = {"jpeg2k": 34712, "jpegxl": 50002, "webp": 50001, "lerc": 34887}[codec]
     for shape in ((32, 16, 3), (400, 400, 3), (16, 16, 4)):
         one = tiffs.page(np.zeros((16, 16, 3), np.uint8), tags={259: (tiffs.SHORT, [tag])})
@@ -223,7 +224,7 @@ def test_compressions_of_imagecodecs_decode_no_more_than_is_announced(tmp_path, 
 
 @pytest.mark.parametrize(("compression", "kind"), [("lerc", "float32"), ("jpegxl", "uint16"), ("jpeg2000", "uint16")])
 def test_compressions_of_imagecodecs(tmp_path, compression, kind):
-    pytest.importorskip("imagecodecs")
+    extra("imagecodecs")
     values = numbers(kind)
     level = {"jpegxl": {"lossless": True}}.get(compression, {})
     tifffile.imwrite(tmp_path / "x", values, compression=compression, compressionargs=level, photometric="rgb")
@@ -231,7 +232,7 @@ def test_compressions_of_imagecodecs(tmp_path, compression, kind):
 
 
 def test_segments_of_webp_without_alpha_are_opaque(tmp_path):
-    codecs = pytest.importorskip("imagecodecs")
+    codecs = extra("imagecodecs")
     values = np.full((16, 16, 4), (10, 20, 30, 255), np.uint8)
     one = tiffs.page(values, photometric=2, extra=[2], tags={259: (tiffs.SHORT, [50001])})
     one.segments = [codecs.webp_encode(values[..., :3].copy(), lossless=True)]
