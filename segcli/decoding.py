@@ -323,7 +323,8 @@ def _description(info: inspect.Type) -> str:
     if isinstance(info, inspect.UnionType):
         return " or ".join(_description(one) for one in info.types if not isinstance(one, inspect.NoneType))
     if isinstance(info, inspect.VarTupleType):
-        return f"a list of {_plural(info.item_type)}"
+        count = f"{info.min_length} " if info.min_length and info.min_length == info.max_length else ""
+        return f"a list of {count}{_plural(info.item_type)}"
     if isinstance(info, inspect.TupleType):
         return f"a list of {len(info.item_types)} {_plural(info.item_types[0])}"
     if isinstance(info, inspect.LiteralType):

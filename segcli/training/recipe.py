@@ -10,11 +10,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from msgspec import Meta
+
 from segcli import decoding
 from segcli.decoding import DecodingError, UnknownKeyError, WrongValueError, between
 from segcli.errors import UsageError
 from segcli.images.reading import Alpha, PhotoReading, ValueRange, is_range, parse_bands, parse_range
 from segcli.models import variants
+from segcli.models.preprocessing import Grey, Spread
 
 RANDOM, IMAGENET = "random", "imagenet"
 """The words that `model.init` takes (fresh weights, an ImageNet backbone); other text names weights or a checkpoint."""
@@ -23,6 +26,12 @@ COUNT_LIMIT = 10_000_000
 Steps = Annotated[int, between(1, COUNT_LIMIT)]
 StepsOrNone = Annotated[int, between(0, COUNT_LIMIT)]
 """A number of optimizer steps, where 0 stands for "not at all"."""
+FOLD_LIMIT = 100
+"""The largest number of folds."""
+CropSide = Annotated[int, between(33, 16384)]
+"""The pixels of a crop along one side."""
+Pair = Annotated[tuple[CropSide, ...], Meta(min_length=2, max_length=2)]
+"""Height and width of a crop; msgspec 0.22 reads a tuple of fixed length wrongly beside a number with limits."""
 Scale = Annotated[float, between(0.05, 16)]
 """A factor on the sides of a photo and its label."""
 
@@ -54,6 +63,8 @@ class Data:
     val_masks: str = ""
     labels: str | tuple[str, ...] = ""
     holdout: Annotated[float, between(0, 0.9)] = 0.2
+    holdout_by: Literal["every", "group"] = "every"
+    fold: tuple[Annotated[int, between(1, FOLD_LIMIT)], Annotated[int, between(2, FOLD_LIMIT)]] | None = None
     size: Annotated[int, between(0, 16384)] | None = None
     pad: Literal["square", "stride", "none"] | None = None
     repeat: tuple[str, ...] = ()
@@ -66,6 +77,9 @@ class Data:
     range: str | tuple[float, float] | None = None
     bands: str | int | tuple[str | int, ...] | None = None
     alpha: Alpha | None = None
+    mean: tuple[Grey, Grey, Grey] | None = None
+    std: tuple[Spread, Spread, Spread] | None = None
+    channels: Literal["RGB", "BGR"] | None = None
 
     def photos(self) -> PhotoReading:
         """How photos are read, as these keys say; UsageError, which names the key, where one has no such value."""
@@ -79,12 +93,14 @@ class Schedule:
     iterations: Steps = 30_000
     batch: Annotated[int, between(1, 65536)] = 16
     accumulate: Annotated[int, between(1, 65536)] = 1
-    policy: Literal["poly", "step"] = "poly"
+    policy: Literal["poly", "step", "cosine"] = "poly"
     rate: Annotated[float, between(0, 100)] = 0.007
     power: Annotated[float, between(0, 10)] = 0.9
     step: Steps = 2000
     gamma: Annotated[float, between(0, 1)] = 0.1
     warmup: StepsOrNone = 0
+    end_rate: Annotated[float, between(0, 100)] = 0.0
+    minutes: Annotated[float, between(0, 1_000_000)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,9 @@ class Optimizer:
     weight_decay: Annotated[float, between(0, 1)] = 4e-5
     decay_all: bool = False
     classifier_rate: Annotated[float, between(0, 1000)] = 1.0
+    head_rate: Annotated[float, between(0, 1000)] = 1.0
+    bias_rate: Annotated[float, between(0, 1000)] = 1.0
+    ema: Annotated[float, between(0, 0.99999)] = 0.0
     clip: Annotated[float, between(0, 1e6)] = 0.0
 
 
@@ -103,12 +122,20 @@ class Optimizer:
 class Augment:
     """[augment]: what happens to each photo and its mask."""
 
-    crop: Annotated[int, between(33, 16384)] = 513
+    crop: CropSide | Pair = 513
     scale: tuple[Scale, Scale] = (0.5, 2.0)
     scale_step: Annotated[float, between(0, 16)] = 0.0
     flip: bool = True
+    flip_vertical: bool = False
+    quarter_turns: bool = False
+    rotate: Annotated[float, between(0, 180)] = 0.0
     colour: Annotated[float, between(0, 0.9)] = 0.0
     focus: Annotated[float, between(0, 1)] = 0.0
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """Height and width of a crop in pixels."""
+        return self.crop if isinstance(self.crop, tuple) else (self.crop, self.crop)
 
 
 @dataclass(frozen=True)
@@ -120,6 +147,7 @@ class Loss:
     hardest_after: StepsOrNone = 0
     class_weights: tuple[Annotated[float, between(0, 1e6)], ...] = ()
     lovasz: Annotated[float, between(0, 1e6)] = 0.0
+    auxiliary: Annotated[float, between(0, 1e6)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +163,8 @@ class Run:
     save_every: Steps = 500
     validate_every: Steps = 1000
     overlays: Annotated[int, between(0, 1000)] = 4
+    patience: Annotated[int, between(0, 1_000_000)] = 0
+    keep_every: StepsOrNone = 0
 
 
 @dataclass(frozen=True)
@@ -247,6 +277,9 @@ def _refuse_contradictions(recipe: Recipe) -> None:
         )
     if low > high:
         raise UsageError(f"augment.scale = [{low:g}, {high:g}] is no range", "Write the smaller scale first.")
+    part, parts = recipe.data.fold or (1, 2)
+    if part > parts:
+        raise UsageError(f"data.fold = [{part}, {parts}] is no fold", f"Of {parts} folds the last one is {parts}.")
     recipe.data.photos()
     _refuse_models(recipe.model)
 

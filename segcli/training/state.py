@@ -7,7 +7,7 @@ import io
 import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,8 +28,13 @@ from segcli.weights.model_io import LoadedModel
 VERSION = 2
 SEAL = b"segcli sha256 "
 """What stands before the hash, 64 hex digits, at a file's end."""
-FREE = {"run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"}
-"""The keys that may change between the parts of one run: they do not decide the weights."""
+FREE = {
+    *("run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"),
+    *("run.patience", "run.keep_every", "schedule.minutes"),
+}
+"""The keys that may change between the parts of one run: no step's weights depend on them."""
+OPTIONAL = {"ema", "auxiliary", "pace", "split_batches"}
+"""What `State.more` may hold: the averaged weights, the auxiliary head, how long it took, how batches were split."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class State:
         history: Rows of metrics.csv so far.
         recent: Losses that no row holds yet.
         version: The version of this layout.
+        more: By name what only some runs have, as plain values and tensors; left out of the file where it is empty,
+            which is then that of earlier versions.
     """
 
     iteration: int
@@ -63,6 +70,22 @@ class State:
     history: list[dict[str, Any]]
     recent: list[float]
     version: int = VERSION
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values of the file."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return values if self.more else {name: value for name, value in values.items() if name != "more"}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "State":
+        """The inverse of `to_dict`; ValueError where another version wrote the values."""
+        wanted = {f.name for f in fields(cls)} - {"more"}
+        if not isinstance(values, dict) or values.keys() - {"more"} != wanted or values["version"] != VERSION:
+            raise ValueError("not of this version")
+        if not values.get("more", {}).keys() <= OPTIONAL:
+            raise ValueError("holds what this version does not know")
+        return cls(**values)
 
 
 def write(folder: Path, state: State) -> None:
@@ -71,7 +94,7 @@ def write(folder: Path, state: State) -> None:
     try:
         with atomic.write_whole(path, durable=True) as file:
             sealed = _Sealed(file)
-            torch.save({f.name: getattr(state, f.name) for f in fields(state)}, sealed)
+            torch.save(state.to_dict(), sealed)
             file.write(SEAL + sealed.hash.hexdigest().encode())
     except OSError as error:
         hint = "Make room; --resume then goes on from the last checkpoint."
@@ -108,9 +131,10 @@ def read(folder: Path) -> State:
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         hint = f"Start a new run in another folder; model.init = RUN/{LAST} begins with this one's last checkpoint."
         raise WeightsError(f"{name} is damaged ({type(error).__name__})", hint) from error
-    if not isinstance(values, dict) or values.keys() != {f.name for f in fields(State)} or values["version"] != VERSION:
-        raise WeightsError(f"{name} was written by another version of segcli", "Resume with that version.")
-    return State(**values)
+    try:
+        return State.from_dict(values)
+    except (ValueError, AttributeError):
+        raise WeightsError(f"{name} was written by another version of segcli", "Resume with that version.") from None
 
 
 def _unsealed(data: bytes) -> bytes:

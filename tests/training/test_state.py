@@ -91,6 +91,16 @@ def test_a_state_of_an_earlier_version_has_no_checksum_and_resumes(blobs, stoppe
     assert resumed(blob_recipe(blobs, {"run": {"save_every": 1}}), tmp_path).history.iteration == 1
 
 
+def test_what_only_some_runs_have_is_kept_and_leaves_no_trace_in_others(stopped, tmp_path):
+    plain = state.read(stopped)
+    assert "more" not in torch.load(stopped / STATE, weights_only=True)
+    state.write(tmp_path, replace(plain, more={"pace": {"seconds": 1.5}}))
+    assert state.read(tmp_path).more == {"pace": {"seconds": 1.5}}
+    state.write(tmp_path, replace(plain, more={"of a later version": 1}))
+    with pytest.raises(WeightsError, match="another version"):
+        state.read(tmp_path)
+
+
 class Harmful:
     def __reduce__(self):
         return print, ("this must not run",)
