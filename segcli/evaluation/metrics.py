@@ -39,9 +39,25 @@ class Scores:
     named: int = 0
     absent: tuple[str, ...] = ()
 
+    @property
+    def dice(self) -> dict[str, float | None]:
+        """The Dice coefficient, which is the F1 score of the pixels, by class name."""
+        return {name: dice_of(iou) for name, iou in self.per_class.items()}
+
+    @property
+    def mean_dice(self) -> float | None:
+        """Mean of the Dice coefficients, over the classes that `miou` is the mean of."""
+        known = [value for value in self.dice.values() if value is not None]
+        return _ratio(sum(known), len(known))
+
     def to_dict(self) -> dict:
         """The scores as plain JSON values."""
-        return {**asdict(self), "absent": list(self.absent)}
+        return {**asdict(self), "absent": list(self.absent), "dice": self.dice, "mean_dice": self.mean_dice}
+
+
+def dice_of(iou: float | None) -> float | None:
+    """The Dice coefficient, 2 |A and B| / (|A| + |B|), that belongs to an intersection over union, both in 0..1."""
+    return None if iou is None else 2 * iou / (1 + iou)
 
 
 class ConfusionMatrix:

@@ -60,8 +60,10 @@ class Checkpoints:
     def _write(self, name: str, iteration: int, scores: Scores | None) -> None:
         model = self.model
         facts = {"iteration": iteration, **(scores.to_dict() if scores else {})}
-        if not facts.get("absent"):  # as it was before scores told of classes without a pixel
-            facts = {key: value for key, value in facts.items() if key not in ("named", "absent")}
+        left_out = {"dice", "mean_dice"}  # which follow from the IOU
+        if not facts.get("absent"):
+            left_out |= {"named", "absent"}  # as it was before scores told of classes without a pixel
+        facts = {key: value for key, value in facts.items() if key not in left_out}
         spec = replace(model.spec, output_stride=model.output_stride)
         told = {"recipe": self.recipe, "scores": facts, "photos": model.photos}
         model_io.save(self.folder / name, model.network, spec, model.labels, model.preprocessing, **told)

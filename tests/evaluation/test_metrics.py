@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from random_maps import random_maps
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, jaccard_score
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from segcli.evaluation import metrics
 from segcli.evaluation.metrics import ConfusionMatrix
@@ -41,6 +41,10 @@ def test_the_scores_equal_scikit_learns():
     assert scores.per_class["car"] == 0
     expected = jaccard_score(true, guess, labels=present, average=None)
     np.testing.assert_allclose([scores.per_class[VOC.names[i]] for i in present], expected, atol=1e-12)
+    expected = f1_score(true, guess, labels=present, average=None)
+    np.testing.assert_allclose([scores.dice[VOC.names[i]] for i in present], expected, atol=1e-12)
+    assert scores.dice["chair"] is None
+    assert scores.mean_dice == pytest.approx(f1_score(true, guess, labels=present, average="macro"), abs=1e-12)
     assert scores.pixel_accuracy == pytest.approx((true == guess).mean(), abs=1e-12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn: classes in the prediction that are not in the truth
@@ -85,6 +89,8 @@ def test_a_pixel_predicted_as_void_is_an_error_of_its_true_class_only():
     matrix.update(np.array([[0, 0, 1, VOID]], np.uint8), np.array([[0, VOID, 1, 2]], np.uint8))
     scores = matrix.scores(from_names(["a", "b", "c"]))
     assert scores.per_class == {"a": 0.5, "b": 1.0, "c": None}
+    assert scores.dice == {"a": pytest.approx(2 / 3), "b": 1.0, "c": None}
+    assert scores.mean_dice == pytest.approx(5 / 6)
     assert (scores.miou, scores.pixel_accuracy) == (0.75, pytest.approx(2 / 3))
 
 
@@ -101,7 +107,7 @@ def test_without_a_labelled_pixel_there_is_no_score():
     matrix.update(np.full((4, 4), VOID, np.uint8), np.zeros((4, 4), np.uint8))
     scores = matrix.scores(VOC)
     assert (scores.miou, scores.pixel_accuracy, scores.mean_accuracy, scores.classes) == (None, None, None, 0)
-    assert scores.frequency_weighted_iou is None
+    assert (scores.frequency_weighted_iou, scores.mean_dice) == (None, None)
 
 
 @pytest.mark.parametrize(

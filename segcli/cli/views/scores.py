@@ -48,6 +48,7 @@ def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> No
 
 TITLES = {
     "miou": "mIOU",
+    "mean_dice": "mean Dice (F1)",
     "pixel_accuracy": "pixel accuracy",
     "mean_accuracy": "mean accuracy",
     "frequency_weighted_iou": "frequency-weighted IOU",
@@ -55,10 +56,10 @@ TITLES = {
 
 
 def _classes(labels: LabelSet, scores: Scores, before: Scores | None):
-    headings = ["", "class", "IOU"] + (["without CRF"] if before else [])
-    table = columns(*headings, right=("IOU", "without CRF"))
+    headings = ["", "class", "IOU", "Dice"] + (["IOU without CRF"] if before else [])
+    table = columns(*headings, right=headings[2:])
     for name, colour in zip(labels.names, labels.palette, strict=True):
-        row = [swatch(colour), name, percent(scores.per_class[name])]
+        row = [swatch(colour), name, percent(scores.per_class[name]), percent(scores.dice[name])]
         table.add_row(*row, *([percent(before.per_class[name])] if before else []))
     return table
 
