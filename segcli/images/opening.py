@@ -16,7 +16,6 @@ from segcli.files.paths import shown
 from segcli.images.reading import MAX_PIXELS
 
 _CONVERT = "Convert it to PNG or JPEG."
-_ORIENTATION = 0x0112
 _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 
 
@@ -150,12 +149,3 @@ def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
         megapixels = f"{f'{count:.0f}' if count >= 1 else f'{count:.2g}'} megapixels ({width} x {height})"
         message = f"{shown(path)} has {megapixels}, more than the limit of {max_pixels / 1e6:g}"
         raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
-
-
-def orientation(image: Image.Image, notes: list[str]) -> int:
-    """The EXIF orientation, 1..8; Pillow has applied a TIFF's already when it was loaded, and then says 1."""
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF data make Pillow raise anything, and are no reason to lose a good photo
-        notes.append("The EXIF data are damaged, so that the photo is read as it is stored, perhaps not upright.")
-        return 1

@@ -9,6 +9,7 @@ from segcli.images import bands, ranges
 from segcli.images.colours import to_rgb
 from segcli.images.composite import composite, remark
 from segcli.images.geo.place import Place
+from segcli.images.orientation import upright
 from segcli.images.raster import RGB, Range, Raster
 from segcli.images.reading import AUTO, PhotoReading
 
@@ -222,18 +223,3 @@ def _halved(colours: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndar
     blocks = np.pad(colours, (*padding, (0, 0))).reshape(height, 2, width, 2, -1)
     count = weight.sum(axis=(1, 3))
     return (blocks * weight).sum(axis=(1, 3)) / np.maximum(count, 1), count[..., 0] > 0
-
-
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels (H, W, ...) turned by an EXIF orientation, 1..8; a copy of its own where anything is turned."""
-    turns = {
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, -1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: np.rot90,
-    }
-    turn = turns.get(orientation)
-    return pixels if turn is None else np.ascontiguousarray(turn(pixels))

@@ -18,20 +18,12 @@ from segcli.images.colours import to_rgb
 from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, stacks
 from segcli.images.decoders.tiff import reader as tiff
 from segcli.images.geo.place import read_place
-from segcli.images.opening import check, explained, open_image, opened_file, orientation
+from segcli.images.opening import check, explained, open_image, opened_file
+from segcli.images.orientation import SIDEWAYS, orientation, upright_image
 from segcli.images.photo import Photo, photo_of
 from segcli.images.raster import RGB, Raster
 from segcli.images.reading import MAX_PIXELS, PLAIN, PhotoReading
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 DECODERS: dict[str, Callable[[Path, int], Raster | None]] = {
     "PNG": png.decode,
     "PNM": pnm.decode,
@@ -49,8 +41,6 @@ SIZES: dict[str, Callable[[Path, int], tuple[int, int] | None]] = {
 """Format -> the (height, width) of its pictures, of which Pillow does not open all; None for those that it does."""
 DEEP = ("TIFF", "PNG", "PNM", "JPEG 2000", "JPEG XL")
 """The formats whose pictures may have more than 8 bits."""
-_SIDEWAYS = (5, 6, 7, 8)
-"""The orientations that exchange width and height."""
 
 
 def read_rgb(path: str | Path, reading: PhotoReading = PLAIN) -> np.ndarray:
@@ -178,12 +168,12 @@ def _decoded(image: Image.Image, reading: PhotoReading, notes: list[str]) -> Pho
     if _is_empty_alpha(image):
         notes.append("Its alpha is 0 everywhere, so that the photo is taken for opaque.")
         image = image.convert("RGB")
-    turn = _UPRIGHT.get(orientation(image, notes))
+    turn = orientation(image, notes)
     rgb = to_rgb(image, notes)
     if reading.trained:
         low, high = reading.ranges[reading.trained]
         notes.append(f"It has 8 bits; the model was trained on {reading.trained} from {low:g} to {high:g}.")
-    return Photo(np.array(rgb if turn is None else rgb.transpose(turn)), tuple(notes))
+    return Photo(np.array(upright_image(rgb, turn)), tuple(notes))
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -219,4 +209,4 @@ def upright_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
             return told
         image = open_image(path, file, known, max_pixels)
         width, height = image.size
-        return (width, height) if orientation(image, []) in _SIDEWAYS else (height, width)
+        return (width, height) if orientation(image, []) in SIDEWAYS else (height, width)

@@ -1,10 +1,9 @@
-"""From the values of bands to colours: ranges, no-data, alpha, and the turn upright."""
+"""From the values of bands to colours: ranges, no-data and alpha."""
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
 
-from segcli.images.photo import photo_of, upright
+from segcli.images.photo import photo_of
 from segcli.images.raster import Raster
 from segcli.images.reading import PLAIN, PhotoReading
 
@@ -144,14 +143,6 @@ class TestAlpha:
         values = np.uint8([[50, 50, 50, 128]] + [[100, 100, 100, 255]] * 30)
         photo = photo_of(raster(values, alpha=3, premultiplied=True, transparent="mask"), PLAIN)
         assert photo.rgb[0, 0].tolist() == [100, 100, 100]
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_is_turned_upright_as_pillow_turns(orientation):
-    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    image = Image.fromarray(pixels)
-    image.getexif()[0x0112] = orientation
-    assert np.array_equal(upright(pixels, orientation), np.asarray(ImageOps.exif_transpose(image)))
 
 
 def test_one_band_is_grey():

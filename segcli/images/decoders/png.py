@@ -7,7 +7,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
-from segcli.images.opening import check_size, explained, orientation
+from segcli.images.opening import check_size, explained
+from segcli.images.orientation import orientation
 from segcli.images.raster import RGB, Range, Raster
 
 _BIT_DEPTH = 24

@@ -31,13 +31,13 @@ from segcli.images.decoders.tiff.layout import (
 )
 from segcli.images.decoders.tiff.metadata import metadata_of, stated_range
 from segcli.images.opening import check_size, explained
+from segcli.images.orientation import SIDEWAYS
 from segcli.images.raster import Range, Raster
 
 _KEPT = 16
 _ONE_BY_ONE = "Its {} metadata are not used ({}): its pages are read one by one."
 _UNDOUBTED = 4
 """The most channels without colours of which the first are taken; of more, the user says which."""
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def pixel_size(path: Path) -> MicronSize | None:
     """
     with path.open("rb") as file, explained(path, "TIFF"):
         size = _outline(path).pixel
-        sideways = size is not None and orientation_of(next(directories(file))) in _SIDEWAYS
+        sideways = size is not None and orientation_of(next(directories(file))) in SIDEWAYS
     return (size[1], size[0]) if sideways else size
 
 

@@ -15,9 +15,9 @@ from segcli.images.geo.affine import Transform
 from segcli.images.geo.crs import Crs
 from segcli.images.geo.geotags import RPC, Tags
 from segcli.images.geo.sidecars import Sidecars
-from segcli.images.opening import opened, opened_file, orientation
+from segcli.images.opening import opened, opened_file
+from segcli.images.orientation import SIDEWAYS, orientation
 
-_SIDEWAYS = (5, 6, 7, 8)
 _NOT_USED = "so that where the photo lies is not known"
 
 
@@ -54,7 +54,7 @@ class Place:
         """The place of the picture turned upright by an EXIF orientation, 1..8; this one is that as it is stored."""
         if turn not in range(2, 9):
             return self
-        size = self.size[::-1] if turn in _SIDEWAYS else self.size
+        size = self.size[::-1] if turn in SIDEWAYS else self.size
         return replace(self._moved(affine.to_stored(turn, self.size)), size=size)
 
     def _moved(self, back: Transform) -> "Place":

@@ -31,7 +31,7 @@ from segcli.images.decoders.tiff.layout import (
 )
 from segcli.images.decoders.tiff.metadata import Metadata
 from segcli.images.decoders.tiff.segments import has_gaps
-from segcli.images.photo import upright
+from segcli.images.orientation import upright
 from segcli.images.raster import Raster
 
 _SEPARATE = 2

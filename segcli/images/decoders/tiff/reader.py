@@ -39,14 +39,13 @@ from segcli.images.decoders.tiff.layout import (
 from segcli.images.decoders.tiff.metadata import Metadata, metadata_of, no_data, stated_range
 from segcli.images.decoders.tiff.segments import has_gaps, read_values
 from segcli.images.opening import check_size, explained
+from segcli.images.orientation import SIDEWAYS
 from segcli.images.raster import RGB, Raster
 
 BYTES_A_PIXEL = 16
 """How many bytes of values a picture may have for each pixel that is allowed."""
 _FOLLOWING = 64
 """The directories behind a picture among which its mask is looked for."""
-_SIDEWAYS = (5, 6, 7, 8)
-"""The orientations that exchange width and height."""
 _INVERTED = (
     "Its tags say that 0 is white; values of more than 8 bits are read as they are stored, the lowest black: "
     "if it looks like a negative, invert it first."
@@ -132,7 +131,7 @@ def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
             return camera_raw.upright_size(path, max_pixels)
         width, height = size_of(directory)
         check_size(path, width, height, max_pixels)
-        return (width, height) if orientation_of(directory) in _SIDEWAYS else (height, width)
+        return (width, height) if orientation_of(directory) in SIDEWAYS else (height, width)
 
 
 def page_values(path: Path, directory: Directory, max_pixels: int) -> np.ndarray:
