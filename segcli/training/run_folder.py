@@ -9,13 +9,10 @@ from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, write_whole, writing
 from segcli.pipeline.records import check_folder
 from segcli.training.recipe import Recipe
+from segcli.weights.reference import BEST, LAST, RECIPE
 
-BEST, LAST = "best.safetensors", "last.safetensors"
-"""The checkpoint with the highest mIOU on the validation photos, and the newest one."""
 STATE = "state.pt"
 """The state from which the run is resumed."""
-RECIPE = "recipe.toml"
-"""The whole recipe of the run, defaults included."""
 METRICS, CURVE, OVERLAYS, TENSORBOARD = "metrics.csv", "curve.png", "overlays", "tensorboard"
 """The files and folders that a run leaves to look at."""
 

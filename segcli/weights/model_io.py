@@ -83,7 +83,8 @@ def load(
         message = f"{paths.shown(reference.path)}: loading a {PT2_SUFFIX} can run code"
         raise WeightsError(message, "Give the .onnx, or the checkpoint.")
     saved, sha256 = _read(reference.path)
-    return _built(saved, output_stride, _provenance(saved, reference.path, sha256))
+    notes = (reference.note,) if reference.note else ()
+    return _built(saved, output_stride, _provenance(saved, reference.path, sha256), notes)
 
 
 def pretrained(spec: ModelSpec, progress: Progress | None = None) -> Pretrained:

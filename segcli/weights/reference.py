@@ -15,6 +15,9 @@ from segcli.weights.manifest import WeightsEntry
 
 CHECKPOINT_SUFFIX, ONNX_SUFFIX, PT2_SUFFIX = ".safetensors", ".onnx", ".pt2"
 """The suffixes of segcli's own checkpoints and of the files that `segcli export` writes."""
+BEST, LAST, RECIPE = "best.safetensors", "last.safetensors", "recipe.toml"
+"""What a training run leaves in its folder: the checkpoint with the highest mIOU on its validation photos, the newest
+checkpoint, and its whole recipe, defaults included."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,12 @@ class ModelReference:
     Attributes:
         entry: The manifest's entry; None for a file.
         path: The checkpoint or exported file; None for an entry.
+        note: What the user should be told about the choice of the file; mostly empty.
     """
 
     entry: WeightsEntry | None = None
     path: Path | None = None
+    note: str = ""
 
     def __post_init__(self):
         if (self.entry is None) == (self.path is None):
@@ -82,28 +87,45 @@ def named(name: str) -> ModelReference:
 
 
 def checkpoint_at(path: Path, option: str = "--weights") -> ModelReference:
-    """The checkpoint or exported file at a path.
+    """The checkpoint or exported file at a path; of a training run's folder its best checkpoint, or else its newest.
 
     Args:
-        path: The file.
+        path: The file, or the folder of a run.
         option: What the user wrote before it, for the message; empty where nothing was.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or the folder holds no checkpoint of a run.
     """
+    if path.is_dir():
+        return _of_run(path, f"{option} {shown(path)}".lstrip())
     if not path.is_file():
         raise UsageError(
             f"{option} {shown(path)}: no such file".lstrip(),
-            f"Give the path of a {CHECKPOINT_SUFFIX} checkpoint, or of an exported {ONNX_SUFFIX}.",
+            f"Give the path of a {CHECKPOINT_SUFFIX} checkpoint, of an exported {ONNX_SUFFIX}, or of a run's folder.",
         )
     return ModelReference(path=path)
+
+
+def _of_run(folder: Path, said: str) -> ModelReference:
+    """A run's best checkpoint, or its newest with a note; `said` is how messages begin."""
+    best, last = folder / BEST, folder / LAST
+    if best.is_file():
+        return ModelReference(path=best)
+    if last.is_file():
+        return ModelReference(path=last, note=f"{shown(folder)} has no {BEST}, so {LAST} is taken")
+    if (folder / RECIPE).is_file():
+        raise UsageError(f"{said}: its run has saved no checkpoint yet", "Go on with it: segcli train --resume.")
+    raise UsageError(
+        f"{said}: a folder that holds no run of segcli train",
+        f"Give the folder that holds {BEST}, or the path of a {CHECKPOINT_SUFFIX} or {ONNX_SUFFIX}.",
+    )
 
 
 def resolve(model: str | Path, *, must_exist: bool = True) -> ModelReference:
     """The model that a name or a path means: the manifest is asked first, then the file system.
 
     Args:
-        model: A name of the manifest, or the path of a checkpoint or exported file.
+        model: A name of the manifest, or the path of a checkpoint, an exported file or a training run's folder.
         must_exist: Refuse a path where there is no file; without it, reading the file will.
 
     Raises:
@@ -117,9 +139,9 @@ def resolve(model: str | Path, *, must_exist: bool = True) -> ModelReference:
             if not _is_path(model):
                 raise
     path = Path(model)
-    return checkpoint_at(path, "") if must_exist else ModelReference(path=path)
+    return checkpoint_at(path, "") if must_exist or path.is_dir() else ModelReference(path=path)
 
 
 def _is_path(text: str) -> bool:
     """Whether a text that names no model is a path; no model's name has a dot or a slash."""
-    return any(sign in text for sign in "./\\") or Path(text).is_file()
+    return any(sign in text for sign in "./\\") or Path(text).is_file() or Path(text).is_dir()

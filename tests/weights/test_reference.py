@@ -71,11 +71,6 @@ def test_a_path_without_a_file_is_refused_unless_reading_will(text):
         checkpoint_at(Path(text))
 
 
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(UsageError, match="no such file"):
-        resolve(tmp_path)
-
-
 def test_a_wrong_name_gets_the_nearest():
     with pytest.raises(UsageError, match="no model is called") as caught:
         resolve("v3-mobilnetv2")
@@ -100,3 +95,35 @@ def test_resolving_parses_the_manifest_once_and_takes_no_torch():
         "sys.exit(len(seen) != 1 or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    for name in ("best.safetensors", "last.safetensors", "recipe.toml"):
+        (tmp_path / "run" / name).touch()
+    return Path("run")
+
+
+def test_a_run_means_its_best_checkpoint(run):
+    assert checkpoint_at(run) == resolve("run") == resolve("run/") == ModelReference(path=run / "best.safetensors")
+    assert resolve(run, must_exist=False) == resolve(run)
+
+
+def test_a_run_without_a_best_checkpoint_means_its_newest_and_says_so(run):
+    (run / "best.safetensors").unlink()
+    found = resolve("run")
+    assert found.path == run / "last.safetensors"
+    assert found.note == "run has no best.safetensors, so last.safetensors is taken"
+
+
+def test_a_folder_without_a_checkpoint_is_refused(run):
+    for name in ("best.safetensors", "last.safetensors"):
+        (run / name).unlink()
+    with pytest.raises(UsageError, match=r"^--weights run: its run has saved no checkpoint yet\."):
+        checkpoint_at(run)
+    (run / "recipe.toml").unlink()
+    with pytest.raises(UsageError, match=r"^run: a folder that holds no run of segcli train\.") as caught:
+        resolve("run")
+    assert "best.safetensors" in caught.value.hint

@@ -18,7 +18,7 @@ from segcli.labels import LabelSet
 from segcli.pipeline.records import check_folder
 from segcli.weights import manifest
 from segcli.weights.manifest import Format
-from segcli.weights.reference import CHECKPOINT_SUFFIX
+from segcli.weights.reference import CHECKPOINT_SUFFIX, checkpoint_at
 
 if TYPE_CHECKING:
     from segcli.weights.cache import Cached
@@ -119,12 +119,18 @@ def remove(names: Names, as_json: AsJson = False) -> None:
 
 @app.command()
 def halve(
-    file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint that segcli has trained or converted.")],
+    file: Annotated[
+        Path, Argument(metavar="FILE|RUN", help="A checkpoint that segcli has trained or converted, or a run's folder.")
+    ],
     output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
     as_json: AsJson = False,
 ) -> None:
     """Store a checkpoint in half precision, to ship it: half the bytes, the same model up to rounding."""
     display = Display(as_json)
+    if file.is_dir():
+        meant = checkpoint_at(file, "")
+        file = meant.path
+        display.note(meant.note or f"{file} is taken")
     _check_output(output, file)
     from segcli.weights import conversion
 

@@ -27,8 +27,8 @@ Weights = Annotated[
     Option(
         "--weights",
         "-w",
-        metavar="FILE",
-        help="A segcli checkpoint, or an exported .onnx, instead.",
+        metavar="FILE|RUN",
+        help="A segcli checkpoint, an exported .onnx, or the folder of a training run, instead.",
         rich_help_panel=MODEL,
     ),
 ]
