@@ -9,7 +9,8 @@ from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, write_whole, writing
 from segcli.pipeline.records import check_folder
 from segcli.training.recipe import Recipe
-from segcli.weights.reference import BEST, LAST, RECIPE
+from segcli.weights.reference import BEST as BEST
+from segcli.weights.reference import LAST, RECIPE
 
 STATE = "state.pt"
 """The state from which the run is resumed."""
