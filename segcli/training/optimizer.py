@@ -1,32 +1,40 @@
 """The optimizer, and which parameters it moves at which rate and decay, by the papers' protocol."""
 
 from collections.abc import Iterable
+from itertools import chain
 
 import torch
 from torch import nn
 
 from segcli.training.recipe import Optimizer
 
+AUXILIARY = "auxiliary."
+"""What the names of the auxiliary head's parameters begin with; beyond it they are like a network's."""
+
 
 def is_classifier(name: str) -> bool:
-    """Whether a parameter belongs to the layer that gives the logits; VGG's fc6 and fc7 stand before it."""
-    return name.startswith("classifier.") and not any(f".{layer}." in name for layer in ("fc6", "fc7"))
+    """Whether a parameter belongs to a layer that gives logits; VGG's fc6 and fc7 stand before it."""
+    layer = name.removeprefix(AUXILIARY)
+    return layer.startswith("classifier.") and not any(f".{before}." in layer for before in ("fc6", "fc7"))
 
 
 def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) -> list[dict]:
     """Parameter groups, as torch's optimizers take them: one for each factor on the rate and weight decay.
 
-    The classifier learns `classifier_rate` times as fast. Biases and batch normalisation do not decay unless
-    `decay_all` says so: Caffe's and TensorFlow's DeepLab regularise the kernels of convolutions only. (TensorFlow's
-    leaves out depthwise kernels too; here they decay.)
+    The classifier learns `classifier_rate` times as fast, what else is no backbone `head_rate` times, and biases of
+    convolutions `bias_rate` times beyond that: Caffe's DeepLab has 1, 2, 10 and 20. Biases and batch normalisation do
+    not decay unless `decay_all` says so: Caffe's and TensorFlow's DeepLab regularise the kernels of convolutions only.
+    (TensorFlow's leaves out depthwise kernels too; here they decay.)
 
     Args:
         parameters: (name, parameter) as a DeepLab network names them.
         settings: [optimizer] of the recipe.
     """
+    named = list(parameters)
+    biases = {f"{name.removesuffix('weight')}bias" for name, parameter in named if parameter.ndim > 1}
     found: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in parameters:
-        factor = settings.classifier_rate if is_classifier(name) else 1.0
+    for name, parameter in named:
+        factor = _part_rate(name, settings) * (settings.bias_rate if name in biases else 1.0)
         decay = settings.weight_decay if parameter.ndim > 1 or settings.decay_all else 0.0
         found.setdefault((factor, decay), []).append(parameter)
     return [
@@ -34,14 +42,28 @@ def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) 
     ]
 
 
-def build(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
+def _part_rate(name: str, settings: Optimizer) -> float:
+    """The factor on the rate of the part of the network that a parameter belongs to."""
+    if is_classifier(name):
+        return settings.classifier_rate
+    return 1.0 if name.startswith("backbone.") else settings.head_rate
+
+
+def build(network: nn.Module, settings: Optimizer, auxiliary: nn.Module | None = None) -> torch.optim.Optimizer:
     """The optimizer of all the network's parameters; its rate is set before each step by `set_rate`.
 
     AdamW takes `momentum` as its beta1, and its weight decay is decoupled: 0.01 to 0.05 is usual there.
+
+    Args:
+        network: As it is trained.
+        settings: [optimizer] of the recipe.
+        auxiliary: The auxiliary head, whose parameters come after the network's.
     """
+    beside = auxiliary.named_parameters(AUXILIARY.rstrip(".")) if auxiliary else ()
+    wanted = groups(chain(network.named_parameters(), beside), settings)
     if settings.kind == "adamw":
-        return torch.optim.AdamW(groups(network.named_parameters(), settings), lr=0.0, betas=(settings.momentum, 0.999))
-    return torch.optim.SGD(groups(network.named_parameters(), settings), lr=0.0, momentum=settings.momentum)
+        return torch.optim.AdamW(wanted, lr=0.0, betas=(settings.momentum, 0.999))
+    return torch.optim.SGD(wanted, lr=0.0, momentum=settings.momentum)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

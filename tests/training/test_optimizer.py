@@ -52,6 +52,46 @@ def test_all_decay_on_request_and_each_parameter_is_in_one_group():
     assert sorted(id(p) for g in groups for p in g["params"]) == sorted(id(p) for p in network.parameters())
 
 
+def rates_by_name(network, settings):
+    groups = optimizer.groups(network.named_parameters(), settings)
+    return {name: group["rate_factor"] for group in groups for name in names_of(group, network)}
+
+
+def test_biases_learn_as_caffes_do_1_2_10_and_20():
+    """`lr_mult` of DeepLab's train.prototxt."""
+    rates = rates_by_name(network_of("v2-vgg16"), Optimizer(classifier_rate=10, bias_rate=2))
+    assert rates["backbone.features.0.weight"] == 1
+    assert rates["backbone.features.0.bias"] == 2
+    assert rates["classifier.3.fc6.weight"] == 1
+    assert rates["classifier.3.fc6.bias"] == 2
+    assert rates["classifier.3.fc8.weight"] == 10
+    assert rates["classifier.3.fc8.bias"] == 20
+    assert sorted(set(rates.values())) == [1, 2, 10, 20]
+
+
+def test_the_head_is_all_but_backbone_and_classifier_and_norms_have_no_bias_of_their_own():
+    rates = rates_by_name(network_of("v3plus-mobilenetv2"), Optimizer(classifier_rate=7, head_rate=3, bias_rate=2))
+    assert {name: rate for name, rate in rates.items() if name.startswith("classifier.")} == {
+        "classifier.weight": 7,
+        "classifier.bias": 14,
+    }
+    parts = {
+        part: {rate for name, rate in rates.items() if name.startswith(part)} for part in ("backbone.", "decoder.")
+    }
+    assert parts == {"backbone.": {1}, "decoder.": {3}}
+    assert rates["aspp.project.bn.bias"] == 3
+
+
+def test_the_auxiliary_head_comes_after_the_network():
+    network, auxiliary = network_of("v1-vgg16"), torch.nn.Module()
+    auxiliary.conv, auxiliary.classifier = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    built = optimizer.build(network, Optimizer(classifier_rate=10, head_rate=5), auxiliary)
+    rates = {id(parameter): group["rate_factor"] for group in built.param_groups for parameter in group["params"]}
+    assert [rates[id(parameter)] for parameter in auxiliary.parameters()] == [5, 5, 10, 10]
+    last = built.param_groups[next(i for i, g in enumerate(built.param_groups) if g["rate_factor"] == 10)]["params"][-1]
+    assert last is auxiliary.classifier.weight
+
+
 def test_adamw_decays_apart_from_the_gradient_and_takes_momentum_as_beta1():
     """Its first step moves each weight by the rate against the gradient's sign, and shrinks it by rate * decay."""
     network = torch.nn.Module()
