@@ -9,8 +9,7 @@ from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, write_whole, writing
 from segcli.pipeline.records import check_folder
 from segcli.training.recipe import Recipe
-from segcli.weights.reference import BEST as BEST
-from segcli.weights.reference import LAST, RECIPE
+from segcli.weights.reference import BEST, LAST, RECIPE  # noqa: F401 - whoever asks for a run's files finds all here
 
 STATE = "state.pt"
 """The state from which the run is resumed."""
