@@ -104,21 +104,40 @@ def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) ->
 
 def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
     settings = recipe.model
-    lender = model_io.load(settings.init, settings.output_stride or None, progress=progress)
-    if settings.name and variants.get(settings.name).name != lender.spec.name:
-        raise WeightsError(
-            f"model.init = {settings.init!r} holds {lender.spec.name}, model.name asks for {settings.name}",
-            "Leave out model.name: the weights know their own model.",
-        )
-    if lender.engine != "torch":
-        hint = "Give the checkpoint that it was exported from."
-        raise WeightsError(f"model.init = {settings.init!r} is an export and cannot learn", hint)
+    asked = variants.get(settings.name) if settings.name else None
+    lender = _lender(settings, asked, progress)
+    if asked is not None and asked.name != lender.spec.name:
+        return _on_its_backbone(lender, asked, labels, recipe)
     found = _fresh(lender.spec, labels, lender.preprocessing, recipe)
     tensors = lender.network.state_dict()
     same = lender.labels.names == labels.names
     wanted = {name for name in tensors if same or not is_classifier(name)}
     _copy(found.network, tensors, wanted, settings.init)
     return replace(found, provenance=lender.provenance, notes=lender.notes, trained=same)
+
+
+def _lender(settings: Model, asked: ModelSpec | None, progress: Progress | None) -> LoadedModel:
+    """The model that `model.init` names; refused where it cannot learn, or the model asked for has another backbone."""
+    name = settings.init
+    lender = model_io.load(name, None if asked else settings.output_stride or None, progress=progress)
+    if lender.engine != "torch":
+        hint = "Give the checkpoint that it was exported from."
+        raise WeightsError(f"model.init = {name!r} is an export and cannot learn", hint)
+    if asked is not None and replace(asked.backbone, taps=()) != replace(lender.spec.backbone, taps=()):
+        raise WeightsError(
+            f"model.init = {name!r} holds {lender.spec.name}, and {asked.name} has another backbone",
+            "Leave out model.name: the weights know their own model.",
+        )
+    return lender
+
+
+def _on_its_backbone(lender: LoadedModel, spec: ModelSpec, labels: LabelSet, recipe: Recipe) -> LoadedModel:
+    """A fresh model on the backbone of another one, such as v3+'s decoder on what v3 has learned."""
+    found = _fresh(spec, labels, lender.preprocessing, recipe)
+    backbone = {f"backbone.{name}" for name in found.network.backbone.state_dict()}
+    _copy(found.network, lender.network.state_dict(), backbone, recipe.model.init)
+    note = f"{spec.name} begins with the backbone of {recipe.model.init}; all behind it is fresh"
+    return replace(found, provenance=lender.provenance, notes=(*lender.notes, note))
 
 
 def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], name: str) -> None:

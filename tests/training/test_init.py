@@ -93,9 +93,27 @@ def test_an_export_cannot_learn(monkeypatch):
         init.start(recipe_with(init="model.onnx"), TWO)
 
 
-def test_weights_of_another_model_are_refused(lender):
-    with pytest.raises(WeightsError, match=r"holds v3-mobilenetv2-dm05, model.name asks for v3-mobilenetv2"):
+def test_weights_with_another_backbone_are_refused(lender):
+    with pytest.raises(WeightsError, match=r"holds v3-mobilenetv2-dm05, and v3-mobilenetv2 has another backbone"):
         init.start(recipe_with(init=str(lender[0]), name="v3-mobilenetv2"), TWO)
+
+
+def test_another_model_on_the_same_backbone_takes_that_alone(tmp_path):
+    """v3+ has a decoder that v3 lacks; its head is fresh, though names and shapes of parts of it agree."""
+    torch.manual_seed(4)
+    v3 = deeplab.build(variants.get("v3-mobilenetv2"), len(TWO), 16)
+    path = tmp_path / "v3.safetensors"
+    model_io.save(path, v3, variants.get("v3-mobilenetv2"), TWO, Preprocessing(size=97, std=(60.0, 61.0, 62.0)))
+    found = init.start(recipe_with(init=str(path), name="v3plus-mobilenetv2"), TWO)
+    assert (found.spec.name, found.trained, found.preprocessing.size) == ("v3plus-mobilenetv2", False, 97)
+    theirs, ours = v3.state_dict(), found.network.state_dict()
+    for name, tensor in ours.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name.startswith("backbone."):
+            assert torch.equal(tensor, theirs[name]), name
+    assert not torch.equal(ours["classifier.weight"], theirs["classifier.weight"])
+    assert any("backbone" in note for note in found.notes)
 
 
 def test_the_imagenet_backbone_is_taken_whole_or_not_at_all(monkeypatch):
