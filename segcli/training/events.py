@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segcli.evaluation.metrics import Scores
+from segcli.evaluation.scoring import ImageScore
 
 if TYPE_CHECKING:
     from segcli.inference.segmenter import Segmenter
@@ -38,6 +39,7 @@ class Validation:
         best: Whether the mIOU is the best so far.
         seconds: What the scoring took.
         segmenter: The model as it is now, for pictures; it changes with the next step.
+        images: The photos' own scores, of all processes.
     """
 
     iteration: int
@@ -45,6 +47,7 @@ class Validation:
     best: bool
     seconds: float
     segmenter: Segmenter
+    images: tuple[ImageScore, ...] = ()
 
 
 Event = Step | Validation

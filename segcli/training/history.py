@@ -1,9 +1,16 @@
-"""History: how far a run is, its best score, and the rows of metrics.csv."""
+"""History: how far a run is, its best score, and what its steps and validations came to, by iteration."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from segcli.evaluation.metrics import Scores
+from segcli.evaluation.scoring import ImageScore, worst
+
+WORST = 5
+"""So many photos of each validation are kept by name, those of lowest mIOU."""
 
 
 @dataclass
@@ -13,7 +20,9 @@ class History:
     Attributes:
         iteration: How many steps are done.
         best: The highest mIOU so far, 0..1; None before the first validation.
-        rows: Rows of metrics.csv: iteration, loss, rate and, where it was validated, miou.
+        rows: Plain values by name, in the order of the iterations: `iteration`; where it was logged, `loss` and `rate`;
+            where it was validated, `miou`, `iou` (by class name) and `worst` (pairs of a photo's name and its mIOU).
+            Rows of runs that earlier versions began lack `iou` and `worst`.
         recent: Losses of the steps since the last row with a loss.
     """
 
@@ -32,12 +41,18 @@ class History:
         self._row().update(loss=float(np.mean(self.recent)), rate=rate)
         self.recent = []
 
-    def add_score(self, miou: float | None) -> bool:
-        """Add the mIOU (0..1; None where no class occurs) of a validation; returns whether it is the best so far."""
-        best = miou is not None and (self.best is None or miou > self.best)
+    def add_validation(self, scores: Scores, images: Iterable[ImageScore] = ()) -> bool:
+        """Add what a validation came to; returns whether its mIOU is the best so far.
+
+        Args:
+            scores: Over all validation photos; without an mIOU they are never the best.
+            images: The photos' own scores.
+        """
+        best = scores.miou is not None and (self.best is None or scores.miou > self.best)
         if best:
-            self.best = miou
-        self._row()["miou"] = miou
+            self.best = scores.miou
+        failing = [[image.name, image.miou] for image in worst(images, WORST)]
+        self._row().update(miou=scores.miou, iou=dict(scores.per_class), worst=failing)
         return best
 
     @property
@@ -46,9 +61,19 @@ class History:
         return bool(self.rows) and self.rows[-1]["iteration"] == self.iteration and "miou" in self.rows[-1]
 
     @property
+    def validations(self) -> list[dict[str, Any]]:
+        """The rows that hold a validation."""
+        return [row for row in self.rows if "miou" in row]
+
+    @property
     def last_miou(self) -> float | None:
         """The mIOU of the last validation; None where there was none."""
-        return next((row["miou"] for row in reversed(self.rows) if "miou" in row), None)
+        return self.validations[-1]["miou"] if self.validations else None
+
+    @property
+    def best_row(self) -> dict[str, Any]:
+        """The row of the best validation; empty where there was none."""
+        return next((row for row in self.validations if row["miou"] == self.best and self.best is not None), {})
 
     @property
     def is_best_at_start(self) -> bool:

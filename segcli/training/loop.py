@@ -13,7 +13,7 @@ from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
 from segcli.pipeline import photo_values
-from segcli.training import failures, init, loader, run_folder
+from segcli.training import failures, init, loader, run_folder, stopping
 from segcli.training import state as training_state
 from segcli.training.checkpoints import Checkpoints
 from segcli.training.events import Event, Step, Validation
@@ -41,6 +41,7 @@ class Training:
         history: What has happened so far.
         trainer: Takes the steps.
         checkpoints: Writes the checkpoints and the state.
+        scored: The model as it is scored and saved: where the recipe averages weights, with the averages.
     """
 
     recipe: Recipe
@@ -53,12 +54,15 @@ class Training:
     history: History = field(default_factory=History)
     trainer: Trainer = field(init=False)
     checkpoints: Checkpoints = field(init=False)
+    scored: LoadedModel = field(init=False)
 
     def __post_init__(self) -> None:
         learned = replace(self.model, photos=photo_values.trained_on(self.train.photos))
         self.model = place(learned, self.recipe.run, self.device, self.processes)
         self.trainer = Trainer(self.model, self.recipe, self.device, self.processes)
-        self.checkpoints = Checkpoints(self.folder, self.recipe, self.model, self.train, self.val)
+        average = self.trainer.ema
+        self.scored = replace(self.model, network=average.network) if average else self.model
+        self.checkpoints = Checkpoints(self.folder, self.recipe, self.scored, self.train, self.val)
 
     def run(self) -> Iterator[Event]:
         """Train from where it stands to the end; yields each step and each validation.
@@ -74,13 +78,21 @@ class Training:
         batches = self.micro_batches()
         if self._validation_due():
             yield self._validate()
-        while self.history.iteration < self.recipe.schedule.iterations:
+        while not self.is_over:
             yield self._step(batches)
+            self._keep()
             due = self._validation_due()
             if due or self.history.iteration % self.recipe.run.save_every == 0:
                 self._save()
             if due:
                 yield self._validate()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are taken, or validation after validation brought no gain."""
+        if self.history.iteration >= self.recipe.schedule.iterations:
+            return True
+        return self.history.is_validated and stopping.due(self.history, self.recipe)
 
     def micro_batches(self) -> Iterator[MicroBatch]:
         """This process's shards of the micro-batches of this and all later iterations."""
@@ -103,7 +115,7 @@ class Training:
     def _validation_due(self) -> bool:
         """Whether the weights as they are now want scoring: also those of a run that was stopped before it could."""
         done = self.history.iteration
-        if self.history.is_validated:
+        if self.history.is_validated or not self.val.samples:
             return False
         if done == 0:
             return self.model.trained
@@ -112,14 +124,22 @@ class Training:
     def _validate(self) -> Validation:
         """Score the model; what was trained is saved before already, since scoring takes long and may fail."""
         start = time.perf_counter()
-        scores, segmenter = validate(self.model, self.val, self.device, self.processes)
-        done, best = self.history.iteration, self.history.add_score(scores.miou)
+        scores, images, segmenter = validate(self.scored, self.val, self.device, self.processes)
+        done, best = self.history.iteration, self.history.add_validation(scores, images)
         if best and self.processes.is_main:
             self.checkpoints.write_best(done, scores)
         seconds = time.perf_counter() - start
         if done:
             self._save()
-        return Validation(done, scores, best, seconds, segmenter)
+        return Validation(done, scores, best, seconds, segmenter, images)
+
+    def _keep(self) -> None:
+        """Write a numbered checkpoint where one is due: before the state, so that a kill leaves out none."""
+        done, every = self.history.iteration, self.recipe.run.keep_every
+        if every and done % every == 0:
+            failures.require_finite(self.model.network, self.trainer.optimizer, done)
+            if self.processes.is_main:
+                self.checkpoints.write_numbered(done)
 
     def _save(self) -> None:
         """Write the state and the last checkpoint, if the weights are numbers; the main process does."""
@@ -129,10 +149,7 @@ class Training:
 
     def restore(self, state: State) -> None:
         """Go back to where a state was saved."""
-        self.model.network.load_state_dict(state.network)
-        self.trainer.optimizer.load_state_dict(state.optimizer)
-        if state.scaler:
-            self.trainer.precision.scaler.load_state_dict(state.scaler)
+        self.trainer.restore(state)
         rows = [dict(row) for row in state.history]
         self.history = History(state.iteration, state.best, rows, list(state.recent))
 

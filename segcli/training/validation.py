@@ -1,11 +1,14 @@
 """Validation: the scores of the model as it is now on the validation photos, which one process or several compute."""
 
+from typing import NamedTuple
+
 import torch
 
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.errors import InputError
 from segcli.evaluation.metrics import Scores
+from segcli.evaluation.scoring import ImageScore
 from segcli.inference import oom
 from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.tally import Tally, score
@@ -13,8 +16,22 @@ from segcli.training import failures
 from segcli.weights.model_io import LoadedModel
 
 
-def validate(model: LoadedModel, val: Dataset, device: torch.device, processes: Processes) -> tuple[Scores, Segmenter]:
-    """Score a model on a dataset, and give the Segmenter that did it, for pictures.
+class Validated(NamedTuple):
+    """What a validation found.
+
+    Attributes:
+        scores: Over the photos of all processes.
+        images: The photos' own scores, likewise.
+        segmenter: What predicted them, for pictures.
+    """
+
+    scores: Scores
+    images: tuple[ImageScore, ...]
+    segmenter: Segmenter
+
+
+def validate(model: LoadedModel, val: Dataset, device: torch.device, processes: Processes) -> Validated:
+    """Score a model on a dataset.
 
     Args:
         model: Its network is on the device already.
@@ -36,4 +53,4 @@ def validate(model: LoadedModel, val: Dataset, device: torch.device, processes: 
             raise
         raise failures.too_large_to_validate(error, oom.TOO_LARGE) from error
     tally.all_reduce(processes)
-    return tally.matrix.scores(val.labels), segmenter
+    return Validated(tally.matrix.scores(val.labels), tuple(tally.images), segmenter)

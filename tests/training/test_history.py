@@ -2,7 +2,13 @@
 
 import pytest
 
-from segcli.training.history import History
+from segcli.evaluation.metrics import Scores
+from segcli.evaluation.scoring import ImageScore
+from segcli.training.history import WORST, History
+
+
+def scores(miou, **per_class):
+    return Scores(miou, per_class, None, None, None, len(per_class))
 
 
 def test_a_row_holds_the_mean_loss_since_the_last_one():
@@ -17,22 +23,36 @@ def test_a_row_holds_the_mean_loss_since_the_last_one():
 
 def test_a_score_joins_the_row_of_its_iteration_and_is_best_or_not():
     history = History()
-    assert [history.add_score(0.25), history.best] == [True, 0.25]
+    assert [history.add_validation(scores(0.25, a=0.5, b=None)), history.best] == [True, 0.25]
     history.add_step(1.0)
     history.add_loss(rate=0.5)
     assert not history.is_validated
     assert history.last_miou == 0.25
-    assert not history.add_score(0.25)
+    assert not history.add_validation(scores(0.25))
     assert history.is_validated
-    assert history.rows == [{"iteration": 0, "miou": 0.25}, {"iteration": 1, "loss": 1.0, "rate": 0.5, "miou": 0.25}]
-    assert history.add_score(0.5)
+    assert history.rows == [
+        {"iteration": 0, "miou": 0.25, "iou": {"a": 0.5, "b": None}, "worst": []},
+        {"iteration": 1, "loss": 1.0, "rate": 0.5, "miou": 0.25, "iou": {}, "worst": []},
+    ]
+    assert history.best_row is history.validations[0]
+    history.add_step(1.0)
+    assert history.add_validation(scores(0.5))
     assert history.best == history.last_miou == 0.5
+    assert history.best_row is history.rows[2]
+
+
+def test_the_photos_that_fail_most_are_kept_by_name():
+    mious = [0.5, None, 0.1, 0.9, 0.8, 0.7, 0.6]
+    history = History()
+    history.add_validation(scores(0.5), [ImageScore(f"{i}", miou, miou) for i, miou in enumerate(mious)])
+    assert history.rows[0]["worst"] == [["2", 0.1], ["0", 0.5], ["6", 0.6], ["5", 0.7], ["4", 0.8]]
+    assert len(history.rows[0]["worst"]) == WORST
 
 
 def test_a_score_of_no_class_is_noted_and_never_the_best():
     history = History(iteration=3)
-    assert not history.add_score(None)
-    assert history.best is None
+    assert not history.add_validation(scores(None))
+    assert (history.best, history.best_row) == (None, {})
     assert history.is_validated
 
 

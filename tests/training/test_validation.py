@@ -23,7 +23,8 @@ def run(tmp_path_factory):
 
 def test_it_scores_every_photo_with_the_model_as_it_is(run):
     """Against the label maps that a Segmenter of its own gives."""
-    scores, segmenter = validate(run.model, run.val, CPU, Processes())
+    scores, images, segmenter = validate(run.model, run.val, CPU, Processes())
+    assert [image.name for image in images] == [sample.name for sample in run.val.samples]
     right, labelled = 0, 0
     for sample in run.val.samples:
         label = run.val.read_label(sample)
