@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -51,17 +51,15 @@ class Entry:
     def facts(self, labels: LabelSet) -> dict:
         """The entry as the page reads it: JSON-plain, the pictures as data addresses."""
         height, width = self.label_map.shape
-        photo, classes = Image.fromarray(self.rgb), Image.fromarray(self.label_map)
-        photo.thumbnail((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC, reducing_gap=2.0)
-        small = np.asarray(classes.resize(photo.size, Image.Resampling.NEAREST))
+        photo, small = shrunk(self.rgb, self.label_map)
         return {
             "name": self.name,
             "width": width,
             "height": height,
             "areas": dict(self.areas),
             "uncertainty": self.uncertainty,
-            "photo": _address(photo, "JPEG", quality=82),
-            "classes": _address(_tint(small, labels), "PNG"),
+            "photo": address(photo, "JPEG"),
+            "classes": address(_tint(small, labels), "PNG"),
         }
 
 
@@ -85,9 +83,18 @@ def _tint(label_map: np.ndarray, labels: LabelSet) -> Image.Image:
     return Image.fromarray(shown[label_map])
 
 
-def _address(picture: Image.Image, kind: str, **options: int) -> str:
+def shrunk(rgb: np.ndarray, *label_maps: np.ndarray) -> tuple[Image.Image, *tuple[np.ndarray, ...]]:
+    """A photo, uint8 (H, W, 3), at the size that galleries show, and label maps of it, (H, W), at that size too."""
+    photo = Image.fromarray(rgb)
+    photo.thumbnail((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    small = (Image.fromarray(ids).resize(photo.size, Image.Resampling.NEAREST) for ids in label_maps)
+    return photo, *map(np.asarray, small)
+
+
+def address(picture: Image.Image, kind: Literal["JPEG", "PNG"]) -> str:
+    """A picture as an address that holds it, so that a page fetches nothing."""
     buffer = BytesIO()
-    picture.save(buffer, kind, **options)
+    picture.save(buffer, kind, **({"quality": 82} if kind == "JPEG" else {}))
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

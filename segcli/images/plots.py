@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from segcli.files.paths import shown
 from segcli.labels import Colour, LabelSet
 
 INK = (38, 42, 48)
@@ -18,6 +21,10 @@ SHADES = ((255, 255, 255), (120, 177, 218), (8, 48, 107))
 CURVES = ((31, 98, 163), (214, 92, 30), (48, 138, 76), (140, 76, 168), (190, 50, 70), (120, 100, 40))
 GRAPH_SIZE = (960, 600)
 """The width and height of a graph in pixels."""
+MOST_CLASSES = 12
+"""So many classes at most are told apart in one graph, or in a short table."""
+LEGEND = 520
+"""The width of a legend beside a graph, in half pixels."""
 
 _CORNER = ("rows: true class", "columns: predicted as", "in % of the row")
 
@@ -96,26 +103,37 @@ def trimap(series: Mapping[str, Mapping[int, float | None]], size: tuple[int, in
     Returns:
         An RGB picture.
     """
-    curves = {name: _in_per_cent(points) for name, points in series.items()}
-    return _lines(curves, ("width of the band around void, in pixels", "mIOU in %"), size)
+    curves = {
+        name: _Curve(_in_per_cent(points), CURVES[i % len(CURVES)]) for i, (name, points) in enumerate(series.items())
+    }
+    return _graph(curves, ("width of the band around void, in pixels", "mIOU in %"), size)
 
 
 def training(
-    loss: Mapping[int, float], miou: Mapping[int, float | None], size: tuple[int, int] = GRAPH_SIZE
+    loss: Mapping[int, float],
+    miou: Mapping[int, float | None],
+    classes: Mapping[str, tuple[Colour, Mapping[int, float | None]]] = MappingProxyType({}),
+    size: tuple[int, int] = GRAPH_SIZE,
 ) -> Image.Image:
-    """Draw how a training run went: the loss, and below it the mIOU of the validations.
+    """Draw how a training run went: the loss, and below it the validations' mIOU, with a thin line for each class.
 
     Args:
         loss: The loss by iteration.
         miou: The mIOU by iteration, 0..1; None where no pixel was labelled.
+        classes: By name, a class's colour and its IOU by iteration, 0..1; None where no pixel spoke for it. More than
+            MOST_CLASSES are left out, since nobody could tell them apart.
         size: The width and height of each of the two graphs in pixels.
 
     Returns:
         An RGB picture.
     """
+    lines = {name: _Curve(_in_per_cent(points), colour, width=4) for name, (colour, points) in classes.items()}
+    lines = {name: line for name, line in lines.items() if line.points}
+    few = 0 < len(lines) <= MOST_CLASSES
+    scores = {"mIOU": _Curve(_in_per_cent(miou), CURVES[0], width=9)} | (lines if few else {})
     graphs = (
-        _lines({"training": dict(loss)}, ("iteration", "loss"), size),
-        _lines({"validation": _in_per_cent(miou)}, ("iteration", "mIOU in %"), size),
+        _graph({"loss": _Curve(dict(loss), CURVES[0])}, ("iteration", "loss"), size, few),
+        _graph(scores, ("iteration", "IOU in %" if few else "mIOU in %"), size, few),
     )
     picture = Image.new("RGB", (size[0], 2 * size[1]), "white")
     for row, graph in enumerate(graphs):
@@ -123,27 +141,51 @@ def training(
     return picture
 
 
+@dataclass(frozen=True)
+class _Curve:
+    """One line of a graph: its points (x, y), its colour, and its width in half pixels."""
+
+    points: Mapping[int, float]
+    colour: Colour
+    width: int = 6
+
+    def draw(self, draw: ImageDraw.ImageDraw, place: Callable[[float, float], tuple[float, float]]) -> None:
+        """Draw it, with dots where they are few; `place` gives the pixel of a point."""
+        spots = [place(*point) for point in self.points.items()]
+        if len(spots) > 1 and self.is_pale:
+            draw.line(spots, PALE, width=self.width + 3, joint="curve")
+        if len(spots) > 1:
+            draw.line(spots, self.colour, width=self.width, joint="curve")
+        for spot in spots if len(spots) <= 15 else ():
+            draw.circle(spot, self.width + 2, self.colour, outline=PALE if self.is_pale else None, width=2)
+
+    @property
+    def is_pale(self) -> bool:
+        """Whether it could hardly be seen on white."""
+        return bool(np.dot(self.colour, (0.299, 0.587, 0.114)) > 200)
+
+
 def _in_per_cent(points: Mapping[int, float | None]) -> dict[int, float]:
     return {x: 100 * score for x, score in points.items() if score is not None}
 
 
-def _lines(curves: Mapping[str, Mapping[int, float]], titles: tuple[str, str], size: tuple[int, int]) -> Image.Image:
-    """A graph of curves by name; `titles` stand below and above it."""
-    every = [point for points in curves.values() for point in points.items()] or [(1, 0.0)]
+def _graph(
+    curves: Mapping[str, _Curve], titles: tuple[str, str], size: tuple[int, int], legend_beside: bool = False
+) -> Image.Image:
+    """A graph of curves by name, the first above the others; `titles` stand below and above it."""
+    every = [point for curve in curves.values() for point in curve.points.items()] or [(1, 0.0)]
     across = _ticks(0, max(x for x, _ in every))
     up = _ticks(min(y for _, y in every), max(y for _, y in every))
     # Drawn at twice its size and shrunk, since Pillow's lines have no soft edges of their own.
     picture = Image.new("RGB", (2 * size[0], 2 * size[1]), "white")
     draw = ImageDraw.Draw(picture)
-    place = _draw_axes(draw, picture.size, across, up, titles)
-    colours = {name: CURVES[i % len(CURVES)] for i, name in enumerate(curves)}
-    for name, points in curves.items():
-        spots = [place(*point) for point in points.items()]
-        if len(spots) > 1:
-            draw.line(spots, colours[name], width=6, joint="curve")
-        for spot in spots if len(spots) <= 15 else ():
-            draw.circle(spot, 8, colours[name])
-    _draw_legend(draw, (picture.width - 70, picture.height - 170), colours)
+    place = _draw_axes(draw, (picture.width - LEGEND * legend_beside, picture.height), across, up, titles)
+    for curve in reversed(curves.values()):
+        curve.draw(draw, place)
+    if legend_beside and len(curves) > 1:
+        _draw_legend_beside(draw, (picture.width - LEGEND, 110), curves)
+    elif not legend_beside:
+        _draw_legend(draw, (picture.width - 70, picture.height - 170), curves)
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
@@ -170,14 +212,36 @@ def _draw_axes(
     return place
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, corner: tuple[int, int], colours: Mapping[str, Colour]) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Mapping[str, _Curve]) -> None:
     """The names, ending at the bottom right `corner`."""
     font = ImageFont.load_default(32)
-    for row, (name, colour) in enumerate(reversed(colours.items())):
+    for row, (name, curve) in enumerate(reversed(curves.items())):
         middle = corner[1] - 25 - 50 * row
         draw.text((corner[0], middle), name, INK, font, anchor="rm")
         end = corner[0] - font.getlength(name) - 18
-        draw.line((end - 60, middle, end, middle), colour, width=8)
+        draw.line((end - 60, middle, end, middle), curve.colour, width=8)
+
+
+def _draw_legend_beside(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Mapping[str, _Curve]) -> None:
+    """The names from the top left `corner` down, each with its last value: the first, then the others as they end."""
+    font = ImageFont.load_default(30)
+    ends = {name: list(curve.points.values())[-1:] for name, curve in curves.items()}
+    first, *others = curves
+    for row, name in enumerate((first, *sorted(others, key=ends.get, reverse=True))):
+        middle, left = corner[1] + 25 + 60 * row, corner[0]
+        for colour, width in ((PALE, 3), (curves[name].colour, 0)):
+            draw.line((left, middle, left + 50, middle), colour, width=curves[name].width + 3 + width)
+        draw.text((left + 66, middle), _fitting(name, font, LEGEND - 190), INK, font, anchor="lm")
+        for end in ends[name]:
+            draw.text((left + LEGEND - 40, middle), f"{end:.1f}", PALE, font, anchor="rm")
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    """The text on one line, cut where it is wider than that many pixels."""
+    text = shown(text)
+    if font.getlength(text) <= width:
+        return text
+    return next((part for end in range(len(text), 0, -1) if font.getlength(part := f"{text[:end]}…") <= width), "…")
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -1,19 +1,23 @@
-"""The files that a run leaves for people to look at: metrics.csv, curve.png, overlays, and TensorBoard's file."""
+"""The files that a run leaves for people to look at: metrics.csv, curve.png, pictures, and TensorBoard's file."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segcli.data.dataset import Dataset
+from segcli.data.dataset import Dataset, Sample
+from segcli.evaluation.metrics import dice_of
+from segcli.evaluation.scoring import worst
 from segcli.files.atomic import write_whole, writing
+from segcli.files.paths import shown
 from segcli.images import plots
 from segcli.images.overlay import overlay, write_overlay
+from segcli.labels import LabelSet
+from segcli.pipeline.tables import table
+from segcli.training import gallery
 from segcli.training.events import Event, Step, Validation
 from segcli.training.history import History
 from segcli.training.recipe import Run
-from segcli.training.run_folder import CURVE, METRICS, OVERLAYS, TENSORBOARD
+from segcli.training.run_folder import CURVE, GALLERY, METRICS, OVERLAYS, TENSORBOARD
 
 COLUMNS = ("iteration", "loss", "rate", "miou")
 
@@ -24,7 +28,7 @@ class Artifacts:
     Args:
         folder: Of the run.
         settings: [run] of the recipe: how often the metrics are written, and how many overlays.
-        val: Photos to validate on; the first of them become overlays.
+        val: Photos to validate on; the first of them, and those that fail most, are shown.
         history: Of the run, which goes on changing.
     """
 
@@ -41,11 +45,16 @@ class Artifacts:
         with writing(self.folder):
             self.board.add(event)
             if isinstance(event, Validation):
-                write_metrics(self.folder, self.history.rows)
-                write_curve(self.folder, self.history.rows)
-                write_overlays(self.folder, event, self.val, self.settings.overlays)
+                write_metrics(self.folder, self.history.rows, self.labels)
+                write_curve(self.folder, self.history.rows, self.labels)
+                write_pictures(self.folder, event, self.val, self.settings.overlays)
             elif event.iteration % self.settings.log_every == 0:
-                write_metrics(self.folder, self.history.rows)
+                write_metrics(self.folder, self.history.rows, self.labels)
+
+    @property
+    def labels(self) -> LabelSet | None:
+        """The classes that are scored; None where no photo is."""
+        return self.val.labels if self.val.samples else None
 
     def close(self) -> None:
         """Write what TensorBoard's writer still holds; SegcliError where the folder cannot be written to."""
@@ -53,29 +62,64 @@ class Artifacts:
             self.board.close()
 
 
-def write_metrics(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write metrics.csv: a line for each row of `History.rows`; loss is the mean since the line before."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+def write_metrics(folder: Path, rows: Sequence[Mapping[str, Any]], labels: LabelSet | None = None) -> None:
+    """Write metrics.csv: a line for each row of `History.rows`; loss is the mean since the line before.
+
+    With labels there are two columns more for each class, "iou NAME" and "dice NAME": so no heading is a formula, and
+    none is that of another column, whatever the classes are called.
+    """
+    names = _scored(labels) if labels else []
+    headings = [*COLUMNS, *(f"iou {shown(name)}" for name in names), *(f"dice {shown(name)}" for name in names)]
+    lines = []
+    for row in rows:
+        ious = [row.get("iou", {}).get(name) for name in names]
+        lines.append([*(row.get(key) for key in COLUMNS), *ious, *map(dice_of, ious)])
     with write_whole(folder / METRICS) as file:
-        file.write(text.getvalue().encode())
+        file.write(table(headings, lines))
 
 
-def write_curve(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write curve.png: the loss and the validations' mIOU over the iterations."""
+def write_curve(folder: Path, rows: Sequence[Mapping[str, Any]], labels: LabelSet | None = None) -> None:
+    """Write curve.png: the loss and the validations' mIOU over the iterations, with labels each class's IOU too."""
     loss, miou = ({row["iteration"]: row[key] for row in rows if key in row} for key in ("loss", "miou"))
+    scored = [row for row in rows if "iou" in row]
+    colours = dict(zip(labels.names, labels.palette, strict=True)) if labels else {}
+    classes = {
+        name: (colour, {row["iteration"]: row["iou"].get(name) for row in scored}) for name, colour in colours.items()
+    }
     with write_whole(folder / CURVE) as file:
-        plots.training(loss, miou).save(file, "PNG")
+        plots.training(loss, miou, classes).save(file, "PNG")
 
 
-def write_overlays(folder: Path, validation: Validation, val: Dataset, count: int) -> None:
-    """Write overlays/ITERATION/NAME.jpg: what the model makes of the first `count` photos to validate on."""
-    for sample in val.samples[:count]:
+def write_pictures(folder: Path, validation: Validation, val: Dataset, count: int) -> None:
+    """Write what the model makes of photos to validate on.
+
+    overlays/ITERATION/NAME.jpg shows the first `count` photos; validation.html shows those and as many of the worst
+    beside their truth, and is replaced by the next validation.
+    """
+    first = val.samples[:count]
+    ranked = [image.name for image in worst(validation.images, len(validation.images))]
+    entries = []
+    for sample in _chosen(val, first, ranked[:count]):
         photo = val.read_photo(sample).rgb
-        picture = overlay(photo, validation.segmenter.labels(photo), val.labels)
-        write_overlay(folder / OVERLAYS / f"{validation.iteration:06}" / f"{sample.name}.jpg", picture)
+        predicted = validation.segmenter.labels(photo)
+        if sample in first:
+            picture = overlay(photo, predicted, val.labels)
+            write_overlay(folder / OVERLAYS / f"{validation.iteration:06}" / f"{sample.name}.jpg", picture)
+        rank = ranked.index(sample.name) + 1 if sample.name in ranked else 0
+        entries.append(gallery.Entry.of(sample.name, rank, photo, val.read_truth(sample), predicted, val.labels))
+    if entries:
+        title = f"Validation after {validation.iteration} iterations"
+        gallery.write(folder / GALLERY, title, entries, len(ranked), val.labels)
+
+
+def _chosen(val: Dataset, first: Sequence[Sample], names: Sequence[str]) -> list[Sample]:
+    """The first samples and those of these names, each once, in the dataset's order."""
+    return [sample for sample in val.samples if sample in first or sample.name in names]
+
+
+def _scored(labels: LabelSet) -> list[str]:
+    """The names of the classes; a channel that stands for void is none."""
+    return [name for index, name in enumerate(labels.names) if index != labels.ignore]
 
 
 class TensorBoard:

@@ -13,7 +13,10 @@ from segcli.weights.reference import BEST, LAST, RECIPE  # noqa: F401 - whoever 
 
 STATE = "state.pt"
 """The state from which the run is resumed."""
+NUMBERED = "checkpoints"
+"""The folder of the checkpoints that `run.keep_every` keeps, by iteration."""
 METRICS, CURVE, OVERLAYS, TENSORBOARD = "metrics.csv", "curve.png", "overlays", "tensorboard"
+GALLERY = "validation.html"
 """The files and folders that a run leaves to look at."""
 
 
@@ -49,5 +52,6 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove the files that a killed run has left half written."""
-    for path in folder.glob(PARTIAL.format("*")):
-        path.unlink(missing_ok=True)
+    for place in (folder, folder / NUMBERED):
+        for path in place.glob(PARTIAL.format("*")):
+            path.unlink(missing_ok=True)
