@@ -26,6 +26,8 @@ def usable(
 ) -> Dataset:
     """The dataset once every file of it has been read: with problems it is refused, or taken without them.
 
+    A dataset without samples, which a run that validates nothing has, is given back as it is.
+
     Args:
         data: The dataset as it was listed.
         skip_bad: Leave out samples with problems instead of refusing them.
@@ -36,6 +38,8 @@ def usable(
     Raises:
         DatasetError: Samples have problems and `skip_bad` is not set.
     """
+    if not data.samples:
+        return data
     processes = processes or Processes()
     counted = Census(len(data.labels))
     problems = _problems(data, processes, listener, counted)

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcli import distributed
+from segcli.data import parts as split_file
 from segcli.data.census import Census
 from segcli.data.dataset import Dataset
+from segcli.data.parts import Parts
 from segcli.distributed import Processes
 from segcli.errors import UsageError
 from segcli.images.reading import RGB_8_BIT
 from segcli.labels import LabelSet
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.usable import usable
-from segcli.training import coverage, packaged, photos, run_folder, split
+from segcli.training import coverage, packaged, photos, record, run_folder, split
 from segcli.training import recipe as recipes
 from segcli.training.events import Event
 from segcli.training.history import History
@@ -52,9 +54,9 @@ def train(
     """Train a model by a recipe, and leave the whole run in a folder.
 
     What can be refused at once is refused by the call; the training happens while its events are taken. The folder then
-    holds recipe.toml, best.safetensors (the highest mIOU on the validation photos), last.safetensors, state.pt (to
-    resume from), metrics.csv, curve.png, overlays/ and, where its package is installed, TensorBoard's file. They are
-    written before the event that they belong to is yielded.
+    holds recipe.toml, split.toml (which photos were held out), best.safetensors (the highest mIOU on those),
+    last.safetensors, state.pt (to resume from), metrics.csv, curve.png, overlays/ and, where its package is installed,
+    TensorBoard's file. They are written before the event that they belong to is yielded.
 
         for event in train("finetune", "mine"):
             print(event.iteration)
@@ -83,14 +85,18 @@ def train(
         wanted = replace(wanted, run=replace(wanted.run, device=device))
     early = listener if (processes.is_main if processes else distributed.is_main()) else SILENT
     resume = resume or run_folder.restarted(Path(folder))
-    train_set, val_set = split.choose(wanted.data, early.counting)
+    begun = split_file.read(Path(folder)) if resume else None
+    how: list[str] = []
+    train_set, val_set = split.choose(wanted.data, early.counting, how.append, begun)
     if train_set.reading is not None:
         train_set.reading.tell(early.note, early.warn)
+    if split.is_told(wanted.data):
+        early.note(how[0])
     wanted = replace(wanted, data=split.recorded(wanted.data, train_set))
     run_folder.check(Path(folder), resume)
     _check_classes(wanted, train_set.labels)
     wanted, (train_set, val_set) = _with_photos(wanted, (train_set, val_set), Path(folder) if resume else None, early)
-    job = _Job(wanted, train_set, val_set, Path(folder), resume, skip_bad, allow_missing)
+    job = _Job(wanted, train_set, val_set, how[0], begun, Path(folder), resume, skip_bad, allow_missing)
     return job.events(nullcontext(processes) if processes else distributed.join(), listener)
 
 
@@ -123,6 +129,8 @@ class _Job:
     recipe: Recipe
     train: Dataset
     val: Dataset
+    how: str
+    begun: Parts | None
     folder: Path
     resume: bool
     skip_bad: bool
@@ -158,13 +166,21 @@ class _Job:
             if processes.is_main:
                 run_folder.write_recipe(self.folder, self.recipe)
             run = loop.Training(self.recipe, model, train, val, self.folder, device, processes)
+        self._keep_split(train, val, processes, listener)
+        validated = f"{len(val)} to validate on" if len(val) else "not validated"
         listener.note(
-            f"model {run.model.spec.name}, {len(train.labels)} classes, {len(train)} photos to learn from, "
-            f"{len(val)} to validate on"
+            f"model {run.model.spec.name}, {len(train.labels)} classes, {len(train)} photos to learn from, {validated}"
         )
         if run.history.iteration:
             listener.note(f"going on after iteration {run.history.iteration}")
         return run
+
+    def _keep_split(self, train: Dataset, val: Dataset, processes: Processes, listener: Listener) -> None:
+        """Write split.toml where the run has none yet."""
+        if self.begun is not None:
+            record.check(self.begun, train, val)
+        elif processes.is_main:
+            record.write(self.folder, self.recipe, train, val, self.how, listener)
 
     def _device(self, processes: Processes, listener: Listener) -> torch.device:
         """This process's device; UsageError where a batch cannot be shared out."""

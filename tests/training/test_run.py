@@ -63,7 +63,7 @@ def test_a_library_user_gets_the_whole_folder(trained):
     _, _, folder = trained
     left = {name for name in tree(folder) if not name.startswith("tensorboard/")}
     assert left == {
-        *("best.safetensors", "last.safetensors", "state.pt", "recipe.toml", "metrics.csv", "curve.png"),
+        *("best.safetensors", "last.safetensors", "state.pt", "recipe.toml", "split.toml", "metrics.csv", "curve.png"),
         *("overlays/000002/2.jpg", "overlays/000004/2.jpg"),
     }
     assert any(name.startswith("tensorboard/events") for name in tree(folder))
@@ -86,7 +86,10 @@ def test_what_it_says_is_heard(trained):
     assert heard.notes[0] == "labels: class ids"
     assert heard.notes[1].startswith("device cpu")
     assert heard.notes[2:] == ["model v3-mobilenetv2-dm05, 2 classes, 6 photos to learn from, 2 to validate on"]
-    assert heard.counted == [(8, "looking at masks"), (6, "checking train"), (2, "checking val")]
+    assert heard.counted == [
+        *((8, "looking at masks"), (6, "checking train"), (2, "checking val")),
+        (8, "hashing"),
+    ]
     assert (heard.begins, heard.history.iteration) == (0, 4)
 
 
@@ -129,7 +132,7 @@ def test_the_device_is_the_callers_where_it_names_one(home, tmp_path):
     [
         ({"loss": {"class_weights": [1, 2, 3]}}, "3 numbers, there are 2 classes"),
         ({"data": {"repeat": ["blub"]}}, "no class is called 'blub'"),
-        ({"data": {"holdout": 0.0}}, "data.holdout is 0"),
+        ({"data": {"fold": [3, 2]}}, "no fold 3 of 2"),
     ],
 )
 def test_a_wrong_recipe_is_refused_by_the_call_itself(home, tmp_path, changes, said):

@@ -60,7 +60,9 @@ def test_a_published_dataset_has_its_own_splits(tmp_path):
     [
         ({"images": ""}, "data.images is missing"),
         ({"val_images": "x"}, "go together"),
-        ({"holdout": 0.0}, "data.holdout is 0"),
+        ({"fold": (4, 3)}, "no fold 4 of 3"),
+        ({"fold": (1, 2), "val_images": "x", "val_masks": "y"}, "exclude each other"),
+        ({"fold": (1, 20)}, "10 photos with labels cannot be shared out to 20 folds"),
         ({"dataset": "camvid"}, "data.images goes with"),
         ({"images": "nowhere"}, "nowhere is no folder"),
         ({"labels": "camvd"}, "no label set is called 'camvd'"),
