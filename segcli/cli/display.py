@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -47,6 +48,12 @@ class Display(Listener):
             console.width = max(console.width, PIPE_WIDTH)
         wanted = console.measure(table, options=console.options.update(width=PIPE_WIDTH)).maximum
         console.print(table if narrow is None or wanted <= console.width else narrow)
+
+    def aside(self, table: Table) -> None:
+        """A table for people, on stderr, a little to the right; left out with --json."""
+        if not (self.quiet or self.as_json):
+            console = self.err if self.err.is_terminal else Console(stderr=True, width=PIPE_WIDTH)
+            console.print(Padding(table, (0, 0, 0, 2), expand=False), soft_wrap=False)
 
     def json(self, value: dict) -> None:
         """The one JSON object of --json; without it, nothing."""

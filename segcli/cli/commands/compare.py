@@ -9,6 +9,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.text import Text
 from typer import Argument, Option
 
 from segcli.cli.display import Display, columns
@@ -155,7 +156,7 @@ def _report(display: Display, comparison: Comparison, result: dict, truths: int)
     for name, colour in zip(labels.names, labels.palette, strict=True):
         if between.per_class[name] is None and a.per_class[name] is None:
             continue
-        row = [swatch(colour), name, percent(between.per_class[name])]
+        row = [swatch(colour), Text(shown(name)), percent(between.per_class[name])]
         one, two = a.per_class[name], b.per_class[name]
         table.add_row(*row, *([percent(one), percent(two), _change(one, two)] if truths else []))
     display.table(table)

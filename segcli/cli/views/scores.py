@@ -11,6 +11,7 @@ from rich.text import Text
 from segcli.cli.display import Display, columns
 from segcli.evaluation.metrics import Scores
 from segcli.files.atomic import writing
+from segcli.files.paths import shown
 from segcli.labels import LabelSet, some_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _classes(labels: LabelSet, scores: Scores, before: Scores | None):
     headings = ["", "class", "IOU", "Dice"] + (["IOU without CRF"] if before else [])
     table = columns(*headings, right=headings[2:])
     for name, colour in zip(labels.names, labels.palette, strict=True):
-        row = [swatch(colour), name, percent(scores.per_class[name]), percent(scores.dice[name])]
+        row = [swatch(colour), Text(shown(name)), percent(scores.per_class[name]), percent(scores.dice[name])]
         table.add_row(*row, *([percent(before.per_class[name])] if before else []))
     return table
 

@@ -8,12 +8,14 @@ from statistics import median
 
 from segcli.cli.display import Display
 from segcli.cli.progress import Counter, clock
+from segcli.cli.views import classes, summary
 from segcli.cli.views.scores import coverage, percent
 from segcli.training.events import Event, Step, Validation
 from segcli.training.history import History
 from segcli.training.recipe import Recipe
 from segcli.training.run import TrainingListener
-from segcli.training.run_folder import BEST, LAST, STATE
+from segcli.training.run_folder import STATE
+from segcli.training.summary import Summary
 
 ESTIMATE_AFTER = 20
 """So many steps decide how long the rest is said to take."""
@@ -58,7 +60,7 @@ class TrainingDisplay(Display, TrainingListener):
                 self._say_interrupted()
             raise
         if self.history is not None:
-            self._sum_up(self.history)
+            summary.report(self, Summary.of(self.history, self.recipe, self.folder), self.recipe)
 
     def _say_interrupted(self) -> None:
         if (self.folder / STATE).exists():
@@ -72,7 +74,7 @@ class TrainingDisplay(Display, TrainingListener):
         if isinstance(event, Step):
             self._show_step(event, self.history)
         else:
-            self._show_validation(event)
+            self._show_validation(event, self.history)
 
     def _show_step(self, step: Step, history: History) -> None:
         self.counter.describe(f"loss {step.loss:.3f}, rate {step.rate:.2g}, best mIOU {percent(history.best)}")
@@ -93,7 +95,7 @@ class TrainingDisplay(Display, TrainingListener):
             return text, "dim"
         return f"{text}; lower schedule.iterations, augment.crop or schedule.batch if that is too long", "yellow"
 
-    def _show_validation(self, validation: Validation) -> None:
+    def _show_validation(self, validation: Validation, history: History) -> None:
         best = ", the best so far" if validation.best else ""
         self.counter.remark(
             f"iteration {validation.iteration}: val mIOU {percent(validation.scores.miou)}"
@@ -101,13 +103,8 @@ class TrainingDisplay(Display, TrainingListener):
             f"pixel accuracy {percent(validation.scores.pixel_accuracy)}, {validation.seconds:.0f} s",
             "",
         )
-
-    def _sum_up(self, history: History) -> None:
-        best = self.folder / BEST
-        weights = best if best.is_file() else self.folder / LAST
-        self.data(f"best val mIOU {percent(history.best)} after {history.iteration} iterations: {self.folder}")
-        if history.is_best_at_start:
-            self.say(f"no better than the weights it began with: {BEST} holds those", "yellow")
-        self.data(f"segcli predict PHOTOS --weights {weights}")
-        facts = {"iterations": history.iteration, "best_miou": history.best, "last_miou": history.last_miou}
-        self.json({"output": str(self.folder), "weights": str(weights), **facts})
+        now, *before = [row.get("iou", {}) for row in history.validations[:-3:-1]]
+        table, rest = classes.table(now, *before)
+        self.aside(table)
+        if rest and not self.as_json:
+            self.counter.remark(f"  {rest}", "dim")
