@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from heard import Heard
 from PIL import Image
 from small_runs import smooth
 from tiny import tiny_model
@@ -11,17 +12,8 @@ import segcli
 from segcli.errors import InputError, UsageError
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
-from segcli.pipeline.listener import Listener
 from segcli.pipeline.model import Model, checked_array, load_with
 from segcli.weights.reference import ModelReference, resolve
-
-
-class Heard(Listener):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 @pytest.fixture

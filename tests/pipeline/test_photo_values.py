@@ -1,34 +1,17 @@
 """The user's word, the model's, and what is measured."""
 
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
+from heard import Heard
 from PIL import Image
 
 from segcli.data.dataset import Dataset, Sample
 from segcli.errors import UsageError
 from segcli.images.reading import PLAIN, RGB_8_BIT, PhotoReading, PhotoValues
 from segcli.labels import VOC
-from segcli.pipeline.listener import Listener
 from segcli.pipeline.photo_values import as_before, for_dataset, resolved, stated, to_dict, trained_on, words
 
 MODEL = PhotoValues((0.0, 4095.0), "uint16", ("3", "2", "1"))
-
-
-class Heard(Listener):
-    def __init__(self):
-        self.notes, self.warnings = [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def warn(self, text):
-        self.warnings.append(text)
-
-    @contextmanager
-    def counting(self, *_):
-        yield
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from heard import Heard
 from PIL import Image
 
 from segcli.data.census import Census
@@ -11,18 +12,9 @@ from segcli.data.dataset import Dataset, Sample, ids_of
 from segcli.distributed import Processes
 from segcli.errors import DatasetError
 from segcli.labels import VOID, from_names
-from segcli.pipeline.listener import Listener
 from segcli.pipeline.usable import SHOWN_PROBLEMS, usable
 
 CLASSES = from_names(["background", "cat"])
-
-
-class Heard(Listener):
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, text):
-        self.warnings.append(text)
 
 
 class Several(Processes):

@@ -2,23 +2,15 @@
 
 import numpy as np
 import pytest
+from heard import Heard
 
 from segcli.data.census import Census
 from segcli.data.dataset import Dataset, ids_of
 from segcli.errors import DatasetError
 from segcli.labels import ADE20K, VOID, from_names
-from segcli.pipeline.listener import Listener
 from segcli.training import coverage
 
 LABELS = from_names(["soil", "leaf", "spot"])
-
-
-class Heard(Listener):
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, text):
-        self.warnings.append(text)
 
 
 def counted(*ids, classes=3):

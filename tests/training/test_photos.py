@@ -5,29 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blobs import blob_recipe
+from heard import Heard
 from PIL import Image
 
 from segcli.data.dataset import Dataset, Sample
 from segcli.errors import UsageError
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import from_names
-from segcli.pipeline.listener import Listener
 from segcli.pipeline.photo_values import trained_on
 from segcli.training import photos, run_folder
 from segcli.training.recipe import Data
 
 FIRST = PhotoValues((100.0, 2000.0), "uint16")
-
-
-class Heard(Listener):
-    def __init__(self):
-        self.notes, self.warnings = [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def warn(self, text):
-        self.warnings.append(text)
 
 
 @pytest.fixture
