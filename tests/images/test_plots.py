@@ -73,6 +73,30 @@ def test_curves_without_points_or_without_span_are_drawn_too(series):
     assert plots.trimap(series).size == (960, 600)
 
 
+def course(*labels):
+    """A run of three validations, in which every class rises."""
+    classes = {name: (colour, {10: 0.2, 20: 0.4, 30: 0.6 + i / 100}) for i, (name, colour) in enumerate(labels)}
+    return plots.training({1: 2.0, 30: 0.5}, {10: 0.3, 20: 0.5, 30: 0.7}, classes)
+
+
+def test_each_of_a_few_classes_has_a_line_in_its_colour():
+    picture = course(("soil", (200, 0, 0)), ("leaf", (0, 180, 0)), ("a name\nof two lines", (250, 250, 200)))
+    assert picture.size == (960, 1200)
+    for colour in ((200, 0, 0), (0, 180, 0), (250, 250, 200)):
+        found = coloured(picture, colour, SOFT)
+        assert found[600:, :690].any()  # its line
+        assert found[600:, 690:].any()  # and its name's mark
+
+
+def test_many_classes_would_hide_each_other_and_are_left_out():
+    few = [(f"class {i}", (200, 0, 0)) for i in range(plots.MOST_CLASSES)]
+    assert has_colour(course(*few), (200, 0, 0), SOFT)
+    assert not has_colour(course(*few, ("one more", (0, 0, 0))), (200, 0, 0), SOFT)
+    empty = (("absent", (9, 9, 9)),)
+    classes = {name: (colour, {10: None}) for name, colour in empty} | {name: (c, {10: 0.5}) for name, c in few}
+    assert has_colour(plots.training({}, {10: 0.5}, classes), (200, 0, 0), SOFT)
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 40), (53.2, 79.9), (0, 0), (0, 1), (99.97, 100), (0, 7)])
 def test_ticks_are_few_round_and_enclose_the_values(low, high):
     ticks = plots._ticks(low, high)
