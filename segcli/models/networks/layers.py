@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segcli.models.networks.depthwise import DilatedDepthwise
 from segcli.models.spec import Padding
 
 
@@ -49,6 +50,8 @@ def conv2d(
     """
     if padding == "same" and stride > 1:
         return SameConv2d(in_channels, out_channels, kernel, stride, 0, dilation, groups, bias)
+    if groups == in_channels == out_channels > 1 and stride == 1 < dilation and not bias:
+        return DilatedDepthwise(out_channels, kernel, dilation)
     margin = dilation * (kernel - 1) // 2
     return nn.Conv2d(in_channels, out_channels, kernel, stride, margin, dilation, groups, bias)
 
