@@ -1,4 +1,4 @@
-"""Checkpoints: what a run saves in its folder, its two checkpoints and the state from which it is resumed."""
+"""Checkpoints: what a run saves in its folder: best, newest and numbered ones, and the state to resume from."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from segcli.evaluation.metrics import Scores
 from segcli.training import state
 from segcli.training.history import History
 from segcli.training.recipe import Recipe
-from segcli.training.run_folder import BEST, LAST
+from segcli.training.run_folder import BEST, LAST, NUMBERED
 from segcli.training.state import State
 from segcli.training.trainer import Trainer
 from segcli.weights import model_io
@@ -21,7 +21,7 @@ class Checkpoints:
     Args:
         folder: Of the run.
         recipe: Of the run; every checkpoint holds it.
-        model: As it is trained.
+        model: As it is saved: where weights are averaged, with the averages.
         train: Photos to learn from, repeats included.
         val: Photos to validate on.
     """
@@ -39,9 +39,7 @@ class Checkpoints:
             recipe=self.recipe,
             samples=self.samples,
             model=state.facts(self.model),
-            network=self.model.network.state_dict(),
-            optimizer=trainer.optimizer.state_dict(),
-            scaler=trainer.precision.scaler.state_dict(),
+            **trainer.state_dict(),
             best=history.best,
             history=history.rows,
             recent=history.recent,
@@ -56,6 +54,10 @@ class Checkpoints:
     def write_best(self, iteration: int, scores: Scores) -> None:
         """Write best.safetensors with its scores on the validation photos; WeightsError where that fails."""
         self._write(BEST, iteration, scores)
+
+    def write_numbered(self, iteration: int) -> None:
+        """Write the checkpoint of an iteration that is kept beside them; WeightsError where that fails."""
+        self._write(f"{NUMBERED}/{iteration:06}.safetensors", iteration, None)
 
     def _write(self, name: str, iteration: int, scores: Scores | None) -> None:
         model = self.model

@@ -1,23 +1,27 @@
-"""A network in training of which parts keep their weights and their statistics."""
+"""A network in training: parts of it keep their weights and statistics, and a second head may learn beside it."""
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from segcli.training.auxiliary import AuxiliaryHead, late_features
+
 
 class PartlyFrozen(nn.Module):
-    """A DeepLab network whose batch normalisation, backbone or both can be frozen.
+    """A DeepLab network whose batch normalisation, backbone or both can be frozen, with its auxiliary head if any.
 
     What is frozen keeps its weights and its batch statistics, also after `train()`.
 
     Args:
         network: With a `backbone`.
         freeze_bn: Whether every batch normalisation is frozen, for good.
+        auxiliary: The auxiliary head; it learns, and counts, in training alone.
     """
 
-    def __init__(self, network: nn.Module, freeze_bn: bool):
+    def __init__(self, network: nn.Module, freeze_bn: bool, auxiliary: AuxiliaryHead | None = None):
         super().__init__()
         self.network = network
-        self.frozen_norms = tuple(m for m in network.modules() if freeze_bn and isinstance(m, _BatchNorm))
+        self.auxiliary = auxiliary
+        self.frozen_norms = tuple(m for m in self.modules() if freeze_bn and isinstance(m, _BatchNorm))
         self.frozen_backbone = False
         self.freeze_backbone(False)
 
@@ -39,5 +43,12 @@ class PartlyFrozen(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
-        """The network's logits: one tensor, or one for each scale and their maximum (v2)."""
-        return self.network(x)
+        """The network's logits: one tensor, or one for each scale and their maximum (v2).
+
+        In training with an auxiliary head: [the network's, the head's].
+        """
+        if self.auxiliary is None or not self.training:
+            return self.network(x)
+        with late_features(self.network.backbone) as features:
+            logits = self.network(x)
+        return [logits, self.auxiliary(features[0])]

@@ -40,7 +40,7 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
         found = _on_imagenet(recipe, labels, progress)
     else:
         found = _continued(recipe, labels, progress)
-    _set_layers(found.network, settings)
+    set_layers(found.network, settings)
     preprocessing = at_size(found.preprocessing, recipe.data.size)
     return replace(found, preprocessing=replace(preprocessing, pad=recipe.data.pad or preprocessing.pad))
 
@@ -49,12 +49,13 @@ def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, set
     """The same model as `start` gives, its weights yet to be filled in: for a run that is resumed."""
     stride = settings.output_stride or spec.output_stride
     network = build(spec, len(labels), stride)
-    _set_layers(network, settings)
+    set_layers(network, settings)
     facts = {"spec": spec, "labels": labels, "preprocessing": preprocessing, "output_stride": stride}
     return LoadedModel(**facts, network=network, provenance={})
 
 
-def _set_layers(network: nn.Module, settings: Model) -> None:
+def set_layers(network: nn.Module, settings: Model) -> None:
+    """Give batch normalisation and dropout of a network the recipe's decay and share."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1 - settings.bn_decay

@@ -23,9 +23,9 @@ ORDER, AUGMENTATION = 0, 1
 """Keys of two random streams from one seed: which photo stands where, and how it is augmented."""
 
 Crop = tuple[Tensor, Tensor, str]
-"""float32 (3, crop, crop), uint8 (crop, crop) and the path of the photo."""
+"""float32 (3, h, w), uint8 (h, w) and the path of the photo; h and w are the crop's sides."""
 MicroBatch = tuple[Tensor, Tensor, list[str]]
-"""float32 (N, 3, crop, crop), uint8 (N, crop, crop) and the paths of the photos."""
+"""float32 (N, 3, h, w), uint8 (N, h, w) and the paths of the photos."""
 
 
 class Crops(data.Dataset):
@@ -59,7 +59,7 @@ class Crops(data.Dataset):
         if photo.valid is not None:
             label[~photo.valid] = VOID
         params = sample_params(self.settings, np.random.default_rng((self.seed, AUGMENTATION, position)))
-        return *augment(rgb, label, params, self.settings.crop, self.preprocessing), str(sample.image)
+        return *augment(rgb, label, params, self.settings.crop_size, self.preprocessing), str(sample.image)
 
     def index(self, position: int) -> int:
         """The index of the sample at a position; each epoch has an order of its own."""

@@ -22,18 +22,20 @@ class Criterion:
         shrink_labels: Compare at the logits' size (v1 and v2) instead of the labels' (v3 and v3+).
         class_weights: float32 (K,), or None where all classes weigh the same.
         lovasz: Factor on Lovász-Softmax, a term of its own for each output, computed at the logits' size.
+        auxiliary: Factor on the cross entropy of the auxiliary head, whose logits are the last output; 0: none.
     """
 
     align_corners: bool
     shrink_labels: bool = False
     class_weights: Tensor | None = None
     lovasz: float = 0.0
+    auxiliary: float = 0.0
 
     @classmethod
     def of(cls, settings: Loss, align_corners: bool, device: torch.device) -> Criterion:
         """The criterion of a recipe's [loss] for a model with that rule; its class weights lie on the device."""
         weights = torch.tensor(settings.class_weights, device=device) if settings.class_weights else None
-        return cls(align_corners, settings.shrink_labels, weights, settings.lovasz)
+        return cls(align_corners, settings.shrink_labels, weights, settings.lovasz, settings.auxiliary)
 
     def terms(self, outputs: Tensor | list[Tensor], labels: Tensor, ohem_share: float = 1.0) -> Tensor:
         """Each output's summed cross entropy and the weight to divide it by.
@@ -53,6 +55,10 @@ class Criterion:
         """
         outputs = [logits.float() for logits in (outputs if isinstance(outputs, list) else [outputs])]
         terms = [self._cross_entropy(logits, labels, ohem_share) for logits in outputs]
+        if self.auxiliary:
+            total, weight = terms[-1]
+            terms[-1] = torch.stack([self.auxiliary * total, weight])
+            outputs = outputs[:-1]
         if self.lovasz:
             terms += [self._lovasz_term(logits, labels) for logits in outputs]
         return torch.stack(terms)

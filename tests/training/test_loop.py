@@ -20,6 +20,13 @@ VARIED = {
     "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2], "lovasz": 0.5},
     "optimizer": {"classifier_rate": 10, "clip": 5.0},
 }
+AVERAGED = {
+    "model": {"dropout": 0.3},
+    "optimizer": {"ema": 0.9, "head_rate": 2.0},
+    "loss": {"auxiliary": 0.4, "lovasz": 0.5},
+    "augment": {"crop": [33, 65], "rotate": 20, "quarter_turns": True, "flip_vertical": True},
+    "run": {"keep_every": 3},
+}
 FROZEN_ADAMW = {
     "model": {"freeze_backbone": 6, "bn_decay": 0.99},
     "optimizer": {"kind": "adamw", "weight_decay": 0.02},
@@ -47,7 +54,7 @@ def until(run, iteration):
             return
 
 
-@pytest.mark.parametrize("changes", [{}, VARIED, FROZEN_ADAMW], ids=["plain", "everything", "frozen, AdamW"])
+@pytest.mark.parametrize("changes", [{}, VARIED, FROZEN_ADAMW, AVERAGED], ids=["plain", "everything", "frozen, AdamW", "averaged"])
 def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
     settings = blob_recipe(blobs, changes)
     whole = begin(settings, tmp_path / "whole")
@@ -61,6 +68,9 @@ def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
         assert one.tensors.keys() == other.tensors.keys()
         assert all(torch.equal(tensor, other.tensors[key]) for key, tensor in one.tensors.items())
         assert one.scores == other.scores
+    numbered = [sorted((tmp_path / run).glob("checkpoints/*")) for run in ("whole", "parts")]
+    assert [path.name for path in numbered[0]] == (["000003.safetensors", "000006.safetensors"] if "run" in changes else [])
+    assert [path.read_bytes() for path in numbered[0]] == [path.read_bytes() for path in numbered[1]]
     states = [state.read(tmp_path / run) for run in ("whole", "parts")]
     for key, slot in states[0].optimizer["state"].items():
         assert slot.keys() == states[1].optimizer["state"][key].keys()

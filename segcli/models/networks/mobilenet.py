@@ -10,6 +10,8 @@ from segcli.models.spec import BackboneSpec
 
 TAP_BLOCKS = {"conv2": 2, "conv3": 5}
 """The blocks that taps read, the same in both networks: the last at stride 4, and at stride 8."""
+LATE_BLOCKS = (12, 11)
+"""The last block at stride 16 of MobileNetV2 and of MobileNetV3, which an auxiliary head reads (`late_stage`)."""
 
 
 def _divisible(channels: float, divisor: int = 8) -> int:
@@ -94,6 +96,7 @@ class MobileNetV2(nn.Module):
             self.blocks.append(block)
         self.tap_blocks = tuple(TAP_BLOCKS[tap] for tap in spec.taps)
         self.tap_channels = tuple(widths[i] for i in self.tap_blocks)
+        self.late_stage = (f"blocks.{LATE_BLOCKS[0]}", widths[LATE_BLOCKS[0]])
         self.channels = channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -148,6 +151,7 @@ class MobileNetV3(nn.Module):
         self.last = conv_bn(channels, self.channels, activation=nn.Hardswish)
         self.tap_blocks = tuple(TAP_BLOCKS[tap] for tap in spec.taps)
         self.tap_channels = tuple(self.ROWS[i][2] for i in self.tap_blocks)
+        self.late_stage = (f"blocks.{LATE_BLOCKS[1]}", self.ROWS[LATE_BLOCKS[1]][2])
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) -> the taps and the last features, (N, 960, H / output stride, W / output stride)."""

@@ -54,6 +54,7 @@ class ResNet(nn.Module):
     Attributes:
         channels: The channels of the last features.
         tap_channels: The channels of each tap in `spec.taps`: the last unit before the stride that follows it.
+        late_stage: The unit that ends the last stage but one, and its channels; an auxiliary head reads it.
     """
 
     def __init__(self, spec: BackboneSpec, output_stride: int):
@@ -69,6 +70,7 @@ class ResNet(nn.Module):
             grid = spec.multi_grid if index >= 3 else (1,) * count
             units = zip(range(count), islice(steps, count), grid, strict=True)
             self.add_module(stage, nn.Sequential(*(self._unit(spec, channels, *unit) for unit in units)))
+        self.late_stage = (f"{self.stages[-2]}.{counts[-2] - 1}", 64 * 2 ** min(len(counts) - 2, 3) * EXPANSION)
         conv2, conv3 = (sum(counts[:n]) - 1 - late for n in (1, 2))
         taps = {"conv2": (conv2, 256), "conv3": (conv3, 512)}
         self.tap_units = tuple(taps[tap][0] for tap in spec.taps)

@@ -26,6 +26,7 @@ class VGG16(nn.Module):
     Attributes:
         channels: The channels of the last features.
         tap_channels: None, since no published decoder reads a VGG.
+        late_stage: The pooling before the last group, and its channels; an auxiliary head reads it.
     """
 
     channels = 512
@@ -34,6 +35,7 @@ class VGG16(nn.Module):
     def __init__(self, spec: BackboneSpec, output_stride: int):
         super().__init__()
         layers: list[nn.Module] = []
+        pools: list[int] = []
         channels = 3
         for (width, count), step in zip(GROUPS, down_to(output_stride, [2] * len(GROUPS)), strict=True):
             rate = step.rate_before
@@ -41,7 +43,9 @@ class VGG16(nn.Module):
                 layers += [nn.Conv2d(channels, width, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True)]
                 channels = width
             kernel = spec.pool_kernel if step.stride == 2 else 3  # an even kernel cannot keep the side
+            pools.append(len(layers))
             layers.append(max_pool(kernel, step.stride, spec.pool_ceil))
+        self.late_stage = (f"features.{pools[-2]}", GROUPS[-2][0])
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -86,6 +86,7 @@ class Xception(nn.Module):
     Attributes:
         channels: The channels of the last features.
         tap_channels: The channels of each tap in `spec.taps`.
+        late_stage: The block that ends the middle flow, and its channels; an auxiliary head reads it.
     """
 
     channels = 2048
@@ -97,6 +98,8 @@ class Xception(nn.Module):
         self.tap_blocks = tuple({"conv2": strided[1], "conv3": strided[2]}[tap] for tap in spec.taps)
         self.tap_channels = tuple(blocks[index].widths[1] for index in self.tap_blocks)
 
+        late = strided[-1] - 1
+        self.late_stage = (f"blocks.{late}", blocks[late].widths[-1])
         eps = spec.bn_eps
         self.stem = nn.Sequential(ConvBN(3, 32, 3, stride=2, eps=eps), ConvBN(32, 64, 3, eps=eps))
         self.blocks = nn.ModuleList()
