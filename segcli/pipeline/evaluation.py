@@ -19,17 +19,15 @@ from segcli.errors import UsageError
 from segcli.evaluation.metrics import Scores
 from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore, worst
-from segcli.files.atomic import write_whole
-from segcli.files.encoding import to_json
-from segcli.images import plots
 from segcli.images.photo import Photo
 from segcli.images.reading import MAX_PIXELS, PLAIN, Alpha, PhotoReading, ValueRange
 from segcli.inference.options import BatchSize, ModelOptions
 from segcli.labels import LabelSet
-from segcli.pipeline import foresight, photo_values
+from segcli.pipeline import foresight, photo_values, scored
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Model, load_with, meant_model
 from segcli.pipeline.records import check_folder, fingerprint
+from segcli.pipeline.scored import Part, Scored
 from segcli.pipeline.usable import usable
 from segcli.weights.reference import ModelReference, what_fits
 
@@ -51,6 +49,7 @@ class Evaluation:
         data: The dataset.
         tally: The counts of all images.
         processes: Who shared the work.
+        scored: What the photos are to the run that trained the model; None where that is not known.
     """
 
     model: Model
@@ -58,6 +57,7 @@ class Evaluation:
     data: Dataset
     tally: Tally
     processes: Processes
+    scored: Scored | None = None
 
     @cached_property
     def scores(self) -> Scores:
@@ -102,6 +102,7 @@ class Evaluation:
             "dataset": self.data.name,
             "split": self.data.split,
             "images": len(self.tally.images),
+            **({} if self.scored is None else self.scored.to_dict(self.data)),
             **self._reading,
             "reused": self.tally.reused,
             "seconds": round(self.tally.seconds, 2),
@@ -124,33 +125,18 @@ class Evaluation:
         Raises:
             OSError: The folder cannot be written to.
         """
-        folder, result = Path(folder), self.to_dict(worst_count)
-        with write_whole(folder / "scores.json") as file:
-            file.write(to_json(result, indent=1).encode())
-        with write_whole(folder / "confusion.png") as file:
-            plots.confusion_matrix(self.tally.matrix.counts, self.data.labels).save(file, "PNG")
-        if self.tally.trimap is not None:
-            with write_whole(folder / "trimap.png") as file:
-                plots.trimap(self._curves()).save(file, "PNG")
-        self._write_overlays(folder / "worst", {image["name"] for image in result["worst"]})
+        from segcli.pipeline import evaluation_files
 
-    def _curves(self) -> dict[str, dict[int, float | None]]:
+        evaluation_files.write(self, Path(folder), worst_count)
+
+    def curves(self) -> dict[str, dict[int, float | None]]:
+        """The mIOU by the width of the band around void, for the model and, where the CRF refined, without it."""
         before = self.tally.before
         curves = {"with CRF" if before else self.model.facts.spec.name: _curve(self.tally, self.data.labels)}
         return curves | ({"without CRF": _curve(before, self.data.labels)} if before else {})
 
-    def _write_overlays(self, folder: Path, names: set[str]) -> None:
-        """Overlays of the named samples, computed once more."""
-        from segcli.images.overlay import overlay, write_overlay
-
-        for sample in self.data.samples:
-            if sample.name in names:
-                photo = self.data.read_photo(sample)
-                picture = overlay(photo.rgb, self._predicted(photo).labels(), self.data.labels)
-                write_overlay(folder / f"{sample.name}.jpg", picture)
-
-    def _predicted(self, photo: Photo) -> Prediction:
-        """The prediction for a photo, as it was scored."""
+    def predicted(self, photo: Photo) -> Prediction:
+        """The prediction for a photo, as it was scored, computed once more."""
         from segcli.crf.stage import Refinement
         from segcli.pipeline.stages import network
 
@@ -182,6 +168,7 @@ def evaluate_dataset(
     trimap: bool = False,
     skip_bad: bool = False,
     batch: int = 1,
+    part: Part | None = None,
     processes: Processes | None = None,
     listener: Listener = SILENT,
 ) -> Evaluation:
@@ -196,6 +183,7 @@ def evaluate_dataset(
         trimap: Scores in bands around void too.
         skip_bad: Leave out files with problems instead of stopping.
         batch: Photos a step on a GPU.
+        part: Which photos are scored, by what they are to the run that trained the model.
         processes: Who shares the images; the sums are exact.
         listener: Hears of the progress.
     """
@@ -204,12 +192,18 @@ def evaluate_dataset(
     if save_predictions is not None:
         check_folder(save_predictions)
     values = foresight.photos_of(model) if isinstance(model, ModelReference) else model.facts.photos
+    data, known = scored.choose(data, _file_of(model), part, processes, listener)
     data = usable(photo_values.for_dataset(data, values, listener), skip_bad, processes, listener)
     if isinstance(model, ModelReference):
         model = _loaded(model, options, len(data.samples), save_predictions is not None, listener)
     _check_labels(model.labels, data.labels)
     tally = _counted(model, data, crf, trimap, save_predictions, batch, processes, listener)
-    return Evaluation(model, crf, data, tally, processes)
+    return Evaluation(model, crf, data, tally, processes, known)
+
+
+def _file_of(model: Model | ModelReference) -> Path | None:
+    """The file that a model's weights are read from; a published model's name is none."""
+    return model.path if isinstance(model, ModelReference) else Path(model.facts.provenance.get("weights", ""))
 
 
 def _loaded(reference: ModelReference, options: ModelOptions, photos: int, stores: bool, listener: Listener) -> Model:
@@ -274,13 +268,14 @@ def evaluate(
     alpha: Alpha | None = None,
     max_pixels: int = MAX_PIXELS,
     batch: int = 1,
+    part: Part | None = None,
     listener: Listener = SILENT,
     **options: Any,
 ) -> Evaluation:
     """Score a model on a dataset as `segcli eval` does: at the labels' own size, void ignored.
 
     Args:
-        model: A name, a checkpoint or exported .onnx, or a model from `load`.
+        model: A name, a checkpoint, an exported .onnx or a run's folder, or a model from `load`.
         dataset: A published one by name, such as "voc2012", or "folder" with `images` and what else it needs.
         data_dir: The folder that holds a published dataset.
         split: Which part of a published dataset.
@@ -299,6 +294,8 @@ def evaluate(
         alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
         max_pixels: Photos with more pixels are refused.
         batch: Photos a step on a GPU.
+        part: Which photos are scored, by what they are to the run in whose folder the model lies: "held-out", "new",
+            "train", "all", or "unseen", those that it did not learn from; None: "unseen" where that is known, else all.
         listener: Hears of the progress.
         options: The options of `load`, for a model that is not loaded yet.
 
@@ -317,7 +314,7 @@ def evaluate(
     photos = PhotoReading.of(value_range, bands, alpha, max_pixels)
     data = data if photos == PLAIN else replace(data, photos=photos)
     store = None if save_predictions is None else Path(save_predictions)
-    flags = {"trimap": trimap, "skip_bad": skip_bad, "batch": batch, "listener": listener}
+    flags = {"trimap": trimap, "skip_bad": skip_bad, "batch": batch, "part": part, "listener": listener}
     return evaluate_dataset(meant, data, applied, crf=CRFSettings.of(crf), save_predictions=store, **flags)
 
 

@@ -16,15 +16,21 @@ from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.network import Network
 from segcli.cli.options.outputs import AsJson, OptionalOutput, Quiet
-from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.panels import OUTPUT, PROTOCOL
 from segcli.cli.options.photos import Photos
 from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views import scores
+from segcli.data.reading import Choice
+from segcli.errors import UsageError
+from segcli.images.reading import PLAIN
 from segcli.pipeline.evaluation import WORST, evaluate_dataset
 from segcli.pipeline.records import check_folder
+from segcli.pipeline.scored import TAKEN, Part
+from segcli.training import own_photos
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
+segcli eval --weights run\n
 segcli eval --dataset voc2012 --data-dir ~/data --output-stride 8 --ms --flip\n
 segcli eval --dataset folder --images photos --labels masks --names background,cat --weights run/best.safetensors\n
 torchrun --nproc-per-node 2 -m segcli eval --dataset cityscapes --data-dir ~/data --json
@@ -36,8 +42,18 @@ DEFAULT_VARIANT = "v3plus-xception"
 @grouped
 def evaluate_model(
     *,
-    dataset: dataset_options.Choice,
+    dataset: dataset_options.OptionalChoice,
     split: dataset_options.Split = "val",
+    part: Annotated[
+        Part | None,
+        Option(
+            "--part",
+            metavar="|".join(TAKEN),
+            help="Which photos, by what they are to the run in whose folder the model lies; without it those that it "
+            "did not learn from.",
+            rich_help_panel=PROTOCOL,
+        ),
+    ] = None,
     reading: ReadingOptions,
     photos: Photos,
     network: Network,
@@ -65,16 +81,25 @@ def evaluate_model(
 ) -> None:
     """Score a model on a dataset: mIOU and more, at the labels' own size, void ignored.
 
+    Where the model is a run's, or lies in its folder, photos that the run learned from are left out, known by their
+    content; without --dataset and --images the photos that the run held out are scored.
     With --output, scores.json, the confusion matrix, the trimap's curve and overlays of the worst images go there.
     Under torchrun the images are shared out; the sums are exact.
     """
-    data = dataset.load(split, reading.choice(), Display(as_json, quiet or not distributed.is_main()))
-    data = replace(data, photos=photos.reading())
+    early = Display(as_json, quiet or not distributed.is_main())
+    if dataset.dataset is None:
+        part = part or "held-out"
+        data = own_photos.of_run(_own_model(network, reading), part, early)
+    else:
+        data = dataset.load(split, reading.choice(), early)
+    if photos.reading() != PLAIN:
+        data = replace(data, photos=photos.reading())
     reference, options = network.reference_for(data.labels, DEFAULT_VARIANT), network.options()
     options.check(reference)
     if output is not None:
         check_folder(output)
     settings = {"crf": crf_options.if_wanted(crf), "trimap": trimap, "skip_bad": skip_bad, "batch": network.batch}
+    settings["part"] = part
     allocator.keep_freed_memory()
     with distributed.join() as processes:
         display = Display(as_json and processes.is_main, quiet or not processes.is_main)
@@ -82,3 +107,15 @@ def evaluate_model(
         evaluation = evaluate_dataset(reference, data, options, **details)
         if processes.is_main:
             scores.report(display, evaluation, worst, output)
+
+
+def _own_model(network: Network, reading: ReadingOptions) -> Path:
+    """The file of the model whose run's photos are scored; UsageError where no run is named."""
+    if reading.choice() != Choice():
+        raise UsageError(
+            "--void, --as and their kin go with --images", "A run's own labels are read as it learned them."
+        )
+    if network.weights is None:
+        hint = "For example: --images photos --labels masks. Without it --weights RUN scores what the run held out."
+        raise UsageError("no dataset is named to score the model on", hint)
+    return network.reference().path

@@ -19,6 +19,10 @@ from segcli.errors import UsageError
 
 _KNOWN = f"{', '.join(layouts.DATASETS)}, or folder for photos and labels of one's own."
 Name = Annotated[str, Option("--dataset", "-d", metavar="NAME", help=_KNOWN, show_default=False)]
+OptionalName = Annotated[
+    str | None,
+    Option("--dataset", "-d", metavar="NAME", help=f"{_KNOWN} Without it, those that the run of --weights held out."),
+]
 Split = Annotated[str, Option("--split", help="Which part of it.", rich_help_panel=PROTOCOL)]
 Images = Annotated[
     Path | None,
@@ -98,6 +102,21 @@ class Choice:
         if reading != ReadingChoice():
             raise UsageError("--void, --as and their kin go with --dataset folder", f"{self.dataset} has one form.")
         return layouts.load(self.dataset, self.data_dir or Path("data"), split)
+
+
+@dataclass(frozen=True)
+class OptionalChoice(Choice):
+    """Which dataset, if one is named at all; --images alone means a folder."""
+
+    dataset: OptionalName = None
+
+    def __post_init__(self):
+        if self.dataset is None and self.images is not None:
+            object.__setattr__(self, "dataset", "folder")
+        if self.dataset is not None:
+            super().__post_init__()
+        elif self.data_dir or self.labels or self.names:
+            raise UsageError("the dataset is missing", "Name a published one with --dataset, or photos with --images.")
 
 
 def opened(
