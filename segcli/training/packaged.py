@@ -52,6 +52,11 @@ def get(name: str) -> PackagedRecipe:
     return all_recipes()[name]
 
 
+def is_packaged(reference: str | Path) -> bool:
+    """Whether a recipe's name or path means one that comes with segcli."""
+    return isinstance(reference, str) and reference in all_recipes() and find(reference).parent == FOLDER
+
+
 def find(reference: str | Path) -> Path:
     """The file of a recipe.
 

@@ -246,6 +246,12 @@ def changed(tables: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]
     return result
 
 
+def keys_of(changes: Iterable[str]) -> dict[str, Any]:
+    """The keys that changes such as "schedule.batch=4" set, with their values: {"schedule.batch": 4}."""
+    tables = changed({}, changes)
+    return {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
+
+
 def known_keys() -> list[str]:
     """Every key of a recipe, with its table."""
     return [f"{part.name}.{f.name}" for part in fields(Recipe) for f in fields(part.default_factory)]

@@ -24,6 +24,7 @@ from segcli.training import coverage, packaged, photos, record, run_folder, spli
 from segcli.training import recipe as recipes
 from segcli.training.events import Event
 from segcli.training.history import History
+from segcli.training.planning.plan import Plan
 from segcli.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class TrainingListener(Listener):
 
 
 def train(
-    recipe: Recipe | str | Path,
+    recipe: Recipe | Plan | str | Path,
     folder: str | Path,
     *,
     resume: bool = False,
@@ -62,7 +63,8 @@ def train(
             print(event.iteration)
 
     Args:
-        recipe: The name of a recipe that comes with segcli, the path of a TOML file, or a Recipe.
+        recipe: The name of a recipe that comes with segcli, the path of a TOML file, a Recipe, or what `segcli.plan`
+            has planned, whose reasons are written into recipe.toml.
         folder: Of the run; made where it is missing.
         resume: Go on with the run in the folder, exactly.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps"; None: the recipe's.
@@ -80,7 +82,7 @@ def train(
         WeightsError: The first weights cannot be had, or a checkpoint cannot be read or written.
         SegcliError: The device or the folder cannot be used, memory runs out, or the loss is no number any more.
     """
-    wanted = recipe if isinstance(recipe, Recipe) else recipes.read(packaged.find(recipe))
+    wanted = _recipe_of(recipe)
     if device is not None:
         wanted = replace(wanted, run=replace(wanted.run, device=device))
     early = listener if (processes.is_main if processes else distributed.is_main()) else SILENT
@@ -96,8 +98,15 @@ def train(
     run_folder.check(Path(folder), resume)
     _check_classes(wanted, train_set.labels)
     wanted, (train_set, val_set) = _with_photos(wanted, (train_set, val_set), Path(folder) if resume else None, early)
-    job = _Job(wanted, train_set, val_set, how[0], begun, Path(folder), resume, skip_bad, allow_missing)
+    comments = recipe.comments if isinstance(recipe, Plan) else ()
+    job = _Job(wanted, train_set, val_set, how[0], begun, Path(folder), resume, skip_bad, allow_missing, comments)
     return job.events(nullcontext(processes) if processes else distributed.join(), listener)
+
+
+def _recipe_of(recipe: Recipe | Plan | str | Path) -> Recipe:
+    if isinstance(recipe, Plan):
+        return recipe.recipe
+    return recipe if isinstance(recipe, Recipe) else recipes.read(packaged.find(recipe))
 
 
 def _with_photos(
@@ -135,6 +144,7 @@ class _Job:
     resume: bool
     skip_bad: bool
     allow_missing: bool
+    comments: tuple[str, ...] = ()
 
     def events(self, joined: AbstractContextManager[Processes], listener: Listener) -> Iterator[Event]:
         """Prepare the run, follow it to its end, and write what it leaves."""
@@ -164,14 +174,16 @@ class _Job:
             run = loop.resume(self.recipe, train, val, self.folder, device, processes)
         else:
             if processes.is_main:
-                run_folder.write_recipe(self.folder, self.recipe)
+                run_folder.write_recipe(self.folder, self.recipe, self.comments)
             run = loop.Training(self.recipe, model, train, val, self.folder, device, processes)
         self._keep_split(train, val, processes, listener)
         validated = f"{len(val)} to validate on" if len(val) else "not validated"
         listener.note(
             f"model {run.model.spec.name}, {len(train.labels)} classes, {len(train)} photos to learn from, {validated}"
         )
-        if run.history.iteration:
+        if run.is_over:
+            listener.note(f"this run has ended, after iteration {run.history.iteration}")
+        elif run.history.iteration:
             listener.note(f"going on after iteration {run.history.iteration}")
         return run
 

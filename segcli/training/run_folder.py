@@ -1,6 +1,7 @@
 """The folder of a training run: what its files are called, and whether a run may start in it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import tomli_w
@@ -44,10 +45,11 @@ def restarted(folder: Path) -> bool:
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0" and (folder / STATE).exists()
 
 
-def write_recipe(folder: Path, recipe: Recipe) -> None:
-    """Write recipe.toml, which repeats the run; SegcliError where that fails."""
+def write_recipe(folder: Path, recipe: Recipe, comments: Sequence[str] = ()) -> None:
+    """Write recipe.toml, which repeats the run, with lines of comment at its head; SegcliError where that fails."""
+    head = "".join(f"# {line}\n" for line in comments)
     with writing(folder), write_whole(folder / RECIPE) as file:
-        file.write(tomli_w.dumps(recipe.to_dict()).encode())
+        file.write((head + tomli_w.dumps(recipe.to_dict())).encode())
 
 
 def remove_unfinished(folder: Path) -> None:

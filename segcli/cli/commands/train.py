@@ -1,39 +1,64 @@
-"""`segcli train`: a recipe in, a run folder out."""
+"""`segcli train`: photos and labels in, or a recipe; a run folder out."""
+
+from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
 from segcli.cli import allocator
+from segcli.cli.display import Display
 from segcli.cli.options import dataset as dataset_options
+from segcli.cli.options.groups import grouped
 from segcli.cli.options.outputs import AsJson, Output, Quiet
+from segcli.cli.options.reading import ReadingOptions
+from segcli.cli.options.training import Source
+from segcli.cli.views import plan as plan_view
+from segcli.cli.views.folds import FoldsDisplay
 from segcli.cli.views.training import TrainingDisplay
-from segcli.training import packaged, run
+from segcli.data.reading import Choice
+from segcli.errors import UsageError
+from segcli.files.paths import shown
+from segcli.training import packaged, run, run_folder
 from segcli.training import recipe as recipes
+from segcli.training.planning.plan import Plan, plan
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
-segcli train --config finetune --set data.images=photos --set data.masks=masks\n
+segcli train photos labels -o mine --dry-run\n
+segcli train photos labels -o mine --minutes 30\n
+segcli train -o mine --resume\n
 segcli train --config camvid -o camvid-run\n
-segcli train --config camvid -o camvid-run --resume\n
 torchrun --nproc-per-node 2 -m segcli train --config recipe.toml
 """
 
 
+@grouped
 def train(
+    *,
+    source: Source,
     config: Annotated[
-        str,
+        str | None,
         Option(
-            "--config", "-c", metavar="NAME|TOML", help="A recipe of `segcli recipes`, or a file; see docs/training.md."
+            "--config",
+            "-c",
+            metavar="NAME|TOML",
+            help="A recipe of `segcli recipes`, or a file, instead of a plan; see docs/training.md.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     output: Output = Path("run"),
     changes: Annotated[
         list[str] | None,
-        Option("--set", metavar="TABLE.KEY=VALUE", help="Change the recipe; may be given several times."),
+        Option("--set", metavar="TABLE.KEY=VALUE", help="Change the recipe or the plan's; may be given several times."),
     ] = None,
-    resume: Annotated[bool, Option("--resume", help="Go on with the run in --output, exactly.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Print the plan with its time, memory and disk, and stop.")
+    ] = False,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on with the run in --output, exactly; its recipe.toml tells the rest.")
+    ] = False,
     device: Annotated[
         str | None,
         Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Instead of the recipe's.", show_default=False),
@@ -42,17 +67,70 @@ def train(
     allow_missing: Annotated[
         bool, Option("--allow-missing", help="Train although no label holds a pixel of a class that is named.")
     ] = False,
+    reading: ReadingOptions,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model by a recipe: checkpoints, metrics.csv, a curve and overlays go to --output.
+    """Train a model for your own classes: photos and their labels suffice, everything else is planned and said.
+
+    The plan follows from the data and this machine. It stands in recipe.toml of the --output, which repeats the run
+    with --config; --set changes it. With --config a recipe is followed instead.
 
     A run that was stopped or killed goes on with --resume and ends as if it had never stopped. best.safetensors is the
-    checkpoint with the highest mIOU on the validation photos, last.safetensors the newest.
+    checkpoint with the highest mIOU on the photos that were held out, last.safetensors the newest.
     """
-    recipe = recipes.read(packaged.find(config), changes or ())
-    display = TrainingDisplay(recipe, output, as_json, quiet)
-    flags = {"resume": resume, "device": device, "skip_bad": skip_bad, "allow_missing": allow_missing}
-    events = run.train(recipe, output, **flags, listener=display)
+    display = Display(as_json, quiet)
     allocator.keep_freed_memory()
-    display.follow(events)
+    flags = {"device": device, "skip_bad": skip_bad, "allow_missing": allow_missing}
+    if config is None and resume:
+        config = _recipe_of_run(output)
+    if config is None:
+        run_folder.check(output, resume=False)
+        job = _planned(source, reading.choice(), tuple(changes or ()), flags, display)
+    else:
+        changes = (*source.changes(config, reading.choice()), *(changes or ()))
+        job = recipes.read(packaged.find(config), changes)
+    if isinstance(job, Plan):
+        plan_view.show(job, display.data if dry_run else display.say)
+    if dry_run:
+        display.json(job.to_dict())
+        return
+    recipe = job.recipe if isinstance(job, Plan) else job
+    if source.folds:
+        FoldsDisplay(recipe, output, as_json, quiet).run(source.folds, resume=resume, **flags)
+        return
+    shown_by = TrainingDisplay(recipe, output, as_json, quiet)
+    shown_by.follow(run.train(job, output, resume=resume, **flags, listener=shown_by))
+
+
+def _planned(
+    source: Source, reading: Choice, changes: tuple[str, ...], flags: dict[str, Any], display: Display
+) -> Plan:
+    """The plan for the photos and labels that were named."""
+    if source.photos is None:
+        raise UsageError(
+            "nothing says what to learn from",
+            "Name photos and their labels (segcli train photos labels), a recipe (--config), or a run to go on with "
+            "(--resume -o run).",
+        )
+    return plan(
+        source.photos,
+        source.labels,
+        names=source.names,
+        minutes=source.minutes,
+        model=source.start,
+        reading=reading,
+        has_up=source.up,
+        folds=source.folds,
+        changes=changes,
+        listener=display,
+        **{**flags, "device": flags["device"] or "auto"},
+    )
+
+
+def _recipe_of_run(folder: Path) -> str:
+    """The recipe of the run in a folder; UsageError where there is none."""
+    path = folder / run_folder.RECIPE
+    if not path.is_file():
+        raise UsageError(f"{shown(folder)} holds no run to go on with", "Name its folder with --output.")
+    return str(path)

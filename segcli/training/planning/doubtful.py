@@ -1,0 +1,65 @@
+"""Doubtful: what is refused, or warned of, before anything is trained on labels of one's own."""
+
+from collections.abc import Sequence
+
+from segcli.data.census import Census
+from segcli.data.dataset import Dataset
+from segcli.data.doubts import Doubt
+from segcli.errors import DatasetError
+from segcli.files.paths import shown
+from segcli.pipeline.listener import Listener
+from segcli.training import coverage
+from segcli.training.planning.fingerprint import Fingerprint
+
+FEWEST = 4
+"""Fewer labels teach next to nothing."""
+VOID = 0.5
+"""The share of void above which labels say too little."""
+TOLD = 3
+"""The number of doubts of a kind that are told one by one."""
+WRONG = ("photo-as-label", "same-label")
+"""The doubts that, true of half of the labels, mean that these are not the labels."""
+
+
+def look(dataset: Dataset, found: Fingerprint, allow_missing: bool, listener: Listener) -> None:
+    """Refuse labels that teach nothing, and tell of what is doubtful about the others.
+
+    Args:
+        dataset: The photos and labels.
+        found: Their fingerprint.
+        allow_missing: Let classes without a pixel pass.
+        listener: Hears of what is doubtful.
+
+    Raises:
+        DatasetError: The labels hold one class only, or lack one; or half of them are the photos, or one and the same.
+    """
+    for kind in WRONG:
+        _refuse_many([doubt for doubt in found.doubts if doubt.kind == kind], found)
+    whole = found.looked_at + found.left_out == len(dataset)  # a sample proves no class missing
+    if whole or len(found.census.present(found.labels)) < 2:
+        coverage.check(dataset, found.census, Census(len(found.labels)), allow_missing, listener)
+    if found.photos < FEWEST:
+        listener.warn(f"{found.photos} labels are very few: label 10 or more for a model that is of use elsewhere")
+    if found.void > VOID:
+        listener.warn(
+            f"{found.void:.0%} of the labels' pixels are void, which teaches nothing; if that is a class, see --void"
+        )
+    for kind in dict.fromkeys(doubt.kind for doubt in found.doubts):
+        _tell([doubt for doubt in found.doubts if doubt.kind == kind], listener)
+    if found.left_out:
+        listener.warn(f"{found.left_out} of {found.looked_at + found.left_out} labels cannot be used and are left out")
+
+
+def _refuse_many(doubts: Sequence[Doubt], found: Fingerprint) -> None:
+    if len(doubts) >= max(2, found.looked_at / 2):
+        raise DatasetError(
+            f"{len(doubts)} of {found.looked_at} labels are no labels of their photos: {doubts[0].detail}",
+            f"{doubts[0].hint} `segcli data check` lists them all.",
+        )
+
+
+def _tell(doubts: Sequence[Doubt], listener: Listener) -> None:
+    for doubt in doubts[:TOLD]:
+        listener.warn(f"{doubt.detail}. {doubt.hint}")
+    if len(doubts) > TOLD:
+        listener.warn(f"and {len(doubts) - TOLD} like {shown(doubts[0].sample)}: `segcli data check` lists them all")

@@ -1,0 +1,154 @@
+"""Length: how many steps fit a time, and what follows from their number."""
+
+from dataclasses import dataclass
+
+from segcli.training.planning.rules import Reason
+
+FEWEST, ENOUGH, ROUNDS = 60, 400, 60
+"""The fewest steps; and the most, which are so many rounds through the photos, or ENOUGH where there are few photos."""
+IN_HAND = 0.9
+"""The share of the time that is planned with: a machine is not as fast all the time as when it was tried."""
+VALIDATIONS, FEWEST_VALIDATIONS = 10, 2
+FOR_VALIDATION = 0.2
+"""The largest share of the time that validations take."""
+FROZEN = 1 / 3
+"""The share of the steps in which the backbone of first weights that do not know the classes is kept."""
+LOOKS_BACK = 5
+"""The average of the weights looks back over the last part of so many of the run."""
+SLOWEST_AVERAGE = 0.999
+NEARLY = 0.95
+"""From this share of the most steps on, more time would not help."""
+PATIENCE = 5
+"""Validations without a gain: more than there are while the backbone is frozen."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What things take on this machine, in seconds.
+
+    Attributes:
+        frozen: A step while the backbone is frozen.
+        step: A step in which all learns.
+        validation: One validation of all photos that are held out.
+    """
+
+    frozen: float
+    step: float
+    validation: float
+
+    def mean(self, frozen_share: float) -> float:
+        """The mean step of a run whose backbone is frozen in such a share of the steps."""
+        return frozen_share * self.frozen + (1 - frozen_share) * self.step
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the number of steps follows from.
+
+    Attributes:
+        minutes: The time of all runs together; 0: there is no limit, and `steps` is set.
+        photos: The number of photos to learn from.
+        batch: The crops a step.
+        thawed: Whether the backbone learns from the first step on.
+        steps: The number of steps where the user has set it; 0: it follows from the time.
+        runs: The number of runs, folds included.
+    """
+
+    minutes: float
+    photos: int
+    batch: int
+    thawed: bool
+    steps: int = 0
+    runs: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """The time of each run that is planned with; 0: there is no limit."""
+        return 60 * self.minutes * IN_HAND / self.runs
+
+    @property
+    def frozen(self) -> float:
+        """The share of the steps in which the backbone is kept."""
+        return 0.0 if self.thawed else FROZEN
+
+    @property
+    def most(self) -> int:
+        """The most steps that are worth their time."""
+        return max(ENOUGH, ROUNDS * self.photos // self.batch)
+
+
+def decide(wanted: Wanted, pace: Pace) -> tuple[Reason, ...]:
+    """The number of steps, when they are looked at, and how the weights are averaged.
+
+    Args:
+        wanted: What the number follows from.
+        pace: What a step and a validation take.
+    """
+    mean = max(pace.mean(wanted.frozen), 1e-6)
+    seconds = wanted.seconds or wanted.steps * mean
+    validations = _validations(seconds, pace.validation)
+    fit = int((seconds - validations * pace.validation) / mean)
+    steps = wanted.steps or max(FEWEST, min(fit, wanted.most))
+    every = max(1, steps // validations)
+    if not wanted.steps:
+        steps = every * validations  # so that the last validation is one of the even ones
+    return (
+        _iterations(wanted, steps, fit, mean),
+        *_frozen(wanted, steps),
+        _looks(steps, every, pace, mean),
+        _average(steps),
+    )
+
+
+def _validations(seconds: float, one: float) -> int:
+    if one * VALIDATIONS <= FOR_VALIDATION * seconds:
+        return VALIDATIONS
+    return max(FEWEST_VALIDATIONS, int(FOR_VALIDATION * seconds / one))
+
+
+def _iterations(wanted: Wanted, steps: int, fit: int, mean: float) -> Reason:
+    keys = {"schedule.iterations": steps, "schedule.minutes": float(wanted.minutes)}
+    rounds = steps * wanted.batch / max(1, wanted.photos)
+    taken = f"{steps}, {rounds:.0f} rounds through the photos"
+    if wanted.steps:
+        return Reason("steps", taken, f"as you say, at {mean:.2g} s each", keys)
+    if fit < FEWEST:
+        enough = _minutes(1.25 * FEWEST * mean * wanted.runs / IN_HAND / 60)
+        why = f"at {mean:.2g} s each the time ends after about {max(fit, 0)}; --minutes {enough} is enough for all"
+    elif steps < NEARLY * wanted.most:
+        why = f"what fits {wanted.minutes:g} minutes at {mean:.2g} s each; more time helps: --minutes"
+    else:
+        why = f"more bring little with {wanted.photos} photos, so that it ends sooner than asked"
+    return Reason("steps", taken, why, keys)
+
+
+def _minutes(exact: float) -> str:
+    """Minutes as one would say them, never fewer."""
+    return f"{-(-exact // 1):.0f}" if exact > 1 else f"{exact + 0.05:.1f}"
+
+
+def _frozen(wanted: Wanted, steps: int) -> tuple[Reason, ...]:
+    count = round(wanted.frozen * steps)
+    why = "so that a fresh last layer does not spoil what the backbone has learned"
+    return (Reason("backbone", f"frozen for {count} steps", why, {"model.freeze_backbone": count}),) if count else ()
+
+
+def _looks(steps: int, every: int, pace: Pace, mean: float) -> Reason:
+    keys = {
+        "run.validate_every": every,
+        "run.save_every": max(1, min(every, round(60 / mean))),
+        "run.log_every": max(1, min(20, steps // 50)),
+    }
+    if not pace.validation:
+        return Reason("saved", f"every {keys['run.save_every']} steps", "a stopped run goes on with --resume", keys)
+    count = steps // every
+    if count >= 2 * PATIENCE - 2:
+        keys["run.patience"] = PATIENCE
+    why = f"the best is kept; after {PATIENCE} without a gain it ends" if "run.patience" in keys else "the best is kept"
+    return Reason("validated", f"every {every} steps", why, keys)
+
+
+def _average(steps: int) -> Reason:
+    decay = round(min(SLOWEST_AVERAGE, max(0.9, 1 - LOOKS_BACK / steps)), 4)
+    why = f"it wavers less than the last step; over about {min(1000, round(1 / (1 - decay)))} steps"
+    return Reason("average", "of the weights is kept", why, {"optimizer.ema": decay})
