@@ -57,19 +57,30 @@ def _kept(optimizer: Optimizer) -> Iterator[tuple[int, str, Tensor]]:
                 yield number, key, value
 
 
-def out_of_memory(recipe: Recipe, processes: int) -> SegcliError:
-    """The error of a step for which the device's memory does not suffice, on so many processes."""
+def out_of_memory(recipe: Recipe, processes: int, halved: bool = False) -> SegcliError:
+    """The error of a step for which the device's memory does not suffice, on so many processes; `halved`: in halves."""
     settings = recipe.schedule
     crops = settings.batch // settings.accumulate // processes
+    crops = -(-crops // 2) if halved else crops
+    sides = " x ".join(map(str, dict.fromkeys(recipe.augment.crop_size)))  # height x width, or the one side of both
     hint = f"Lower augment.crop or schedule.batch; in a new run, with model.init = RUN/{LAST} if there is one."
     if crops > 1:
-        hint = f"Raise schedule.accumulate above {settings.accumulate}, which takes less memory. Or: {hint}"
-    return SegcliError(
-        f"out of memory with {crops} crop{'s' * (crops > 1)} of {recipe.augment.crop} pixels at once", hint
-    )
+        hint = (
+            f"Raise schedule.accumulate above {settings.accumulate * (1 + halved)}, which takes less memory. Or: {hint}"
+        )
+    return SegcliError(f"out of memory with {crops} crop{'s' * (crops > 1)} of {sides} pixels at once", hint)
 
 
 def too_large_to_validate(error: InputError, reason: str) -> InputError:
     """The error of a validation photo for which memory does not suffice; `reason` says that in its message."""
     photo = error.message.partition(": ")[0]
     return InputError(f"{photo}: {reason} in validation", "Start a new run with a lower data.size.")
+
+
+def memory_nearly_full(iteration: int) -> SegcliError:
+    """The error of a run that stops by itself after a step, before the system would end it for want of memory."""
+    return SegcliError(
+        f"memory is nearly full: stopped after iteration {iteration}, which is saved",
+        "Close other programs and go on with --resume, and --set run.workers=0 if need be; or start a new run with a "
+        f"higher schedule.accumulate and model.init = RUN/{LAST}.",
+    )
