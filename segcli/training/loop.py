@@ -89,7 +89,9 @@ class Training:
 
     @property
     def is_over(self) -> bool:
-        """Whether all steps are taken, or validation after validation brought no gain."""
+        """Whether nothing is left to do: all steps are taken, or validation after validation brought no gain."""
+        if self._validation_due():
+            return False
         if self.history.iteration >= self.recipe.schedule.iterations:
             return True
         return self.history.is_validated and stopping.due(self.history, self.recipe)
