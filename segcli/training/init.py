@@ -14,6 +14,7 @@ from segcli.models import variants
 from segcli.models.networks.deeplab import build
 from segcli.models.preprocessing import Preprocessing, at_size
 from segcli.models.spec import ModelSpec
+from segcli.training import normalisation
 from segcli.training.optimizer import is_classifier
 from segcli.training.recipe import IMAGENET, RANDOM, Model, Recipe
 from segcli.weights import model_io
@@ -42,7 +43,11 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
         found = _continued(recipe, labels, progress)
     set_layers(found.network, settings)
     preprocessing = at_size(found.preprocessing, recipe.data.size)
-    return replace(found, preprocessing=replace(preprocessing, pad=recipe.data.pad or preprocessing.pad))
+    preprocessing = replace(preprocessing, pad=recipe.data.pad or preprocessing.pad)
+    normalised = normalisation.of(preprocessing, recipe.data)
+    other = normalised != preprocessing and settings.init != RANDOM
+    notes = (*found.notes, normalisation.note(recipe.data)) if other else found.notes
+    return replace(found, preprocessing=normalised, notes=notes)
 
 
 def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, settings: Model) -> LoadedModel:

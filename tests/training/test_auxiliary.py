@@ -44,7 +44,7 @@ def test_it_is_torchvisions_fcn_head():
 )
 def test_it_reads_the_last_stage_but_one(model, channels, stride):
     with torch.device("meta"):
-        backbone = build(variants.get(model), 2).backbone
+        backbone = build(variants.get(model), 2, stride).backbone
         with auxiliary.late_features(backbone) as features:
             backbone(torch.empty(1, 3, 65, 65))
         assert [tuple(one.shape) for one in features] == [(1, channels, -(-65 // stride), -(-65 // stride))]

@@ -86,6 +86,19 @@ def test_a_recipe_sets_how_slowly_statistics_follow(decay):
     assert momenta == {1 - decay}
 
 
+def test_a_recipe_may_state_mean_spread_and_order_of_the_input_and_is_told_where_weights_know_others(lender):
+    data = {"mean": [123.0, 117.0, 104.0], "channels": "BGR"}
+    fresh = init.start(recipe.Recipe.from_dict({"model": RECIPE["model"], "data": data}), TWO)
+    taught = {**RECIPE["model"], "init": str(lender[0])}
+    found, plain = (init.start(recipe.Recipe.from_dict({"model": taught, "data": d}), TWO) for d in (data, {}))
+    for one, std in ((fresh, (127.5,) * 3), (found, (60.0, 61.0, 62.0))):
+        assert (one.preprocessing.mean, one.preprocessing.std) == ((123.0, 117.0, 104.0), std)
+        assert one.preprocessing.channels == "BGR"
+    assert "data.mean and data.channels" in found.notes[-1]
+    assert not plain.notes
+    assert not fresh.notes
+
+
 def test_an_export_cannot_learn(monkeypatch):
     exported = replace(init.start(recipe_with(), TWO), engine="onnx")
     monkeypatch.setattr("segcli.weights.model_io.load", lambda *_, **__: exported)
