@@ -18,6 +18,7 @@ from segcli.errors import UsageError
 from segcli.images.reading import Alpha, PhotoReading, ValueRange, is_range, parse_bands, parse_range
 from segcli.models import variants
 from segcli.models.preprocessing import Grey, Spread
+from segcli.training import normalisation
 
 RANDOM, IMAGENET = "random", "imagenet"
 """The words that `model.init` takes (fresh weights, an ImageNet backbone); other text names weights or a checkpoint."""
@@ -286,6 +287,7 @@ def _refuse_contradictions(recipe: Recipe) -> None:
     part, parts = recipe.data.fold or (1, 2)
     if part > parts:
         raise UsageError(f"data.fold = [{part}, {parts}] is no fold", f"Of {parts} folds the last one is {parts}.")
+    normalisation.check(recipe.data)
     recipe.data.photos()
     _refuse_models(recipe.model)
 

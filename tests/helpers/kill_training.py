@@ -16,7 +16,7 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.training import state
-from segcli.training.run_folder import BEST, LAST, STATE
+from segcli.training.run_folder import BEST, LAST, NUMBERED, STATE
 from segcli.weights import checkpoint
 
 
@@ -44,8 +44,10 @@ def kill_again_and_again(
         AssertionError: A file was torn, or the end differs from that of an undisturbed run.
     """
     chance = random.Random(seed)
-    run = {"save_every": 2, "validate_every": 10, "overlays": 0}
-    settings = blob_recipe(write_blobs(home / "blobs"), {"schedule": {"iterations": iterations}, "run": run})
+    run = {"save_every": 2, "validate_every": 10, "overlays": 0, "keep_every": 15}
+    changes = {"schedule": {"iterations": iterations}, "run": run}
+    changes |= {"optimizer": {"ema": 0.9}, "loss": {"auxiliary": 0.4}}
+    settings = blob_recipe(write_blobs(home / "blobs"), changes)
     recipe, folder = home / "recipe.toml", home / "killed"
     recipe.write_text(tomli_w.dumps(settings.to_dict()))
     began = []
@@ -61,7 +63,8 @@ def kill_again_and_again(
         process.communicate()
     assert process.returncode == 0
     list(begin(settings, home / "undisturbed").run())
-    for name in (BEST, LAST):
+    numbered = [f"{NUMBERED}/{iteration:06}.safetensors" for iteration in range(15, iterations + 1, 15)]
+    for name in (BEST, LAST, *numbered):
         assert (folder / name).read_bytes() == (home / "undisturbed" / name).read_bytes(), name
     return began
 

@@ -54,7 +54,9 @@ def until(run, iteration):
             return
 
 
-@pytest.mark.parametrize("changes", [{}, VARIED, FROZEN_ADAMW, AVERAGED], ids=["plain", "everything", "frozen, AdamW", "averaged"])
+@pytest.mark.parametrize(
+    "changes", [{}, VARIED, FROZEN_ADAMW, AVERAGED], ids=["plain", "everything", "frozen, AdamW", "averaged"]
+)
 def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
     settings = blob_recipe(blobs, changes)
     whole = begin(settings, tmp_path / "whole")
@@ -63,15 +65,16 @@ def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
     rest = resumed(replace(settings, run=replace(settings.run, workers=1)), tmp_path / "parts")
     assert rest.history.iteration == 4
     assert [step.loss for step in steps(rest)] == whole_losses[4:]
+    runs = ("whole", "parts")
     for name in (LAST, BEST):
-        one, other = (checkpoint.read(tmp_path / run / name) for run in ("whole", "parts"))
+        one, other = (checkpoint.read(tmp_path / run / name) for run in runs)
         assert one.tensors.keys() == other.tensors.keys()
         assert all(torch.equal(tensor, other.tensors[key]) for key, tensor in one.tensors.items())
         assert one.scores == other.scores
-    numbered = [sorted((tmp_path / run).glob("checkpoints/*")) for run in ("whole", "parts")]
-    assert [path.name for path in numbered[0]] == (["000003.safetensors", "000006.safetensors"] if "run" in changes else [])
-    assert [path.read_bytes() for path in numbered[0]] == [path.read_bytes() for path in numbered[1]]
-    states = [state.read(tmp_path / run) for run in ("whole", "parts")]
+    kept, again = ({path.name: path.read_bytes() for path in (tmp_path / run).glob("checkpoints/*")} for run in runs)
+    assert kept == again
+    assert sorted(kept) == (["000003.safetensors", "000006.safetensors"] if "run" in changes else [])
+    states = [state.read(tmp_path / run) for run in runs]
     for key, slot in states[0].optimizer["state"].items():
         assert slot.keys() == states[1].optimizer["state"][key].keys()
         assert all(torch.equal(slot[name], states[1].optimizer["state"][key][name]) for name in slot)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -51,7 +52,11 @@ def test_a_run_leaves_checkpoints_metrics_and_pictures(trained):
     assert {f"overlays/0000{i:02}/2.jpg" for i in (8, 16, 24)} <= left
     rows = list(csv.DictReader((output / "metrics.csv").open()))
     assert [row["iteration"] for row in rows if row["miou"]] == ["8", "16", "24"]
-    assert rows[-1].keys() == {"iteration", "loss", "rate", "miou"}
+    names = [f"{score} {name}" for score in ("iou", "dice") for name in ("field", "blob")]
+    assert list(rows[-1]) == ["iteration", "loss", "rate", "miou", *names]
+    assert sum(float(rows[-1][f"iou {name}"]) for name in ("field", "blob")) / 2 == pytest.approx(
+        float(rows[-1]["miou"])
+    )
     assert Image.open(output / "curve.png").size == (960, 1200)
     assert recipe.read(output / "recipe.toml").schedule.iterations == 24
 
@@ -61,7 +66,13 @@ def test_it_says_how_far_it_is_how_long_it_takes_and_what_comes_next(trained):
     assert "about 0:00:" in result.stderr
     assert "loss 0." in result.stderr
     assert "iteration 8: val mIOU" in result.stderr
-    assert result.stdout.splitlines()[-1] == f"segcli predict PHOTOS --weights {output / 'best.safetensors'}"
+    first, *_, score, use = result.stdout.splitlines()
+    assert first.startswith("best val mIOU")
+    assert (score, use) == (f"segcli eval --weights {output}", f"segcli predict PHOTOS --weights {output}")
+    assert "field" in result.stdout
+    assert len(re.findall(r"^worst: \d  mIOU", result.stdout, re.M)) == 2  # all that there are
+    table = result.stderr.partition("iteration 16: val mIOU")[2].splitlines()[1:4]
+    assert [line.split()[0] for line in table] == ["class", "field", "blob"]
 
 
 def test_the_checkpoint_predicts(trained, home, tmp_path):
@@ -139,8 +150,10 @@ def test_only_the_first_of_torchruns_processes_speaks(home, tmp_path, monkeypatc
 def test_json_is_one_object(home, tmp_path):
     result = train(home, tmp_path, "--json", "--quiet", "--set", "schedule.iterations=1")
     found = json.loads(result.stdout)
-    assert found.keys() == {"output", "weights", "iterations", "best_miou", "last_miou"}
-    assert 0 < found["best_miou"] < 1
+    assert found["iou"].keys() == found["dice"].keys() == {"field", "blob"}
+    assert (found["iterations"], found["best_iteration"], found["ended"]) == (1, 1, "iterations")
+    assert found["best_miou"] == pytest.approx(sum(found["iou"].values()) / 2)
+    assert result.stderr == ""
 
 
 def test_a_folder_with_a_run_is_not_overwritten(trained, home):
@@ -236,7 +249,8 @@ def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
     changes = {
         "model": {"init": str(start), "freeze_bn": True, "dropout": 0},
         "schedule": {"iterations": 10, "rate": 1e-5},
-        "optimizer": {"classifier_rate": 100},
+        "optimizer": {"classifier_rate": 100, "ema": 0.9},
+        "loss": {"auxiliary": 0.4},
         "run": {"validate_every": 10, "overlays": 0},
     }
     (tmp_path / "recipe.toml").write_text(tomli_w.dumps(blob_recipe(home, changes).to_dict()))
