@@ -7,6 +7,7 @@ from segcli.cli.views import classes
 from segcli.cli.views.scores import percent
 from segcli.training.recipe import Recipe
 from segcli.training.run_folder import BEST
+from segcli.training.stopping import GAIN
 from segcli.training.summary import Summary
 
 WORST = 3
@@ -33,8 +34,8 @@ def report(display: Display, summary: Summary, recipe: Recipe) -> None:
 def _headline(summary: Summary) -> str:
     """The score of the run in one line."""
     if summary.best_miou is None:
-        why = "not validated: no held-out photo tells how good it is" if summary.last_miou is None else ""
-        return f"{why}; {summary.weights.name} after {summary.iterations} iterations: {summary.folder}"
+        why = "not validated, so that nobody knows how good it is"
+        return f"{why}: {summary.weights} after {summary.iterations} iterations"
     dice = f", mean Dice {percent(summary.mean_dice)}" if summary.iou else ""
     when = f"at iteration {summary.best_iteration} of {summary.iterations}"
     return f"best val mIOU {percent(summary.best_miou)}{dice} {when}: {summary.folder}"
@@ -56,6 +57,8 @@ def _tell_end(display: Display, summary: Summary, recipe: Recipe) -> None:
     planned = f"after {summary.iterations} of {recipe.schedule.iterations} iterations"
     if summary.ended == "patience":
         count = recipe.run.patience
-        display.say(f"stopped early {planned}: {count} validations without a gain of 0.2 points (run.patience)")
+        waited = f"{count} validation{'s' * (count > 1)} without a gain of {100 * GAIN:g} points"
+        display.say(f"stopped early {planned}: {waited}")
+        display.say("--resume goes on with a higher run.patience", "dim")
     elif summary.ended == "minutes":
         display.say(f"stopped {planned}: the {recipe.schedule.minutes:g} minutes are used (schedule.minutes)")
