@@ -57,8 +57,11 @@ class Artifacts:
         return self.val.labels if self.val.samples else None
 
     def close(self) -> None:
-        """Write what TensorBoard's writer still holds; SegcliError where the folder cannot be written to."""
+        """Write what no validation has written, and what TensorBoard's writer still holds; raises as `add`."""
         with writing(self.folder):
+            if self.history.rows and not self.val.samples:
+                write_metrics(self.folder, self.history.rows)
+                write_curve(self.folder, self.history.rows)
             self.board.close()
 
 

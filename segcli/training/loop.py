@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from segcli.data.dataset import Dataset
@@ -13,12 +14,15 @@ from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
 from segcli.pipeline import photo_values
-from segcli.training import failures, init, loader, run_folder, stopping
+from segcli.pipeline.listener import SILENT, Listener
+from segcli.training import failures, init, loader, run_folder, schedule, stopping
 from segcli.training import state as training_state
 from segcli.training.checkpoints import Checkpoints
+from segcli.training.clock import Clock
 from segcli.training.events import Event, Step, Validation
 from segcli.training.history import History
 from segcli.training.loader import Crops, MicroBatch, Positions
+from segcli.training.pacing import Pacer
 from segcli.training.recipe import Recipe
 from segcli.training.state import State
 from segcli.training.trainer import Trainer, place
@@ -42,6 +46,8 @@ class Training:
         trainer: Takes the steps.
         checkpoints: Writes the checkpoints and the state.
         scored: The model as it is scored and saved: where the recipe averages weights, with the averages.
+        listener: Hears remarks on the run's time and memory; in the main process only.
+        clock: Of the run.
     """
 
     recipe: Recipe
@@ -52,9 +58,11 @@ class Training:
     device: torch.device
     processes: Processes = field(default_factory=Processes)
     history: History = field(default_factory=History)
+    listener: Listener = SILENT
     trainer: Trainer = field(init=False)
     checkpoints: Checkpoints = field(init=False)
     scored: LoadedModel = field(init=False)
+    clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
         learned = replace(self.model, photos=photo_values.trained_on(self.train.photos))
@@ -63,6 +71,7 @@ class Training:
         average = self.trainer.ema
         self.scored = replace(self.model, network=average.network) if average else self.model
         self.checkpoints = Checkpoints(self.folder, self.recipe, self.scored, self.train, self.val)
+        self.clock = Clock(self.recipe)
 
     def run(self) -> Iterator[Event]:
         """Train from where it stands to the end; yields each step and each validation.
@@ -76,23 +85,36 @@ class Training:
                 written.
         """
         batches = self.micro_batches()
+        self.pacer.begin()
         if self._validation_due():
             yield self._validate()
         while not self.is_over:
             yield self._step(batches)
+            self._stop_if_short()
+            self.pacer.look()
             self._keep()
             due = self._validation_due()
-            if due or self.history.iteration % self.recipe.run.save_every == 0:
-                self._save()
+            if due or self.is_over or self.history.iteration % self.recipe.run.save_every == 0:
+                self._save()  # at the end also where nothing is validated
             if due:
                 yield self._validate()
+
+    @property
+    def pacer(self) -> Pacer:
+        """What looks at the run's length."""
+        return Pacer(self.recipe, self.history, self.clock, self.processes, self.listener)
+
+    @property
+    def total(self) -> int:
+        """How many steps the run takes in all, as things stand."""
+        return self.pacer.total
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do: all steps are taken, or validation after validation brought no gain."""
         if self._validation_due():
             return False
-        if self.history.iteration >= self.recipe.schedule.iterations:
+        if self.history.iteration >= self.total:
             return True
         return self.history.is_validated and stopping.due(self.history, self.recipe)
 
@@ -106,13 +128,25 @@ class Training:
     def _step(self, batches: Iterator[MicroBatch]) -> Step:
         start = time.perf_counter()
         batch = [next(batches) for _ in range(self.recipe.schedule.accumulate)]
-        loss, rate = self.trainer.step(self.history.iteration, batch)
+        whole = not self.trainer.split_batches
+        place = schedule.position(self.history.iteration, self.recipe.schedule, self.history.pace)
+        loss, rate = self.trainer.step(self.history.iteration, batch, place)
         seconds = time.perf_counter() - start
+        self.clock.add_step(seconds, self.trainer.network.frozen_backbone)
+        if whole and self.trainer.split_batches:
+            self.listener.note(failures.SPLIT)
         self.history.add_step(loss)
         done = self.history.iteration
-        if done % self.recipe.run.log_every == 0 or done == self.recipe.schedule.iterations:
+        if done % self.recipe.run.log_every == 0 or done == self.total:
             self.history.add_loss(rate)
         return Step(done, loss, rate, seconds)
+
+    def _stop_if_short(self) -> None:
+        """Save the run and end it while there is memory to do so; SegcliError where there is hardly any left."""
+        short = np.array([self.trainer.short], np.int64)
+        if self.processes.all_reduce_sum(short).any():
+            self._save()
+            raise failures.memory_nearly_full(self.history.iteration)
 
     def _validation_due(self) -> bool:
         """Whether the weights as they are now want scoring: also those of a run that was stopped before it could."""
@@ -121,7 +155,7 @@ class Training:
             return False
         if done == 0:
             return self.model.trained
-        return done % self.recipe.run.validate_every == 0 or done == self.recipe.schedule.iterations
+        return done % self.recipe.run.validate_every == 0 or done == self.total
 
     def _validate(self) -> Validation:
         """Score the model; what was trained is saved before already, since scoring takes long and may fail."""
@@ -131,7 +165,9 @@ class Training:
         if best and self.processes.is_main:
             self.checkpoints.write_best(done, scores)
         seconds = time.perf_counter() - start
+        self.clock.add_validation(seconds)
         if done:
+            self.pacer.look(validated=True)
             self._save()
         return Validation(done, scores, best, seconds, segmenter, images)
 
@@ -145,15 +181,22 @@ class Training:
 
     def _save(self) -> None:
         """Write the state and the last checkpoint, if the weights are numbers; the main process does."""
+        start = time.perf_counter()
         failures.require_finite(self.model.network, self.trainer.optimizer, self.history.iteration)
+        if self.recipe.schedule.minutes:
+            self.history.seconds = self.clock.spent
         if self.processes.is_main:
             self.checkpoints.save(self.trainer, self.history)
+        self.clock.add_saving(time.perf_counter() - start)
 
     def restore(self, state: State) -> None:
         """Go back to where a state was saved."""
         self.trainer.restore(state)
         rows = [dict(row) for row in state.history]
-        self.history = History(state.iteration, state.best, rows, list(state.recent))
+        pace = state.more.get("pace", {"changes": [], "seconds": 0.0})
+        changes = [tuple(change) for change in pace["changes"]]
+        self.history = History(state.iteration, state.best, rows, list(state.recent), changes, pace["seconds"])
+        self.clock.before = self.history.seconds
 
 
 def resume(
