@@ -34,12 +34,15 @@ class Checkpoints:
 
     def save(self, trainer: Trainer, history: History) -> None:
         """Write the state, then last.safetensors; WeightsError where that fails."""
+        parts = trainer.state_dict()
+        if history.seconds:
+            parts["more"] |= {"pace": {"changes": history.pace, "seconds": history.seconds}}
         now = State(
             iteration=history.iteration,
             recipe=self.recipe,
             samples=self.samples,
             model=state.facts(self.model),
-            **trainer.state_dict(),
+            **parts,
             best=history.best,
             history=history.rows,
             recent=history.recent,

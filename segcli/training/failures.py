@@ -12,6 +12,10 @@ from segcli.weights import checkpoint
 
 NAMED_PHOTOS = 8
 """So many photos of a batch are named."""
+SPLIT = (
+    "The GPU's memory did not suffice: each part of a batch is split in two from now on, as if schedule.accumulate "
+    "were doubled. The gradient is the same, but for what docs/training.md says of small batches."
+)
 _CALMER = (
     'Lower schedule.rate, set schedule.warmup, optimizer.clip = 1 or run.amp = "off", and start a new run; '
     f"model.init = RUN/{LAST} goes on from this one's last checkpoint, if it has one."
@@ -57,16 +61,16 @@ def _kept(optimizer: Optimizer) -> Iterator[tuple[int, str, Tensor]]:
                 yield number, key, value
 
 
-def out_of_memory(recipe: Recipe, processes: int, halved: bool = False) -> SegcliError:
-    """The error of a step for which the device's memory does not suffice, on so many processes; `halved`: in halves."""
+def out_of_memory(recipe: Recipe, processes: int, split: bool = False) -> SegcliError:
+    """The error of a step for which the device's memory does not suffice, on so many processes; `split`: in halves."""
     settings = recipe.schedule
     crops = settings.batch // settings.accumulate // processes
-    crops = -(-crops // 2) if halved else crops
+    crops = -(-crops // 2) if split else crops
     sides = " x ".join(map(str, dict.fromkeys(recipe.augment.crop_size)))  # height x width, or the one side of both
     hint = f"Lower augment.crop or schedule.batch; in a new run, with model.init = RUN/{LAST} if there is one."
     if crops > 1:
         hint = (
-            f"Raise schedule.accumulate above {settings.accumulate * (1 + halved)}, which takes less memory. Or: {hint}"
+            f"Raise schedule.accumulate above {settings.accumulate * (1 + split)}, which takes less memory. Or: {hint}"
         )
     return SegcliError(f"out of memory with {crops} crop{'s' * (crops > 1)} of {sides} pixels at once", hint)
 

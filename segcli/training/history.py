@@ -24,17 +24,25 @@ class History:
             where it was validated, `miou`, `iou` (by class name) and `worst` (pairs of a photo's name and its mIOU).
             Rows of runs that earlier versions began lack `iou` and `worst`.
         recent: Losses of the steps since the last row with a loss.
+        pace: Changes of the run's length, as `schedule.position` takes them.
+        seconds: What the run has taken, where its time is limited.
     """
 
     iteration: int = 0
     best: float | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     recent: list[float] = field(default_factory=list)
+    pace: list[tuple[int, int]] = field(default_factory=list)
+    seconds: float = 0.0
 
     def add_step(self, loss: float) -> None:
         """Count one more step."""
         self.iteration += 1
         self.recent.append(loss)
+
+    def change_length(self, total: int) -> None:
+        """Let the run end after `total` steps in all, from now on."""
+        self.pace = [change for change in self.pace if change[0] < self.iteration] + [(self.iteration, total)]
 
     def add_loss(self, rate: float) -> None:
         """Add the mean loss since the last such row, and the learning rate of the last step."""

@@ -200,7 +200,13 @@ class Training:
 
 
 def resume(
-    recipe: Recipe, train: Dataset, val: Dataset, folder: Path, device: torch.device, processes: Processes | None = None
+    recipe: Recipe,
+    train: Dataset,
+    val: Dataset,
+    folder: Path,
+    device: torch.device,
+    processes: Processes | None = None,
+    listener: Listener = SILENT,
 ) -> Training:
     """The run in a folder, as it was when it was saved last; what a kill left half written is cleared away or made up.
 
@@ -216,7 +222,8 @@ def resume(
         Preprocessing.from_dict(state.model["preprocessing"]),
         recipe.model,
     )
-    run = Training(recipe, model, train, val, folder, device, processes or Processes())
+    facts = {"processes": processes or Processes(), "listener": listener}
+    run = Training(recipe, model, train, val, folder, device, **facts)
     run.restore(state)
     if run.processes.is_main:
         run_folder.remove_unfinished(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
@@ -167,15 +168,19 @@ class _Job:
         """A new run, or the one in the folder, where it was saved last."""
         from segcli.training import loop
 
+        start = time.perf_counter()
         device = self._device(processes, listener)
         model = None if self.resume else self._first_model(listener)
         train, val = self._datasets(processes, listener)
+        how = {"processes": processes, "listener": listener}
         if model is None:
-            run = loop.resume(self.recipe, train, val, self.folder, device, processes)
+            run = loop.resume(self.recipe, train, val, self.folder, device, **how)
         else:
-            if processes.is_main:
-                run_folder.write_recipe(self.folder, self.recipe, self.comments)
-            run = loop.Training(self.recipe, model, train, val, self.folder, device, processes)
+            run = loop.Training(self.recipe, model, train, val, self.folder, device, **how)
+        run.clock.start = start
+        self._foretell(run)
+        if processes.is_main and not self.resume:
+            run_folder.write_recipe(self.folder, self.recipe, self.comments)
         self._keep_split(train, val, processes, listener)
         validated = f"{len(val)} to validate on" if len(val) else "not validated"
         listener.note(
@@ -186,6 +191,18 @@ class _Job:
         elif run.history.iteration:
             listener.note(f"going on after iteration {run.history.iteration}")
         return run
+
+    def _foretell(self, run: Training) -> None:
+        """Say what a new run will take; UsageError where memory or disk do not suffice, for a resumed one too."""
+        from segcli.training.planning import foretold
+
+        if run.is_over:
+            return
+        parts, place = (run.train, run.val), (self.folder, run.device, run.processes)
+        told = foretold.foretell(self.recipe, run.model, *parts, *place, timing=not self.resume)
+        run.clock.foretold = told.costs
+        if not self.resume:
+            run.listener.note(f"foretold: {told}")
 
     def _keep_split(self, train: Dataset, val: Dataset, processes: Processes, listener: Listener) -> None:
         """Write split.toml where the run has none yet."""

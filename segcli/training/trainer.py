@@ -58,7 +58,7 @@ class Trainer:
         processes: Who shares each batch; all of them take the same steps.
 
     Attributes:
-        halved: Whether every micro-batch is cut in two, since a GPU's memory did not suffice once.
+        split_batches: Whether every micro-batch is cut in two, since a GPU's memory did not suffice once.
         short: Whether the processor's memory was nearly full in some step.
     """
 
@@ -71,7 +71,7 @@ class Trainer:
         self.ema = Ema(model.network, recipe.optimizer.ema) if recipe.optimizer.ema else None
         self.network = PartlyFrozen(model.network, recipe.model.freeze_bn, self.auxiliary)
         self.wrapped: nn.Module | None = None
-        self.halved = self.short = False
+        self.split_batches = self.short = False
         self.optimizer = optimizer.build(model.network, recipe.optimizer, self.auxiliary)
         self.precision = MixedPrecision(recipe.run.amp, device)
         self.criterion = Criterion.of(recipe.loss, model.spec.align_corners, device)
@@ -80,7 +80,7 @@ class Trainer:
         """The fields of a `State` that are the trainer's: network, optimizer, scaler, and what only some runs have."""
         parts = {"ema": self.ema, "auxiliary": self.auxiliary}
         more = {name: part.state_dict() for name, part in parts.items() if part is not None}
-        more |= {"halved": True} if self.halved else {}
+        more |= {"split_batches": True} if self.split_batches else {}
         network = self.network.network.state_dict()
         scaler = self.precision.scaler.state_dict()
         return {"network": network, "optimizer": self.optimizer.state_dict(), "scaler": scaler, "more": more}
@@ -94,7 +94,7 @@ class Trainer:
         for name, part in {"ema": self.ema, "auxiliary": self.auxiliary}.items():
             if part is not None:
                 part.load_state_dict(state.more[name])
-        self.halved = state.more.get("halved", False)
+        self.split_batches = state.more.get("split_batches", False)
 
     def step(self, iteration: int, batch: Sequence[MicroBatch], place: float | None = None) -> tuple[float, float]:
         """Take one step.
@@ -120,7 +120,7 @@ class Trainer:
     def gradients(self, iteration: int, batch: Sequence[MicroBatch], place: float | None = None) -> float:
         """Compute the gradients of a batch, as `step` does; returns its loss.
 
-        Where a GPU's memory does not suffice, each micro-batch is cut in two from then on: `halved`.
+        Where a GPU's memory does not suffice, each micro-batch is cut in two from then on: `split_batches`.
         """
         place = iteration if place is None else place
         with self._failing_clearly():
@@ -129,7 +129,7 @@ class Trainer:
             try:
                 return self._accumulate(wrapped, iteration, place, self._parts(batch))
             except torch.OutOfMemoryError:
-                if self.halved or self.processes.world_size > 1 or len(batch[0][2]) == 1:
+                if self.split_batches or self.processes.world_size > 1 or len(batch[0][2]) == 1:
                     raise
             # Not in the block above: there the tensors of the failed attempt live on with its error.
             self._step_down(before)
@@ -142,14 +142,14 @@ class Trainer:
             yield
         except (RuntimeError, MemoryError) as error:
             if oom.is_shortage(error):
-                raise failures.out_of_memory(self.recipe, self.processes.world_size, self.halved) from error
+                raise failures.out_of_memory(self.recipe, self.processes.world_size, self.split_batches) from error
             if self.processes.world_size > 1 and is_gone(error):
                 raise gone() from error
             raise
 
     def _step_down(self, before: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Cut every micro-batch in two from now on; batch statistics forget the attempt that failed."""
-        self.halved = True
+        self.split_batches = True
         for buffer, value in before:
             buffer.copy_(value)
         self.optimizer.zero_grad()
@@ -158,7 +158,7 @@ class Trainer:
 
     def _parts(self, batch: Sequence[MicroBatch]) -> Sequence[MicroBatch]:
         """The micro-batches as they pass the network: whole, or in halves."""
-        if not self.halved:
+        if not self.split_batches:
             return batch
         return [part for micro_batch in batch for part in _halves(micro_batch)]
 

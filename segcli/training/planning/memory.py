@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from segcli.training import auxiliary, losses
 from segcli.training.freezing import PartlyFrozen
 from segcli.training.losses import Criterion
 from segcli.training.planning import headroom
-from segcli.training.recipe import Loss, Recipe
+from segcli.training.recipe import Augment, Loss, Recipe, Run, Schedule
 
 META = torch.device("meta")
 CPU = torch.device("cpu")
@@ -46,29 +47,33 @@ class Footprint:
     """The memory of a run on one process, in bytes.
 
     Attributes:
-        weights: The network's parameters and buffers; 0 where they are in the base.
-        kept: What stays beside them from step to step: the optimizer's momentum, the averaged weights, and kernels as
-            convolutions rearrange them.
+        weights: The network's parameters and buffers.
+        optimizer: What the optimizer keeps of each parameter, such as its momentum.
+        average: The averaged weights.
         step: The most that lives at a time within a step: activations and gradients.
         validation: The most that lives at a time while one photo is scored.
         crops: The crops of a batch, and those that are read ahead.
         workers: The processes that read photos.
-        base: What the process has before, Python and torch.
+        libraries: What convolutions keep: code for each shape, kernels as they rearrange them, room to work in.
+        base: What the process has before, Python and torch, without the weights.
     """
 
     weights: int
-    kept: int
+    optimizer: int
+    average: int
     step: int
     validation: int
     crops: int
     workers: int
+    libraries: int
     base: int
 
     @property
     def total(self) -> int:
         """The most that the run has at a time."""
         moving = int((1 + SLACK) * max(self.step, self.validation))
-        return self.base + self.weights + self.kept + moving + self.crops + self.workers + KERNELS
+        kept = self.weights + self.optimizer + self.average
+        return self.base + kept + moving + self.crops + self.workers + self.libraries
 
 
 def step_bytes(recipe: Recipe, spec: ModelSpec, classes: int) -> int:
@@ -103,23 +108,20 @@ def footprint(
         photo: (height, width) of the network's input for the largest photo to validate on; None: not counted.
         loaded: Whether the network is in this process's memory already.
     """
-    network = _blank(recipe, spec, classes)
-    weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-    network.freeze_backbone(recipe.model.freeze_backbone >= recipe.schedule.iterations)
-    learned = sum(parameter.nbytes for parameter in network.parameters() if parameter.requires_grad)
-    slots = 3 if recipe.optimizer.kind == "adamw" else 2  # one of them for the kernels
-    on_cpu = device.type == "cpu"
-    schedule, (height, width) = recipe.schedule, recipe.augment.crop_size
-    micro_batch = schedule.batch // schedule.accumulate // processes
-    ahead = 2 * recipe.run.workers * micro_batch
+    schedule, (height, width), on_cpu = recipe.schedule, recipe.augment.crop_size, device.type == "cpu"
+    crops = schedule.batch // schedule.accumulate // processes
+    counted = _counted(_what_matters(recipe), spec, classes, crops, photo)
+    ahead = 2 * recipe.run.workers * crops
     return Footprint(
-        weights=0 if loaded else weights,
-        kept=learned * slots + weights * bool(recipe.optimizer.ema),
-        step=_step(network, recipe, spec, (micro_batch, 3, height, width)),
-        validation=_validation(network, photo) if photo else 0,
+        weights=counted.weights,
+        optimizer=counted.learned * (2 if recipe.optimizer.kind == "adamw" else 1),
+        average=counted.weights * bool(recipe.optimizer.ema),
+        step=counted.step,
+        validation=counted.validation,
         crops=(schedule.batch // processes + ahead * on_cpu) * height * width * BYTES_A_PIXEL,
         workers=recipe.run.workers * WORKER * on_cpu,
-        base=headroom.own_bytes() * on_cpu,
+        libraries=KERNELS + counted.learned,
+        base=(headroom.own_bytes() - counted.weights * loaded) * on_cpu,
     )
 
 
@@ -132,6 +134,37 @@ def available(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
     room = headroom.of_host()
     return None if room is None else room.free + headroom.own_bytes()
+
+
+def _what_matters(recipe: Recipe) -> Recipe:
+    """The recipe with its defaults where nothing is counted by it, so that equal counts are made once."""
+    schedule, augment, loss, run = recipe.schedule, recipe.augment, recipe.loss, recipe.run
+    return Recipe(
+        model=recipe.model,
+        schedule=Schedule(iterations=schedule.iterations, batch=schedule.batch, accumulate=schedule.accumulate),
+        augment=Augment(crop=augment.crop),
+        loss=Loss(shrink_labels=loss.shrink_labels, auxiliary=loss.auxiliary),  # the others look at values
+        run=Run(seed=run.seed, amp=run.amp),
+    )
+
+
+class _Counted(NamedTuple):
+    """Bytes of a network: its values, those of them that learn, and the most at a time in a step and a validation."""
+
+    weights: int
+    learned: int
+    step: int
+    validation: int
+
+
+@lru_cache(maxsize=64)
+def _counted(recipe: Recipe, spec: ModelSpec, classes: int, crops: int, photo: tuple[int, int] | None) -> _Counted:
+    network = _blank(recipe, spec, classes)
+    network.freeze_backbone(recipe.model.freeze_backbone >= recipe.schedule.iterations)
+    weights = sum(tensor.nbytes for tensor in network.state_dict().values())
+    learned = sum(parameter.nbytes for parameter in network.parameters() if parameter.requires_grad)
+    step = _step(network, recipe, spec, (crops, 3, *recipe.augment.crop_size))
+    return _Counted(weights, learned, step, _validation(network, photo) if photo else 0)
 
 
 def _blank(recipe: Recipe, spec: ModelSpec, classes: int) -> PartlyFrozen:
@@ -156,8 +189,7 @@ def _step(network: PartlyFrozen, recipe: Recipe, spec: ModelSpec, shape: tuple[i
     network.train()
     half = HALF_TYPES.get(recipe.run.amp)
     computed = network if half is None else network.to(half)
-    plain = Loss(shrink_labels=recipe.loss.shrink_labels, auxiliary=recipe.loss.auxiliary)  # others look at values
-    criterion = Criterion.of(plain, spec.align_corners, META)
+    criterion = Criterion.of(recipe.loss, spec.align_corners, META)
     images = torch.empty(shape, device=META, dtype=half)
     labels = torch.empty(shape[0], *shape[2:], device=META, dtype=torch.uint8)
     with Living() as living:

@@ -1,0 +1,68 @@
+"""Pacing: a run's length is looked at now and then, so that it ends within its minutes, and what changes is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segcli.distributed import Processes
+from segcli.pipeline.listener import Listener
+from segcli.training import schedule
+from segcli.training.clock import OFF, Clock, duration
+from segcli.training.history import History
+from segcli.training.recipe import Recipe
+
+
+@dataclass
+class Pacer:
+    """Changes a run's length by its clock; the main process decides for all.
+
+    Attributes:
+        recipe: Of the run.
+        history: Of the run; takes the changes.
+        clock: Of the run.
+        processes: Who shares the work.
+        listener: Hears what is changed, and of estimates that were far off.
+    """
+
+    recipe: Recipe
+    history: History
+    clock: Clock
+    processes: Processes
+    listener: Listener
+
+    @property
+    def total(self) -> int:
+        """How many steps the run takes in all, as things stand."""
+        return schedule.total(self.recipe.schedule, self.history.pace)
+
+    def begin(self) -> None:
+        """Shorten a run that by what was foretold would take far more than its minutes."""
+        minutes, costs = self.recipe.schedule.minutes, self.clock.foretold
+        if not minutes or costs is None or self.history.iteration:
+            return
+        if self.clock.spent + costs.left(self.recipe, 0, self.total) > (1 + OFF) * 60 * minutes:
+            self._keep_minutes()
+
+    def look(self, validated: bool = False) -> None:
+        """Look at the time after a step or a validation, where it is due."""
+        done = self.history.iteration
+        if done >= self.total or not (validated or self.clock.is_due(done, self.total)):
+            return
+        if not self._keep_minutes() and (said := self.clock.difference(done, self.total, self.history.pace)):
+            self.listener.note(said)
+
+    def _keep_minutes(self) -> bool:
+        """Change the length where the minutes ask for it; returns whether that was done."""
+        if not self.recipe.schedule.minutes:
+            return False
+        done, before = self.history.iteration, self.total
+        fits = self.processes.all_gather(self.clock.fitting(done, self.history.pace))[0]
+        if fits is None:
+            return False
+        left = duration(self.clock.costs.left(self.recipe, done, fits, self.history.pace))
+        self.history.change_length(fits)
+        self.listener.note(
+            f"{fits} iterations instead of {before} fit into {self.recipe.schedule.minutes:g} minutes: {left} left, "
+            "the learning rate falls to its end by then"
+        )
+        return True
