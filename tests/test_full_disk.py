@@ -24,6 +24,7 @@ from segcli.models.variants import get
 from segcli.pipeline.records import Record
 from segcli.pipeline.tables import write_areas, write_review
 from segcli.training import artifacts, run_folder, state
+from segcli.training import gallery as validation_gallery
 from segcli.training.recipe import Recipe
 from segcli.weights import checkpoint
 from segcli.weights.checkpoint import Checkpoint
@@ -60,6 +61,7 @@ WRITERS = {
     "review.csv": lambda folder: write_review(folder / "review.csv", [RECORD] * 99),
     "metrics.csv": lambda folder: artifacts.write_metrics(folder, ROWS),
     "curve.png": lambda folder: artifacts.write_curve(folder, ROWS),
+    "validation.html": lambda folder: validation_gallery.write(folder / "validation.html", "Validation", [], 0, VOC),
     "recipe.toml": lambda folder: run_folder.write_recipe(folder, Recipe()),
     "state.pt": lambda folder: state.write(folder, STATE),
     "best.safetensors": lambda folder: checkpoint.write(
