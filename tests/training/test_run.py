@@ -64,6 +64,7 @@ def test_a_library_user_gets_the_whole_folder(trained):
     left = {name for name in tree(folder) if not name.startswith("tensorboard/")}
     assert left == {
         *("best.safetensors", "last.safetensors", "state.pt", "recipe.toml", "split.toml", "metrics.csv", "curve.png"),
+        "validation.html",
         *("overlays/000002/2.jpg", "overlays/000004/2.jpg"),
     }
     assert any(name.startswith("tensorboard/events") for name in tree(folder))

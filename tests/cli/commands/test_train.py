@@ -177,6 +177,8 @@ def test_a_finished_run_resumes_to_its_end_at_once(trained, home):
     result = train(home, trained[1], "--resume", "--set", "schedule.iterations=24")
     assert result.exit_code == 0, result.output
     assert (trained[1] / "last.safetensors").read_bytes() == before
+    assert "this run has ended, after iteration 24" in result.stderr
+    assert result.stdout == trained[0].stdout
 
 
 @pytest.mark.parametrize(
