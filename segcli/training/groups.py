@@ -60,8 +60,9 @@ def find(samples: Sequence[Sample], most: int, block: int) -> tuple[Group, ...]:
     """
     levels = [_levels(sample.image) for sample in samples]
     ordered = sorted(range(len(samples)), key=lambda index: (_order(levels[index]), samples[index].name))
+    ranks = {index: rank for rank, index in enumerate(ordered)}
     groups = _Cutter(samples, levels, most, max(1, block)).cut("folder", ordered, 0)
-    return _copies_together(samples, list(groups))
+    return _copies_together(samples, sorted(groups, key=lambda group: ranks[group.members[0]]))
 
 
 def _levels(path: Path) -> tuple[Level, ...]:
