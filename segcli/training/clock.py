@@ -35,7 +35,7 @@ class Costs:
     Attributes:
         frozen: A step with the backbone frozen.
         step: A step with all learning.
-        validation: Scoring all photos to validate on; 0 where there are none.
+        validation: Scoring all photos to validate on, and what is saved and drawn of it; 0 where there are none.
         saving: Writing the state and a checkpoint.
     """
 
@@ -48,7 +48,7 @@ class Costs:
         """The seconds from `done` steps to the end of a run that changes now to `total` steps."""
         count, frozen = total - done, _frozen_left(recipe, done, total, pace)
         validations = _occasions(recipe.run.validate_every, done, total) if self.validation else 0
-        savings = _occasions(recipe.run.save_every, done, total) + 2 * validations
+        savings = _occasions(recipe.run.save_every, done, total) + validations
         steps = frozen * self.frozen + (count - frozen) * self.step
         return steps + validations * self.validation + savings * self.saving
 

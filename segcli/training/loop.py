@@ -48,6 +48,7 @@ class Training:
         scored: The model as it is scored and saved: where the recipe averages weights, with the averages.
         listener: Hears remarks on the run's time and memory; in the main process only.
         clock: Of the run.
+        pacer: Changes the run's length where its minutes ask for it.
     """
 
     recipe: Recipe
@@ -63,6 +64,7 @@ class Training:
     checkpoints: Checkpoints = field(init=False)
     scored: LoadedModel = field(init=False)
     clock: Clock = field(init=False)
+    pacer: Pacer = field(init=False)
 
     def __post_init__(self) -> None:
         learned = replace(self.model, photos=photo_values.trained_on(self.train.photos))
@@ -72,6 +74,7 @@ class Training:
         self.scored = replace(self.model, network=average.network) if average else self.model
         self.checkpoints = Checkpoints(self.folder, self.recipe, self.scored, self.train, self.val)
         self.clock = Clock(self.recipe)
+        self.pacer = Pacer(self.recipe, self.history, self.clock, self.processes, self.listener)
 
     def run(self) -> Iterator[Event]:
         """Train from where it stands to the end; yields each step and each validation.
@@ -87,7 +90,7 @@ class Training:
         batches = self.micro_batches()
         self.pacer.begin()
         if self._validation_due():
-            yield self._validate()
+            yield from self._validated()
         while not self.is_over:
             yield self._step(batches)
             self._stop_if_short()
@@ -97,12 +100,7 @@ class Training:
             if due or self.is_over or self.history.iteration % self.recipe.run.save_every == 0:
                 self._save()  # at the end also where nothing is validated
             if due:
-                yield self._validate()
-
-    @property
-    def pacer(self) -> Pacer:
-        """What looks at the run's length."""
-        return Pacer(self.recipe, self.history, self.clock, self.processes, self.listener)
+                yield from self._validated()
 
     @property
     def total(self) -> int:
@@ -157,6 +155,13 @@ class Training:
             return self.model.trained
         return done % self.recipe.run.validate_every == 0 or done == self.total
 
+    def _validated(self) -> Iterator[Validation]:
+        """A validation; its time is with what is made of it, such as pictures."""
+        start = time.perf_counter()
+        yield self._validate()
+        self.clock.add_validation(time.perf_counter() - start)
+        self.pacer.look(validated=True)
+
     def _validate(self) -> Validation:
         """Score the model; what was trained is saved before already, since scoring takes long and may fail."""
         start = time.perf_counter()
@@ -165,9 +170,7 @@ class Training:
         if best and self.processes.is_main:
             self.checkpoints.write_best(done, scores)
         seconds = time.perf_counter() - start
-        self.clock.add_validation(seconds)
         if done:
-            self.pacer.look(validated=True)
             self._save()
         return Validation(done, scores, best, seconds, segmenter, images)
 
@@ -196,7 +199,7 @@ class Training:
         pace = state.more.get("pace", {"changes": [], "seconds": 0.0})
         changes = [tuple(change) for change in pace["changes"]]
         self.history = History(state.iteration, state.best, rows, list(state.recent), changes, pace["seconds"])
-        self.clock.before = self.history.seconds
+        self.pacer.history, self.clock.before = self.history, self.history.seconds
 
 
 def resume(

@@ -11,6 +11,9 @@ from segcli.training.clock import OFF, Clock, duration
 from segcli.training.history import History
 from segcli.training.recipe import Recipe
 
+WORTH_SAYING = 0.1
+"""A change of the length by this share is said; smaller ones come and go with the load of the machine."""
+
 
 @dataclass
 class Pacer:
@@ -22,6 +25,7 @@ class Pacer:
         clock: Of the run.
         processes: Who shares the work.
         listener: Hears what is changed, and of estimates that were far off.
+        said: The length that it heard last; 0: none yet.
     """
 
     recipe: Recipe
@@ -29,6 +33,7 @@ class Pacer:
     clock: Clock
     processes: Processes
     listener: Listener
+    said: int = 0
 
     @property
     def total(self) -> int:
@@ -59,10 +64,16 @@ class Pacer:
         fits = self.processes.all_gather(self.clock.fitting(done, self.history.pace))[0]
         if fits is None:
             return False
-        left = duration(self.clock.costs.left(self.recipe, done, fits, self.history.pace))
         self.history.change_length(fits)
-        self.listener.note(
-            f"{fits} iterations instead of {before} fit into {self.recipe.schedule.minutes:g} minutes: {left} left, "
-            "the learning rate falls to its end by then"
-        )
+        heard = self.said or before
+        if abs(fits - heard) > WORTH_SAYING * heard:
+            self._say(fits, heard)
         return True
+
+    def _say(self, fits: int, before: int) -> None:
+        left = self.clock.costs.left(self.recipe, self.history.iteration, fits, self.history.pace)
+        self.said = fits
+        self.listener.note(
+            f"{fits} iterations instead of {before} fit into {self.recipe.schedule.minutes:g} minutes: "
+            f"{duration(left)} left, the learning rate falls to its end by then"
+        )
