@@ -36,6 +36,9 @@ class Counter:
     def advance(self) -> None:
         """One more is done."""
 
+    def resize(self, total: int) -> None:
+        """There are so many in all from now on."""
+
     def describe(self, text: str) -> None:
         """What the progress says beside its numbers from now on."""
 
@@ -55,6 +58,10 @@ class BarCounter(Counter):
     def advance(self) -> None:
         """Move the bar."""
         self.progress.advance(self.task)
+
+    def resize(self, total: int) -> None:
+        """Make the bar as long."""
+        self.progress.update(self.task, total=total)
 
     def describe(self, text: str) -> None:
         """Write beside the bar."""
@@ -85,6 +92,10 @@ class LineCounter(Counter):
         speed = f", {rate:.2f} {self.unit}/s, {left} left" if now - self.start > 1 else ""  # else it says nothing
         text = f", {self.text}" if self.text else ""
         self.say(f"{self.verb} {self.done}/{self.total}{speed}{text}", "")
+
+    def resize(self, total: int) -> None:
+        """Count to there."""
+        self.total = total
 
     def describe(self, text: str) -> None:
         """Say it in the next line."""

@@ -1,5 +1,6 @@
 """Early stop: whether a run goes on although validation after validation brings no gain."""
 
+from segcli.training import schedule
 from segcli.training.history import History
 from segcli.training.recipe import Recipe
 
@@ -21,7 +22,9 @@ def due(history: History, recipe: Recipe) -> bool:
     patience, frozen = recipe.run.patience, recipe.model.freeze_backbone
     scored = [(row["iteration"], row["miou"]) for row in history.rows if row.get("miou") is not None]
     before, last = scored[:-patience], scored[-patience:]
-    if not (patience and before) or last[0][0] <= frozen:
+    if not (patience and before):
+        return False
+    if schedule.position(last[0][0] - 1, recipe.schedule, history.pace) < frozen:  # the step that came before it
         return False
     best_before, best_since = (max(miou for _, miou in part) for part in (before, last))
     return best_since - best_before < GAIN

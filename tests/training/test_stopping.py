@@ -8,7 +8,7 @@ from blobs import begin, blob_recipe, write_blobs
 from segcli.training import loop, split, stopping
 from segcli.training.events import Step
 from segcli.training.history import History
-from segcli.training.recipe import Model, Recipe, Run
+from segcli.training.recipe import Model, Recipe, Run, Schedule
 
 
 def due(mious, patience, frozen=0, every=10):
@@ -49,6 +49,14 @@ def test_so_many_validations_without_a_gain_are_enough(mious, patience, expected
 @pytest.mark.parametrize(("frozen", "expected"), [(0, True), (29, True), (30, False), (100, False)])
 def test_validations_before_the_backbone_learns_are_not_waited_for(frozen, expected):
     assert due([50, 50, 50, 50, 50], 2, frozen) == expected
+
+
+def test_in_a_run_that_was_cut_short_the_backbone_learns_sooner():
+    """Of 100 planned iterations 50 are taken from iteration 0 on, so that a freeze of 40 ends after 20."""
+    rows = [{"iteration": done, "miou": 0.5} for done in (10, 20, 30)]
+    recipe = Recipe(Model("street", freeze_backbone=40), schedule=Schedule(iterations=100), run=Run(patience=1))
+    assert not stopping.due(History(rows=rows[:2], pace=[(0, 50)]), recipe)
+    assert stopping.due(History(rows=rows, pace=[(0, 50)]), recipe)
 
 
 @pytest.fixture(scope="module")

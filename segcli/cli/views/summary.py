@@ -54,11 +54,11 @@ def _tell_gain(display: Display, summary: Summary) -> None:
 
 def _tell_end(display: Display, summary: Summary, recipe: Recipe) -> None:
     """Say why not all the steps that were planned were taken."""
-    planned = f"after {summary.iterations} of {recipe.schedule.iterations} iterations"
+    planned = f"{summary.iterations} of {recipe.schedule.iterations} iterations"
     if summary.ended == "patience":
         count = recipe.run.patience
         waited = f"{count} validation{'s' * (count > 1)} without a gain of {100 * GAIN:g} points"
-        display.say(f"stopped early {planned}: {waited}")
+        display.say(f"stopped early, after {planned}: {waited}")
         display.say("--resume goes on with a higher run.patience", "dim")
     elif summary.ended == "minutes":
-        display.say(f"stopped {planned}: the {recipe.schedule.minutes:g} minutes are used (schedule.minutes)")
+        display.say(f"{planned}: so many fitted {recipe.schedule.minutes:g} minutes (schedule.minutes)")

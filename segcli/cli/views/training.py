@@ -10,6 +10,7 @@ from segcli.cli.display import Display
 from segcli.cli.progress import Counter, clock
 from segcli.cli.views import classes, summary
 from segcli.cli.views.scores import coverage, percent
+from segcli.training import schedule
 from segcli.training.events import Event, Step, Validation
 from segcli.training.history import History
 from segcli.training.recipe import Recipe
@@ -42,12 +43,18 @@ class TrainingDisplay(Display, TrainingListener):
         self.bar = ExitStack()
         self.counter = Counter(self.say)
         self.seconds: list[float] = []
+        self.begun = 0
 
     def started(self, history: History) -> None:
         """Begin to count the iterations that are left."""
         self.history = history
-        left = self.recipe.schedule.iterations - history.iteration
+        self.begun = history.iteration
+        left = self._total(history) - self.begun
         self.counter = self.bar.enter_context(self.counting(left, "training", "iterations"))
+
+    def _total(self, history: History) -> int:
+        """How many iterations the run has in all, as things stand."""
+        return schedule.total(self.recipe.schedule, history.pace)
 
     def follow(self, events: Iterator[Event]) -> None:
         """Take the events of `segcli.training.run.train` to the end of the run."""
@@ -78,9 +85,12 @@ class TrainingDisplay(Display, TrainingListener):
 
     def _show_step(self, step: Step, history: History) -> None:
         self.counter.describe(f"loss {step.loss:.3f}, rate {step.rate:.2g}, best mIOU {percent(history.best)}")
+        self.counter.resize(self._total(history) - self.begun)
         self.counter.advance()
         self.seconds.append(step.seconds)
         thawed = self.recipe.model.freeze_backbone
+        if self.recipe.schedule.minutes:  # what fits into them is said as it changes
+            return
         if len(self.seconds) == ESTIMATE_AFTER or (thawed and step.iteration == thawed + ESTIMATE_AFTER):
             self.counter.remark(*self._estimate(step.iteration))
 

@@ -35,11 +35,11 @@ def validation(iteration, miou):
             "not validated, so that nobody knows how good it is: /nowhere/last.safetensors after 30 iterations",
         ),
         (30, [validation(30, 0.5)], "best val mIOU 50.00, mean Dice 70.83 at iteration 30 of 30: /nowhere"),
-        (20, [validation(10, 0.5), validation(20, 0.6)], "stopped after 20 of 30 iterations: the 2.5 minutes are used"),
+        (20, [validation(10, 0.5), validation(20, 0.6)], "20 of 30 iterations: so many fitted 2.5 minutes"),
         (
             20,
             [validation(10, 0.5), validation(20, 0.5)],
-            "stopped early after 20 of 30 iterations: 1 validation without",
+            "stopped early, after 20 of 30 iterations: 1 validation without",
         ),
         (30, [validation(0, 0.5), validation(30, 0.525)], "2.50 points better than the weights it began with, 50.00"),
         (30, [validation(0, 0.5), validation(30, 0.4)], "no better than the weights it began with"),
@@ -50,7 +50,7 @@ def test_what_it_came_to_and_why_it_ended(capsys, iteration, rows, said):
     found = told(capsys, iteration, rows)
     assert said in found.out + found.err
     assert found.out.splitlines()[-1] == "segcli predict PHOTOS --weights /nowhere"
-    assert ("stopped" in found.err) == (iteration < 30)
+    assert ("20 of 30" in found.err) == (iteration < 30)
 
 
 def test_the_lowest_class_comes_first_and_three_photos_are_named(capsys):
