@@ -35,6 +35,8 @@ WITHOUT_TORCH = (
         "training/recipe",
         "training/run",
         "training/schedule",
+        "training/stopping",
+        "training/summary",
     ),
     "training/split",
 )

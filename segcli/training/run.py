@@ -57,8 +57,9 @@ def train(
 
     What can be refused at once is refused by the call; the training happens while its events are taken. The folder then
     holds recipe.toml, split.toml (which photos were held out), best.safetensors (the highest mIOU on those),
-    last.safetensors, state.pt (to resume from), metrics.csv, curve.png, overlays/ and, where its package is installed,
-    TensorBoard's file. They are written before the event that they belong to is yielded.
+    last.safetensors, state.pt (to resume from), metrics.csv, curve.png, validation.html (photos beside truth and
+    prediction), overlays/ and, where its package is installed, TensorBoard's file. They are written before the event
+    that they belong to is yielded.
 
         for event in train("finetune", "mine"):
             print(event.iteration)

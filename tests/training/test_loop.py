@@ -117,6 +117,8 @@ def test_a_checkpoint_explains_itself_and_predicts(blobs, tmp_path):
     best = checkpoint.read(tmp_path / BEST)
     assert best.recipe == settings.to_dict()
     assert best.scores["miou"] == run.history.best
+    assert best.scores["per_class"] == run.history.best_row["iou"]
+    assert not {"dice", "mean_dice"} & best.scores.keys()  # they follow from the IOU
     loaded = model_io.load(tmp_path / BEST)
     assert (loaded.labels.names, loaded.output_stride, loaded.preprocessing.size) == (("field", "blob"), 16, 97)
 

@@ -6,10 +6,12 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from segcli.cli.display import columns
 from segcli.cli.views.scores import percent
 from segcli.cli.views.training import TrainingDisplay
+from segcli.files.paths import shown
 from segcli.training import folds
 from segcli.training.folds import Across, FoldScores
 from segcli.training.history import History
@@ -51,7 +53,7 @@ class FoldsDisplay(TrainingDisplay):
 def _table(scores: FoldScores) -> Table:
     table = columns("class", "mean IOU", "lowest to highest apart", right=("mean IOU", "lowest to highest apart"))
     for name, across in scores.per_class.items():
-        table.add_row(name, percent(across.mean), percent(across.spread))
+        table.add_row(Text(shown(name)), percent(across.mean), percent(across.spread))
     return table
 
 
