@@ -112,10 +112,10 @@ class _Parted:
         most = max(1, min(wanted + wanted // 2, len(labelled) // 2))
         found = groups.find(labelled, most, -(-wanted // (2 if wanted <= FEW else 3)))
         if len(found) < at_least:
-            raise DatasetError(
-                f"the {len(labelled)} photos cannot be parted: they are {len(found)} groups of copies or neighbours",
-                'Hold out every n-th with data.holdout_by = "every", or name others with data.val_images.',
-            )
+            few = f"{len(found)} group{'s' * (len(found) != 1)} of copies or neighbours"
+            others = 'Hold out every n-th with data.holdout_by = "every", or name others with data.val_images.'
+            hint = others if at_least == 2 else f"Take {max(2, len(found))} folds or fewer."
+            raise DatasetError(f"the {len(labelled)} photos cannot be parted: they are {few}", hint)
         return cls(dataset, labelled, found, _pixels(dataset, labelled, counting))
 
     @property
