@@ -30,39 +30,40 @@ class DilatedDepthwise(nn.Conv2d):
         margin = dilation * (kernel - 1) // 2
         super().__init__(channels, channels, kernel, 1, margin, dilation, channels, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape."""
-        learns = self.training and torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What torch's `forward` calls: (N, C, H, W) -> the same shape; a bias (C,) is a constant."""
+        learns = self.training and torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
         if learns and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-            return _Convolution.apply(x, self.weight, self.dilation[0])
-        return super().forward(x)
+            return _Convolution.apply(x, weight, bias, self.dilation[0])
+        return super()._conv_forward(x, weight, bias)
 
 
 class _Convolution(torch.autograd.Function):
     """Convolves x (N, C, H, W) with a kernel (C, 1, k, k) at a dilation; the side stays."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, kernel: Tensor, dilation: int) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor, kernel: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
         ctx.save_for_backward(x, kernel)
         ctx.dilation = dilation
-        return _convolved(x, kernel, dilation)
+        return _convolved(x, kernel, dilation, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, kernel = ctx.saved_tensors
-        of_input, of_kernel, _ = ctx.needs_input_grad
+        of_input, of_kernel = ctx.needs_input_grad[:2]
         return (
             # What went to a pixel by a value of the kernel comes back by the same: the kernel turned by half.
             _convolved(gradient, kernel.flip(2, 3), ctx.dilation) if of_input else None,
             kernel_gradient(x, gradient, kernel.shape[-1], ctx.dilation) if of_kernel else None,
             None,
+            None,
         )
 
 
-def _convolved(x: Tensor, kernel: Tensor, dilation: int) -> Tensor:
+def _convolved(x: Tensor, kernel: Tensor, dilation: int, bias: Tensor | None = None) -> Tensor:
     margin = dilation * (kernel.shape[-1] - 1) // 2
-    return F.conv2d(x, kernel, None, 1, margin, dilation, kernel.shape[0])
+    return F.conv2d(x, kernel, bias, 1, margin, dilation, kernel.shape[0])
 
 
 def kernel_gradient(x: Tensor, gradient: Tensor, side: int, dilation: int) -> Tensor:

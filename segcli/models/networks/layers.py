@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcli.models.networks.depthwise import DilatedDepthwise
+from segcli.models.networks.folding import normalised
 from segcli.models.spec import Padding
 
 
@@ -21,10 +22,10 @@ class SameConv2d(nn.Conv2d):
     With stride 2 an even side is padded at the right and at the bottom only, an odd one on both sides.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What torch's `forward` calls: (N, C, H, W) -> (N, C', ceil(H / stride), ceil(W / stride))."""
         (top, bottom), (left, right) = (self._margins(axis, x.shape[2 + axis]) for axis in (0, 1))
-        return super().forward(F.pad(x, (left, right, top, bottom)))
+        return super()._conv_forward(F.pad(x, (left, right, top, bottom)), weight, bias)
 
     def _margins(self, axis: int, side: int) -> tuple[int, int]:
         kernel, stride, dilation = self.kernel_size[axis], self.stride[axis], self.dilation[axis]
@@ -100,7 +101,7 @@ class ConvBN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H / stride, W / stride), sides rounded up."""
-        return self.act(self.bn(self.conv(x)))
+        return self.act(normalised(self.conv, self.bn, x))
 
 
 class SeparableConv(nn.Module):
@@ -131,8 +132,8 @@ class SeparableConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H / stride, W / stride), sides rounded up."""
-        x = self.bn_dw(self.conv_dw(x))
-        x = self.bn_pw(self.conv_pw(F.relu_(x) if self.activated else x))
+        x = normalised(self.conv_dw, self.bn_dw, x)
+        x = normalised(self.conv_pw, self.bn_pw, F.relu_(x) if self.activated else x)
         return F.relu_(x) if self.activated else x
 
 

@@ -6,6 +6,7 @@ from itertools import chain, islice
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segcli.models.networks.folding import normalised
 from segcli.models.networks.layers import Step, conv2d, down_to, max_pool, run_blocks
 from segcli.models.spec import BackboneSpec
 
@@ -38,11 +39,11 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 4 channels, H / stride, W / stride)."""
-        y = F.relu_(self.bn1(self.conv1(x)))
-        y = F.relu_(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
+        y = F.relu_(normalised(self.conv1, self.bn1, x))
+        y = F.relu_(normalised(self.conv2, self.bn2, y))
+        y = normalised(self.conv3, self.bn3, y)
         if self.downsample is not None:
-            x = self.downsample(x)
+            x = normalised(*self.downsample, x)
         elif self.shortcut_stride > 1:  # a stage's last unit: the shortcut keeps every second pixel
             x = x[:, :, :: self.shortcut_stride, :: self.shortcut_stride]
         return F.relu_(x + y)

@@ -15,7 +15,9 @@ def gradients(output, *inputs):
 
 
 @pytest.mark.parametrize("cached", [1, 2**20])
-@pytest.mark.parametrize(("kernel", "dilation", "side"), [(3, 2, (9, 8)), (5, 2, (11, 6)), (3, 6, (13, 5)), (3, 18, (17, 17))])
+@pytest.mark.parametrize(
+    ("kernel", "dilation", "side"), [(3, 2, (9, 8)), (5, 2, (11, 6)), (3, 6, (13, 5)), (3, 18, (17, 17))]
+)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_outputs_and_gradients_are_torchs(kernel, dilation, side, layout, cached, monkeypatch):
     """Also where a dilation reaches beyond the picture, on either axis, and channels are taken one by one."""
