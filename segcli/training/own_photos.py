@@ -57,7 +57,8 @@ def _listed(data: Data, begun: Parts, folder: Path, listener: Listener) -> tuple
 def _holding(part: Part, data: Data, train: Dataset, val: Dataset) -> Dataset:
     """The dataset that holds a part: one folder whole, or the one of two that is meant."""
     if data.dataset == "folder" and not data.val_images:
-        return replace(train, split=part, samples=(*train.samples, *val.samples))
+        samples = sorted((*train.samples, *val.samples), key=lambda sample: sample.image)
+        return replace(train, split=part, samples=tuple(samples))
     if part in ("all", "new"):
         message = f"part {part!r}: the run learned from one dataset and was validated on another"
         raise UsageError(message, "Score one of them, as train or held-out, or name photos with --images.")

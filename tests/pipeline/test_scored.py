@@ -1,6 +1,7 @@
 """Which photos are scored for a model that a run has trained."""
 
 import pytest
+from heard import Heard
 
 from segcli.data import parts
 from segcli.data.dataset import Dataset, Sample
@@ -9,18 +10,6 @@ from segcli.distributed import Processes
 from segcli.errors import DatasetError, UsageError
 from segcli.labels import VOC
 from segcli.pipeline import scored
-from segcli.pipeline.listener import Listener
-
-
-class Heard(Listener):
-    def __init__(self):
-        self.notes, self.warnings = [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def warn(self, text):
-        self.warnings.append(text)
 
 
 @pytest.fixture
@@ -88,7 +77,7 @@ def test_it_warns_of_scores_that_are_too_good_and_of_photos_that_are_gone(photos
 
 def test_nothing_left_is_an_error_with_a_next_step(photos, model):
     learned = photos.without({"renamed-h1", "renamed-h2", "renamed-n"})
-    with pytest.raises(DatasetError, match=r"no photo is left to score as unseen: .* they are 2 learned from") as caught:
+    with pytest.raises(DatasetError, match=r"no photo is left to score as unseen: .* 2 learned from") as caught:
         chosen(learned, model, None)
     assert "--part all" in caught.value.hint
 
