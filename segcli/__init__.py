@@ -29,6 +29,7 @@ _HOMES = {
     "segcli.pipeline.result": ("Result",),
     "segcli.pipeline.run": ("FolderRun", "Summary"),
     "segcli.training.events": ("Step", "Validation"),
+    "segcli.training.planning.plan": ("Plan", "plan"),
     "segcli.training.recipe": ("Recipe",),
     "segcli.training.run": ("train",),
 }
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from segcli.pipeline.run import Summary as Summary
     from segcli.training.events import Step as Step
     from segcli.training.events import Validation as Validation
+    from segcli.training.planning.plan import Plan as Plan
+    from segcli.training.planning.plan import plan as plan
     from segcli.training.recipe import Recipe as Recipe
     from segcli.training.run import train as train
 

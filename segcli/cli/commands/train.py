@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from segcli.files.paths import shown
 from segcli.training import packaged, run, run_folder
 from segcli.training import recipe as recipes
 from segcli.training.planning.plan import Plan, plan
+from segcli.training.recipe import Recipe
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -86,16 +88,16 @@ def train(
         config = _recipe_of_run(output)
     if config is None:
         run_folder.check(output, resume=False)
-        job = _planned(source, reading.choice(), tuple(changes or ()), flags, display)
+        job = _planned(source, reading.choice(), tuple(changes or ()), output, flags, display)
     else:
         changes = (*source.changes(config, reading.choice()), *(changes or ()))
         job = recipes.read(packaged.find(config), changes)
     if isinstance(job, Plan):
         plan_view.show(job, display.data if dry_run else display.say)
-    if dry_run:
-        display.json(job.to_dict())
-        return
     recipe = job.recipe if isinstance(job, Plan) else job
+    if dry_run:
+        _foretell(job, recipe, output, device, display)
+        return
     if source.folds:
         FoldsDisplay(recipe, output, as_json, quiet).run(source.folds, resume=resume, **flags)
         return
@@ -104,7 +106,7 @@ def train(
 
 
 def _planned(
-    source: Source, reading: Choice, changes: tuple[str, ...], flags: dict[str, Any], display: Display
+    source: Source, reading: Choice, changes: tuple[str, ...], output: Path, flags: dict[str, Any], display: Display
 ) -> Plan:
     """The plan for the photos and labels that were named."""
     if source.photos is None:
@@ -123,9 +125,22 @@ def _planned(
         has_up=source.up,
         folds=source.folds,
         changes=changes,
+        output=output,
         listener=display,
         **{**flags, "device": flags["device"] or "auto"},
     )
+
+
+def _foretell(job: Plan | Recipe, recipe: Recipe, output: Path, device: str | None, display: Display) -> None:
+    """Print what the run would take, and write nothing."""
+    from segcli.training.planning import tried
+
+    if not isinstance(job, Plan):
+        recipe = replace(recipe, run=replace(recipe.run, device=device or recipe.run.device))
+    found = job.foretold if isinstance(job, Plan) else tried.of_recipe(recipe, output, display)
+    plan_view.show_needs(found, output, recipe.schedule.minutes, display.data)
+    planned = job.to_dict() if isinstance(job, Plan) else {"recipe": recipe.to_dict(), "foretold": asdict(found)}
+    display.json({"output": str(output), **planned})
 
 
 def _recipe_of_run(folder: Path) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segcli.files.paths import shown
+
 if TYPE_CHECKING:
+    from segcli.training.planning.foretold import Foretold
     from segcli.training.planning.plan import Plan
 
 WIDTH, TOPICS = 80, 15
@@ -14,20 +18,35 @@ WIDTH, TOPICS = 80, 15
 
 
 def show(plan: Plan, say: Callable[[str], None]) -> None:
-    """Say a plan line by line, on stdout where it is the result, on stderr before a run."""
-    for line in lines(plan):
+    """Say a plan line by line: what it is for, then every decision."""
+    for line in textwrap.wrap(plan.title, WIDTH, subsequent_indent="  "):
         say(line)
-
-
-def lines(plan: Plan) -> Iterator[str]:
-    """The lines of a plan: what it is for, then every decision."""
-    yield from textwrap.wrap(plan.title, WIDTH, subsequent_indent="  ")
     for reason in plan.reasons:
-        yield from told(reason.topic, str(reason))
+        _say(reason.topic, str(reason), say)
 
 
-def told(topic: str, text: str) -> list[str]:
-    """A topic and its text, wrapped beside it."""
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=topic.ljust(TOPICS), subsequent_indent=" " * TOPICS, break_long_words=False
-    )
+def show_needs(found: Foretold, folder: Path, minutes: float, say: Callable[[str], None]) -> None:
+    """Say what a run will take, line by line.
+
+    Args:
+        found: What it will take.
+        folder: Where its files go.
+        minutes: The time that the run keeps to; 0 where there is no limit.
+        say: Prints a line.
+    """
+    from segcli.training.clock import duration
+    from segcli.training.planning.foretold import size
+
+    if found.seconds is not None:
+        limit = f", and no more than {minutes:g} min" if minutes else ""
+        _say("time", f"about {duration(found.seconds)}, {found.step_seconds:.2g} s a step{limit}", say)
+    free = "" if found.available is None else f" of the {size(found.available)} that are free"
+    _say("memory", f"{size(found.memory)}{free}", say)
+    _say("disk", f"{size(found.disk)} in {shown(folder)}, {size(found.free)} are free there", say)
+
+
+def _say(topic: str, text: str, say: Callable[[str], None]) -> None:
+    """Say a topic and its text, wrapped beside it."""
+    indent = " " * TOPICS
+    for line in textwrap.wrap(text, WIDTH, initial_indent=topic.ljust(TOPICS), subsequent_indent=indent):
+        say(line)

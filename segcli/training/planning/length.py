@@ -6,8 +6,8 @@ from segcli.training.planning.rules import Reason
 
 FEWEST, ENOUGH, ROUNDS = 60, 400, 60
 """The fewest steps; and the most, which are so many rounds through the photos, or ENOUGH where there are few photos."""
-IN_HAND = 0.9
-"""The share of the time that is planned with: a machine is not as fast all the time as when it was tried."""
+IN_HAND = 0.95
+"""The share of the time that is planned with; reading the photos and the like take the rest."""
 VALIDATIONS, FEWEST_VALIDATIONS = 10, 2
 FOR_VALIDATION = 0.2
 """The largest share of the time that validations take."""
@@ -114,7 +114,7 @@ def _iterations(wanted: Wanted, steps: int, fit: int, mean: float) -> Reason:
         return Reason("steps", taken, f"as you say, at {mean:.2g} s each", keys)
     if fit < FEWEST:
         enough = _minutes(1.25 * FEWEST * mean * wanted.runs / IN_HAND / 60)
-        why = f"at {mean:.2g} s each the time ends after about {max(fit, 0)}; --minutes {enough} is enough for all"
+        why = f"at {mean:.2g} s each only about {max(fit, 0)} will fit the time; --minutes {enough} holds them all"
     elif steps < NEARLY * wanted.most:
         why = f"what fits {wanted.minutes:g} minutes at {mean:.2g} s each; more time helps: --minutes"
     else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segcli.data.dataset import Dataset
 from segcli.data.reading import Choice, void_text
@@ -17,10 +17,13 @@ from segcli.training import recipe as recipes
 from segcli.training import split
 from segcli.training.planning import doubtful, fingerprint, length, machine, rules, start, tried
 from segcli.training.planning.fingerprint import Fingerprint
-from segcli.training.planning.length import Pace, Wanted
+from segcli.training.planning.length import Wanted
 from segcli.training.planning.machine import Machine
 from segcli.training.planning.rules import Facts, Reason
 from segcli.training.recipe import FOLD_LIMIT, IMAGENET, RANDOM, Data, Recipe
+
+if TYPE_CHECKING:
+    from segcli.training.planning.foretold import Foretold
 
 MINUTES = 10.0
 """The time of a run where nobody says another."""
@@ -37,7 +40,7 @@ class Plan:
         reasons: The decisions, in the order in which people read them.
         data: What the photos and labels are.
         machine: What the plan is for.
-        pace: What steps and a validation take here.
+        foretold: The time, memory and disk that it will take, all folds together.
         folds: The number of folds; 0 for none.
     """
 
@@ -45,7 +48,7 @@ class Plan:
     reasons: tuple[Reason, ...]
     data: Fingerprint
     machine: Machine
-    pace: Pace
+    foretold: Foretold
     folds: int = 0
 
     @property
@@ -70,6 +73,7 @@ class Plan:
             "recipe": self.recipe.to_dict(),
             "data": self.data.to_dict(),
             "machine": self.machine.name,
+            "foretold": asdict(self.foretold),
             "folds": self.folds,
         }
 
@@ -88,6 +92,7 @@ def plan(
     skip_bad: bool = False,
     allow_missing: bool = False,
     changes: Iterable[str] = (),
+    output: str | Path = "run",
     listener: Listener = SILENT,
 ) -> Plan:
     """Plan the training of a model for one's own photos: every label is looked at, and a few steps are timed.
@@ -111,6 +116,7 @@ def plan(
         skip_bad: Pass over labels that cannot be used; give it to `train` too.
         allow_missing: Plan although no label holds a pixel of a class that is named; give it to `train` too.
         changes: Keys of the recipe that shall be otherwise, "table.key=value" each; they win over the plan.
+        output: The folder that the run will fill, for what its disk has left.
         listener: Hears how the labels are read, what is doubtful about them, and of downloads.
 
     Raises:
@@ -123,8 +129,9 @@ def plan(
     keys = recipes.keys_of(changes := tuple(changes))
     tables = {"data": _data(photos, labels, names, reading or Choice()), "run": {"device": device}}
     tables["model"] = {"init": start.BETTER if model is None else str(model)}
+    _refuse_fresh(keys.get("model.init"))
     asked = Recipe.from_dict(recipes.changed(tables, changes))
-    _check(asked, keys, minutes, folds)
+    _check(asked, minutes, folds)
     whole, apart = split.choose(replace(asked.data, holdout=0.0, fold=None), listener.counting)
     whole.reading.tell(listener.note, listener.warn)
     found = fingerprint.of(whole, has_up, skip_bad, listener.counting)
@@ -132,7 +139,7 @@ def plan(
     begin = start.choose(asked.model.init if model or "model.init" in keys else None, listener)
     facts = Facts(found, begin, machine.look(asked.run.device), folds, len(apart), keys)
     tables["data"] |= _recorded(asked.data, whole)
-    return _planned(facts, _Draft(tables, changes), whole, _limit(minutes, keys), listener)
+    return _planned(facts, _Draft(tables, changes), whole, _limit(minutes, keys), Path(output), listener)
 
 
 def _refuse_processes() -> None:
@@ -141,6 +148,12 @@ def _refuse_processes() -> None:
             "a training cannot be planned by several processes",
             "Plan it in one process: segcli train PHOTOS LABELS -o run. Then give run/recipe.toml with --config.",
         )
+
+
+def _refuse_fresh(init: Any) -> None:
+    if init in (RANDOM, IMAGENET):
+        hint = "Name weights of `segcli models` or a checkpoint; from scratch a recipe is needed: --config."
+        raise UsageError(f"a plan starts from weights, not from model.init = {init!r}", hint)
 
 
 def _data(photos: str | Path, labels: str | Path | None, names: str | Sequence[str] | None, how: Choice) -> dict:
@@ -156,14 +169,11 @@ def _data(photos: str | Path, labels: str | Path | None, names: str | Sequence[s
     return {key: value for key, value in table.items() if value not in (None, [])}
 
 
-def _check(asked: Recipe, keys: Mapping[str, Any], minutes: float | None, folds: int) -> None:
+def _check(asked: Recipe, minutes: float | None, folds: int) -> None:
     """UsageError where what is asked for is nothing to plan."""
     if asked.data.dataset != "folder":
         hint = "For a published dataset there are recipes: segcli recipes."
         raise UsageError(f"data.dataset = {asked.data.dataset!r} cannot be planned", hint)
-    if keys.get("model.init") in (RANDOM, IMAGENET):
-        hint = "Name weights of `segcli models` or a checkpoint; from scratch a recipe is needed: --config."
-        raise UsageError(f"a plan starts from weights, not from model.init = {keys['model.init']!r}", hint)
     if minutes is not None and not 0 < minutes <= MOST_MINUTES:
         raise UsageError(f"--minutes {minutes:g}: no time to train in", "Give the minutes of the training, such as 10.")
     if folds and not 2 <= folds <= FOLD_LIMIT:
@@ -205,14 +215,16 @@ class _Draft:
         return (*kept, *(Reason("as you say", f"{key} = {value}", "") for key, value in keys.items()))
 
 
-def _planned(facts: Facts, draft: _Draft, whole: Dataset, minutes: float, listener: Listener) -> Plan:
+def _planned(facts: Facts, draft: _Draft, whole: Dataset, minutes: float, output: Path, listener: Listener) -> Plan:
     """The plan of the facts, once a few steps were tried."""
     reasons = rules.decide(facts)
-    model = tried.first_model(draft(reasons), whole, listener)
-    reasons = tried.fitted(facts, reasons, draft, model)
+    model = tried.first_model(draft(reasons), whole, facts.machine.device, listener)
+    reasons = tried.fitted(facts, reasons, draft, tried.needs_of(facts, model, whole))
     drafted = draft(reasons)
     pace = tried.pace(facts, drafted, model, tried.with_values(drafted, whole))
     steps = facts.asked.get("schedule.iterations", 0)
     wanted = Wanted(minutes, facts.learned, drafted.schedule.batch, facts.thawed, steps, runs=facts.folds + 1)
     reasons = (*reasons, *length.decide(wanted, pace))
-    return Plan(draft(reasons), draft.told(reasons), facts.data, facts.machine, pace, facts.folds)
+    recipe = draft(reasons)
+    told = tried.told(facts, recipe, model, whole, pace, output)
+    return Plan(recipe, draft.told(reasons), facts.data, facts.machine, told, facts.folds)

@@ -194,7 +194,7 @@ def crop_keys(side: int) -> dict[str, Any]:
 def batch(facts: Facts) -> Reason:
     """The crops a step, and whether batch normalisation learns."""
     usual = GPU_BATCH if facts.machine.has_gpu else CPU_BATCH
-    count = max(2, min(usual, facts.learned // 5))
+    count = facts.asked.get("schedule.batch") or max(2, min(usual, facts.learned // 5))
     few = f"{facts.learned} photos to learn from are few"
     why = f"usual on a {_place(facts)}" if count == usual else few
     return batch_of(facts, count, why)

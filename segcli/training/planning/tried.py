@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.training.planning import rules
+from segcli.training import split
+from segcli.training.planning import machine, rules
 from segcli.training.planning.length import Pace
 from segcli.training.planning.rules import Facts, Reason
 from segcli.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    import torch
+
+    from segcli.training.planning.foretold import Foretold, Needs
     from segcli.weights.model_io import LoadedModel
 
 ROOM = 0.6
-"""The share of the free memory that a step may take."""
-SMALLEST_CROP, SMALLEST_BATCH = 129, 2
+"""The share of the free memory that a run is planned to take."""
+SMALLEST_BATCH = 2
 CROPS = (385, 257, 193, 129)
 """The sides that are tried, one after the other, where memory is short."""
 
@@ -27,37 +32,39 @@ Draft = Callable[[Sequence[Reason]], Recipe]
 """From decisions to the recipe that they come to, the user's own keys included."""
 
 
-def first_model(recipe: Recipe, dataset: Dataset, listener: Listener) -> LoadedModel:
-    """The model before its first step."""
-    from segcli.training import init
+def first_model(recipe: Recipe, data: Dataset, device: torch.device, listener: Listener) -> LoadedModel:
+    """The model before its first step, on the device."""
+    from segcli.training import init, trainer
 
     with listener.downloading() as progress:
-        return init.start(recipe, dataset.labels, progress)
+        return trainer.place(init.start(recipe, data.labels, progress), recipe.run, device, Processes())
 
 
-def fitted(facts: Facts, reasons: Sequence[Reason], draft: Draft, model: LoadedModel) -> tuple[Reason, ...]:
+def needs_of(facts: Facts, model: LoadedModel, data: Dataset) -> Needs:
+    """What recipes need of this machine's memory."""
+    from segcli.training.planning import foretold
+
+    largest = foretold.largest_input(model, data) if facts.held_out or facts.apart else None
+    return foretold.Needs(model, facts.machine.device, Processes(), largest)
+
+
+def fitted(facts: Facts, reasons: Sequence[Reason], draft: Draft, needs: Needs) -> tuple[Reason, ...]:
     """The decisions with a batch, and then crops, that memory holds; the smallest where it holds none of them.
 
     Args:
         facts: What the rules look at.
         reasons: The decisions so far.
         draft: Makes a recipe of decisions.
-        model: The first model.
+        needs: What recipes need of the memory.
     """
-    from segcli.training.planning import memory
-
-    room = facts.machine.memory and facts.machine.memory * ROOM
+    room = (needs.available() or 0) * ROOM
     reasons = tuple(reasons)
     while room:
         recipe = draft(reasons)
-        if memory.footprint(recipe, model.spec, len(model.labels), device=facts.machine.device).total <= room:
-            break
-        smaller = _smaller(facts, recipe)
+        smaller = None if needs.bytes(recipe) <= room else _smaller(facts, recipe)
         if smaller is None:
             break
         reasons = tuple(smaller if reason.topic == smaller.topic else reason for reason in reasons)
-        if draft(reasons) == recipe:  # the user has set what would be lowered
-            break
     return reasons
 
 
@@ -82,14 +89,57 @@ def pace(facts: Facts, recipe: Recipe, model: LoadedModel, data: Dataset) -> Pac
         model: The first model.
         data: All photos, as they are read.
     """
-    from segcli.training import trainer
     from segcli.training.planning import trial
 
     if not facts.thawed:  # so that both kinds of steps are tried
         recipe = replace(recipe, model=replace(recipe.model, freeze_backbone=1))
-    placed = trainer.place(model, recipe.run, facts.machine.device, Processes())
-    found = trial.timed(placed, recipe, data, data, facts.machine.device)
+    found = trial.timed(model, recipe, data, data, facts.machine.device)
     return Pace(found.frozen_seconds, found.seconds, (facts.held_out or facts.apart) * found.validation_seconds)
+
+
+def told(facts: Facts, recipe: Recipe, model: LoadedModel, data: Dataset, pace: Pace, folder: Path) -> Foretold:
+    """What the planned runs will take together; UsageError where they cannot fit.
+
+    Args:
+        facts: What the rules look at.
+        recipe: As it is planned.
+        model: The first model.
+        data: All photos.
+        pace: What steps and a validation take.
+        folder: Where the files go.
+    """
+    from segcli.training.clock import Costs
+    from segcli.training.planning import foretold
+
+    held_out = replace(data, samples=data.samples[: facts.held_out or facts.apart])
+    found = foretold.foretell(recipe, model, data, held_out, folder, facts.machine.device, timing=False)
+    count = recipe.schedule.iterations
+    costs = Costs(pace.frozen, pace.step, pace.validation)
+    runs, mean = facts.folds + 1, replace(costs, validation=0.0).left(recipe, 0, count) / count
+    seconds = runs * (costs.left(recipe, 0, count) + costs.validation * model.trained)
+    return replace(found, seconds=seconds, step_seconds=mean, disk=runs * found.disk, costs=costs)
+
+
+def of_recipe(recipe: Recipe, folder: Path, listener: Listener = SILENT) -> Foretold:
+    """What a run of a recipe will take; nothing is written.
+
+    Args:
+        recipe: Any recipe.
+        folder: Where its files would go.
+        listener: Hears how the labels are read, and of downloads.
+
+    Raises:
+        SegcliError: As for `segcli.train`, or memory or disk do not suffice.
+    """
+    from segcli.training.planning import foretold
+
+    train, val = split.choose(recipe.data, listener.counting)
+    if train.reading is not None:
+        train.reading.tell(listener.note, listener.warn)
+    place = machine.look(recipe.run.device).device
+    model = first_model(recipe, train, place, listener)
+    parts = (with_values(recipe, train), with_values(recipe, val) if len(val) else val)
+    return foretold.foretell(recipe, model, *parts, folder, place)
 
 
 def with_values(recipe: Recipe, dataset: Dataset) -> Dataset:
