@@ -97,7 +97,7 @@ def score(
     known = set(stored)
     missing = [sample for sample in samples if sample not in known]
     tally.reused += len(stored)
-    computed = _predicted(dataset, missing, segmenter, batch)
+    computed = predicted(dataset, missing, segmenter, batch)
     if refine is not None:
         computed = _refined(_counted_before(computed, dataset, tally), refine)
     label_maps = chain(((sample, store.read(sample)) for sample in stored), _saved(computed, store))
@@ -107,7 +107,7 @@ def score(
         yield image
 
 
-class _Predicted(NamedTuple):
+class Predicted(NamedTuple):
     """A sample with its photo, uint8 (H, W, 3), and what is predicted for it so far."""
 
     sample: Sample
@@ -115,18 +115,22 @@ class _Predicted(NamedTuple):
     prediction: Prediction
 
 
-def _predicted(dataset: Dataset, samples: Sequence[Sample], segmenter: Segmenter, batch: int) -> Iterator[_Predicted]:
-    """Read photos and ask the network; InputError, naming the photo, where that fails."""
+def predicted(dataset: Dataset, samples: Sequence[Sample], segmenter: Segmenter, batch: int = 1) -> Iterator[Predicted]:
+    """Read photos and ask the network, on the CPU where the device's memory does not suffice for one.
+
+    Raises:
+        InputError: A photo cannot be read, or memory does not suffice for it; it is named.
+    """
     stages = Stages(dataset.read_photo, network(segmenter), fallback=oom.on_cpu(segmenter, network))
     for segmented in predict_all(samples, stages, batch):
         settle(segmented)
         if segmented.prediction is None:
             message = f"{segmented.item.image}: {segmented.error}"
             raise InputError(message, "`--skip-bad` leaves such files out.")
-        yield _Predicted(segmented.item, segmented.photo.rgb, segmented.prediction)
+        yield Predicted(segmented.item, segmented.photo.rgb, segmented.prediction)
 
 
-def _counted_before(computed: Iterator[_Predicted], dataset: Dataset, tally: Tally) -> Iterator[_Predicted]:
+def _counted_before(computed: Iterator[Predicted], dataset: Dataset, tally: Tally) -> Iterator[Predicted]:
     """Count each prediction as it is before refinement, and pass it on."""
     before = tally.before
     for item in computed:
@@ -134,7 +138,7 @@ def _counted_before(computed: Iterator[_Predicted], dataset: Dataset, tally: Tal
         yield item
 
 
-def _refined(computed: Iterator[_Predicted], refine: Refine) -> Iterator[_Predicted]:
+def _refined(computed: Iterator[Predicted], refine: Refine) -> Iterator[Predicted]:
     """Refine each prediction; InputError, naming the photo, where that fails."""
     for item in computed:
         try:
@@ -144,7 +148,7 @@ def _refined(computed: Iterator[_Predicted], refine: Refine) -> Iterator[_Predic
         yield item._replace(prediction=prediction)
 
 
-def _saved(computed: Iterator[_Predicted], store: Predictions | None) -> Iterator[tuple[Sample, np.ndarray]]:
+def _saved(computed: Iterator[Predicted], store: Predictions | None) -> Iterator[tuple[Sample, np.ndarray]]:
     """The label map of each prediction, saved where there is a store."""
     for item in computed:
         label_map = item.prediction.labels()

@@ -13,6 +13,7 @@ from segcli.images import plots
 from segcli.images.overlay import overlay, write_overlay
 from segcli.labels import LabelSet
 from segcli.pipeline.tables import table
+from segcli.pipeline.tally import predicted
 from segcli.training import gallery
 from segcli.training.events import Event, Step, Validation
 from segcli.training.history import History
@@ -102,16 +103,18 @@ def write_pictures(folder: Path, validation: Validation, val: Dataset, count: in
     first = val.samples[:count]
     ranked = [image.name for image in worst(validation.images, len(validation.images))]
     entries = []
-    for sample in _chosen(val, first, ranked[:count]):
-        photo = val.read_photo(sample).rgb
-        predicted = validation.segmenter.labels(photo)
+    for sample, photo, prediction in predicted(val, _chosen(val, first, ranked[:count]), validation.segmenter):
+        found = prediction.labels()
         if sample in first:
-            picture = overlay(photo, predicted, val.labels)
+            picture = overlay(photo, found, val.labels)
             write_overlay(folder / OVERLAYS / f"{validation.iteration:06}" / f"{sample.name}.jpg", picture)
         rank = ranked.index(sample.name) + 1 if sample.name in ranked else 0
-        entries.append(gallery.Entry.of(sample.name, rank, photo, val.read_truth(sample), predicted, val.labels))
+        entries.append(gallery.Entry.of(sample.name, rank, photo, val.read_truth(sample), found, val.labels))
     if entries:
-        title = f"Validation after {validation.iteration} iterations"
+        miou = validation.scores.miou
+        title = f"Validation after {validation.iteration} iterations" + (
+            "" if miou is None else f": mIOU {100 * miou:.1f}"
+        )
         gallery.write(folder / GALLERY, title, entries, len(ranked), val.labels)
 
 

@@ -67,18 +67,21 @@ def test_a_curve_is_drawn_however_little_there_is(tmp_path, history):
 
 
 class Says:
-    """A model that gives every pixel the class 1."""
+    """A prediction that gives every pixel the class 1."""
 
-    def labels(self, photo):
-        return np.ones(photo.shape[:2], np.uint8)
+    def labels(self):
+        return np.ones((30, 40), np.uint8)
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, []), (1, ["2", "0"]), (9, ["2", "1", "0"])])
-def test_the_first_photos_and_the_worst_are_shown(tmp_path, count, shown):
+def test_the_first_photos_and_the_worst_are_shown(tmp_path, monkeypatch, count, shown):
     """The worst is the last; photo 1 is void everywhere."""
+    monkeypatch.setattr(
+        artifacts, "predicted", lambda _, found, __: ((s, np.zeros((30, 40, 3), np.uint8), Says()) for s in found)
+    )
     samples = []
     for name in "012":
-        Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.png")
+        Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.png")  # read for its pixels without data
         samples.append(Sample(name, tmp_path / f"{name}.png", tmp_path / f"{name}.png"))
     truths = {"0": 1, "1": 255, "2": 0}
     val = Dataset(
@@ -90,7 +93,7 @@ def test_the_first_photos_and_the_worst_are_shown(tmp_path, count, shown):
         lambda s: np.full((30, 40), truths[s.name], np.uint8),
     )
     images = tuple(ImageScore(name, miou, miou) for name, miou in (("0", 1.0), ("1", None), ("2", 0.0)))
-    event = replace(validation(7, 0.5), segmenter=Says(), images=images)
+    event = replace(validation(7, 0.5), images=images)
     artifacts.write_pictures(tmp_path, event, val, count)
     assert sorted(path.name for path in tmp_path.glob("overlays/000007/*")) == [f"{name}.jpg" for name in "012"[:count]]
     page = (tmp_path / "validation.html").read_text() if count else ""
