@@ -27,7 +27,7 @@ WITHOUT_TORCH = (
     ),
     *("pipeline/evaluation", "pipeline/foresight", "pipeline/listener", "pipeline/model", "pipeline/predict"),
     *("pipeline/records", "pipeline/refine", "pipeline/result", "pipeline/run", "pipeline/tables"),
-    *("pipeline/usable", "pipeline/writer"),
+    *("pipeline/scored", "pipeline/usable", "pipeline/writer"),
     *(
         "training/events",
         "training/history",
@@ -38,7 +38,8 @@ WITHOUT_TORCH = (
         "training/stopping",
         "training/summary",
     ),
-    "training/split",
+    *("training/balance", "training/folds", "training/groups", "training/holdout", "training/own_photos"),
+    *("training/record", "training/split"),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
 HEAVY = {"torch", "torchvision", "onnxruntime"}
