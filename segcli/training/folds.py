@@ -21,11 +21,12 @@ from segcli.files.atomic import write_whole, writing
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.pipeline.listener import SILENT, Listener
+from segcli.training import recipe as recipes
 from segcli.training import run_folder
 from segcli.training.events import Event
 from segcli.training.recipe import FOLD_LIMIT, Recipe
 from segcli.training.run import train
-from segcli.training.run_folder import BEST, STATE
+from segcli.training.run_folder import BEST, RECIPE, STATE
 from segcli.weights import metadata
 
 FOLD = "fold-{}"
@@ -154,20 +155,36 @@ def run(
     _check(recipe, k)
     folder = Path(folder)
     places = [(number, folder / FOLD.format(number)) for number in range(1, k + 1)] + [(k + 1, folder)]
-    begun = any((place / STATE).exists() for _, place in places)
-    if begun and not resume:
+    is_begun = any((place / STATE).exists() for _, place in places)
+    if is_begun and not resume:
         hint = "Go on with --resume, or name another folder with --output."
         raise UsageError(f"{shown(folder)} holds runs of folds already", hint)
     for _, place in places:
         run_folder.check(place, resume)
     flags = {"device": device, "skip_bad": skip_bad, "allow_missing": allow_missing, "listener": listener}
-    return _events(recipe, places, resume and not begun, processes, flags)
+    nothing = not is_begun and not (places[0][1] / RECIPE).is_file()
+    return _events(recipe, places, resume and nothing, processes, flags)
 
 
 def read(folder: str | Path, k: int) -> FoldScores:
     """The scores of those of k folds below a folder that have a best checkpoint; WeightsError where one is damaged."""
     places = {number: Path(folder) / FOLD.format(number) / BEST for number in range(1, k + 1)}
     return FoldScores(tuple(_score(number, path) for number, path in places.items() if path.is_file()))
+
+
+def begun(folder: str | Path) -> tuple[Recipe, int] | None:
+    """The recipe and the number of the folds that were begun in a folder, to go on with; None where there are none.
+
+    Raises:
+        UsageError: The recipe of the first fold is damaged.
+    """
+    path = Path(folder) / FOLD.format(1) / RECIPE
+    first = recipes.read(path) if path.is_file() else None
+    if first is None or first.data.fold is None:
+        return None
+    k = first.data.fold[1]
+    schedule = replace(first.schedule, minutes=first.schedule.minutes * (k + 1))
+    return replace(first, schedule=schedule, data=replace(first.data, fold=None)), k
 
 
 def of_fold(recipe: Recipe, number: int, k: int) -> Recipe:

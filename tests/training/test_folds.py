@@ -1,12 +1,13 @@
 """Folds: which runs are trained where, how they go on, and their scores. No network is trained here."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from segcli.errors import UsageError, WeightsError
-from segcli.training import folds
+from segcli.training import folds, run_folder
 from segcli.training.folds import Across, FoldScore
 from segcli.training.recipe import Recipe
 
@@ -104,3 +105,10 @@ def test_what_cannot_be_split_is_refused_by_the_call(tmp_path, k, data, said):
     recipe = Recipe.from_dict({"model": {"init": "street"}, "data": {"images": "photos", **data}})
     with pytest.raises(UsageError, match=said):
         folds.run(recipe, tmp_path, k)
+
+
+def test_the_recipe_of_begun_folds_is_found_again(tmp_path):
+    run_folder.write_recipe(tmp_path / "fold-1", folds.of_fold(RECIPE, 1, 3))
+    found, k = folds.begun(tmp_path)
+    assert (found, k) == (replace(RECIPE, data=replace(RECIPE.data, holdout_by="group")), 3)
+    assert folds.begun(tmp_path / "fold-1") is None
