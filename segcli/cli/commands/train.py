@@ -21,7 +21,7 @@ from segcli.cli.views.training import TrainingDisplay
 from segcli.data.reading import Choice
 from segcli.errors import UsageError
 from segcli.files.paths import shown
-from segcli.training import packaged, run, run_folder
+from segcli.training import folds, packaged, run, run_folder
 from segcli.training import recipe as recipes
 from segcli.training.planning.plan import Plan, plan
 from segcli.training.recipe import Recipe
@@ -84,22 +84,23 @@ def train(
     display = Display(as_json, quiet)
     allocator.keep_freed_memory()
     flags = {"device": device, "skip_bad": skip_bad, "allow_missing": allow_missing}
-    if config is None and resume:
-        config = _recipe_of_run(output)
-    if config is None:
-        run_folder.check(output, resume=False)
-        job = _planned(source, reading.choice(), tuple(changes or ()), output, flags, display)
+    own = tuple(changes or ())
+    k = source.folds
+    if config is not None:
+        job = recipes.read(packaged.find(config), (*source.changes(config, reading.choice()), *own))
+    elif resume:
+        job, k = _of_run(output, k, (*source.changes("", reading.choice()), *own))
     else:
-        changes = (*source.changes(config, reading.choice()), *(changes or ()))
-        job = recipes.read(packaged.find(config), changes)
+        run_folder.check(output, resume=False)
+        job = _planned(source, reading.choice(), own, output, flags, display)
     if isinstance(job, Plan):
         plan_view.show(job, display.data if dry_run else display.say)
     recipe = job.recipe if isinstance(job, Plan) else job
     if dry_run:
         _foretell(job, recipe, output, device, display)
         return
-    if source.folds:
-        FoldsDisplay(recipe, output, as_json, quiet).run(source.folds, resume=resume, **flags)
+    if k:
+        FoldsDisplay(recipe, output, as_json, quiet).run(k, resume=resume, **flags)
         return
     shown_by = TrainingDisplay(recipe, output, as_json, quiet)
     shown_by.follow(run.train(job, output, resume=resume, **flags, listener=shown_by))
@@ -143,9 +144,23 @@ def _foretell(job: Plan | Recipe, recipe: Recipe, output: Path, device: str | No
     display.json({"output": str(output), **planned})
 
 
-def _recipe_of_run(folder: Path) -> str:
-    """The recipe of the run in a folder; UsageError where there is none."""
+def _of_run(folder: Path, wanted: int, changes: tuple[str, ...]) -> tuple[Recipe, int]:
+    """The recipe of the run in a folder, with changes, and the number of its folds; 0 where there are none.
+
+    Args:
+        folder: Of the run.
+        wanted: The number of folds that was asked for; 0: whatever it has.
+        changes: As for `--set`.
+
+    Raises:
+        UsageError: There is no run, or it has another number of folds.
+    """
+    if found := folds.begun(folder):
+        recipe, k = found
+        if wanted not in (0, k):
+            raise UsageError(f"--folds was {k} when this training began and is {wanted} now", "Leave it out to go on.")
+        return Recipe.from_dict(recipes.changed(recipe.to_dict(), changes)), k
     path = folder / run_folder.RECIPE
     if not path.is_file():
         raise UsageError(f"{shown(folder)} holds no run to go on with", "Name its folder with --output.")
-    return str(path)
+    return recipes.read(path, changes), wanted

@@ -114,7 +114,7 @@ def _iterations(wanted: Wanted, steps: int, fit: int, mean: float) -> Reason:
         return Reason("steps", taken, f"as you say, at {mean:.2g} s each", keys)
     if fit < FEWEST:
         enough = _minutes(1.25 * FEWEST * mean * wanted.runs / IN_HAND / 60)
-        why = f"at {mean:.2g} s each only about {max(fit, 0)} will fit the time; --minutes {enough} holds them all"
+        why = f"at {mean:.2g} s each only about {max(fit, 1)} will fit the time; --minutes {enough} holds them all"
     elif steps < NEARLY * wanted.most:
         why = f"what fits {wanted.minutes:g} minutes at {mean:.2g} s each; more time helps: --minutes"
     else:

@@ -1,0 +1,144 @@
+"""`segcli train PHOTOS LABELS`: planned, told, repeated and resumed; the times of steps are made up."""
+
+import json
+import tomllib
+from types import SimpleNamespace
+
+import pytest
+import workspace
+from blobs import write_blobs
+from small_runs import tree
+from typer.testing import CliRunner
+
+from segcli.cli.app import app
+from segcli.training.planning import trial
+from segcli.training.trainer import Trainer
+
+SHORT = [
+    word for change in ("schedule.iterations=4", "run.workers=0", "run.save_every=2") for word in ("--set", change)
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = write_blobs(tmp_path_factory.mktemp("planned"), 12)
+    workspace.checkpoint(folder / "first.safetensors", workspace.CAT)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _times():
+    with pytest.MonkeyPatch.context() as patch:
+        times = SimpleNamespace(frozen_seconds=0.5, seconds=2.0, validation_seconds=1.0)
+        patch.setattr(trial, "timed", lambda *given: times)
+        yield
+
+
+def segcli(*arguments):
+    return CliRunner().invoke(app, ["train", *map(str, arguments)])
+
+
+def train(home, output, *more):
+    named = ("--names", "field,blob", "--weights", home / "first.safetensors", "--device", "cpu")
+    return segcli(home / "images", home / "masks", "-o", output, *named, *more)
+
+
+@pytest.fixture(scope="module")
+def trained(home, tmp_path_factory):
+    """(result, folder) of a run."""
+    output = tmp_path_factory.mktemp("run") / "run"
+    return train(home, output, *SHORT), output
+
+
+def test_a_dry_run_tells_the_plan_and_what_it_takes_and_leaves_nothing(home, tmp_path):
+    result = train(home, tmp_path / "run", "--dry-run", "--minutes", "5")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("plan for 12 photos of 80 x 64, 2 classes, cpu")
+    topics = [line.split("  ")[0] for line in lines[1:] if not line.startswith(" ")]
+    assert {"first weights", "held out", "crop", "batch", "rate", "steps", "time", "memory", "disk"} <= set(topics)
+    assert max(map(len, lines)) <= 80
+    assert "and no more than 5 min" in result.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_json_has_every_decision_with_its_keys(home, tmp_path):
+    result = train(home, tmp_path / "run", "--dry-run", "--json", "--quiet")
+    found = json.loads(result.stdout)
+    rate = next(one for one in found["plan"] if one["topic"] == "rate")
+    assert rate["keys"]["schedule.rate"] == found["recipe"]["schedule"]["rate"] == 0.005
+    assert found["foretold"]["memory"] > 0
+    assert found["data"]["labels_with_class"] == {"field": 12, "blob": 12}
+
+
+def test_a_run_keeps_its_plan_and_the_reasons_in_recipe_toml(trained, home):
+    result, output = trained
+    assert result.exit_code == 0, result.output
+    assert "as you say     schedule.iterations = 4" in result.stderr
+    text = (output / "recipe.toml").read_text()
+    assert text.startswith("# plan for 12 photos")
+    assert "\n# rate: 0.005" in text
+    recipe = tomllib.loads(text)
+    assert recipe["data"]["images"] == str(home / "images")
+    assert recipe["data"]["labels"] == "field,blob"
+    assert {"best.safetensors", "last.safetensors", "split.toml"} <= tree(output)
+
+
+def test_its_recipe_repeats_the_run(trained, tmp_path):
+    again = segcli("--config", trained[1] / "recipe.toml", "-o", tmp_path / "again")
+    assert again.exit_code == 0, again.output
+    for name in ("last.safetensors", "split.toml"):
+        assert (tmp_path / "again" / name).read_bytes() == (trained[1] / name).read_bytes(), name
+
+
+def test_a_run_that_was_stopped_goes_on_with_resume_and_nothing_else(trained, home, tmp_path, monkeypatch):
+    step, taken = Trainer.step, []
+
+    def interrupted(*arguments):
+        taken.append(arguments)
+        if len(taken) > 3:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", interrupted)
+        assert train(home, tmp_path / "run", *SHORT).exit_code == 130
+    went_on = segcli("--resume", "-o", tmp_path / "run")
+    assert went_on.exit_code == 0, went_on.output
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == (trained[1] / "last.safetensors").read_bytes()
+
+
+def test_a_recipe_takes_photos_labels_and_names_of_the_command_line(trained, home, tmp_path):
+    more = ("--config", trained[1] / "recipe.toml", "--names", "ground,spot", "--dry-run", "--json", "--quiet")
+    result = segcli(home / "images", home / "masks", *more, "-o", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["recipe"]["data"]["labels"] == "ground,spot"
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "nothing says what to learn from"),
+        (("--resume", "-o", "nowhere"), "nowhere holds no run to go on with"),
+        (("{home}/images", "{home}/masks", "--folds", "1"), "--folds 1"),
+        (
+            ("{home}/images", "{home}/masks", "--model", "street", "--weights", "first.safetensors"),
+            "exclude each other",
+        ),
+        (("{home}/images", "{home}/masks", "--as", "ids", "--names", "field,"), "id 1"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_the_next_step(home, arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = segcli(*(str(word).format(home=home) for word in arguments))
+    assert result.exit_code in (1, 2)
+    assert said in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_processes_are_told_to_plan_in_one(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = train(home, tmp_path / "run")
+    assert result.exit_code == 2
+    assert "Plan it in one process" in result.stderr
