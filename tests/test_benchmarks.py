@@ -105,3 +105,37 @@ def test_the_page_of_results_can_be_written():
 
     page = (BENCHMARKS.parent / "docs" / "performance.md").read_text(encoding="utf-8")
     assert "| a |" in written(page, "| a |")
+
+
+def test_cells_are_the_same_every_time_and_of_all_kinds():
+    import small_cells
+
+    (rgb, label), (same, _) = (small_cells.draw(np.random.default_rng((0, 1))) for _ in range(2))
+    assert np.array_equal(rgb, same)
+    assert (rgb.shape, rgb.dtype, label.shape) == ((320, 320, 3), np.uint8, (320, 320))
+    assert set(np.unique(label)) == set(range(len(small_cells.CLASSES)))
+
+
+def test_variants_change_finetune_and_nothing_else():
+    import small_data
+
+    data = {"images": "photos", "masks": "masks", "labels": ["a", "b"]}
+    recipes = {name: small_data.recipe_of(data, name, 3, 8) for name in small_data.VARIANTS}
+    base = recipes.pop("baseline")
+    assert (base.model.freeze_backbone, base.run.seed, base.optimizer.classifier_rate) == (4, 3, 10)
+    assert all(one != base and one.schedule == base.schedule for one in recipes.values())
+    assert recipes["all"].augment.colour == 0.4
+
+
+def test_scores_over_seeds_become_a_mean_a_spread_and_a_gain():
+    import small_data
+
+    scores = {"baseline": (0.5, 0.54), "ema": (0.55, 0.56)}
+    rows = [
+        {"set": "cells", "variant": name, "seed": str(seed), "iterations": "400", "best": str(best)}
+        for name, bests in scores.items()
+        for seed, best in enumerate(bests)
+    ]
+    (text,) = small_data.report(rows)
+    assert "| baseline | 52.0 | 4.0 | 2 | +0.0 |" in text
+    assert "| ema | 55.5 | 1.0 | 2 | +3.5 |" in text

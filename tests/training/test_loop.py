@@ -138,10 +138,12 @@ def test_resuming_clears_away_what_a_kill_left_half_written_and_makes_up_what_it
     settings = blob_recipe(blobs, {"run": {"save_every": 1}})
     until(begin(settings, tmp_path), 1)
     whole = (tmp_path / LAST).read_bytes()
-    (tmp_path / ".segcli-0123.part").write_bytes(b"half")
+    (tmp_path / "checkpoints").mkdir()
+    for name in (".segcli-0123.part", "checkpoints/.segcli-0456.part"):
+        (tmp_path / name).write_bytes(b"half")
     (tmp_path / LAST).unlink()  # a kill may come between the state and its checkpoint
     resumed(settings, tmp_path)
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.rglob("*.part"))
     assert (tmp_path / LAST).read_bytes() == whole
 
 
