@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -17,12 +18,15 @@ from typer.testing import CliRunner
 
 from segcli.cli.app import app
 from segcli.cli.options import network
+from segcli.data import layouts, parts
 from segcli.distributed import Processes
 from segcli.images.masks import write_label_map
 from segcli.labels import CAMVID, CITYSCAPES, VOC
 from segcli.models import variants
 from segcli.models.networks import deeplab
 from segcli.models.preprocessing import Preprocessing
+from segcli.training import run_folder
+from segcli.training.recipe import Recipe
 from segcli.weights import model_io
 from segcli.weights.convert.layouts import convert
 
@@ -227,3 +231,51 @@ def test_a_missing_dataset_says_what_to_put_where(tmp_path, small_checkpoint):
     assert "VOCtrainval_11-May-2012.tar" in result.stderr
     lines = [line.strip() for line in result.stderr.splitlines()]
     assert "VOCdevkit/VOC2012/SegmentationClass/2007_000032.png ..." in lines
+
+
+@pytest.fixture
+def run(tmp_path, camvid, small_checkpoint):
+    """A run's folder: of the six photos it has learned from 0 to 3, held out 4, and never met 5."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    shutil.copy(small_checkpoint, folder / "best.safetensors")
+    data = layouts.load("camvid", camvid, "val")
+    sides = (replace(data, samples=data.samples[:4]), replace(data, samples=data.samples[4:5]))
+    parts.write(folder, parts.Parts.of(*sides, "by hand"))
+    recipe = {"model": {"init": "street"}, "data": {"dataset": "camvid", "data_dir": str(camvid), "train": "val"}}
+    run_folder.write_recipe(folder, Recipe.from_dict(recipe))
+    return folder
+
+
+def test_photos_that_a_run_learned_from_are_left_out(camvid, run):
+    shutil.move(camvid / "val" / "0.png", camvid / "val" / "renamed.png")
+    shutil.move(camvid / "valannot" / "0.png", camvid / "valannot" / "renamed.png")
+    result = evaluate("-d", "camvid", "--data-dir", camvid, "-w", run, "--json")
+    found = json.loads(result.stdout)
+    assert (found["images"], found["part"]) == (2, "unseen")
+    assert found["scored"] == {"held_out": 1, "new": 1, "train": 0}
+    assert found["left_out"] == {"held_out": 0, "new": 0, "train": 4}
+    assert "photos scored: 1 held out, 1 new; left out: 4 learned from" in result.stderr
+
+
+def test_a_run_alone_is_scored_on_what_it_held_out(run, tmp_path):
+    found = scores("-w", run, "--output", tmp_path / "out")
+    assert (found["images"], found["part"], found["split"]) == (1, "held-out", "val")
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["scored"] == found["scored"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-w", "{run}", "--labels", "masks"], "the dataset is missing"),
+        (["-w", "{run}", "--as", "binary"], "go with --images"),
+        (["-m", "street"], "no dataset is named"),
+        (["-w", "{small}"], "does not tell which photos its run held out"),
+        (["-w", "{run}", "--part", "all"], "score one of them"),
+        (["-w", "{small}", "-d", "camvid", "--data-dir", "{camvid}", "--part", "new"], "nothing tells which photos"),
+    ],
+)
+def test_parts_that_nothing_tells_are_refused(run, camvid, small_checkpoint, arguments, message):
+    result = evaluate(*(argument.format(run=run, camvid=camvid, small=small_checkpoint) for argument in arguments))
+    assert result.exit_code == 2
+    assert message.lower() in result.stderr.lower()
