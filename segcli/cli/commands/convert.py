@@ -30,8 +30,7 @@ EXAMPLES = """\
 segcli data convert labelled/ -o plants\n
 segcli data convert --images photos --labels annotations.json --names background,leaf -o one-class\n
 segcli data convert export/ -o complete --as coco --skip-empty\n
-segcli train --config finetune --set data.images=plants/images --set data.masks=plants/masks \
---set data.labels=plants/names.toml -o run
+segcli train plants -o run
 """
 
 

@@ -15,6 +15,7 @@ from segcli.data.reading import Choice, void_text
 from segcli.errors import UsageError
 from segcli.training import packaged
 from segcli.training.recipe import FOLD_LIMIT
+from segcli.weights.reference import checkpoint_at
 
 PANEL = "Plan"
 
@@ -129,7 +130,8 @@ class Source:
         if self.minutes is not None:
             yield "schedule.minutes", self.minutes
         if self.start is not None:
-            yield from {"model.name": "", "model.init": str(self.start)}.items()
+            first = self.model or str(checkpoint_at(self.weights).path)
+            yield from {"model.name": "", "model.init": first}.items()
         if self.up is not None:
             yield from {"augment.flip_vertical": not self.up, "augment.quarter_turns": not self.up}.items()
         yield from _reading_keys(reading)

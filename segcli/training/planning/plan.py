@@ -136,7 +136,7 @@ def plan(
     whole.reading.tell(listener.note, listener.warn)
     found = fingerprint.of(whole, has_up, skip_bad, listener.counting)
     doubtful.look(whole, found, allow_missing, listener)
-    begin = start.choose(asked.model.init if model or "model.init" in keys else None, listener)
+    begin = start.choose(keys.get("model.init", model), listener)
     facts = Facts(found, begin, machine.look(asked.run.device), folds, len(apart), keys)
     tables["data"] |= _recorded(asked.data, whole)
     return _planned(facts, _Draft(tables, changes), whole, _limit(minutes, keys), Path(output), listener)

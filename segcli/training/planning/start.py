@@ -76,6 +76,8 @@ def choose(model: str | Path | None = None, listener: Listener = SILENT) -> Star
 def _of(meant: ModelReference, why: str, listener: Listener) -> Start:
     if meant.is_exported:
         raise UsageError(f"{meant} is an export and cannot learn", "Give the checkpoint that it was exported from.")
+    if meant.note:
+        listener.note(meant.note)
     if meant.entry is None:
         return Start(str(meant.path), metadata.read(meant.path), why)
     if meant.entry.role != "segmentation":

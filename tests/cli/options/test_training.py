@@ -27,13 +27,14 @@ def test_ones_own_recipe_keeps_its_classes(tmp_path):
     assert (data.images, data.masks, data.labels) == ("photos", "", ("leaf", "spot"))
 
 
-def test_every_option_has_its_key():
-    source = Source(names="leaf,spot", minutes=2.5, weights=Path("mine/best.safetensors"), up=False)
+def test_every_option_has_its_key(tmp_path):
+    (tmp_path / "mine.safetensors").touch()
+    source = Source(names="leaf,spot", minutes=2.5, weights=tmp_path / "mine.safetensors", up=False)
     found = changed("v3plus-xception", source, Choice((0, 255), "binary", True, True, True))
     assert (found.data.labels, found.data.void, found.data.read_as) == ("leaf,spot", "0,255", "binary")
     assert (found.data.fill_boxes, found.data.skip_empty, found.data.with_predictions) == (True, True, True)
     assert found.schedule.minutes == 2.5
-    assert (found.model.name, found.model.init) == ("", "mine/best.safetensors")
+    assert (found.model.name, found.model.init) == ("", str(tmp_path / "mine.safetensors"))
     assert found.augment.flip_vertical
     assert found.augment.quarter_turns
 
@@ -45,6 +46,12 @@ def test_options_that_are_not_given_change_nothing():
 def test_the_recipe_for_ones_own_masks_names_no_classes():
     """Whoever forgot to name theirs would else train cells as "leaf, fruit"."""
     assert packaged.get("finetune").read().data.labels == ""
+
+
+def test_weights_are_a_file_and_no_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="--weights street: no such file"):
+        changed("finetune", Source(weights=Path("street")))
 
 
 def test_two_first_weights_are_refused():
