@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from rich.table import Table
@@ -12,18 +13,21 @@ from segcli import labels
 from segcli.cli.display import Display, columns
 from segcli.cli.options.network import Flip, MultiScale, OutputStride, averaged_scales
 from segcli.cli.options.outputs import AsJson
+from segcli.cli.views import checkpoint
 from segcli.errors import UsageError
 from segcli.models import variants
 from segcli.models.variants import ModelSpec
 from segcli.weights import manifest
 from segcli.weights.manifest import WeightsEntry
+from segcli.weights.reference import CHECKPOINT_SUFFIX, ONNX_SUFFIX, checkpoint_at
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli models\n
 segcli models v3plus-xception --output-stride 8\n
 segcli models v3plus-xception --output-stride 16 --ms --flip\n
-segcli models --all --json
+segcli models --all --json\n
+segcli models run
 """
 REFERENCE_SIZE = 513
 """The side of the square input at which the papers count multiply-adds."""
@@ -31,7 +35,11 @@ REFERENCE_SIZE = 513
 
 def models(
     name: Annotated[
-        str | None, Argument(metavar="NAME[@LABELS]", help="One model, with the sources of its weights.")
+        str | None,
+        Argument(
+            metavar="NAME[@LABELS]|FILE|RUN",
+            help="One model, with the sources of its weights; or a checkpoint, an exported .onnx, or a run's folder.",
+        ),
     ] = None,
     everything: Annotated[
         bool, Option("--all", help="The papers' ablations too, not only models with weights.")
@@ -48,6 +56,9 @@ def models(
     """
     display = Display(as_json)
     protocol = _Protocol(size, output_stride, averaged_scales(None, multi_scale), flip)
+    if name is not None and _is_file(name):
+        checkpoint.show(display, checkpoint_at(Path(name), ""))
+        return
     if name is not None:
         _show(display, name, protocol)
         return
@@ -60,6 +71,13 @@ def models(
     if rest:
         display.say(f"{rest} more variants of the papers have no published weights: segcli models --all", "dim")
     display.json({"models": facts})
+
+
+def _is_file(name: str) -> bool:
+    """Whether an argument that is no model's name means a file or a folder."""
+    if manifest.unaliased(name).partition("@")[0] in variants.VARIANTS:
+        return False
+    return Path(name).exists() or Path(name).suffix in (CHECKPOINT_SUFFIX, ONNX_SUFFIX)
 
 
 @dataclass(frozen=True)

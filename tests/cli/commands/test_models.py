@@ -2,12 +2,14 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
+from segcli.labels import CAMVID
 from segcli.models import variants
 from segcli.weights import manifest
 
@@ -135,3 +137,23 @@ def test_wrong_usage_says_what_there_is(arguments, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_a_file_and_a_run_tell_of_themselves(tmp_path, monkeypatch):
+    """`street` stays the model of that name, whatever lies here."""
+    from segcli.weights import cache
+
+    monkeypatch.chdir(tmp_path)
+    file = cache.obtain(manifest.resolve("street"), None).path
+    for folder in ("mine", "street"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(file, tmp_path / folder / "best.safetensors")
+    told = facts("mine")
+    assert (told["path"], told["labels"]) == ("mine/best.safetensors", list(CAMVID.names))
+    assert facts("mine/best.safetensors") == told
+    assert "classes        11: sky, building" in run("mine").stdout
+    assert "weights" in facts("street")
+    for wrong, said in (("none.safetensors", "no such file"), (".", "holds no run"), ("nothing", "no model is called")):
+        result = run(wrong)
+        assert result.exit_code == 2
+        assert said in result.stderr
