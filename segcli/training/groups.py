@@ -122,9 +122,8 @@ class _Cutter:
         A number names a sequence or a picture of tiles where several photos have it and are numbered below it.
         """
         members = [index for unit in units.values() for index in unit]
-        times = {index: taken(self.samples[index].image) for index in members} if len(members) > self.most else {}
-        known = set(times.values())
-        if len(known) > 1 and None not in known:
+        times = self._times(members) if len(members) > self.most else {}
+        if len(set(times.values())) > 1:
             yield from self._by_time(sorted(members, key=lambda index: (times[index], index)), times, PAUSES)
         elif len(members) >= 2 * len(units) and self._are_numbered(members, level + 1):
             for unit in units.values():
@@ -132,14 +131,22 @@ class _Cutter:
         else:
             yield from self._blocks(units)
 
+    def _times(self, members: Sequence[int]) -> dict[int, datetime]:
+        """When each of the photos was taken; empty where one does not tell."""
+        times: dict[int, datetime] = {}
+        for index in members:
+            moment = taken(self.samples[index].image)
+            if moment is None:
+                return {}
+            times[index] = moment
+        return times
+
     def _are_numbered(self, members: Sequence[int], level: int) -> bool:
         """Whether most of the photos have a number from a level on."""
         numbered = (any(part[0] == "number" for _, part in self.levels[index][level:]) for index in members)
         return 2 * sum(numbered) > len(members)
 
-    def _by_time(
-        self, members: Sequence[int], times: Mapping[int, datetime | None], pauses: Sequence[int]
-    ) -> Iterator[Group]:
+    def _by_time(self, members: Sequence[int], times: Mapping[int, datetime], pauses: Sequence[int]) -> Iterator[Group]:
         """Groups of photos between two pauses; what is too large is cut at shorter pauses, and at last into blocks."""
         for some in _runs(members, lambda a, b: (times[b] - times[a]).total_seconds() > pauses[0]):
             if len(some) <= self.most:
