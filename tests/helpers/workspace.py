@@ -63,7 +63,8 @@ def write(home: Path) -> None:
     (home / "plain").mkdir()
     (home / "segmented").mkdir()
     shutil.copyfile(OLD_WORK / "plain" / "run.toml", home / "segmented" / "run.toml")
-    shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / "recipe.toml")
+    for path in ("recipe.toml", "mine/recipe.toml"):
+        shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / path)
 
 
 def _field(path: Path) -> None:

@@ -12,6 +12,7 @@ from segcli.models.preprocessing import STRIDE, at_size
 from segcli.training.planning.fingerprint import Fingerprint, Size
 from segcli.training.planning.machine import Machine
 from segcli.training.planning.start import Start
+from segcli.training.planning.upright import SAID
 
 CPU_CROP, GPU_CROP = 257, 513
 CPU_BATCH, GPU_BATCH = 4, 16
@@ -233,11 +234,12 @@ def focus(facts: Facts) -> Reason | None:
 def turns(facts: Facts) -> Reason:
     """Whether pictures are turned and mirrored every way, or only left and right."""
     upright = facts.data.upright
+    told = upright.why == SAID
     if upright.has_up:
-        why = f"pictures have an up ({upright.why}); --no-up if they have none"
+        why = f"pictures have an up ({upright.why}){'' if told else '; --no-up if they have none'}"
         return Reason("mirrored", "left to right only", why, {"augment.flip": True})
     keys = {"augment.flip_vertical": True, "augment.quarter_turns": True}
-    why = f"pictures have no up ({upright.why}); --up if they have one"
+    why = f"pictures have no up ({upright.why}){'' if told else '; --up if they have one'}"
     return Reason("mirrored", "and turned every way", why, keys)
 
 

@@ -27,6 +27,8 @@ LEANS, LEVEL = 3.0, 2.5
 """A mean that is so many standard errors from 0 shows an up; one below so many shows none."""
 ENOUGH = 0.005
 """Means below this share of a photo show nothing, however small their standard error is."""
+SAID = "as you say"
+"""What tells of an up where the user does."""
 LOOKED_AT = 20
 """The number of files of which it is asked what they are."""
 
@@ -116,7 +118,7 @@ def judged(leaning: Leaning, photos: Iterable[Path], said: bool | None = None) -
         said: What the user says; None for nothing.
     """
     if said is not None:
-        return Upright(said, "as you say")
+        return Upright(said, SAID)
     if kind := _of_files(list(photos)[:LOOKED_AT]):
         return Upright(False, f"their files are {kind}")
     found = leaning.has_up()
