@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -34,7 +34,7 @@ META = torch.device("meta")
 CPU = torch.device("cpu")
 BYTES_A_PIXEL = 13
 """Of a crop: three float32 colours and a label."""
-WORKER = 150 << 20
+WORKER = 100 << 20
 """What a process that reads photos has for itself."""
 SLACK = 0.15
 """Memory is taken in pieces that do not fit without gaps: so much more, as a share of what moves."""
@@ -110,7 +110,7 @@ def footprint(
     """
     schedule, (height, width), on_cpu = recipe.schedule, recipe.augment.crop_size, device.type == "cpu"
     crops = schedule.batch // schedule.accumulate // processes
-    counted = _counted(_what_matters(recipe), spec, classes, crops, photo)
+    counted = _counted(_what_matters(recipe), spec, classes, crops, photo, on_cpu)
     ahead = 2 * recipe.run.workers * crops
     return Footprint(
         weights=counted.weights,
@@ -158,8 +158,10 @@ class _Counted(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _counted(recipe: Recipe, spec: ModelSpec, classes: int, crops: int, photo: tuple[int, int] | None) -> _Counted:
-    network = _blank(recipe, spec, classes)
+def _counted(
+    recipe: Recipe, spec: ModelSpec, classes: int, crops: int, photo: tuple[int, int] | None, on_cpu: bool
+) -> _Counted:
+    network = _blank(recipe, spec, classes, on_cpu)
     network.freeze_backbone(recipe.model.freeze_backbone >= recipe.schedule.iterations)
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
     learned = sum(parameter.nbytes for parameter in network.parameters() if parameter.requires_grad)
@@ -167,7 +169,7 @@ def _counted(recipe: Recipe, spec: ModelSpec, classes: int, crops: int, photo: t
     return _Counted(weights, learned, step, _validation(network, photo) if photo else 0)
 
 
-def _blank(recipe: Recipe, spec: ModelSpec, classes: int) -> PartlyFrozen:
+def _blank(recipe: Recipe, spec: ModelSpec, classes: int, on_cpu: bool) -> PartlyFrozen:
     """The network of a recipe as it is trained, without values."""
     with META:
         network = build(spec, classes, recipe.model.output_stride or spec.output_stride)
@@ -175,13 +177,18 @@ def _blank(recipe: Recipe, spec: ModelSpec, classes: int) -> PartlyFrozen:
     whole = PartlyFrozen(network, recipe.model.freeze_bn, head)
     for module in whole.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.forward = _kept  # on the meta device batch normalisation takes most of the time
+            module.forward = partial(_normalised, module, on_cpu and recipe.run.amp == "off")
     return whole
 
 
-def _kept(x: Tensor) -> Tensor:
-    """What takes the memory of batch normalisation: its input is kept for the backward pass, its output is new."""
-    return F.leaky_relu(x)
+def _normalised(norm: nn.BatchNorm2d, folds: bool, x: Tensor) -> Tensor:
+    """What takes the memory of batch normalisation, which itself takes long on the meta device.
+
+    Its input is kept for the backward pass and its output is new, as leaky ReLU has it. Where it is frozen in training
+    on a CPU it is a part of the convolution (`models.networks.folding`) and takes nothing.
+    """
+    folded = folds and torch.is_grad_enabled() and not (norm.training or norm.weight.requires_grad)
+    return x if folded else F.leaky_relu(x)
 
 
 def _step(network: PartlyFrozen, recipe: Recipe, spec: ModelSpec, shape: tuple[int, int, int, int]) -> int:
