@@ -16,15 +16,16 @@ CPU = torch.device("cpu")
 VARIED = {
     "model": {"freeze_backbone": 3, "dropout": 0.3},
     "schedule": {"accumulate": 2, "warmup": 6},
-    "augment": {"colour": 0.2, "focus": 0.5},
-    "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2], "lovasz": 0.5},
-    "optimizer": {"classifier_rate": 10, "clip": 5.0},
-}
-AVERAGED = {
-    "model": {"dropout": 0.3},
-    "optimizer": {"ema": 0.9, "head_rate": 2.0},
-    "loss": {"auxiliary": 0.4, "lovasz": 0.5},
-    "augment": {"crop": [33, 65], "rotate": 20, "quarter_turns": True, "flip_vertical": True},
+    "augment": {
+        "crop": [33, 65],
+        "colour": 0.2,
+        "focus": 0.5,
+        "rotate": 20,
+        "quarter_turns": True,
+        "flip_vertical": True,
+    },
+    "loss": {"hardest": 0.5, "hardest_after": 6, "class_weights": [1, 2], "lovasz": 0.5, "auxiliary": 0.4},
+    "optimizer": {"classifier_rate": 10, "head_rate": 2, "bias_rate": 2, "clip": 5.0, "ema": 0.9},
     "run": {"keep_every": 3},
 }
 FROZEN_ADAMW = {
@@ -54,9 +55,7 @@ def until(run, iteration):
             return
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, VARIED, FROZEN_ADAMW, AVERAGED], ids=["plain", "everything", "frozen, AdamW", "averaged"]
-)
+@pytest.mark.parametrize("changes", [{}, VARIED, FROZEN_ADAMW], ids=["plain", "everything", "frozen, AdamW"])
 def test_a_resumed_run_ends_with_the_same_bits(blobs, tmp_path, changes):
     settings = blob_recipe(blobs, changes)
     whole = begin(settings, tmp_path / "whole")
