@@ -109,7 +109,7 @@ class Clock:
             thawed = frozen * ratio if frozen else known.step
         validation, saving = _recent(self._validations), _recent(self._savings)
         return Costs(
-            thawed if frozen is None else frozen,
+            (known.frozen or thawed) if frozen is None else frozen,
             thawed,
             known.validation if validation is None else validation,
             known.saving if saving is None else saving,
