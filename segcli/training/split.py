@@ -50,7 +50,8 @@ def choose(
         raise UsageError("data.images is missing", "A folder needs images, and masks where the labels lie elsewhere.")
     if bool(data.val_images) != bool(data.val_masks):
         raise UsageError("data.val_images and data.val_masks go together", "Give both, or none and data.holdout.")
-    _check_fold(data)
+    if data.fold and data.val_images:
+        raise UsageError("data.fold and data.val_images exclude each other", "A fold holds out photos of data.images.")
     from segcli.data.folder import open_folder
 
     classes = names.parse(data.labels) if data.labels else None
@@ -99,17 +100,6 @@ def _published(data: Data) -> tuple[Dataset, Dataset]:
             raise UsageError(f'data.{key} goes with data.dataset = "folder"', f"{data.dataset} knows its own files.")
     train, val = (layouts.load(data.dataset, _path(data.data_dir), split) for split in (data.train, data.val))
     return train, val
-
-
-def _check_fold(data: Data) -> None:
-    """UsageError where `data.fold` is none, or has another key beside it that says what is held out."""
-    if data.fold is None:
-        return
-    fold, k = data.fold
-    if fold > k:
-        raise UsageError(f"data.fold = [{fold}, {k}]: there is no fold {fold} of {k}", f"Give [1, {k}] to [{k}, {k}].")
-    if data.val_images:
-        raise UsageError("data.fold and data.val_images exclude each other", "A fold holds out photos of data.images.")
 
 
 def _parted(

@@ -86,7 +86,8 @@ def test_what_it_says_is_heard(trained):
     _, heard, _ = trained
     assert heard.notes[0] == "labels: class ids"
     assert heard.notes[1].startswith("device cpu")
-    assert heard.notes[2:] == ["model v3-mobilenetv2-dm05, 2 classes, 6 photos to learn from, 2 to validate on"]
+    assert heard.notes[2].startswith("foretold: ")
+    assert heard.notes[3:] == ["model v3-mobilenetv2-dm05, 2 classes, 6 photos to learn from, 2 to validate on"]
     assert heard.counted == [
         *((8, "looking at masks"), (6, "checking train"), (2, "checking val")),
         (8, "hashing"),
@@ -133,7 +134,7 @@ def test_the_device_is_the_callers_where_it_names_one(home, tmp_path):
     [
         ({"loss": {"class_weights": [1, 2, 3]}}, "3 numbers, there are 2 classes"),
         ({"data": {"repeat": ["blub"]}}, "no class is called 'blub'"),
-        ({"data": {"fold": [3, 2]}}, "no fold 3 of 2"),
+        ({"data": {"fold": [1, 2], "val_images": "a", "val_masks": "b"}}, "exclude each other"),
     ],
 )
 def test_a_wrong_recipe_is_refused_by_the_call_itself(home, tmp_path, changes, said):
