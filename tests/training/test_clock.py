@@ -31,7 +31,7 @@ def wall(monkeypatch):
 
 
 def test_a_run_is_the_sum_of_its_parts():
-    """40 frozen steps of 1 s, 60 of 3 s; validations at 30, 60, 90 and 100 of 5 s; states at 50 and 100 and with each."""
+    """40 frozen steps of 1 s, 60 of 3 s; validations at 30, 60, 90, 100 of 5 s; states at 50, 100 and with each."""
     costs = Costs(1.0, 3.0, validation=5.0, saving=0.5)
     assert costs.left(recipe_of(frozen=40, validate_every=30, save_every=50), 0, 100) == 40 + 180 + 4 * 5 + 6 * 0.5
     assert Costs(1.0, 3.0).left(recipe_of(frozen=40, validate_every=30), 50, 100) == 150

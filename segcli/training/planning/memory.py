@@ -4,8 +4,8 @@ The network, its loss and their backward pass run on torch's meta device, and ev
 added up: activations, gradients, the logits at the labels' size. What the libraries take besides is an allowance.
 
 Measured on two cores against the peak of a process (VmHWM) after three steps: v3-mobilenetv2, v3plus-xception and
-v2-vgg16, 1 to 4 crops of 129 to 257 pixels, with frozen batch normalisation, backbone, or neither: the sum was 2 % too
-small to 15 % too large.
+v2-vgg16, 1 to 4 crops of 129 to 257 pixels, with frozen batch normalisation, backbone, or neither, whole or in parts:
+the sum was 2 % too small to 15 % too large.
 """
 
 from __future__ import annotations
