@@ -91,7 +91,7 @@ def train(
     elif resume:
         job, k = _of_run(output, k, (*source.changes("", reading.choice()), *own))
     else:
-        run_folder.check(output, resume=False)
+        run_folder.check(output, resume=dry_run)  # a plan alone overwrites nothing
         job = _planned(source, reading.choice(), own, output, flags, display)
     if isinstance(job, Plan):
         plan_view.show(job, display.data if dry_run else display.say)

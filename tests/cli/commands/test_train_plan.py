@@ -86,6 +86,13 @@ def test_a_run_keeps_its_plan_and_the_reasons_in_recipe_toml(trained, home):
     assert {"best.safetensors", "last.safetensors", "split.toml"} <= tree(output)
 
 
+def test_a_folder_with_a_run_is_planned_for_but_not_overwritten(trained, home):
+    assert train(home, trained[1], "--dry-run").exit_code == 0
+    refused = train(home, trained[1])
+    assert refused.exit_code == 2
+    assert "Go on with --resume" in refused.stderr
+
+
 def test_its_recipe_repeats_the_run(trained, tmp_path):
     again = segcli("--config", trained[1] / "recipe.toml", "-o", tmp_path / "again")
     assert again.exit_code == 0, again.output
