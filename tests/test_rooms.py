@@ -43,6 +43,8 @@ WITHOUT_TORCH = (
     ),
     *("training/balance", "training/folds", "training/groups", "training/holdout", "training/own_photos"),
     *("training/record", "training/split"),
+    *(f"training/planning/{name}" for name in ("doubtful", "fingerprint", "length", "machine", "plan", "rules")),
+    *(f"training/planning/{name}" for name in ("start", "tried", "upright")),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
 HEAVY = {"torch", "torchvision", "onnxruntime"}
