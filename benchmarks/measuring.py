@@ -80,10 +80,11 @@ def machine(libraries: Iterable[str]) -> str:
     versions = [f"{name} {metadata.version(name)}" for name in libraries if _installed(name)]
     load = f", load {os.getloadavg()[0]:.1f} before the start" if hasattr(os, "getloadavg") else ""
     cores = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
-    return f"{_processor()}, {cores}{load}; Python {platform.python_version()}, {', '.join(versions)}"
+    return f"{processor()}, {cores}{load}; Python {platform.python_version()}, {', '.join(versions)}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name as the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -67,7 +67,7 @@ def test_mixed_precision_and_channels_last_start_where_single_precision_does(blo
 @pytest.mark.parametrize("class_weights", [[], [1, 10]])
 def test_micro_batches_of_a_batch_add_up_to_it(blobs, tmp_path, class_weights):
     """With frozen batch normalisation; each photo has another share of void, and of each class."""
-    changes = {"schedule": {"iterations": 3}, "model": {"dropout": 0, "freeze_bn": True}}
+    changes = {"schedule": {"iterations": 3, "rate": 1e-3}, "model": {"dropout": 0, "freeze_bn": True}}
     changes["loss"] = {"class_weights": class_weights}
     whole = steps(begin(blob_recipe(blobs, changes), tmp_path / "whole"))
     changes["schedule"]["accumulate"] = 4

@@ -245,7 +245,8 @@ def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
     """From a trained checkpoint, its batch normalisation frozen; every photo has its own share of void.
 
     The rate is low: with fixed statistics so small a network multiplies the last bit's difference at every step. What
-    moved by a hundred-thousandth of itself moved by few last bits: half of one is allowed for rounding.
+    moved by a hundred-thousandth of itself moved by few last bits: two of them are allowed for rounding. A lost or
+    doubled share of the batch moves it by dozens.
     """
     start = trained[1] / "last.safetensors"
     changes = {
@@ -269,7 +270,7 @@ def test_two_processes_do_as_one_with_the_whole_batch(trained, home, tmp_path):
     moved = [key for key in alone if relative(alone[key], before[key]) > 1e-5]
     assert {"backbone.stem.conv.weight", "classifier.weight"} <= set(moved)
     for key in moved:
-        rounding = torch.finfo(torch.float32).eps / 2 * alone[key].norm()
+        rounding = 2 * torch.finfo(torch.float32).eps * alone[key].norm()
         assert (together[key] - alone[key]).norm() <= 1e-3 * (alone[key] - before[key]).norm() + rounding, key
 
 

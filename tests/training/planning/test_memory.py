@@ -36,7 +36,7 @@ def test_what_lives_at_a_time_is_counted_by_hand():
 
 
 def test_a_convolution_and_a_relu_keep_what_the_backward_pass_needs():
-    """ReLU keeps its 4x8x8 output, not the convolution's; at the end there are the kernel's and the bias's gradients."""
+    """ReLU keeps its 4x8x8 output, not the convolution's; at the end there are the gradients of kernel and bias."""
     with torch.device("meta"):
         net, x = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()), torch.empty(1, 3, 8, 8)
     with Living() as living:
