@@ -31,7 +31,7 @@ NOT_RUN = {
     r"segcli eval --dataset (voc2012|camvid|cityscapes) .*": "needs a published dataset",
     r"segcli data check --dataset voc2012 .*": "needs a published dataset",
     r"segcli eval .* --images round2/labelme .*": "needs a person's corrections",
-    r"segcli eval --weights mine.*": "needs the run that was trained on the page",
+    r"segcli eval --weights (mine|run).*": "needs the run that was trained on the page",
     r"segcli weights convert model.pth .*": "needs 240 MB of another project's weights",
     r"segcli export .* -o model.pt2 .*": "torch.export takes many seconds; tests/export runs it",
     r"segcli models --all.*": "counts every variant for five seconds; tests/cli/commands/test_models.py does",
@@ -42,6 +42,8 @@ NOT_RUN = {
     r"pytest|ruff .*": "runs these tests, and what .ci/run runs",
     r"(mkdir|cp) .*": "copies scenes that are not rendered here",
 }
+INCOMPLETE = ("Missing", "nothing says what to learn from", "no dataset is named")
+"""What is said of a command that lacks arguments, which running text may leave out."""
 PLACEHOLDERS = {"COMMAND": "predict", "NAME": "finetune"}
 DOWNLOADED = ["v3-mobilenetv2@voc2012", "v3plus-xception@voc2012", "v3plus-xception@cityscapes"]
 PEERS = {"segmentation-models-pytorch"}
@@ -240,7 +242,7 @@ def run(command):
             told = "".join(f"{path}\n" for pattern in words[1:] for path in sorted(Path().glob(pattern)))
             continue
         result = segcli([str(Path(word).expanduser()) if word.startswith("~") else word for word in words[1:]], told)
-        if result.exit_code == 2 and not command.whole and "Missing" in result.output:
+        if result.exit_code == 2 and not command.whole and any(said in result.output for said in INCOMPLETE):
             return
         if result.exit_code:
             raise WrongError(f"exit code {result.exit_code}: {result.output.strip()[-500:]}")

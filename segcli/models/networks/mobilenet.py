@@ -96,8 +96,13 @@ class MobileNetV2(nn.Module):
             self.blocks.append(block)
         self.tap_blocks = tuple(TAP_BLOCKS[tap] for tap in spec.taps)
         self.tap_channels = tuple(widths[i] for i in self.tap_blocks)
-        self.late_stage = (f"blocks.{LATE_BLOCKS[0]}", widths[LATE_BLOCKS[0]])
         self.channels = channels
+
+    @property
+    def late_stage(self) -> tuple[str, int]:
+        """The name of the last block at stride 16, and its channels; an auxiliary head reads it."""
+        block = self.blocks[LATE_BLOCKS[0]]
+        return f"blocks.{LATE_BLOCKS[0]}", block.project.conv.out_channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) -> the taps and the last features, (N, channels, H / output stride, W / output stride)."""
