@@ -27,7 +27,7 @@ def part(street):
 
 @pytest.fixture(scope="module")
 def scenes(street):
-    return [street.render(3, index, SMALL) for index in range(12)]
+    return [street.render(3, index, SMALL) for index in range(8)]
 
 
 def test_same_arguments_give_the_same_scene_and_others_another(street, scenes):

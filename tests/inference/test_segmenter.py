@@ -284,7 +284,7 @@ def test_tiles_of_a_pooled_model_on_real_photos(shared_data, monkeypatch, name):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("name", "least"), [("grace_hopper", 0.99), ("000000039769", 0.98)])
+@pytest.mark.parametrize(("name", "least"), [("000000039769", 0.98)])
 def test_half_precision_on_a_real_photo(hub_model, shared_data, name, least):
     picture = read_rgb(shared_data / f"hub/expected/{name}.input.png")
     plain, half = (Segmenter(hub_model, precision=precision).labels(picture) for precision in PRECISIONS)
