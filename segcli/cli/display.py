@@ -1,6 +1,7 @@
 """The only place that prints: data on stdout, progress and hints on stderr."""
 
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -55,6 +56,13 @@ class Display(Listener):
             console = self.err if self.err.is_terminal else Console(stderr=True, width=PIPE_WIDTH)
             console.print(Padding(table, (0, 0, 0, 2), expand=False), soft_wrap=False)
 
+    def _remark(self, text: str, style: str, lead: str = "") -> None:
+        """A remark on stderr; a terminal gets lines that end between words, and words too long for one whole."""
+        whole = lead + shown(text)
+        if self.err.is_terminal:
+            whole = textwrap.fill(whole, self.err.width, break_long_words=False, break_on_hyphens=False)
+        self.err.print(Text.assemble((whole[: len(lead)], "yellow"), (whole[len(lead) :], style)))
+
     def json(self, value: dict) -> None:
         """The one JSON object of --json; without it, nothing."""
         if self.as_json:
@@ -63,7 +71,7 @@ class Display(Listener):
     def say(self, text: str, style: str = "") -> None:
         """A remark for people, on stderr."""
         if not self.quiet:
-            self.err.print(Text(shown(text), style))
+            self._remark(text, style)
 
     def note(self, text: str) -> None:
         """A remark about what is being done, in grey on stderr."""
@@ -72,7 +80,7 @@ class Display(Listener):
     def warn(self, text: str) -> None:
         """A remark that deserves attention, on stderr."""
         if not self.quiet:
-            self.err.print(Text.assemble(("warning: ", "yellow"), shown(text)))
+            self._remark(text, "", "warning: ")
 
     def failure(self, text: str) -> None:
         """One input that failed while the others go on, on stderr; quiet commands say it too."""

@@ -24,6 +24,7 @@ from segcli.pipeline.listener import SILENT, Listener
 from segcli.training import recipe as recipes
 from segcli.training import run_folder
 from segcli.training.events import Event
+from segcli.training.planning.plan import Plan
 from segcli.training.recipe import FOLD_LIMIT, Recipe
 from segcli.training.run import train
 from segcli.training.run_folder import BEST, RECIPE, STATE
@@ -117,7 +118,7 @@ class FoldScores:
 
 
 def run(
-    recipe: Recipe,
+    recipe: Recipe | Plan,
     folder: str | Path,
     k: int,
     *,
@@ -135,7 +136,8 @@ def run(
     shared out evenly among the k + 1 runs. What can be refused without the photos is refused by the call.
 
     Args:
-        recipe: Of every run, but for what is held out; its data are a folder without photos to validate on.
+        recipe: Of every run, but for what is held out; its data are a folder without photos to validate on. A plan
+            leaves its reasons in each run's recipe.toml.
         folder: Of the whole; made where it is missing.
         k: The number of folds, 2..100, at most one for each group of photos.
         resume: Go on where it was stopped; runs that are done are passed over.
@@ -152,7 +154,7 @@ def run(
         UsageError: The recipe cannot be split into folds, or the folder holds another run.
         SegcliError: As for `train`.
     """
-    _check(recipe, k)
+    _check(recipe.recipe if isinstance(recipe, Plan) else recipe, k)
     folder = Path(folder)
     places = [(number, folder / FOLD.format(number)) for number in range(1, k + 1)] + [(k + 1, folder)]
     is_begun = any((place / STATE).exists() for _, place in places)
@@ -187,8 +189,10 @@ def begun(folder: str | Path) -> tuple[Recipe, int] | None:
     return replace(first, schedule=schedule, data=replace(first.data, fold=None)), k
 
 
-def of_fold(recipe: Recipe, number: int, k: int) -> Recipe:
-    """The recipe of one of the runs; number k + 1 is the one that holds out no photo."""
+def of_fold(recipe: Recipe | Plan, number: int, k: int) -> Recipe | Plan:
+    """The recipe or plan of one of the runs; number k + 1 is the one that holds out no photo."""
+    if isinstance(recipe, Plan):
+        return replace(recipe, recipe=of_fold(recipe.recipe, number, k))
     schedule = replace(recipe.schedule, minutes=recipe.schedule.minutes / (k + 1))
     held = {"fold": (number, k)} if number <= k else {"fold": None, "holdout": 0.0}
     return replace(recipe, schedule=schedule, data=replace(recipe.data, holdout_by="group", **held))
@@ -207,7 +211,7 @@ def _check(recipe: Recipe, k: int) -> None:
 
 
 def _events(
-    recipe: Recipe,
+    recipe: Recipe | Plan,
     places: list[tuple[int, Path]],
     resume_first: bool,
     processes: Processes | None,

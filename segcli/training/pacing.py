@@ -11,7 +11,7 @@ from segcli.training.clock import OFF, Clock, duration
 from segcli.training.history import History
 from segcli.training.recipe import Recipe
 
-WORTH_SAYING = 0.1
+WORTH_SAYING = 0.25
 """A change of the length by this share is said; smaller ones come and go with the load of the machine."""
 
 
@@ -24,7 +24,7 @@ class Pacer:
         history: Of the run; takes the changes.
         clock: Of the run.
         processes: Who shares the work.
-        listener: Hears what is changed, and of estimates that were far off.
+        listener: Hears what is changed and, where no minutes are kept, of an estimate that was far off.
         said: The length that it heard last; 0: none yet.
     """
 
@@ -53,27 +53,26 @@ class Pacer:
         done = self.history.iteration
         if done >= self.total or not (validated or self.clock.is_due(done, self.total)):
             return
-        if not self._keep_minutes() and (said := self.clock.difference(done, self.total, self.history.pace)):
+        if self.recipe.schedule.minutes:
+            self._keep_minutes()
+        elif said := self.clock.difference(done, self.total, self.history.pace):
             self.listener.note(said)
 
-    def _keep_minutes(self) -> bool:
-        """Change the length where the minutes ask for it; returns whether that was done."""
-        if not self.recipe.schedule.minutes:
-            return False
+    def _keep_minutes(self) -> None:
+        """Change the length where the minutes ask for it."""
         done, before = self.history.iteration, self.total
         fits = self.processes.all_gather(self.clock.fitting(done, self.history.pace))[0]
         if fits is None:
-            return False
+            return
         self.history.change_length(fits)
         heard = self.said or before
         if abs(fits - heard) > WORTH_SAYING * heard:
             self._say(fits, heard)
-        return True
 
     def _say(self, fits: int, before: int) -> None:
         left = self.clock.costs.left(self.recipe, self.history.iteration, fits, self.history.pace)
         self.said = fits
         self.listener.note(
-            f"{fits} iterations instead of {before} fit into {self.recipe.schedule.minutes:g} minutes: "
+            f"{fits} iterations instead of {before} fit into {self.recipe.schedule.minutes:g} min: "
             f"{duration(left)} left, the learning rate falls to its end by then"
         )

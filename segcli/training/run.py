@@ -31,12 +31,18 @@ from segcli.training.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
+    from segcli.training.clock import Costs
     from segcli.training.loop import Training
+    from segcli.training.planning.foretold import Foretold
     from segcli.weights.model_io import LoadedModel
 
 
 class TrainingListener(Listener):
-    """Hears beside its remarks when a run starts, and does nothing with it."""
+    """Hears beside its remarks what is foretold of a run and when it starts; only the former it passes on."""
+
+    def foretold(self, told: Foretold) -> None:
+        """What a new run will take; before it starts."""
+        self.note(f"foretold: {told}")
 
     def started(self, history: History) -> None:
         """The first step or validation comes next; `history` goes on changing with the run."""
@@ -100,8 +106,8 @@ def train(
     run_folder.check(Path(folder), resume)
     _check_classes(wanted, train_set.labels)
     wanted, (train_set, val_set) = _with_photos(wanted, (train_set, val_set), Path(folder) if resume else None, early)
-    comments = recipe.comments if isinstance(recipe, Plan) else ()
-    job = _Job(wanted, train_set, val_set, how[0], begun, Path(folder), resume, skip_bad, allow_missing, comments)
+    planned = recipe if isinstance(recipe, Plan) else None
+    job = _Job(wanted, train_set, val_set, how[0], begun, Path(folder), resume, skip_bad, allow_missing, planned)
     return job.events(nullcontext(processes) if processes else distributed.join(), listener)
 
 
@@ -146,7 +152,7 @@ class _Job:
     resume: bool
     skip_bad: bool
     allow_missing: bool
-    comments: tuple[str, ...] = ()
+    planned: Plan | None = None
 
     def events(self, joined: AbstractContextManager[Processes], listener: Listener) -> Iterator[Event]:
         """Prepare the run, follow it to its end, and write what it leaves."""
@@ -181,7 +187,7 @@ class _Job:
         run.clock.start = start
         self._foretell(run)
         if processes.is_main and not self.resume:
-            run_folder.write_recipe(self.folder, self.recipe, self.comments)
+            run_folder.write_recipe(self.folder, self.recipe, self.planned.comments if self.planned else ())
         self._keep_split(train, val, processes, listener)
         validated = f"{len(val)} to validate on" if len(val) else "not validated"
         listener.note(
@@ -200,10 +206,19 @@ class _Job:
         if run.is_over:
             return
         parts, place = (run.train, run.val), (self.folder, run.device, run.processes)
-        told = foretold.foretell(self.recipe, run.model, *parts, *place, timing=not self.resume)
+        timing = {"timing": not self.resume, "known": self._known(run.processes)}
+        told = foretold.foretell(self.recipe, run.model, *parts, *place, **timing)
         run.clock.foretold = told.costs
-        if not self.resume:
+        if not self.resume and isinstance(run.listener, TrainingListener):
+            run.listener.foretold(told)
+        elif not self.resume:
             run.listener.note(f"foretold: {told}")
+
+    def _known(self, processes: Processes) -> Costs | None:
+        """What the plan has measured of this run already; None where there is none, or it runs elsewhere."""
+        plan = self.planned
+        here = plan and processes.world_size == 1 and plan.recipe.run.device == self.recipe.run.device
+        return plan.foretold.costs if here else None
 
     def _keep_split(self, train: Dataset, val: Dataset, processes: Processes, listener: Listener) -> None:
         """Write split.toml where the run has none yet."""

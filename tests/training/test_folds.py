@@ -9,6 +9,7 @@ import pytest
 from segcli.errors import UsageError, WeightsError
 from segcli.training import folds, run_folder
 from segcli.training.folds import Across, FoldScore
+from segcli.training.planning.plan import Plan
 from segcli.training.recipe import Recipe
 
 RECIPE = Recipe.from_dict({"model": {"init": "street"}, "schedule": {"minutes": 12}, "data": {"images": "photos"}})
@@ -24,8 +25,9 @@ def trained(monkeypatch):
         yield "step"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "state.pt").touch()
-        if recipe.data.fold:
-            (folder / "best.safetensors").write_text(str(recipe.data.fold[0] / 10))
+        data = (recipe.recipe if isinstance(recipe, Plan) else recipe).data
+        if data.fold:
+            (folder / "best.safetensors").write_text(str(data.fold[0] / 10))
         yield "validation"
 
     def read(path):
@@ -49,6 +51,13 @@ def test_k_runs_hold_out_a_fold_each_and_the_last_one_holds_out_none(trained, tm
     assert [call[1] for call in trained] == [*(tmp_path / f"fold-{n}" for n in (1, 2, 3)), tmp_path]
     assert {call[0].schedule.minutes for call in trained} == {3.0}
     assert all(call[2]["skip_bad"] and not call[2]["resume"] for call in trained)
+
+
+def test_each_fold_of_a_plan_has_its_reasons_and_what_was_measured(trained, tmp_path):
+    plan = Plan(RECIPE, (), None, None, "foretold", 3)
+    list(folds.run(plan, tmp_path, 3))
+    assert [call[0].foretold for call in trained] == ["foretold"] * 4
+    assert [call[0].recipe for call in trained] == [folds.of_fold(RECIPE, number, 3) for number in (1, 2, 3, 4)]
 
 
 def test_the_scores_of_all_folds_are_written_with_mean_and_spread(trained, tmp_path):

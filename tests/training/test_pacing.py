@@ -32,7 +32,7 @@ def test_slow_steps_shorten_the_run_and_it_is_said_once():
     assert one.history.pace == [(10, 29)]  # 59.4 s hold 19 more
     assert one.total == 29
     assert one.listener.notes == [
-        "29 iterations instead of 100 fit into 1 minutes: 57 s left, the learning rate falls to its end by then"
+        "29 iterations instead of 100 fit into 1 min: 57 s left, the learning rate falls to its end by then"
     ]
     one.look()
     assert len(one.listener.notes) == 1

@@ -100,7 +100,7 @@ def train(
         _foretell(job, recipe, output, device, display)
         return
     if k:
-        FoldsDisplay(recipe, output, as_json, quiet).run(k, resume=resume, **flags)
+        FoldsDisplay(recipe, output, as_json, quiet).run(job, k, resume=resume, **flags)
         return
     shown_by = TrainingDisplay(recipe, output, as_json, quiet)
     shown_by.follow(run.train(job, output, resume=resume, **flags, listener=shown_by))
@@ -139,7 +139,7 @@ def _foretell(job: Plan | Recipe, recipe: Recipe, output: Path, device: str | No
     if not isinstance(job, Plan):
         recipe = replace(recipe, run=replace(recipe.run, device=device or recipe.run.device))
     found = job.foretold if isinstance(job, Plan) else tried.of_recipe(recipe, output, display)
-    plan_view.show_needs(found, output, recipe.schedule.minutes, display.data)
+    plan_view.show_needs(found, output, display.data)
     planned = job.to_dict() if isinstance(job, Plan) else {"recipe": recipe.to_dict(), "foretold": asdict(found)}
     display.json({"output": str(output), **planned})
 

@@ -15,6 +15,8 @@ from segcli.files.paths import shown
 from segcli.training import folds
 from segcli.training.folds import Across, FoldScores
 from segcli.training.history import History
+from segcli.training.planning.plan import Plan
+from segcli.training.recipe import Recipe
 from segcli.training.run_folder import LAST
 
 
@@ -27,9 +29,9 @@ class FoldsDisplay(TrainingDisplay):
         self.bar, self.seconds = ExitStack(), []
         super().started(history)
 
-    def run(self, k: int, **flags: Any) -> None:
+    def run(self, job: Recipe | Plan, k: int, **flags: Any) -> None:
         """Train k folds and the run on all photos, to the end."""
-        events = folds.run(self.recipe, self.folder, k, **flags, listener=self)
+        events = folds.run(job, self.folder, k, **flags, listener=self)
         try:
             with closing(events):
                 for event in events:
@@ -45,13 +47,13 @@ class FoldsDisplay(TrainingDisplay):
     def _report(self, scores: FoldScores) -> None:
         self.table(_table(scores))
         self.data(f"mIOU over {scores.miou.folds} folds: {_told(scores.miou)}")
-        self.data(f"{self.folder} holds the model that learned from all photos; no photo is left to score that one by")
+        self.data(f"{self.folder} holds the model that learned from all photos; expect about the mean mIOU above of it")
         self.data(f"segcli predict PHOTOS --weights {self.folder / LAST}")
         self.json({"output": str(self.folder), "weights": str(self.folder / LAST), **scores.to_dict()})
 
 
 def _table(scores: FoldScores) -> Table:
-    table = columns("class", "mean IOU", "lowest to highest apart", right=("mean IOU", "lowest to highest apart"))
+    table = columns("class", "mean IOU", "highest less lowest", right=("mean IOU", "highest less lowest"))
     for name, across in scores.per_class.items():
         table.add_row(Text(shown(name)), percent(across.mean), percent(across.spread))
     return table

@@ -25,21 +25,18 @@ def show(plan: Plan, say: Callable[[str], None]) -> None:
         _say(reason.topic, str(reason), say)
 
 
-def show_needs(found: Foretold, folder: Path, minutes: float, say: Callable[[str], None]) -> None:
+def show_needs(found: Foretold, folder: Path, say: Callable[[str], None]) -> None:
     """Say what a run will take, line by line.
 
     Args:
         found: What it will take.
         folder: Where its files go.
-        minutes: The time that the run keeps to; 0 where there is no limit.
         say: Prints a line.
     """
-    from segcli.training.clock import duration
     from segcli.training.planning.foretold import size
 
-    if found.seconds is not None:
-        limit = f", and no more than {minutes:g} min" if minutes else ""
-        _say("time", f"about {duration(found.seconds)}, {found.step_seconds:.2g} s a step{limit}", say)
+    if found.time:
+        _say("time", found.time, say)
     free = "" if found.available is None else f" of the {size(found.available)} that are free"
     _say("memory", f"{size(found.memory)}{free}", say)
     _say("disk", f"{size(found.disk)} in {shown(folder)}, {size(found.free)} are free there", say)

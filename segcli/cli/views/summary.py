@@ -26,6 +26,7 @@ def report(display: Display, summary: Summary, recipe: Recipe) -> None:
         display.data(f"worst: {name}  mIOU {percent(miou)}")
     _tell_gain(display, summary)
     _tell_end(display, summary, recipe)
+    display.say("next:", "dim")
     for command in summary.commands:
         display.data(command)
     display.json(summary.to_dict())
@@ -61,4 +62,4 @@ def _tell_end(display: Display, summary: Summary, recipe: Recipe) -> None:
         display.say(f"stopped early, after {planned}: {waited}")
         display.say("--resume goes on with a higher run.patience", "dim")
     elif summary.ended == "minutes":
-        display.say(f"{planned}: so many fitted {recipe.schedule.minutes:g} minutes (schedule.minutes)")
+        display.say(f"{planned}: so many fitted {recipe.schedule.minutes:g} min; more time would help")

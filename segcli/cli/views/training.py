@@ -1,10 +1,13 @@
 """A training run on the terminal: its progress, its validations, and what to do with its checkpoint."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from segcli.cli.display import Display
 from segcli.cli.progress import Counter, clock
@@ -18,10 +21,14 @@ from segcli.training.run import TrainingListener
 from segcli.training.run_folder import STATE
 from segcli.training.summary import Summary
 
+if TYPE_CHECKING:
+    from segcli.training.planning.foretold import Foretold
+
 ESTIMATE_AFTER = 20
 """So many steps decide how long the rest is said to take."""
 MANY_HOURS = 12
 """From here on an estimate comes with what to lower."""
+LOWER = "lower schedule.iterations, augment.crop or schedule.batch if that is too long"
 
 
 class TrainingDisplay(Display, TrainingListener):
@@ -44,6 +51,14 @@ class TrainingDisplay(Display, TrainingListener):
         self.counter = Counter(self.say)
         self.seconds: list[float] = []
         self.begun = 0
+        self.is_foretold = False
+
+    def foretold(self, told: Foretold) -> None:
+        """Say what a new run will take; where that is very long, also what to lower."""
+        super().foretold(told)
+        self.is_foretold = told.seconds is not None
+        if told.seconds is not None and not told.minutes and told.seconds >= MANY_HOURS * 3600:
+            self.say(LOWER, "yellow")
 
     def started(self, history: History) -> None:
         """Begin to count the iterations that are left."""
@@ -84,12 +99,12 @@ class TrainingDisplay(Display, TrainingListener):
             self._show_validation(event, self.history)
 
     def _show_step(self, step: Step, history: History) -> None:
-        self.counter.describe(f"loss {step.loss:.3f}, rate {step.rate:.2g}, best mIOU {percent(history.best)}")
+        self.counter.describe(f"loss {step.loss:.3f}, best mIOU {percent(history.best)}")
         self.counter.resize(self._total(history) - self.begun)
         self.counter.advance()
         self.seconds.append(step.seconds)
         thawed = self.recipe.model.freeze_backbone
-        if self.recipe.schedule.minutes:  # what fits into them is said as it changes
+        if self.is_foretold or self.recipe.schedule.minutes:  # what changes of that is said already
             return
         if len(self.seconds) == ESTIMATE_AFTER or (thawed and step.iteration == thawed + ESTIMATE_AFTER):
             self.counter.remark(*self._estimate(step.iteration))
@@ -103,7 +118,7 @@ class TrainingDisplay(Display, TrainingListener):
             text += f"; longer once the backbone learns, after iteration {thawed}"
         if left < MANY_HOURS * 3600:
             return text, "dim"
-        return f"{text}; lower schedule.iterations, augment.crop or schedule.batch if that is too long", "yellow"
+        return f"{text}; {LOWER}", "yellow"
 
     def _show_validation(self, validation: Validation, history: History) -> None:
         best = ", the best so far" if validation.best else ""

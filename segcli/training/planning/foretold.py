@@ -47,6 +47,7 @@ class Foretold:
         disk: Bytes of the files that it leaves, and of one that is being written.
         free: Bytes that are free where they go.
         costs: The seconds of the run's parts; None where no step was timed.
+        minutes: The time that the run keeps to; 0: there is no limit.
     """
 
     seconds: float | None
@@ -56,10 +57,21 @@ class Foretold:
     disk: int
     free: int
     costs: Costs | None = None
+    minutes: float = 0.0
+
+    @property
+    def time(self) -> str:
+        """The time in words, the limit among them where not all steps fit; "" where nobody knows."""
+        if self.seconds is None:
+            return ""
+        whole, step = duration(self.seconds), f"{self.step_seconds:.2g} s a step"
+        if self.minutes and self.seconds > 60 * self.minutes:
+            return f"{self.minutes:g} min, too short for all steps (about {whole}, {step})"
+        return f"about {whole} ({step})"
 
     def __str__(self) -> str:
         """All of it in a line for people."""
-        time = "" if self.seconds is None else f"about {duration(self.seconds)} ({self.step_seconds:.2g} s a step), "
+        time = f"{self.time}, " if self.time else ""
         room = "" if self.available is None else f" of {size(self.available)} free"
         return f"{time}{size(self.memory)} of memory{room}, {size(self.disk)} on disk"
 
@@ -74,6 +86,7 @@ def foretell(
     processes: Processes | None = None,
     *,
     timing: bool = True,
+    known: Costs | None = None,
 ) -> Foretold:
     """Foretell a run; refused where it cannot fit, before a step is timed.
 
@@ -86,6 +99,7 @@ def foretell(
         device: Where the network is.
         processes: Who shares the work; several of them time nothing.
         timing: Whether a few steps are timed.
+        known: What the parts take, where that was measured before: then no step is timed.
 
     Raises:
         UsageError: Memory or disk do not suffice; it names the setting to lower and a value that fits.
@@ -95,13 +109,14 @@ def foretell(
     needs = Needs(model, device, processes, largest_input(model, val))
     print_ = needs.footprint(recipe)
     disk, free = disk_bytes(recipe, print_, val), shutil.disk_usage(paths.nearest_existing(folder)).free
-    told = Foretold(None, None, needs.bytes(recipe), needs.available(), disk, free)
+    told = Foretold(None, None, needs.bytes(recipe), needs.available(), disk, free, minutes=recipe.schedule.minutes)
     require_fit(recipe, told, needs, folder)
-    if not timing or processes.world_size > 1 or recipe.schedule.iterations <= SHORTEST:
-        return told
-    found = trial.timed(model, recipe, train, val, device)
-    saving = state_bytes(print_) / WRITTEN
-    costs = Costs(found.frozen_seconds, found.seconds, len(val) * found.validation_seconds, saving)
+    if known is None:
+        if not timing or processes.world_size > 1 or recipe.schedule.iterations <= SHORTEST:
+            return told
+        found = trial.timed(model, recipe, train, val, device)
+        known = Costs(found.frozen_seconds, found.seconds, len(val) * found.validation_seconds)
+    costs = replace(known, validation=known.validation if len(val) else 0.0, saving=state_bytes(print_) / WRITTEN)
     count = recipe.schedule.iterations
     whole = costs.left(recipe, 0, count) + costs.validation * model.trained
     mean = Costs(costs.frozen, costs.step).left(recipe, 0, count) / count

@@ -129,7 +129,7 @@ def _minutes(exact: float) -> str:
 
 def _frozen(wanted: Wanted, steps: int) -> tuple[Reason, ...]:
     count = round(wanted.frozen * steps)
-    why = "so that a fresh last layer does not spoil what the backbone has learned"
+    why = "until the new last layer has learned something, it would spoil the rest of the network"
     return (Reason("backbone", f"frozen for {count} steps", why, {"model.freeze_backbone": count}),) if count else ()
 
 
@@ -150,5 +150,6 @@ def _looks(steps: int, every: int, pace: Pace, mean: float) -> Reason:
 
 def _average(steps: int) -> Reason:
     decay = round(min(SLOWEST_AVERAGE, max(0.9, 1 - LOOKS_BACK / steps)), 4)
-    why = f"it wavers less than the last step; over about {min(1000, round(1 / (1 - decay)))} steps"
-    return Reason("average", "of the weights is kept", why, {"optimizer.ema": decay})
+    taken = f"of the weights over about {min(1000, round(1 / (1 - decay)))} steps"
+    why = "this is what is scored and kept; it wavers less than the last weights"
+    return Reason("average", taken, why, {"optimizer.ema": decay})

@@ -128,7 +128,7 @@ def hold_out(facts: Facts) -> Reason:
         why = f"{photos} photos cannot spare one, so that nothing says how good the model is; --folds tells"
         return Reason("held out", "no photo, not validated", why, {"data.holdout": 0.0})
     keys = {"data.holdout": round(count / photos, 4), "data.holdout_by": "group"}
-    why = "to score by; photos that belong together stay on one side"
+    why = "the model is scored by them; photos that belong together stay on one side"
     return Reason("held out", f"{count} of {photos} photos", why, keys)
 
 
@@ -183,7 +183,7 @@ def crop_side(facts: Facts, size: int | None) -> Reason:
     most = GPU_CROP if facts.machine.has_gpu else CPU_CROP
     working = min(facts.data.longest_side, size or facts.start.preprocessing.size or facts.data.longest_side)
     side = min(most, rounded_up(working))
-    why = f"{most} suit a {_place(facts)}" if side == most else "as large as the photos"
+    why = f"what suits a {_place(facts)}" if side == most else "as large as the photos"
     return Reason("crop", f"{side} pixels a side", why, crop_keys(side))
 
 
@@ -204,7 +204,7 @@ def batch(facts: Facts) -> Reason:
 def batch_of(facts: Facts, count: int, why: str) -> Reason:
     """The decision for so many crops a step."""
     frozen = count < OWN_STATISTICS
-    why += "; too few for statistics, so that batch normalisation is frozen" if frozen else ""
+    why += f"; with fewer than {OWN_STATISTICS} batch normalisation keeps the statistics that it has" if frozen else ""
     workers = min(8, max(1, facts.machine.cores - 1)) if facts.machine.has_gpu else 1
     keys = {"schedule.batch": count, "model.freeze_bn": frozen, "run.workers": workers}
     return Reason("batch", f"{count} crops a step", why, keys)
@@ -215,7 +215,7 @@ def rate(facts: Facts) -> Reason:
     if facts.knows:
         why = "the first weights know the classes, and a higher one makes them forget"
         return Reason("rate", f"{GENTLE_RATE}", why, {"schedule.rate": GENTLE_RATE, "optimizer.clip": 1.0})
-    why = "measured here for classes that are new to the first weights"
+    why = "what did best in trials with classes that were new to the first weights"
     keys = {"schedule.rate": RATE, "optimizer.classifier_rate": 10.0, "optimizer.clip": 1.0}
     return Reason("rate", f"{RATE}, ten times that for the last layer", why, keys)
 
@@ -228,7 +228,8 @@ def focus(facts: Facts) -> Reason | None:
         return None
     share = 0.5 if shares[name] < VERY_RARE else 0.33
     why = f"{name} has {100 * shares[name]:.2g} % of the pixels"
-    return Reason("focus", f"{share:.0%} of the crops around any class, rare or not", why, {"augment.focus": share})
+    taken = f"{100 * share:.0f} % of the crops around a class drawn at random, rare or not"
+    return Reason("focus", taken, why, {"augment.focus": share})
 
 
 def turns(facts: Facts) -> Reason:

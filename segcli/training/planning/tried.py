@@ -112,12 +112,9 @@ def told(facts: Facts, recipe: Recipe, model: LoadedModel, data: Dataset, pace: 
     from segcli.training.planning import foretold
 
     held_out = replace(data, samples=data.samples[: facts.held_out or facts.apart])
-    found = foretold.foretell(recipe, model, data, held_out, folder, facts.machine.device, timing=False)
-    count = recipe.schedule.iterations
-    costs = Costs(pace.frozen, pace.step, pace.validation)
-    runs, mean = facts.folds + 1, replace(costs, validation=0.0).left(recipe, 0, count) / count
-    seconds = runs * (costs.left(recipe, 0, count) + costs.validation * model.trained)
-    return replace(found, seconds=seconds, step_seconds=mean, disk=runs * found.disk, costs=costs)
+    costs, runs = Costs(pace.frozen, pace.step, pace.validation), facts.folds + 1
+    found = foretold.foretell(recipe, model, data, held_out, folder, facts.machine.device, known=costs)
+    return replace(found, seconds=runs * found.seconds, disk=runs * found.disk)
 
 
 def of_recipe(recipe: Recipe, folder: Path, listener: Listener = SILENT) -> Foretold:

@@ -60,7 +60,7 @@ def test_a_dry_run_tells_the_plan_and_what_it_takes_and_leaves_nothing(home, tmp
     topics = [line.split("  ")[0] for line in lines[1:] if not line.startswith(" ")]
     assert {"first weights", "held out", "crop", "batch", "rate", "steps", "time", "memory", "disk"} <= set(topics)
     assert max(map(len, lines)) <= 80
-    assert "and no more than 5 min" in result.stdout
+    assert "time           about 5 min (" in result.stdout
     assert not (tmp_path / "run").exists()
 
 
@@ -77,6 +77,7 @@ def test_a_run_keeps_its_plan_and_the_reasons_in_recipe_toml(trained, home):
     result, output = trained
     assert result.exit_code == 0, result.output
     assert "as you say     schedule.iterations = 2" in result.stderr
+    assert "(1.2 s a step), " in result.stderr  # by what the plan has measured
     text = (output / "recipe.toml").read_text()
     assert text.startswith("# plan for 12 photos")
     assert "\n# rate: 0.005" in text

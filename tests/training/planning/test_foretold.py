@@ -7,6 +7,7 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.errors import UsageError
+from segcli.training.clock import Costs
 from segcli.training.planning import foretold, headroom, memory
 from segcli.training.planning.foretold import Foretold, Needs
 
@@ -25,6 +26,17 @@ def needs_of(run):
 
 def told(run):
     return foretold.foretell(run.recipe, run.model, run.train, run.val, run.folder, CPU)
+
+
+def test_what_was_measured_before_is_not_timed_again(run, monkeypatch):
+    monkeypatch.setattr(foretold.trial, "timed", lambda *_: pytest.fail("timed again"))
+    short = replace(run.recipe, run=replace(run.recipe.run, save_every=100, validate_every=4))
+    given = (short, run.model, run.train, run.val, run.folder, CPU)
+    found = foretold.foretell(*given, known=Costs(1.0, 2.0, 5.0))
+    assert (found.step_seconds, found.costs.validation) == (2.0, 5.0)
+    assert found.seconds == pytest.approx(8 * 2 + 2 * 5, abs=0.5)
+    unseen = foretold.foretell(*given[:3], replace(run.val, samples=()), *given[4:], known=Costs(1.0, 2.0, 5.0))
+    assert unseen.costs.validation == 0
 
 
 def allow(monkeypatch, count):

@@ -110,7 +110,7 @@ def test_folds_share_the_time(plan, home):
 
 def test_what_a_plan_takes_is_foretold(plan):
     told = plan.foretold
-    assert told.seconds == pytest.approx(117 * 0.5 + 233 * 2 + 10 * 3)
+    assert told.seconds == pytest.approx(117 * 0.5 + 233 * 2 + 10 * 3, abs=0.5)  # and what is written
     assert told.step_seconds == pytest.approx(1.5, abs=0.01)
     assert 0 < told.memory < told.available
     assert 0 < told.disk < told.free
