@@ -155,12 +155,14 @@ def read(folder: Path) -> Parts | None:
 
 
 def beside(path: Path) -> Parts | None:
-    """The photos of the run that a model's file lies in, in its folder or in one below; None where it is no run's.
+    """The photos of the run in whose folder, or in one below, a model's file or what it links to lies; None: no run's.
 
     Raises:
         DatasetError: As for `read`.
     """
-    return read(path.parent) or read(path.parent.parent)
+    places = dict.fromkeys((path.absolute(), path.resolve()))  # of a link also where the file itself lies
+    folders = (folder for place in places for folder in place.parents[:2])
+    return next((found for folder in folders if (found := read(folder)) is not None), None)
 
 
 _WITHOUT = "Copy it from where it is whole, or remove it: nothing then tells which photos the run learned from."

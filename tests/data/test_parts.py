@@ -1,6 +1,7 @@
 """split.toml: what it says of photos, how it is read, and what is refused."""
 
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,17 @@ def test_a_model_belongs_to_the_run_whose_folder_it_lies_in(tmp_path):
     assert parts.beside(tmp_path / "run" / "best.safetensors").train == {"a": A}
     assert parts.beside(tmp_path / "run" / "checkpoints" / "000500.safetensors").train == {"a": A}
     assert parts.beside(tmp_path / "other" / "best.safetensors") is None
+
+
+def test_a_model_belongs_to_its_run_whatever_way_leads_to_it(tmp_path, monkeypatch):
+    file = tmp_path / "run" / "checkpoints" / "000500.safetensors"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    parts.write(tmp_path / "run", Parts({"a": A}, {}))
+    (tmp_path / "link.safetensors").symlink_to(file)
+    assert parts.beside(tmp_path / "link.safetensors").train == {"a": A}
+    monkeypatch.chdir(file.parent)
+    assert parts.beside(Path(file.name)).train == {"a": A}
 
 
 @pytest.mark.parametrize(
