@@ -14,6 +14,8 @@ from segcli.training.schedule import Pace
 
 CHECKED_AFTER = 10
 """After so many steps the time of a step is known, and once more after so many with the backbone learning."""
+TRUSTED_AFTER = 4
+"""Fewer steps, the slow first one among them, say less than what was foretold."""
 CHECKS = 20
 """So often, evenly over the run, the time that is left is looked at."""
 RECENT = 50
@@ -91,6 +93,8 @@ class Clock:
 
     def is_due(self, done: int, total: int) -> bool:
         """Whether after so many steps the time is to be looked at; it is the same for all processes of a run."""
+        if self.foretold is not None and sum(map(len, self._steps.values())) < TRUSTED_AFTER:
+            return False
         return self._knows_more or done % max(1, total // CHECKS) == 0
 
     @property

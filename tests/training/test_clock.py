@@ -91,3 +91,13 @@ def test_an_estimate_that_was_far_off_is_told_once(wall):
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (720, "12 min"), (12_000, "3 h 20 min")])
 def test_times_in_words(seconds, text):
     assert duration(seconds) == text
+
+
+def test_the_first_steps_say_less_than_what_was_foretold(wall):
+    known, unknown = Clock(recipe_of(20), Costs(1.0, 1.0)), Clock(recipe_of(20))
+    due = []
+    for done in range(1, 6):
+        known.add_step(1.0, frozen=True)
+        unknown.add_step(1.0, frozen=True)
+        due.append((known.is_due(done, 20), unknown.is_due(done, 20)))
+    assert due == [(False, True)] * 3 + [(True, True)] * 2
