@@ -47,7 +47,7 @@ class FoldsDisplay(TrainingDisplay):
     def _report(self, scores: FoldScores) -> None:
         self.table(_table(scores))
         self.data(f"mIOU over {scores.miou.folds} folds: {_told(scores.miou)}")
-        self.data(f"{self.folder} holds the model that learned from all photos; expect about the mean mIOU above of it")
+        self.data(f"{self.folder} holds the model that learned from all photos: expect about that mIOU")
         self.data(f"segcli predict PHOTOS --weights {self.folder / LAST}")
         self.json({"output": str(self.folder), "weights": str(self.folder / LAST), **scores.to_dict()})
 
