@@ -158,7 +158,7 @@ class _Job:
         """Prepare the run, follow it to its end, and write what it leaves."""
         from segcli.training.artifacts import Artifacts
 
-        with joined as processes:
+        with joined as processes, run_folder.alone(self.folder, self.resume) if processes.is_main else nullcontext():
             listener = listener if processes.is_main else SILENT
             run = self._prepared(processes, listener)
             if isinstance(listener, TrainingListener):

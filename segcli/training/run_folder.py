@@ -1,13 +1,16 @@
 """The folder of a training run: what its files are called, and whether a run may start in it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import tomli_w
 
 from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, write_whole, writing
+from segcli.files.lock import locked
+from segcli.files.paths import shown
 from segcli.pipeline.records import check_folder
 from segcli.training.recipe import Recipe
 from segcli.weights.reference import BEST, LAST, RECIPE  # noqa: F401 - whoever asks for a run's files finds all here
@@ -38,6 +41,30 @@ def check(folder: Path, resume: bool) -> None:
             f"{folder} holds the checkpoints of a run, which a new one would overwrite",
             "Name another folder with --output.",
         )
+
+
+@contextmanager
+def alone(folder: Path, resume: bool) -> Iterator[None]:
+    """Within the context no other process trains in a folder, which is made; one that stays empty is removed again.
+
+    Raises:
+        UsageError: Another process trains in it; or as for `check`, for one may have done so by now.
+        SegcliError: As for `check`.
+    """
+    made = not folder.exists()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder) as free:
+            if not free:
+                hint = "Wait until it has ended, or name another folder with --output."
+                raise UsageError(f"another process is training in {shown(folder)}", hint)
+            check(folder, resume)
+            yield
+    finally:
+        if made:
+            with suppress(OSError):  # it holds a run now
+                folder.rmdir()
 
 
 def restarted(folder: Path) -> bool:

@@ -1,5 +1,7 @@
 """The folder of a run: what it may not hold before, and what a kill leaves in it."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from segcli.errors import SegcliError, UsageError
@@ -23,6 +25,21 @@ def test_a_folder_that_cannot_be_is_refused_and_nothing_is_made(tmp_path, resume
             run_folder.check(folder, resume)
     run_folder.check(tmp_path / "new" / "run", resume)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_folder, "locked", lambda folder: nullcontext(False))
+    with pytest.raises(UsageError, match="another process is training in"), run_folder.alone(tmp_path / "run", True):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_began_in_the_meantime_is_not_overwritten(tmp_path):
+    (tmp_path / STATE).touch()
+    with pytest.raises(UsageError, match="holds a run already"), run_folder.alone(tmp_path, resume=False):
+        pass
+    with run_folder.alone(tmp_path, resume=True):
+        assert (tmp_path / STATE).exists()
 
 
 @pytest.mark.parametrize(("count", "state", "again"), [("1", True, True), ("1", False, False), ("0", True, False)])
