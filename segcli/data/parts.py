@@ -160,9 +160,15 @@ def beside(path: Path) -> Parts | None:
     Raises:
         DatasetError: As for `read`.
     """
-    places = dict.fromkeys((path.absolute(), path.resolve()))  # of a link also where the file itself lies
+    folder = home(path)
+    return None if folder is None else read(folder)
+
+
+def home(path: Path) -> Path | None:
+    """The folder with the split.toml that `beside` reads for a model's file; None where there is none."""
+    places = dict.fromkeys((path, path.absolute(), path.resolve()))  # of a link also where the file itself lies
     folders = (folder for place in places for folder in place.parents[:2])
-    return next((found for folder in folders if (found := read(folder)) is not None), None)
+    return next((folder for folder in folders if (folder / SPLIT).exists()), None)
 
 
 _WITHOUT = "Copy it from where it is whole, or remove it: nothing then tells which photos the run learned from."

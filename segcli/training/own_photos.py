@@ -21,7 +21,7 @@ def of_run(model: Path, part: Part, listener: Listener = SILENT) -> Dataset:
     """The dataset in which the photos of a run lie, listed as it was for the run; `pipeline.scored` tells them apart.
 
     Args:
-        model: A checkpoint in the folder of the run.
+        model: A checkpoint in the folder of the run, or in one below.
         part: The photos that will be scored.
         listener: Hears how the labels are read.
 
@@ -29,7 +29,7 @@ def of_run(model: Path, part: Part, listener: Listener = SILENT) -> Dataset:
         UsageError: The folder is no run's, or the part lies in two datasets.
         DatasetError: The photos are not where the recipe says, or the run has held out none.
     """
-    folder = model.parent
+    folder = parts.home(model) or model.parent
     begun = parts.read(folder)
     if begun is None or not (folder / RECIPE).is_file():
         message = f"{shown(folder)} does not tell which photos its run held out: it has no {parts.SPLIT}"

@@ -38,6 +38,14 @@ def test_the_held_out_photos_are_found_by_the_recipe(home, tmp_path):
     assert data.read_label(data.samples[0]).max() == 255
 
 
+def test_a_numbered_checkpoint_finds_them_too(home, tmp_path):
+    begin(tmp_path / "run", blob_recipe(home))
+    model = tmp_path / "run" / "checkpoints" / "000500.safetensors"
+    model.parent.mkdir()
+    model.touch()
+    assert scored_names(model, "held-out") == ["2", "6"]
+
+
 def test_photos_that_came_later_are_new_and_move_none(home, tmp_path):
     """Every n-th photo is another one by then."""
     model = begin(tmp_path / "run", blob_recipe(home))
