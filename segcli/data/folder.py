@@ -79,6 +79,9 @@ def open_folder(
         UsageError: There is no such form, nothing names the classes, or no label is called like a photo.
         DatasetError: There are no labels, or they cannot be read truly.
     """
+    if images.is_file():
+        hint = "Give the folder of the photos and the folder of their labels."
+        raise DatasetError(f"{shown(images)} is a file, no folder of photos", hint)
     images, labels = images.resolve(), None if labels is None else labels.resolve()
     if labels is not None and labels.suffix.lower() in YAML:
         labels = labels.parent  # which holds what the file speaks of

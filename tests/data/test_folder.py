@@ -286,3 +286,10 @@ def test_a_class_called_void_is_one_with_a_word(tmp_path):
     assert read(dataset) == [[0, 1, 2]]
     assert "say --void 2 if it is void" in dataset.reading.notes[0]
     assert read(open_folder(tmp_path, classes=parse("soil,leaf,void"), choice=Choice(void=(2,)))) == [[0, 1, VOID]]
+
+
+def test_a_photo_is_no_folder_of_photos(tmp_path):
+    write_photo(tmp_path / "a.png")
+    write_mask(tmp_path / "labels" / "a.png", [[0, 1]])
+    with pytest.raises(DatasetError, match=r"a\.png is a file, no folder of photos"):
+        open_folder(tmp_path / "a.png", tmp_path / "labels", TWO)
