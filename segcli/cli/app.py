@@ -111,10 +111,17 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")  # names may hold anything
     if os.environ.get("SEGCLI_DEBUG") != "1":
         threading.excepthook = lambda _: None  # whoever waits for a thread tells of its error
+        sys.excepthook = _of_main_thread
     try:
         app(prog_name="segcli")
     except SystemExit as end:
         sys.exit(end.code or _told(streams.lost()))
+
+
+def _of_main_thread(*error) -> None:
+    """Show an error that ends the program, not one of a thread that passes its own here, as multiprocessing's do."""
+    if threading.current_thread() is threading.main_thread():
+        sys.__excepthook__(*error)
 
 
 def _told(lost: OSError | None) -> int:

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 from typer.testing import CliRunner
 
 import segcli
-from segcli.cli.app import app
+from segcli.cli.app import _of_main_thread, app
 from segcli.errors import SegcliError
 
 
@@ -83,3 +84,12 @@ def test_a_traceback_on_request(monkeypatch):
     monkeypatch.setattr("segcli.weights.manifest.entries", fail)
     monkeypatch.setenv("SEGCLI_DEBUG", "1")
     assert isinstance(run("models").exception, KeyError)
+
+
+def test_an_error_of_a_thread_shows_no_traceback_and_one_of_the_program_does(capfd):
+    thread = threading.Thread(target=lambda: _of_main_thread(EOFError, EOFError("in the thread"), None))
+    thread.start()
+    thread.join()
+    assert capfd.readouterr().err == ""
+    _of_main_thread(EOFError, EOFError("at the end"), None)
+    assert "at the end" in capfd.readouterr().err
