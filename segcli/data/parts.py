@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from segcli.data.dataset import Dataset, Sample
 from segcli.decoding import DecodingError
 from segcli.errors import DatasetError, InputError
 from segcli.files import atomic
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 
 SPLIT = "split.toml"
@@ -29,6 +31,8 @@ VERSION = 1
 THREADS = 4
 """How many files are hashed at once."""
 HEADER = "# Which photos this run learned from and which were held out: name and SHA-256 of the file of each.\n"
+SEAL = "checksum"
+"""The key of the SHA-256 of all other values."""
 Kind = Literal["train", "held-out", "new"]
 """What a photo is to a run: learned from, held out, or never met."""
 Content = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -132,7 +136,7 @@ def write(folder: Path, parts: Parts) -> None:
         "held_out": parts.held_out,
     }
     with atomic.writing(folder), atomic.write_whole(folder / SPLIT) as file:
-        file.write((HEADER + tomli_w.dumps(tables)).encode())
+        file.write((HEADER + tomli_w.dumps({SEAL: _seal(tables), **tables})).encode())
 
 
 def read(folder: Path) -> Parts | None:
@@ -147,11 +151,15 @@ def read(folder: Path) -> Parts | None:
     try:
         tables = decoding.read_toml(path)
         _check_version(tables, path)
-        return decoding.decode(Parts, tables)
+        seal = tables.pop(SEAL, None)
+        found = decoding.decode(Parts, tables)
     except OSError as error:
         raise DatasetError(f"{shown(path)} cannot be read: {error.strerror or error}", _WITHOUT) from error
     except DecodingError as error:
         raise DatasetError(f"{shown(path)} is damaged: {_first_line(error.message)}", _WITHOUT) from error
+    if seal != _seal(tables):
+        raise DatasetError(f"{shown(path)} is not as the run wrote it: its checksum is another one", _WITHOUT)
+    return found
 
 
 def beside(path: Path) -> Parts | None:
@@ -178,6 +186,11 @@ def _check_version(tables: Mapping[str, object], path: Path) -> None:
     version = tables.get("version")
     if type(version) is int and version > VERSION:
         raise DatasetError(f"{shown(path)} was written by a newer segcli", "Update segcli from where you got it.")
+
+
+def _seal(tables: Mapping[str, object]) -> str:
+    """The SHA-256 of the tables' values: photos moved by hand from one table to the other would pass for held out."""
+    return sha256(to_json(tables).encode()).hexdigest()
 
 
 def _first_line(text: str) -> str:

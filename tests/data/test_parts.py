@@ -41,6 +41,19 @@ def test_what_is_written_is_read(tmp_path):
     assert not found.has_names_of(dataset(tmp_path, {"x/y": b""}), dataset(tmp_path, {odd: b""}))
 
 
+@pytest.mark.parametrize("line", ["[train]", "[held_out]", 'a = "', "checksum", "before", "how"])
+def test_what_was_changed_by_hand_is_refused(tmp_path, line):
+    parts.write(tmp_path, Parts({"a": A}, {"b": B}, "by hand"))
+    path = tmp_path / parts.SPLIT
+    text = path.read_text()
+    swapped = text.replace("[train]", "[x]").replace("[held_out]", "[train]").replace("[x]", "[held_out]")
+    lines = [kept for kept in text.splitlines() if not kept.startswith(line)]
+    for changed in (swapped, "\n".join(lines)):
+        path.write_text(changed)
+        with pytest.raises(DatasetError, match=r"split\.toml is (not as the run wrote it|damaged)"):
+            parts.read(tmp_path)
+
+
 def test_a_copy_is_held_out_in_vain(tmp_path):
     train, val = dataset(tmp_path, {"a": b"one"}), dataset(tmp_path, {"b": b"one", "c": b"two"})
     found = Parts.of(train, val, "")

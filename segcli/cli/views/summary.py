@@ -62,4 +62,4 @@ def _tell_end(display: Display, summary: Summary, recipe: Recipe) -> None:
         display.say(f"stopped early, after {planned}: {waited}")
         display.say("--resume goes on with a higher run.patience", "dim")
     elif summary.ended == "minutes":
-        display.say(f"{planned}: so many fitted {recipe.schedule.minutes:g} min; more time would help")
+        display.say(f"{planned}: no more fitted its time; a new run with more --minutes would help")

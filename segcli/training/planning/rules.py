@@ -129,7 +129,7 @@ def hold_out(facts: Facts) -> Reason:
         return Reason("held out", "no photo, not validated", why, {"data.holdout": 0.0})
     keys = {"data.holdout": round(count / photos, 4), "data.holdout_by": "group"}
     why = "the model is scored by them; photos that belong together stay on one side"
-    return Reason("held out", f"{count} of {photos} photos", why, keys)
+    return Reason("held out", f"about {count} of {photos} photos", why, keys)
 
 
 def working_size(facts: Facts) -> Reason:

@@ -35,7 +35,7 @@ def validation(iteration, miou):
             "not validated, so that nobody knows how good it is: /nowhere/last.safetensors after 30 iterations",
         ),
         (30, [validation(30, 0.5)], "best val mIOU 50.00, mean Dice 70.83 at iteration 30 of 30: /nowhere"),
-        (20, [validation(10, 0.5), validation(20, 0.6)], "20 of 30 iterations: so many fitted 2.5 min"),
+        (20, [validation(10, 0.5), validation(20, 0.6)], "20 of 30 iterations: no more fitted its time"),
         (
             20,
             [validation(10, 0.5), validation(20, 0.5)],
