@@ -118,7 +118,7 @@ def _iterations(wanted: Wanted, steps: int, fit: int, mean: float) -> Reason:
     elif steps < NEARLY * wanted.most:
         why = f"what fits {wanted.minutes:g} minutes at {mean:.2g} s each; more time helps: --minutes"
     else:
-        why = f"more bring little with {wanted.photos} photos, so that it ends sooner than asked"
+        why = "the most that is planned, so that it ends sooner than asked"
     return Reason("steps", taken, why, keys)
 
 
