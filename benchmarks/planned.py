@@ -10,7 +10,6 @@ be spread over days: each adds a line to a CSV, and one that stands there is lef
 """
 
 import argparse
-import csv
 import shutil
 import statistics
 import sys
@@ -18,13 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from measuring import processor, table
-from small_data import SETS, measured, prepared, rows_of
+from small_data import SETS, add_row, measured, parser_of, prepared, rows_of
 
 import segcli
 from segcli.training import packaged, recipe, run
 from segcli.training.recipe import Recipe
 
-COLUMNS = ("set", "way", "seed", "minutes", "best", "last", "seconds", "iterations", "processor")
 WAYS = ("planned", "finetune")
 
 
@@ -50,12 +48,7 @@ def measure(task: str, way: str, seed: int, minutes: float, work: Path, scores: 
     settings = recipe_of(way, prepared(task, work), seed, minutes)
     row = {**key, **measured(run.train(settings, folder, allow_missing=True))}
     row |= {"iterations": settings.schedule.iterations, "processor": processor()}
-    new = not scores.exists()
-    with scores.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    add_row(scores, row)
     sys.stderr.write(f"{task}, {way}, seed {seed}: {100 * row['best']:.1f} in {row['seconds']:.0f} s\n")
 
 
@@ -83,12 +76,8 @@ def _scores(rows: list[dict], task: str, way: str, minutes: float) -> list[float
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", action="append", choices=SETS, help="default: all")
-    parser.add_argument("--seed", action="append", type=int, help="default: 0, 1 and 2")
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=4.0)
-    parser.add_argument("--work", type=Path, default=Path("small-data"), help="where photos, runs and the CSV lie")
-    parser.add_argument("--report", action="store_true", help="only show what the CSV holds")
     return parser.parse_args()
 
 

@@ -31,7 +31,6 @@ from segcli.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 CAMVID = ROOT.parent / "shared" / "data" / "camvid"
-COLUMNS = ("set", "variant", "seed", "iterations", "best", "last", "seconds")
 TURNS = {"flip_vertical": True, "quarter_turns": True}
 VARIANTS = {
     "baseline": {},
@@ -127,10 +126,10 @@ def rows_of(path: Path) -> list[dict]:
 
 
 def add_row(path: Path, row: dict) -> None:
-    """Add a line to the CSV."""
+    """Add a line to the CSV, whose columns are the row's keys."""
     new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, list(row))
         if new:
             writer.writeheader()
         writer.writerow(row)
@@ -151,14 +150,20 @@ def report(rows: list[dict]) -> Iterator[str]:
         yield f"\n{task}, {iterations} iterations\n\n" + table(["", "best mIOU", "spread", "seeds", "gain"], lines)
 
 
-def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """The options of every comparison on these tasks."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", action="append", choices=SETS, help="default: all")
-    parser.add_argument("--variant", action="append", choices=VARIANTS, help="default: all")
     parser.add_argument("--seed", action="append", type=int, help="default: 0, 1 and 2")
-    parser.add_argument("--iterations", type=int, default=400)
     parser.add_argument("--work", type=Path, default=Path("small-data"), help="where photos, runs and the CSV lie")
     parser.add_argument("--report", action="store_true", help="only show what the CSV holds")
+    return parser
+
+
+def options() -> argparse.Namespace:
+    parser = parser_of(__doc__)
+    parser.add_argument("--variant", action="append", choices=VARIANTS, help="default: all")
+    parser.add_argument("--iterations", type=int, default=400)
     return parser.parse_args()
 
 
