@@ -61,8 +61,9 @@ def _segcli(task: Task) -> tuple[Iterator[float], int]:
     import torch
 
     from segcli.labels import VOC
-    from segcli.training import recipe, split
+    from segcli.training import recipe
     from segcli.training.loop import Training
+    from segcli.training.partition import split
     from segcli.weights.model_io import LoadedModel
 
     tables = {

@@ -12,7 +12,8 @@ from segcli.data.dataset import Dataset
 from segcli.evaluation.metrics import ConfusionMatrix
 from segcli.images.read import read_rgb
 from segcli.labels import VOID
-from segcli.training import packaged, recipe, split
+from segcli.training import packaged, recipe
+from segcli.training.partition import split
 
 
 def mean_colours(dataset: Dataset) -> np.ndarray:

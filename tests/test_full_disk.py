@@ -23,8 +23,8 @@ from segcli.models.preprocessing import Preprocessing
 from segcli.models.variants import get
 from segcli.pipeline.records import Record
 from segcli.pipeline.tables import write_areas, write_review
-from segcli.training import artifacts, run_folder, state
-from segcli.training import gallery as validation_gallery
+from segcli.training.output import artifacts, run_folder, state
+from segcli.training.output import gallery as validation_gallery
 from segcli.training.recipe import Recipe
 from segcli.weights import checkpoint
 from segcli.weights.checkpoint import Checkpoint

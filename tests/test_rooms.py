@@ -30,21 +30,15 @@ WITHOUT_TORCH = (
     *("pipeline/scored", "pipeline/usable", "pipeline/writer"),
     *(
         "training/events",
-        "training/history",
+        "training/folds",
         "training/packaged",
+        "training/partition",
         "training/recipe",
         "training/run",
-        "training/schedule",
-        "training/clock",
-        "training/pacing",
-        "training/planning/headroom",
-        "training/stopping",
-        "training/summary",
     ),
-    *("training/balance", "training/folds", "training/groups", "training/holdout", "training/own_photos"),
-    *("training/record", "training/split"),
-    *(f"training/planning/{name}" for name in ("doubtful", "fingerprint", "length", "machine", "plan", "rules")),
-    *(f"training/planning/{name}" for name in ("start", "tried", "upright")),
+    *("training/timing", "training/output/history", "training/output/record", "training/output/summary"),
+    *(f"training/planning/{name}" for name in ("doubtful", "fingerprint", "headroom", "length", "machine")),
+    *(f"training/planning/{name}" for name in ("plan", "rules", "start", "tried", "upright")),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
 HEAVY = {"torch", "torchvision", "onnxruntime"}

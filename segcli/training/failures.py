@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from segcli.errors import InputError, SegcliError, WeightsError
+from segcli.training.output.run_folder import LAST
 from segcli.training.recipe import Recipe
-from segcli.training.run_folder import LAST
 from segcli.weights import checkpoint
 
 NAMED_PHOTOS = 8

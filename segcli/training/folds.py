@@ -22,12 +22,12 @@ from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.training import recipe as recipes
-from segcli.training import run_folder
 from segcli.training.events import Event
+from segcli.training.output import run_folder
+from segcli.training.output.run_folder import BEST, RECIPE, STATE
 from segcli.training.planning.plan import Plan
 from segcli.training.recipe import FOLD_LIMIT, Recipe
 from segcli.training.run import train
-from segcli.training.run_folder import BEST, RECIPE, STATE
 from segcli.weights import metadata
 
 FOLD = "fold-{}"

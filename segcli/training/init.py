@@ -15,7 +15,7 @@ from segcli.models.networks.deeplab import build
 from segcli.models.preprocessing import Preprocessing, at_size
 from segcli.models.spec import ModelSpec
 from segcli.training import normalisation
-from segcli.training.optimizer import is_classifier
+from segcli.training.optimization.optimizer import is_classifier
 from segcli.training.recipe import IMAGENET, RANDOM, Model, Recipe
 from segcli.weights import model_io
 from segcli.weights.model_io import LoadedModel

@@ -15,17 +15,20 @@ from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
 from segcli.pipeline import photo_values
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.training import failures, init, loader, run_folder, schedule, stopping
-from segcli.training import state as training_state
-from segcli.training.checkpoints import Checkpoints
-from segcli.training.clock import Clock
+from segcli.training import failures, init
+from segcli.training.crops import loader
+from segcli.training.crops.loader import Crops, MicroBatch, Positions
 from segcli.training.events import Event, Step, Validation
-from segcli.training.history import History
-from segcli.training.loader import Crops, MicroBatch, Positions
-from segcli.training.pacing import Pacer
+from segcli.training.optimization.trainer import Trainer, place
+from segcli.training.output import run_folder
+from segcli.training.output import state as training_state
+from segcli.training.output.checkpoints import Checkpoints
+from segcli.training.output.history import History
+from segcli.training.output.state import State
 from segcli.training.recipe import Recipe
-from segcli.training.state import State
-from segcli.training.trainer import Trainer, place
+from segcli.training.timing import schedule, stopping
+from segcli.training.timing.clock import Clock
+from segcli.training.timing.pacing import Pacer
 from segcli.training.validation import validate
 from segcli.weights.model_io import LoadedModel
 

@@ -11,8 +11,8 @@ from segcli.images.reading import AUTO, RGB_8_BIT, PhotoReading, PhotoValues
 from segcli.pipeline import foresight
 from segcli.pipeline.listener import Listener
 from segcli.training import recipe as recipes
+from segcli.training.output.run_folder import RECIPE
 from segcli.training.recipe import IMAGENET, RANDOM, Data
-from segcli.training.run_folder import RECIPE
 from segcli.weights.reference import resolve
 
 

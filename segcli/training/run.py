@@ -21,19 +21,21 @@ from segcli.images.reading import RGB_8_BIT
 from segcli.labels import LabelSet
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.usable import usable
-from segcli.training import coverage, packaged, photos, record, run_folder, split
+from segcli.training import coverage, packaged, photos
 from segcli.training import recipe as recipes
 from segcli.training.events import Event
-from segcli.training.history import History
+from segcli.training.output import record, run_folder
+from segcli.training.output.history import History
+from segcli.training.partition import split
 from segcli.training.planning.plan import Plan
 from segcli.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
 
-    from segcli.training.clock import Costs
     from segcli.training.loop import Training
     from segcli.training.planning.foretold import Foretold
+    from segcli.training.timing.clock import Costs
     from segcli.weights.model_io import LoadedModel
 
 
@@ -156,7 +158,7 @@ class _Job:
 
     def events(self, joined: AbstractContextManager[Processes], listener: Listener) -> Iterator[Event]:
         """Prepare the run, follow it to its end, and write what it leaves."""
-        from segcli.training.artifacts import Artifacts
+        from segcli.training.output.artifacts import Artifacts
 
         with joined as processes, run_folder.alone(self.folder, self.resume) if processes.is_main else nullcontext():
             listener = listener if processes.is_main else SILENT

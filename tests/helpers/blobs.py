@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from segcli.labels import VOID
-from segcli.training import init, recipe, split
+from segcli.training import init, recipe
 from segcli.training.loop import Training
+from segcli.training.partition import split
 from segcli.training.recipe import Recipe
 
 RECIPE = {

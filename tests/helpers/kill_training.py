@@ -15,8 +15,8 @@ import tomli_w
 import torch
 from blobs import begin, blob_recipe, write_blobs
 
-from segcli.training import state
-from segcli.training.run_folder import BEST, LAST, NUMBERED, STATE
+from segcli.training.output import state
+from segcli.training.output.run_folder import BEST, LAST, NUMBERED, STATE
 from segcli.weights import checkpoint
 
 

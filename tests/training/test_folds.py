@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from segcli.errors import UsageError, WeightsError
-from segcli.training import folds, run_folder
+from segcli.training import folds
 from segcli.training.folds import Across, FoldScore
+from segcli.training.output import run_folder
 from segcli.training.planning.plan import Plan
 from segcli.training.recipe import Recipe
 

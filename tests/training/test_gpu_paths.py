@@ -12,12 +12,15 @@ from segcli.distributed import Processes
 from segcli.labels import VOID, from_names
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
-from segcli.training import loader, loop, recipe, state, trainer, validation
-from segcli.training.losses import Criterion
-from segcli.training.precision import MixedPrecision
+from segcli.training import loop, recipe, validation
+from segcli.training.crops import loader
+from segcli.training.optimization import trainer
+from segcli.training.optimization.losses import Criterion
+from segcli.training.optimization.precision import MixedPrecision
+from segcli.training.optimization.trainer import Trainer, place
+from segcli.training.output import state
+from segcli.training.output.state import State
 from segcli.training.recipe import Loss, Run
-from segcli.training.state import State
-from segcli.training.trainer import Trainer, place
 from segcli.weights.model_io import LoadedModel
 
 CPU, CUDA, META = map(torch.device, ("cpu", "cuda", "meta"))

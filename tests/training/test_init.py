@@ -14,7 +14,7 @@ from segcli.models import variants
 from segcli.models.networks import deeplab
 from segcli.models.preprocessing import Preprocessing
 from segcli.training import init, recipe
-from segcli.training.optimizer import is_classifier
+from segcli.training.optimization.optimizer import is_classifier
 from segcli.weights import model_io
 from segcli.weights.model_io import Pretrained
 

@@ -7,9 +7,11 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.errors import InputError, SegcliError
-from segcli.training import loop, split, state, validation
+from segcli.training import loop, validation
 from segcli.training.events import Step, Validation
-from segcli.training.run_folder import BEST, LAST, STATE
+from segcli.training.output import state
+from segcli.training.output.run_folder import BEST, LAST, STATE
+from segcli.training.partition import split
 from segcli.weights import checkpoint, model_io
 
 CPU = torch.device("cpu")

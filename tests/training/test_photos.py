@@ -13,7 +13,8 @@ from segcli.errors import UsageError
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import from_names
 from segcli.pipeline.photo_values import trained_on
-from segcli.training import photos, run_folder
+from segcli.training import photos
+from segcli.training.output import run_folder
 from segcli.training.recipe import Data
 
 FIRST = PhotoValues((100.0, 2000.0), "uint16")

@@ -5,7 +5,10 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.errors import SegcliError
-from segcli.training import failures, loop, losses, split, state
+from segcli.training import failures, loop
+from segcli.training.optimization import losses
+from segcli.training.output import state
+from segcli.training.partition import split
 from segcli.training.planning import headroom
 from segcli.training.planning.headroom import Headroom
 from segcli.training.run import TrainingListener

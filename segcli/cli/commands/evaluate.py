@@ -26,7 +26,7 @@ from segcli.images.reading import PLAIN
 from segcli.pipeline.evaluation import WORST, evaluate_dataset
 from segcli.pipeline.records import check_folder
 from segcli.pipeline.scored import TAKEN, Part
-from segcli.training import own_photos
+from segcli.training.partition import own_photos
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n

@@ -21,8 +21,9 @@ from segcli.cli.views.training import TrainingDisplay
 from segcli.data.reading import Choice
 from segcli.errors import UsageError
 from segcli.files.paths import shown
-from segcli.training import folds, packaged, run, run_folder
+from segcli.training import folds, packaged, run
 from segcli.training import recipe as recipes
+from segcli.training.output import run_folder
 from segcli.training.planning.plan import Plan, plan
 from segcli.training.recipe import Recipe
 

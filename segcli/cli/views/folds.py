@@ -14,10 +14,10 @@ from segcli.cli.views.training import TrainingDisplay
 from segcli.files.paths import shown
 from segcli.training import folds
 from segcli.training.folds import Across, FoldScores
-from segcli.training.history import History
+from segcli.training.output.history import History
+from segcli.training.output.run_folder import LAST
 from segcli.training.planning.plan import Plan
 from segcli.training.recipe import Recipe
-from segcli.training.run_folder import LAST
 
 
 class FoldsDisplay(TrainingDisplay):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from segcli.cli.display import Display
 from segcli.cli.views import classes
 from segcli.cli.views.scores import percent
+from segcli.training.output.run_folder import BEST
+from segcli.training.output.summary import Summary
 from segcli.training.recipe import Recipe
-from segcli.training.run_folder import BEST
-from segcli.training.stopping import GAIN
-from segcli.training.summary import Summary
+from segcli.training.timing.stopping import GAIN
 
 WORST = 3
 """So many photos are named; --json has more of them."""

@@ -13,13 +13,13 @@ from segcli.cli.display import Display
 from segcli.cli.progress import Counter, clock
 from segcli.cli.views import classes, summary
 from segcli.cli.views.scores import coverage, percent
-from segcli.training import schedule
 from segcli.training.events import Event, Step, Validation
-from segcli.training.history import History
+from segcli.training.output.history import History
+from segcli.training.output.run_folder import STATE
+from segcli.training.output.summary import Summary
 from segcli.training.recipe import Recipe
 from segcli.training.run import TrainingListener
-from segcli.training.run_folder import STATE
-from segcli.training.summary import Summary
+from segcli.training.timing import schedule
 
 if TYPE_CHECKING:
     from segcli.training.planning.foretold import Foretold

@@ -17,10 +17,10 @@ from segcli.files import paths
 from segcli.images import read
 from segcli.inference.transform import geometry
 from segcli.models.preprocessing import STRIDE
-from segcli.training.clock import Costs, duration
 from segcli.training.planning import headroom, memory, trial
 from segcli.training.planning.memory import Footprint
 from segcli.training.recipe import Recipe
+from segcli.training.timing.clock import Costs, duration
 from segcli.weights.model_io import LoadedModel
 
 WRITTEN = 200e6

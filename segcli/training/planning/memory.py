@@ -24,9 +24,9 @@ from torch.utils._pytree import tree_leaves
 from segcli.devices import HALF_TYPES
 from segcli.models.networks.deeplab import build
 from segcli.models.spec import ModelSpec
-from segcli.training import auxiliary, losses
-from segcli.training.freezing import PartlyFrozen
-from segcli.training.losses import Criterion
+from segcli.training.optimization import auxiliary, losses
+from segcli.training.optimization.freezing import PartlyFrozen
+from segcli.training.optimization.losses import Criterion
 from segcli.training.planning import headroom
 from segcli.training.recipe import Augment, Loss, Recipe, Run, Schedule
 

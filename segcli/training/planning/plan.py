@@ -14,7 +14,7 @@ from segcli.data.reading import Choice, void_text
 from segcli.errors import UsageError
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.training import recipe as recipes
-from segcli.training import split
+from segcli.training.partition import split
 from segcli.training.planning import doubtful, fingerprint, length, machine, rules, start, tried
 from segcli.training.planning.fingerprint import Fingerprint
 from segcli.training.planning.length import Wanted

@@ -14,9 +14,9 @@ from torch import nn
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.inference.segmenter import Segmenter
-from segcli.training.loader import Crops, MicroBatch, Positions
+from segcli.training.crops.loader import Crops, MicroBatch, Positions
+from segcli.training.optimization.trainer import Trainer
 from segcli.training.recipe import Recipe
-from segcli.training.trainer import Trainer
 from segcli.weights.model_io import LoadedModel
 
 LONG = 20.0

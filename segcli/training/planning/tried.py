@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.training import split
+from segcli.training.partition import split
 from segcli.training.planning import machine, rules
 from segcli.training.planning.length import Pace
 from segcli.training.planning.rules import Facts, Reason
@@ -34,7 +34,8 @@ Draft = Callable[[Sequence[Reason]], Recipe]
 
 def first_model(recipe: Recipe, data: Dataset, device: torch.device, listener: Listener) -> LoadedModel:
     """The model before its first step, on the device."""
-    from segcli.training import init, trainer
+    from segcli.training import init
+    from segcli.training.optimization import trainer
 
     with listener.downloading() as progress:
         return trainer.place(init.start(recipe, data.labels, progress), recipe.run, device, Processes())
@@ -108,8 +109,8 @@ def told(facts: Facts, recipe: Recipe, model: LoadedModel, data: Dataset, pace: 
         pace: What steps and a validation take.
         folder: Where the files go.
     """
-    from segcli.training.clock import Costs
     from segcli.training.planning import foretold
+    from segcli.training.timing.clock import Costs
 
     held_out = replace(data, samples=data.samples[: facts.held_out or facts.apart])
     costs, runs = Costs(pace.frozen, pace.step, pace.validation), facts.folds + 1

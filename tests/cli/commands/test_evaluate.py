@@ -25,7 +25,7 @@ from segcli.labels import CAMVID, CITYSCAPES, VOC
 from segcli.models import variants
 from segcli.models.networks import deeplab
 from segcli.models.preprocessing import Preprocessing
-from segcli.training import run_folder
+from segcli.training.output import run_folder
 from segcli.training.recipe import Recipe
 from segcli.weights import model_io
 from segcli.weights.convert.layouts import convert

@@ -21,8 +21,8 @@ from segcli.cli.app import app
 from segcli.cli.views.training import TrainingDisplay
 from segcli.training import recipe
 from segcli.training.events import Step
-from segcli.training.history import History
-from segcli.training.trainer import Trainer
+from segcli.training.optimization.trainer import Trainer
+from segcli.training.output.history import History
 
 
 @pytest.fixture(scope="module")

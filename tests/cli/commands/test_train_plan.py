@@ -12,8 +12,8 @@ from small_runs import tree
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
+from segcli.training.optimization.trainer import Trainer
 from segcli.training.planning import trial
-from segcli.training.trainer import Trainer
 
 SHORT = [
     word for change in ("schedule.iterations=2", "run.workers=0", "run.save_every=1") for word in ("--set", change)

@@ -7,9 +7,9 @@ import pytest
 
 from segcli.cli.display import Display
 from segcli.cli.views.summary import report
-from segcli.training.history import History
+from segcli.training.output.history import History
+from segcli.training.output.summary import Summary
 from segcli.training.recipe import Model, Recipe, Run, Schedule
-from segcli.training.summary import Summary
 
 RECIPE = Recipe(Model("street"), schedule=Schedule(iterations=30, minutes=2.5), run=Run(patience=1))
 

@@ -7,9 +7,9 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.errors import UsageError
-from segcli.training.clock import Costs
 from segcli.training.planning import foretold, headroom, memory
 from segcli.training.planning.foretold import Foretold, Needs
+from segcli.training.timing.clock import Costs
 
 CPU = torch.device("cpu")
 

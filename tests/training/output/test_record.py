@@ -1,0 +1,47 @@
+"""The split.toml that a run keeps."""
+
+import pytest
+from blobs import blob_recipe, write_blobs
+from heard import Heard
+
+from segcli.data import parts
+from segcli.errors import DatasetError, UsageError
+from segcli.training.output import record
+from segcli.training.partition import split
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """(recipe, train, val) of a run on eight photos."""
+    recipe = blob_recipe(write_blobs(tmp_path / "blobs"))
+    return recipe, *split.choose(recipe.data)
+
+
+def test_a_run_writes_down_its_photos(begun, tmp_path):
+    recipe, train, val = begun
+    record.write(tmp_path, recipe, train, val, "how", heard := Heard())
+    found = parts.read(tmp_path)
+    assert (len(found.train), len(found.held_out), found.how, found.before) == (6, 2, "how", ())
+    record.check(found, train, val)
+    assert heard.warnings == []
+
+
+def test_a_split_of_other_photos_is_refused(begun, tmp_path):
+    recipe, train, val = begun
+    record.write(tmp_path, recipe, train, val, "how", Heard())
+    with pytest.raises(UsageError, match=r"split\.toml names other photos"):
+        record.check(parts.read(tmp_path), val, train)
+
+
+def test_photos_that_the_first_weights_learned_from_are_told(begun, tmp_path):
+    """A second run begins with the first one's weights, and holds out what those have learned from."""
+    recipe, train, val = begun
+    record.write(tmp_path / "one", recipe, train, val, "how", Heard())
+    (tmp_path / "one" / "best.safetensors").touch()
+    second = blob_recipe(tmp_path / "blobs", {"model": {"init": str(tmp_path / "one")}})
+    record.write(tmp_path / "two", second, val, train, "how", heard := Heard())
+    assert heard.warnings[0].startswith("6 of 6 photos to validate on were learned from too, as copies or by the first")
+    assert set(parts.read(tmp_path / "two").before) == set(parts.read(tmp_path / "one").train.values())
+    (tmp_path / "one" / "split.toml").write_text("train = 1")
+    with pytest.raises(DatasetError, match="is damaged"):
+        record.write(tmp_path / "three", second, val, train, "how", heard)
