@@ -3,6 +3,7 @@
 pip install segmentation-models-pytorch     # for its own networks as a third contender; they are left out without it
 python benchmarks/train.py                  # under 3 minutes on two quiet cores
 python benchmarks/train.py --images photos --masks masks    # on masks of one's own: ids 0..20, and 255 for void
+python benchmarks/train.py --busy 1         # beside a program that keeps one core busy
 
 Crops of 257 pixels in batches of 4, batch normalisation frozen, as the recipe `finetune` has it. Each contender is a
 process of its own, as it is for its user; they take turns in blocks of steps, each round in the reverse order, and all
@@ -11,14 +12,19 @@ loop trains segcli's very network, built of torch's own layers.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import util
 from pathlib import Path
 
 from loops import BATCH, KINDS, PEERS, Task, draw_masks, serve
+
+from segcli.cli.threads import SPINS
 
 NAMES = {"segcli": "segcli", "plain": "the same network in a plain loop", "smp": "smp {} mobilenet_v2 in a plain loop"}
 
@@ -31,6 +37,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=3, help="of a block")
     parser.add_argument("--workers", type=int, default=1, help="processes that read photos, for each contender")
+    parser.add_argument("--busy", type=int, default=0, help="programs that keep a core busy meanwhile")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -47,7 +54,9 @@ class Contender:
     def __init__(self, kind: str, task: Task):
         places = ["--images", str(task.images), "--masks", str(task.masks), "--workers", str(task.workers)]
         command = [sys.executable, __file__, "--serve", kind, "--models", task.variant, *places]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        own = {"GOMP_SPINCOUNT": SPINS} if kind == "segcli" else {}  # as the program `segcli` sets it
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, env={**os.environ, **own}, **pipes)
         self.multiply_adds = int(self._answer())
         self.seconds: list[float] = []
         self.cores: list[float] = []
@@ -100,6 +109,19 @@ def compare(task: Task, rounds: int, steps: int) -> str:
     return table(headings, [_row(kind, task, contender, ours) for kind, contender in contenders.items()])
 
 
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many programs that keep a core busy, until the end of the block."""
+    command = [sys.executable, "-c", "while True: pass"]
+    programs = [subprocess.Popen(command) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
 def _row(kind: str, task: Task, contender: Contender, ours: Contender) -> list[str]:
     seconds, cores = statistics.median(contender.seconds), statistics.median(contender.cores)
     faster = statistics.median(a / b for a, b in zip(contender.seconds, ours.seconds, strict=True))
@@ -116,14 +138,17 @@ def main() -> None:
     import measuring
     import pictures
 
-    with tempfile.TemporaryDirectory(prefix="segcli-train-") as name:
+    with tempfile.TemporaryDirectory(prefix="segcli-train-") as name, busy(chosen.busy):
         images, masks = chosen.images, chosen.masks
         if images is None or masks is None:
             images, masks = Path(name, "images"), Path(name, "masks")
             images.mkdir()
             draw_masks(pictures.folder_of_photos(pictures.EXAMPLES, images, 24), masks)
         libraries = ["torch", "torchvision", "segmentation-models-pytorch"]
-        print(f"{measuring.machine(libraries)}.\n{chosen.rounds} rounds of {chosen.steps} steps.\n", flush=True)
+        print(
+            f"{measuring.machine(libraries)}.\n{chosen.rounds} rounds of {chosen.steps} steps, {chosen.busy} busy programs beside.\n",
+            flush=True,
+        )
         for variant in chosen.models.split(","):
             task = Task(variant, images.resolve(), masks.resolve(), chosen.workers)
             print(f"### {variant}\n\n{compare(task, chosen.rounds, chosen.steps)}", flush=True)

@@ -2,13 +2,14 @@
 
 import sys
 
-from segcli.cli import signals, streams
+from segcli.cli import signals, streams, threads
 
 
 def main() -> None:
     """Run the program to its end; of the console script and of `python -m segcli`."""
     signals.WATCH.begin()
     streams.begin()
+    threads.begin()
     code: int | str | None = 0
     try:
         from segcli.cli import app
