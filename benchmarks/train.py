@@ -145,10 +145,8 @@ def main() -> None:
             images.mkdir()
             draw_masks(pictures.folder_of_photos(pictures.EXAMPLES, images, 24), masks)
         libraries = ["torch", "torchvision", "segmentation-models-pytorch"]
-        print(
-            f"{measuring.machine(libraries)}.\n{chosen.rounds} rounds of {chosen.steps} steps, {chosen.busy} busy programs beside.\n",
-            flush=True,
-        )
+        told = f"{chosen.rounds} rounds of {chosen.steps} steps, {chosen.busy} busy programs beside"
+        print(f"{measuring.machine(libraries)}.\n{told}.\n", flush=True)
         for variant in chosen.models.split(","):
             task = Task(variant, images.resolve(), masks.resolve(), chosen.workers)
             print(f"### {variant}\n\n{compare(task, chosen.rounds, chosen.steps)}", flush=True)
