@@ -4,7 +4,7 @@ What two sources of "the same" model do differently (where a block's stride sits
 concatenation) is a field here, so that no code asks for a model's name.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal
 
 from segcli import decoding
@@ -27,6 +27,9 @@ Share = Annotated[float, between(0, 1)]
 Epsilon = Annotated[float, between(1e-12, 1)]
 OutputStride = Annotated[int, between(8, 256)]
 
+ADDED = {"added": True}
+"""The mark of a field that earlier versions lack: at its default it is not written, so that nothing old is stale."""
+
 
 @dataclass(frozen=True)
 class BackboneSpec:
@@ -35,11 +38,14 @@ class BackboneSpec:
     Attributes:
         kind: Which network.
         taps: Low-level features handed over beside the last: those at stride 4 ("conv2"), at stride 8 ("conv3").
+        tap_branch: Whether a ResNet's tap is its unit's residual branch, normalised, before the sum and the ReLU
+            (TensorFlow), and not the unit's output.
         width: MobileNetV2's depth multiplier.
         divisor: MobileNetV2's channels are rounded to multiples of it.
         padding: "same" is TensorFlow's (MobileNetV2); every other network pads both sides equally.
         bn_eps: The epsilon of every batch normalisation in the backbone.
-        stem: ResNet's first layer, one 7x7 or TensorFlow's three 3x3 (64, 64, 128 channels: its "beta" form).
+        stem: ResNet's first layer: one 7x7, or three 3x3 of 64, 64 and 128 channels ("3x3x3", TensorFlow's "beta"
+            form) or of 32, 32 and 64 ("3x3x3-32", mmsegmentation's ResNetV1c).
         stride_in: Which convolution of a ResNet block takes a stage's stride: the first 1x1 or the 3x3 of the stage's
             first unit, or the 3x3 of its last unit ("last-unit", TensorFlow).
         strided_unit_rate: Dilation of a ResNet unit whose stride was turned into dilation: the new rate (Caffe) or
@@ -56,18 +62,19 @@ class BackboneSpec:
     divisor: Size = 8
     padding: Padding = "symmetric"
     bn_eps: Epsilon = 1e-5
-    stem: Literal["7x7", "3x3x3"] = "7x7"
+    stem: Literal["7x7", "3x3x3", "3x3x3-32"] = "7x7"
     stride_in: Literal["1x1", "3x3", "last-unit"] = "3x3"
     strided_unit_rate: Literal["new", "previous"] = "previous"
     multi_grid: tuple[Size, Size, Size] = (1, 1, 1)
     extra_stages: Annotated[int, between(0, 8)] = 0
     pool_kernel: Annotated[int, between(2, 3)] = 3
     pool_ceil: bool = False
+    tap_branch: bool = field(default=False, metadata=ADDED)
 
 
 @dataclass(frozen=True)
 class ASPPSpec:
-    """Atrous spatial pyramid pooling of v3 and v3+: a 1x1 branch, 3x3 branches, image pooling; then a 1x1 projection.
+    """Atrous spatial pyramid pooling of v3 and v3+: a 1x1 branch, 3x3 branches, image pooling; then a projection.
 
     Attributes:
         rates: The dilations of the 3x3 branches at output stride 16; doubled at 8, halved at 32. Empty: the 1x1 branch
@@ -76,6 +83,7 @@ class ASPPSpec:
         pool_first: Whether image pooling comes first in the concatenation (TensorFlow) or last (torchvision).
         separable: Whether the 3x3 branches are separable.
         channels: The channels of each branch and of the output.
+        project_kernel: The side of the projection's kernel: 1 as in the papers, or 3 (mmsegmentation's bottleneck).
         extra_conv: Whether a dense 3x3 follows the projection (torchvision).
         bn_eps: The epsilon of every batch normalisation here.
         dropout: The share dropped after the projection, in training.
@@ -89,6 +97,7 @@ class ASPPSpec:
     extra_conv: bool = False
     bn_eps: Epsilon = 1e-5
     dropout: Share = 0.1
+    project_kernel: Literal[1, 3] = field(default=1, metadata=ADDED)
 
 
 @dataclass(frozen=True)
@@ -154,8 +163,8 @@ class ModelSpec:
     output_stride: OutputStride = 16
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, for a checkpoint's metadata."""
-        return asdict(self)
+        """Plain JSON values, for a checkpoint's metadata; what earlier versions do not know only where it is used."""
+        return asdict(self) | {part: _written(getattr(self, part)) for part in ("backbone", "head", "decoder")}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "ModelSpec":
@@ -176,3 +185,11 @@ class ModelSpec:
             hint = "It was written by another version of segcli, or damaged."
             raise WeightsError(f"the checkpoint's model description {error.message}", hint) from error
         return spec
+
+
+def _written(part: BackboneSpec | ASPPSpec | BranchesSpec | DecoderSpec | None) -> dict[str, Any] | None:
+    """A part of a spec as plain values, without ADDED fields at their default."""
+    if part is None:
+        return None
+    unused = {f.name for f in fields(part) if f.metadata == ADDED and getattr(part, f.name) == f.default}
+    return {name: value for name, value in asdict(part).items() if name not in unused}

@@ -46,7 +46,7 @@ V3_RESNET50 = ModelSpec(
     output_stride=8,
 )
 V3_RESNET101 = replace(V3_RESNET50, name="v3-resnet101", backbone=RESNET101)
-BETA_RESNET101 = BackboneSpec("resnet101", stem="3x3x3", stride_in="last-unit", multi_grid=(1, 2, 4))
+BETA_RESNET101 = BackboneSpec("resnet101", stem="3x3x3", stride_in="last-unit", multi_grid=(1, 2, 4), tap_branch=True)
 PAPER_RESNET101 = replace(RESNET101, strided_unit_rate="new", multi_grid=(1, 2, 4))
 V3_MG124 = ModelSpec("v3-resnet101-mg124", "v3", PAPER_RESNET101, ASPPSpec())
 CLASSIFIER = BranchesSpec(rates=(1,), kernel=1)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,15 @@ def test_a_spec_survives_json_and_can_be_built_as_it_says(spec):
     assert bool(spec.decoder) == bool(spec.backbone.taps)
 
 
+def test_what_a_model_does_not_use_is_not_written_so_that_caches_of_earlier_versions_stay():
+    plain = VARIANTS["v3plus-resnet101"]
+    assert {"tap_branch", "project_kernel"} & {*plain.to_dict()["backbone"], *plain.to_dict()["head"]} == set()
+    assert VARIANTS["v3plus-resnet101-beta"].to_dict()["backbone"]["tap_branch"] is True
+    wide = replace(plain, head=replace(plain.head, project_kernel=3))
+    assert wide.to_dict()["head"]["project_kernel"] == 3
+    assert ModelSpec.from_dict(wide.to_dict()) == wide
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -59,6 +69,7 @@ def test_a_spec_survives_json_and_can_be_built_as_it_says(spec):
         (lambda d: d.update(output_stride=64), "64 at model.output_stride"),
         (lambda d: d.update(output_strides=[]), "16 at model.output_stride"),
         (lambda d: d.update(scales=[0]), r"\[0\] at model.scales"),
+        (lambda d: d["head"].update(project_kernel=2), "2 at model.head.project_kernel"),
         (lambda d: d["head"].update(dropout=2.0), "2.0 at model.head.dropout"),
         (lambda d: d["decoder"].update(convs=[[0, 256]]), r"\[\[0, 256\]\] at model.decoder.convs"),
     ],

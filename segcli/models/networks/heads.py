@@ -28,7 +28,7 @@ class ASPP(nn.Module):
         self.pooling = ImagePooling(in_channels, channels, spec.bn_eps) if spec.image_pooling else None
         self.pool_first = spec.pool_first
         branches = 1 + len(rates) + spec.image_pooling
-        self.project = ConvBN(branches * channels, channels, eps=spec.bn_eps)
+        self.project = ConvBN(branches * channels, channels, spec.project_kernel, eps=spec.bn_eps)
         self.dropout = nn.Dropout(spec.dropout)
         self.extra = ConvBN(channels, channels, 3, eps=spec.bn_eps) if spec.extra_conv else nn.Identity()
 

@@ -1,5 +1,6 @@
 """ResNet: ResNet-50 and -101 with every layout that published weights have; torchvision's tensor names."""
 
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain, islice
 
@@ -12,6 +13,8 @@ from segcli.models.spec import BackboneSpec
 
 UNITS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 """The number of units of each stage."""
+DEEP_STEMS = {"3x3x3": (64, 64, 128), "3x3x3-32": (32, 32, 64)}
+"""The channels of the three 3x3 convolutions that stand for the first 7x7."""
 EXPANSION = 4
 """A unit's output channels over those of its 3x3 convolution."""
 
@@ -39,14 +42,21 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 4 channels, H / stride, W / stride)."""
+        return self.joined(x, self.branch(x))
+
+    def branch(self, x: Tensor) -> Tensor:
+        """The residual branch, normalised: the shape of `forward`."""
         y = F.relu_(normalised(self.conv1, self.bn1, x))
         y = F.relu_(normalised(self.conv2, self.bn2, y))
-        y = normalised(self.conv3, self.bn3, y)
+        return normalised(self.conv3, self.bn3, y)
+
+    def joined(self, x: Tensor, branch: Tensor) -> Tensor:
+        """The unit's output of its input and its residual branch."""
         if self.downsample is not None:
             x = normalised(*self.downsample, x)
         elif self.shortcut_stride > 1:  # a stage's last unit: the shortcut keeps every second pixel
             x = x[:, :, :: self.shortcut_stride, :: self.shortcut_stride]
-        return F.relu_(x + y)
+        return F.relu_(x + branch)
 
 
 class ResNet(nn.Module):
@@ -54,7 +64,8 @@ class ResNet(nn.Module):
 
     Attributes:
         channels: The channels of the last features.
-        tap_channels: The channels of each tap in `spec.taps`: the last unit before the stride that follows it.
+        tap_units: The unit of each tap in `spec.taps`, counted over all stages: the last before the next stride.
+        tap_channels: The channels of each tap.
         late_stage: The unit that ends the last stage but one, and its channels; an auxiliary head reads it.
     """
 
@@ -76,11 +87,24 @@ class ResNet(nn.Module):
         taps = {"conv2": (conv2, 256), "conv3": (conv3, 512)}
         self.tap_units = tuple(taps[tap][0] for tap in spec.taps)
         self.tap_channels = tuple(taps[tap][1] for tap in spec.taps)
+        self.tap_branch = spec.tap_branch
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) -> the taps, finest first, and the last features, (N, 2048, H / output stride, ...)."""
         x = self.maxpool(F.relu_(self.bn1(self.conv1(x))))
-        return run_blocks(x, chain.from_iterable(getattr(self, stage) for stage in self.stages), self.tap_units)
+        units = chain.from_iterable(getattr(self, stage) for stage in self.stages)
+        return self._branches(x, units) if self.tap_branch else run_blocks(x, units, self.tap_units)
+
+    def _branches(self, x: Tensor, units: Iterable[Bottleneck]) -> tuple[Tensor, ...]:
+        """The residual branches of the units that are tapped, and the last unit's output."""
+        features = []
+        for index, unit in enumerate(units):
+            if index in self.tap_units:
+                features.append(unit.branch(x))
+                x = unit.joined(x, features[-1])
+            else:
+                x = unit(x)
+        return *features, x
 
     def _make_stem(self, spec: BackboneSpec) -> None:
         """Make the first convolution, one 7x7 or three 3x3, and the pooling after it."""
@@ -88,12 +112,12 @@ class ResNet(nn.Module):
             self.channels = 64
             self.conv1 = conv2d(3, 64, 7, stride=2)
         else:
-            self.channels = 128
-            first, second = (nn.BatchNorm2d(64, eps=spec.bn_eps) for _ in range(2))
+            first, second, self.channels = DEEP_STEMS[spec.stem]
+            norm = partial(nn.BatchNorm2d, eps=spec.bn_eps)
             self.conv1 = nn.Sequential(
-                *(conv2d(3, 64, 3, stride=2), first, nn.ReLU()),
-                *(conv2d(64, 64, 3), second, nn.ReLU()),
-                conv2d(64, 128, 3),
+                *(conv2d(3, first, 3, stride=2), norm(first), nn.ReLU()),
+                *(conv2d(first, second, 3), norm(second), nn.ReLU()),
+                conv2d(second, self.channels, 3),
             )
         self.bn1 = nn.BatchNorm2d(self.channels, eps=spec.bn_eps)
         self.maxpool = max_pool(spec.pool_kernel, 2, spec.pool_ceil)

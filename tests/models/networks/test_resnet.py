@@ -83,11 +83,36 @@ def test_taps_are_the_last_features_before_striding(spec, output_stride):
     assert last.shape[1] == network.channels == 2048
 
 
-def test_tensorflows_stem_has_three_3x3():
+@torch.no_grad()
+def test_tensorflows_taps_are_the_residual_branches_before_the_sum():
+    """The decoder's end point of TensorFlow's resnet_v1_101_beta is block1/unit_2/bottleneck_v1/conv3."""
+    network = ResNet(replace(BETA_RESNET101, kind="resnet50", taps=("conv2", "conv3")), 16).eval()
+    branches = []
+    for unit in (network.layer1[1], network.layer2[2]):
+        unit.bn3.register_forward_hook(lambda *call: branches.append(call[-1]))
+    *taps, _ = network(torch.randn(1, 3, 33, 33))
+    assert all(map(torch.equal, taps, branches))
+    assert all(tap.min() < 0 for tap in taps)
+    network.tap_branch = False
+    assert all(output.min() == 0 for output in network(torch.randn(1, 3, 33, 33))[:2])
+
+
+def test_where_the_tap_is_changes_nothing_behind_it():
+    network = ResNet(replace(BETA_RESNET101, kind="resnet50", taps=("conv2",)), 16).eval()
+    x = torch.randn(1, 3, 33, 33)
+    before = network(x)[-1]
+    network.tap_branch = False
+    assert torch.equal(network(x)[-1], before)
+
+
+@pytest.mark.parametrize(
+    ("stem", "widths"), [("3x3x3", (64, 64, 128)), ("3x3x3-32", (32, 32, 64))], ids=["TensorFlow", "mmsegmentation"]
+)
+def test_a_deep_stem_has_three_3x3(stem, widths):
     with torch.device("meta"):
-        stem = ResNet(BETA_RESNET101, 16).conv1
-    shapes = [tuple(m.weight.shape) for m in stem if hasattr(m, "kernel_size")]
-    assert shapes == [(64, 3, 3, 3), (64, 64, 3, 3), (128, 64, 3, 3)]
+        made = ResNet(replace(BETA_RESNET101, stem=stem), 16).conv1
+    shapes = [tuple(m.weight.shape) for m in made if hasattr(m, "kernel_size")]
+    assert shapes == [(after, before, 3, 3) for before, after in zip((3, *widths), widths, strict=False)]
 
 
 def test_a_unit_without_projection_keeps_every_second_pixel_on_its_shortcut():
