@@ -10,6 +10,7 @@ from segcli.files.paths import shown
 from segcli.pipeline.listener import Listener
 from segcli.training import coverage
 from segcli.training.planning.fingerprint import Fingerprint
+from segcli.training.planning.rules import Facts
 
 FEWEST = 4
 """Fewer labels teach next to nothing."""
@@ -19,6 +20,8 @@ TOLD = 3
 """The number of doubts of a kind that are told one by one."""
 WRONG = ("photo-as-label", "same-label")
 """The doubts that, true of half of the labels, mean that these are not the labels."""
+MOSTLY = 0.5
+"""The share of the photos above which more are held out than is of use."""
 
 
 def look(dataset: Dataset, found: Fingerprint, allow_missing: bool, listener: Listener) -> None:
@@ -48,6 +51,22 @@ def look(dataset: Dataset, found: Fingerprint, allow_missing: bool, listener: Li
         _tell([doubt for doubt in found.doubts if doubt.kind == kind], listener)
     if found.left_out:
         listener.warn(f"{found.left_out} of {found.looked_at + found.left_out} labels cannot be used and are left out")
+
+
+def look_at_parts(facts: Facts, listener: Listener) -> None:
+    """Refuse more folds than photos, and warn where more photos are held out than are learned from.
+
+    Raises:
+        DatasetError: There are fewer photos than folds.
+    """
+    photos = facts.data.photos
+    if photos < facts.folds:
+        raise DatasetError(f"{photos} photos cannot be shared out to {facts.folds} folds", "Take fewer folds.")
+    if facts.held_out > MOSTLY * photos:
+        listener.warn(
+            f"{facts.held_out} of {photos} photos are held out, and {facts.learned} left to learn from; "
+            "data.holdout = 0.2 is usual"
+        )
 
 
 def _refuse_many(doubts: Sequence[Doubt], found: Fingerprint) -> None:

@@ -138,6 +138,7 @@ def plan(
     doubtful.look(whole, found, allow_missing, listener)
     begin = start.choose(keys.get("model.init", model), listener)
     facts = Facts(found, begin, machine.look(asked.run.device), folds, len(apart), keys)
+    doubtful.look_at_parts(facts, listener)
     tables["data"] |= _recorded(asked.data, whole)
     return _planned(facts, _Draft(tables, changes), whole, _limit(minutes, keys), Path(output), listener)
 

@@ -1,5 +1,7 @@
 """What is refused or warned of before a training is planned."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from heard import Heard
@@ -10,6 +12,7 @@ from segcli.data.names import parse
 from segcli.errors import DatasetError
 from segcli.labels import VOID
 from segcli.training.planning import doubtful, fingerprint
+from segcli.training.planning.rules import Facts
 
 
 def looked(folder, labels, allow_missing=False, names="field,blob"):
@@ -70,3 +73,22 @@ def test_few_labels_and_much_void_are_told(tmp_path):
     said = looked(tmp_path, labels)
     assert said[0].startswith("3 labels are very few")
     assert said[1].startswith("57% of the labels' pixels are void")
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.5, 0), (0.9, 1)])
+def test_more_photos_held_out_than_learned_from_are_told(share, said):
+    heard = Heard()
+    doubtful.look_at_parts(facts_of(photos=12, asked={"data.holdout": share}), heard)
+    assert len(heard.warnings) == said
+    assert all(text.startswith("11 of 12 photos are held out, and 1 left") for text in heard.warnings)
+
+
+def test_more_folds_than_photos_are_refused():
+    with pytest.raises(DatasetError, match="2 photos cannot be shared out to 3 folds"):
+        doubtful.look_at_parts(facts_of(photos=2, folds=3), Heard())
+    doubtful.look_at_parts(facts_of(photos=3, folds=3), Heard())
+
+
+def facts_of(photos, folds=0, asked=()):
+    """Facts of which nothing but the numbers is asked for."""
+    return Facts(SimpleNamespace(photos=photos), None, None, folds, asked=dict(asked))
