@@ -177,6 +177,6 @@ def _refused(url: str, status: int) -> WeightsError:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         return WeightsError(
             f"{url} is not there any more (HTTP {status})",
-            "`segcli weights list` shows other weights; if you have the file, `segcli weights convert` it.",
+            "`segcli models` shows other weights; if you have the file, `segcli weights convert` it.",
         )
     return WeightsError(f"the server refuses {url} (HTTP {status})", "Try again later, or from another network.")

@@ -5,8 +5,9 @@ SEGCLI_CACHE_DIR (or the platform's cache folder) holds, for each entry of the m
     NAME/record.json              what was downloaded: source, commit, sha256; and the sha256 of the next
     NAME/SHA256-KEY.safetensors   the same as a segcli checkpoint; KEY stands for all that conversion depends on
 
-A sha256 that nobody publishes is recorded at first use and enforced from then on. Downloads by URL are deleted once
-they are converted; files of the Hub stay in the Hub's own cache.
+A sha256 that the manifest does not know is the one that the Hub states, where it states one; it is recorded at first
+use and enforced from then on. Downloads by URL are deleted once they are converted; files of the Hub stay in the Hub's
+own cache.
 """
 
 import hashlib
@@ -67,7 +68,8 @@ class Cached:
         path: The converted file, or the Hub's file of a backbone.
         record: Where it came from.
         bytes: Its size; 0 if it is gone.
-        newly_recorded: Whether the sha256 was taken on trust just now, since nobody publishes it.
+        newly_recorded: Whether the sha256 was recorded just now, since the manifest does not know it.
+        stated_by: The host that states this sha256; empty where none does, or where it was not asked.
         built_in: Whether it is installed with segcli: then nothing but installing segcli anew mends it.
     """
 
@@ -76,6 +78,7 @@ class Cached:
     record: Record
     bytes: int = 0
     newly_recorded: bool = False
+    stated_by: str = ""
     built_in: bool = False
 
     def problem(self) -> str:
@@ -86,12 +89,13 @@ class Cached:
         return "" if atomic.sha256(self.path) == expected else "is damaged"
 
     def note(self) -> str:
-        """What the user should be told about it; empty unless its sha256 was taken on trust just now."""
+        """What the user should be told about it; empty unless its sha256 was recorded just now."""
         if not self.newly_recorded:
             return ""
+        known = f"it has the sha256 that {self.stated_by} states;" if self.stated_by else "no checksum of it is known;"
         return (
-            f"first download of {self.name}: its publisher states no checksum, so this file's "
-            f"({self.record.sha256[:12]}...) is remembered and must match from now on"
+            f"first download of {self.name}: {known} this file's ({self.record.sha256[:12]}...) is remembered and must "
+            "match from now on"
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -212,15 +216,21 @@ def _recorded(entry: WeightsEntry) -> Record | None:
     """What is remembered of the entry; None at first use, or if the manifest has another source or sha256 now."""
     with suppress(OSError, ValueError):
         record = decoding.decode_json(Record, (_home(entry) / RECORD_FILE).read_text(encoding="utf-8"))
-        if record and record.source == str(entry.source) and record.sha256.startswith(entry.sha256):
+        if record and _is_of(record, entry) and record.sha256.startswith(entry.sha256):
             return record
     return None
 
 
-def _at(path: Path, entry: WeightsEntry, record: Record, *, newly_recorded: bool = False) -> Cached:
+def _is_of(record: Record, entry: WeightsEntry) -> bool:
+    """Whether a record is of the entry's source: also one of `main` that then meant the commit which is pinned now."""
+    if isinstance(entry.source, HubFile) and record.commit == entry.source.revision:
+        return record.source in (str(entry.source), str(replace(entry.source, revision="main")))
+    return record.source == str(entry.source)
+
+
+def _at(path: Path, entry: WeightsEntry, record: Record) -> Cached:
     """The weights at a path, which may be gone."""
-    size = path.stat().st_size if path.is_file() else 0
-    return Cached(entry.name, path, record, size, newly_recorded)
+    return Cached(entry.name, path, record, path.stat().st_size if path.is_file() else 0)
 
 
 def _built_in(entry: WeightsEntry, source: PackagedFile) -> Cached:
@@ -239,11 +249,11 @@ def _intact(entry: WeightsEntry) -> Cached | None:
 def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
     """The weights once they are downloaded, verified, converted and remembered."""
     known = _recorded(entry)
-    on_trust = not (known or entry.sha256)
     download = fetch.fetch(entry, _home(entry), known.commit if known else "", progress)
-    sha256 = fetch.verified_sha256(entry, download.path, known.sha256 if known else "")
+    expected = fetch.expected(entry, download, known.sha256 if known else "")
+    sha256 = fetch.verified_sha256(entry, download.path, expected)
     path, record = download.path, Record(str(entry.source), sha256, download.commit)
-    if made := _understood(entry, record, path, on_trust):
+    if made := _understood(entry, record, path, on_trust=not expected.sha256):
         from segcli.weights import checkpoint
 
         path = converted_path(entry, record)
@@ -251,10 +261,11 @@ def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
         record = replace(record, converted_sha256=atomic.sha256(path))
     _remember(entry, record)
     _tidy(entry, download.path, path)
-    return _at(path, entry, record, newly_recorded=on_trust)
+    newly = not (known or entry.sha256)
+    return replace(_at(path, entry, record), newly_recorded=newly, stated_by=expected.host)
 
 
-def _understood(entry: WeightsEntry, record: Record, path: Path, on_trust: bool) -> "Checkpoint | None":
+def _understood(entry: WeightsEntry, record: Record, path: Path, *, on_trust: bool) -> "Checkpoint | None":
     """A download as a checkpoint; None for a backbone, which is used as it is.
 
     A download that is taken on trust and turns out to be no weights is deleted: nothing says that these are the right

@@ -26,6 +26,23 @@ class Download:
     commit: str = ""
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The sha256 that a download must have, and whose word that is.
+
+    Attributes:
+        sha256: The whole or its beginning, in hexadecimal digits; empty where nobody says.
+        word: How the word is given, after "as": "at its first use", "published", or "https://huggingface.co states".
+        otherwise: What to do about a file that always has another one.
+        host: The host whose word it is alone: nobody else has one yet. Mostly empty.
+    """
+
+    sha256: str = ""
+    word: str = ""
+    otherwise: str = ""
+    host: str = ""
+
+
 def fetch(entry: WeightsEntry, home: Path, commit: str = "", progress: Progress | None = None) -> Download:
     """Fetch the entry's file, unless it is here already.
 
@@ -49,27 +66,41 @@ def fetch(entry: WeightsEntry, home: Path, commit: str = "", progress: Progress 
         raise WeightsError(error.message, f"{error.hint} {BUILT_IN_HINT}".strip()) from error
 
 
-def verified_sha256(entry: WeightsEntry, path: Path, recorded: str = "") -> str:
-    """The sha256 of a download; a file that is neither the recorded nor the published one is deleted.
+def expected(entry: WeightsEntry, download: Download, recorded: str = "") -> Expected:
+    """What is known of a download's sha256: the recorded one, else the manifest's, else the one that its host states.
 
     Args:
         entry: Which weights.
-        path: The downloaded file.
-        recorded: The sha256 at first use; empty: the published one, or its prefix, is expected, if there is one.
+        download: The downloaded file.
+        recorded: The sha256 at first use; empty where this is the first.
+    """
+    if recorded:
+        forget = f"`segcli weights remove {entry.name}` forgets the old one, if you trust the new."
+        return Expected(recorded, "at its first use", f"the file has changed: {forget}")
+    if entry.sha256:
+        return Expected(entry.sha256, "published", "the file has changed: a newer segcli may know the new one.")
+    if isinstance(entry.source, HubFile):
+        file = hub.CachedFile(download.path, download.commit)
+        if stated := hub.stated_sha256(file, entry.source):
+            changes = "something on the way changes files: try another network."
+            return Expected(stated, f"{hub.host()} states", changes, hub.host())
+    return Expected()
+
+
+def verified_sha256(entry: WeightsEntry, path: Path, wanted: Expected) -> str:
+    """The sha256 of a download; a file that has not the one that is wanted is deleted.
 
     Raises:
         WeightsError: The file has another sha256.
     """
-    expected = recorded or entry.sha256
     digest = atomic.sha256(path)
-    if digest.startswith(expected):
+    if digest.startswith(wanted.sha256):
         return digest
     discard(entry, path)
     raise WeightsError(
-        f"the file of {entry.name} has sha256 {digest[:12]}..., not {expected[:12]}... as "
-        f"{'at its first use' if recorded else 'published'}, and was deleted",
-        f"Run the command again; if it stays so, the file has changed: `segcli weights remove {entry.name}` "
-        "forgets the old one, if you trust the new.",
+        f"the file of {entry.name} has sha256 {digest[:12]}..., not {wanted.sha256[:12]}... as {wanted.word}, "
+        "and was deleted",
+        f"Run the command again; if it stays so, {wanted.otherwise}",
     )
 
 

@@ -7,14 +7,22 @@ work of `weights`.
 
 import errno
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import (
+    HfFileMetadata,
+    constants,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -30,6 +38,9 @@ from segcli import __version__
 from segcli.errors import WeightsError
 from segcli.files.download import Progress, require_space
 from segcli.weights.manifest import HubFile
+
+SHA256 = re.compile("[0-9a-f]{64}")
+"""What an ETag is if it is a sha256; the Hub's for a small file is git's SHA-1, and a mirror's may be anything."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +83,40 @@ def fetch(source: HubFile, progress: Progress | None = None) -> CachedFile:
     return CachedFile(Path(path), Path(path).parents[len(PurePosixPath(source.file).parts) - 1].name)
 
 
+def host() -> str:
+    """The address of the Hub, or of its mirror that HF_ENDPOINT names."""
+    return constants.ENDPOINT
+
+
+def stated_sha256(file: CachedFile, source: HubFile) -> str:
+    """The sha256 that the Hub states of a file in its cache; empty where it states none, or cannot be asked.
+
+    Of a large file it is the ETag, which huggingface_hub names the content by. Where the cache has no links (Windows),
+    that name is lost, and the Hub is asked again.
+    """
+    etag = file.path.resolve().name if file.path.is_symlink() else _etag(replace(source, revision=file.commit))
+    return etag.lower() if SHA256.fullmatch(etag.lower()) else ""
+
+
+def _etag(source: HubFile) -> str:
+    """What the Hub says now to tell this file's content from any other; empty where it cannot be asked."""
+    if offline():
+        return ""
+    try:
+        with _silent():
+            return _metadata(source).etag or ""
+    except (HTTPError, OSError):
+        return ""
+
+
+def _metadata(source: HubFile) -> HfFileMetadata:
+    return get_hf_file_metadata(hf_hub_url(source.repo, source.file, revision=source.revision))
+
+
 def _probe(source: HubFile) -> None:
     """Ask for the file's size once: without a network this fails at once, hf_hub_download after 23 seconds."""
     try:
-        metadata = get_hf_file_metadata(hf_hub_url(source.repo, source.file, revision=source.revision))
+        metadata = _metadata(source)
     except HfHubHTTPError:
         raise
     except HTTPError as error:
@@ -121,35 +162,34 @@ def _reporting(name: str, progress: Progress | None) -> type[tqdm]:
 
 def _explained(error: Exception, source: HubFile) -> WeightsError:
     """What each of huggingface_hub's exceptions means here; the most specific first."""
-    host = constants.ENDPOINT
     for kind, message, hint in (
         (
             GatedRepoError,
             f"{source.repo} is gated",
-            f"Accept its terms at {host}/{source.repo}, then log in with `hf auth login` or set HF_TOKEN.",
+            f"Accept its terms at {host()}/{source.repo}, then log in with `hf auth login` or set HF_TOKEN.",
         ),
         (
             RepositoryNotFoundError,
-            f"{source.repo} is not on {host}, or it is private",
+            f"{source.repo} is not on {host()}, or it is private",
             "Check HF_ENDPOINT; for a private repository log in with `hf auth login` or set HF_TOKEN.",
         ),
         (
             RevisionNotFoundError,
             f"{source.repo} has no revision {source.revision}",
-            "A newer segcli may know where the weights went; `segcli weights list` shows others.",
+            "A newer segcli may know where the weights went; `segcli models` shows others.",
         ),
         (
             RemoteEntryNotFoundError,
             f"{source.repo} has no file {source.file} at {source.revision}",
-            "A newer segcli may know where the weights went; `segcli weights list` shows others.",
+            "A newer segcli may know where the weights went; `segcli models` shows others.",
         ),
     ):
         if isinstance(error, kind):
             return WeightsError(message, hint)
-    return _transport(error, source, host)
+    return _transport(error, source)
 
 
-def _transport(error: Exception, source: HubFile, host: str) -> WeightsError:
+def _transport(error: Exception, source: HubFile) -> WeightsError:
     """Failures below the Hub's own: network, server, disk."""
     if isinstance(error, LocalEntryNotFoundError) and offline():
         return WeightsError(
@@ -158,7 +198,7 @@ def _transport(error: Exception, source: HubFile, host: str) -> WeightsError:
         )
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
-        return WeightsError(f"{host} refuses {source.repo}/{source.file} (HTTP {status})", "Try again later.")
+        return WeightsError(f"{host()} refuses {source.repo}/{source.file} (HTTP {status})", "Try again later.")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return WeightsError("the disk of the Hub's cache is full", "Free some space, or set HF_HOME to another disk.")
     if isinstance(error, OSError) and error.errno:
@@ -173,6 +213,6 @@ def _transport(error: Exception, source: HubFile, host: str) -> WeightsError:
 
 def _unreachable(source: HubFile) -> WeightsError:
     return WeightsError(
-        f"cannot reach {constants.ENDPOINT}, and {source.repo}/{source.file} is not in the cache",
+        f"cannot reach {host()}, and {source.repo}/{source.file} is not in the cache",
         "Check the network connection, HF_ENDPOINT and HTTPS_PROXY; then run the command again.",
     )

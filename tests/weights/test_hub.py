@@ -100,8 +100,8 @@ def test_each_refusal_says_what_to_do(server, fetch):
         "gated": ("broken/gated is gated", "log in with `hf auth login`"),
         "unauthorised": ("broken/unauthorised is gated", "Accept its terms"),
         "no-repository": ("broken/no-repository is not on http://127.0.0.1", "HF_ENDPOINT"),
-        "no-revision": ("broken/no-revision has no revision main", "segcli weights list"),
-        "no-entry": (f"broken/no-entry has no file {FILE} at main", "segcli weights list"),
+        "no-revision": ("broken/no-revision has no revision main", "segcli models"),
+        "no-entry": (f"broken/no-entry has no file {FILE} at main", "segcli models"),
         "down": ("(HTTP 503)", "Try again later"),
         "cut": (f"broken/cut/{FILE} was cut short", "Run the command again"),
     }

@@ -69,7 +69,7 @@ def test_pull_list_verify_remove(published, home):
     first = run("pull", SPEC.name)
     assert first.exit_code == 0, first.output
     assert "downloading weights.pth" in first.stderr
-    assert "its publisher states no checksum" in first.stderr
+    assert "no checksum of it is known" in first.stderr
     (pulled,) = json.loads(run("pull", SPEC.name, "--json", "--quiet").stdout)["weights"]
     (listed,) = json.loads(run("list", "--json").stdout)["weights"]
     assert pulled == listed
