@@ -1,7 +1,7 @@
 """Checkpoint files of other projects -> tensors under their own names. None of them is trusted.
 
-Pickles are read by torch's restricted unpickler, which knows tensors and nothing that runs code; archives are streamed,
-never unpacked.
+Pickles are read by torch's restricted unpickler, which knows tensors and nothing that runs code: what else a training
+script keeps in them becomes empty stand-ins. Archives are streamed, never unpacked.
 """
 
 import tarfile
@@ -23,11 +23,28 @@ from segcli.weights import tensorflow_bundle
 
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
 """Under these names training scripts keep the state dict beside their optimiser."""
+PREFIXES = ("module.", "model.", "_orig_mod.")
+"""What all names begin with where a network was wrapped: for GPUs or its average, by Lightning, by torch.compile."""
+AVERAGED = "n_averaged"
+"""The count that torch's averaged networks keep beside their tensors."""
+RUNS_CODE = ("builtins", "os", "posix", "nt", "subprocess", "sys")
+"""Modules whose functions no training script keeps: a file that asks for one is refused whole."""
 PICKLES = (b"PK", b"\x80")
 """How files of torch.save begin, today's and the legacy ones."""
 MAX_ARCHIVE_BYTES, MAX_ARCHIVE_MEMBERS = 4 << 30, 1000
 """The most bytes and members of an archive: one with more is none of TensorFlow's."""
 INDEX, DATA = ".index", ".data-00000-of-00001"
+
+
+class _Unread:
+    """A stand-in for an object of a training script (its options, its history): nothing of its class is run."""
+
+    def __new__(cls, *arguments: Any) -> "_Unread":
+        """Make one from whatever the object was made of."""
+        return super().__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        """Forget what the object held."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -83,7 +100,8 @@ def _pickle(path: Path) -> Any:
             _require_uncompressed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on old pickles; what matters comes back as an error
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([(_Unread, name) for name in _other_classes(path)]):
+                return torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
     except UnpicklingError as error:
@@ -97,14 +115,32 @@ def _pickle(path: Path) -> Any:
         ) from error
 
 
+def _other_classes(path: Path) -> list[str]:
+    """The names of classes and functions in a pickle that torch's unpickler does not know, and that run no code."""
+    if not is_zipfile(path):
+        return []
+    names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    return [name for name in names if name.partition(".")[0] not in RUNS_CODE]
+
+
 def _unwrapped(content: Any) -> Any:
-    """The state dict inside what a training script saved, without DataParallel's prefix."""
-    if isinstance(content, Mapping):
-        inner = [content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)]
-        content = inner[0] if inner else content
-        if content and all(isinstance(key, str) and key.startswith("module.") for key in content):
-            return {key.removeprefix("module."): value for key, value in content.items()}
+    """The state dict inside what a training script saved, without what wrappers put before its names."""
+    if not isinstance(content, Mapping):
+        return content
+    inner = [content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)]
+    content = inner[0] if inner else content
+    named = {key: value for key, value in content.items() if key != AVERAGED}
+    if AVERAGED in content and _shared_prefix(named):
+        content = named
+    while prefix := _shared_prefix(content):
+        content = {key.removeprefix(prefix): value for key, value in content.items()}
     return content
+
+
+def _shared_prefix(content: Mapping) -> str:
+    """The one of PREFIXES that all names begin with; empty if they do not."""
+    shared = (prefix for prefix in PREFIXES if all(isinstance(key, str) and key.startswith(prefix) for key in content))
+    return next(shared, "") if content else ""
 
 
 def _checked(content: Any, path: Path) -> dict[str, Tensor]:

@@ -1,7 +1,10 @@
+import argparse
 import collections
 import os
 import pickle
+import sys
 import tarfile
+from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
@@ -14,6 +17,22 @@ from segcli.errors import WeightsError
 from segcli.weights import foreign
 
 STATE = {"conv.weight": torch.arange(6.0).reshape(2, 3), "bn.num_batches_tracked": torch.tensor(7)}
+
+
+class Loud:
+    """An object whose class speaks when one is made, or gets its contents back."""
+
+    def __reduce__(self):
+        return say, ("code ran",), {"more": 1}
+
+
+def say(text):
+    sys.stdout.write(text)
+    return Loud()
+
+
+def prefixed(prefix):
+    return {prefix + name: tensor for name, tensor in STATE.items()}
 
 
 def same(tensors, expected=STATE):
@@ -31,11 +50,19 @@ def test_torch_pickles_of_both_kinds_are_read(tmp_path, zipped):
     [
         {"state_dict": STATE, "epoch": 3},
         {"model_state": STATE, "optimizer_state": {}},
-        {f"module.{name}": tensor for name, tensor in STATE.items()},
-        {"model": {f"module.{name}": tensor for name, tensor in STATE.items()}},
+        prefixed("module."),
+        {"model": prefixed("module.")},
         collections.OrderedDict(STATE),
+        {"model": STATE, "epoch": 3, "args": argparse.Namespace(lr=0.1, device=torch.device("cpu"))},
+        {"state_dict": prefixed("model."), "hyper_parameters": {"root": Path("run")}},
+        {"n_averaged": torch.tensor(9), **prefixed("module.")},
+        prefixed("_orig_mod."),
+        {"state_dict": prefixed("model._orig_mod.module."), "best": np.float64(0.5)},
     ],
-    ids=["state_dict", "model_state", "DataParallel", "model with DataParallel", "ordered"],
+    ids=(
+        *("state_dict", "model_state", "DataParallel", "model with DataParallel", "ordered", "references", "Lightning"),
+        *("averaged", "compiled", "compiled in Lightning"),
+    ),
 )
 def test_what_training_scripts_wrap_around_is_taken_off(tmp_path, wrapped):
     torch.save(wrapped, tmp_path / "w.pth")
@@ -45,6 +72,26 @@ def test_what_training_scripts_wrap_around_is_taken_off(tmp_path, wrapped):
 def test_safetensors_are_read_whatever_they_are_called(tmp_path):
     save_file(STATE, tmp_path / "model.bin")
     assert same(foreign.read(tmp_path / "model.bin"))
+
+
+def test_what_is_not_read_runs_no_code(tmp_path, capsys):
+    torch.save({"model": STATE, "args": Loud()}, tmp_path / "w.pth")
+    assert same(foreign.read(tmp_path / "w.pth"))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("content", [{"w": Loud()}, Loud(), {**prefixed("model."), "loss.weight": Loud()}], ids=str)
+def test_what_is_not_read_is_no_tensor_either(tmp_path, content):
+    torch.save(content, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"which is no dense tensor|no state dict"):
+        foreign.read(tmp_path / "w.pth")
+
+
+def test_a_prefix_that_only_some_names_have_stays(tmp_path):
+    mixed = {**prefixed("model."), "loss.weight": torch.ones(2)}
+    for state in (mixed, {"n_averaged": torch.tensor(9), **STATE}):
+        torch.save(state, tmp_path / "w.pth")
+        assert same(foreign.read(tmp_path / "w.pth"), state)
 
 
 class Harmful:
