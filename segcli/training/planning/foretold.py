@@ -18,6 +18,7 @@ from segcli.images import read
 from segcli.inference.transform import geometry
 from segcli.models.preprocessing import STRIDE
 from segcli.training.planning import headroom, memory, trial
+from segcli.training.planning.length import MORE
 from segcli.training.planning.memory import Footprint
 from segcli.training.recipe import Recipe
 from segcli.training.timing.clock import Costs, duration
@@ -65,8 +66,10 @@ class Foretold:
         if self.seconds is None:
             return ""
         whole, step = duration(self.seconds), f"{self.step_seconds:.2g} s a step"
-        if self.minutes and self.seconds > 60 * self.minutes:
+        if self.minutes and self.seconds > MORE * 60 * self.minutes:
             return f"{self.minutes:g} min, too short for all steps (about {whole}, {step})"
+        if self.minutes and self.seconds > 60 * self.minutes:
+            return f"{self.minutes:g} min ({step})"
         return f"about {whole} ({step})"
 
     def __str__(self) -> str:

@@ -9,6 +9,8 @@ FEWEST, ENOUGH, ROUNDS = 60, 400, 60
 IN_HAND = 0.95
 """The share of the time that is planned with; reading the photos and the like take the rest."""
 VALIDATIONS, FEWEST_VALIDATIONS = 10, 2
+MORE = 1.3
+"""So many times the steps that fit stand in a plan: a run shortens itself to its minutes, and a faster one fills them."""
 FOR_VALIDATION = 0.2
 """The largest share of the time that validations take."""
 FROZEN = 1 / 3
@@ -90,11 +92,10 @@ def decide(wanted: Wanted, pace: Pace) -> tuple[Reason, ...]:
     fit = int((seconds - validations * pace.validation) / mean)
     steps = wanted.steps or max(FEWEST, min(fit, wanted.most))
     every = max(1, steps // validations)
-    if not wanted.steps:
-        steps = every * validations  # so that the last validation is one of the even ones
+    most = steps if wanted.steps else max(steps, min(wanted.most, int(MORE * fit)))
     return (
-        _iterations(wanted, steps, fit, mean),
-        *_frozen(wanted, steps),
+        _iterations(wanted, steps, most, fit, mean),
+        *_frozen(wanted, most),
         _looks(steps, every, pace, mean),
         _average(steps),
     )
@@ -106,10 +107,10 @@ def _validations(seconds: float, one: float) -> int:
     return max(FEWEST_VALIDATIONS, int(FOR_VALIDATION * seconds / one))
 
 
-def _iterations(wanted: Wanted, steps: int, fit: int, mean: float) -> Reason:
-    keys = {"schedule.iterations": steps, "schedule.minutes": float(wanted.minutes)}
+def _iterations(wanted: Wanted, steps: int, most: int, fit: int, mean: float) -> Reason:
+    keys = {"schedule.iterations": most, "schedule.minutes": float(wanted.minutes)}
     rounds = steps * wanted.batch / max(1, wanted.photos)
-    taken = f"{steps}, {rounds:.0f} rounds through the photos"
+    taken = f"{'about ' * (most > steps)}{steps}, {rounds:.0f} rounds through the photos"
     if wanted.steps:
         return Reason("steps", taken, f"as you say, at {mean:.2g} s each", keys)
     if fit < FEWEST:
@@ -127,10 +128,21 @@ def _minutes(exact: float) -> str:
     return f"{-(-exact // 1):.0f}" if exact > 1 else f"{exact + 0.05:.1f}"
 
 
-def _frozen(wanted: Wanted, steps: int) -> tuple[Reason, ...]:
-    count = round(wanted.frozen * steps)
+def _frozen(wanted: Wanted, most: int) -> tuple[Reason, ...]:
+    count = round(wanted.frozen * most)
     why = "until the new last layer has learned something, it would spoil the rest of the network"
-    return (Reason("backbone", f"frozen for {count} steps", why, {"model.freeze_backbone": count}),) if count else ()
+    return (
+        (
+            Reason(
+                "backbone",
+                f"frozen for {round(100 * wanted.frozen)} % of the steps",
+                why,
+                {"model.freeze_backbone": count},
+            ),
+        )
+        if count
+        else ()
+    )
 
 
 def _looks(steps: int, every: int, pace: Pace, mean: float) -> Reason:

@@ -9,7 +9,7 @@ from segcli.pipeline.listener import Listener
 from segcli.training.output.history import History
 from segcli.training.recipe import Recipe
 from segcli.training.timing import schedule
-from segcli.training.timing.clock import OFF, Clock, duration
+from segcli.training.timing.clock import Clock, duration
 
 WORTH_SAYING = 0.25
 """A change of the length by this share is said; smaller ones come and go with the load of the machine."""
@@ -41,11 +41,11 @@ class Pacer:
         return schedule.total(self.recipe.schedule, self.history.pace)
 
     def begin(self) -> None:
-        """Shorten a run that by what was foretold would take far more than its minutes."""
+        """Shorten a run that by what was foretold would take more than its minutes."""
         minutes, costs = self.recipe.schedule.minutes, self.clock.foretold
         if not minutes or costs is None or self.history.iteration:
             return
-        if self.clock.spent + costs.left(self.recipe, 0, self.total) > (1 + OFF) * 60 * minutes:
+        if self.clock.spent + costs.left(self.recipe, 0, self.total) > 60 * minutes:
             self._keep_minutes()
 
     def look(self, validated: bool = False) -> None:

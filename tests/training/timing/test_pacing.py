@@ -38,11 +38,11 @@ def test_slow_steps_shorten_the_run_and_it_is_said_once():
     assert len(one.listener.notes) == 1
 
 
-def test_a_run_that_is_foretold_to_take_far_more_is_shortened_before_it_begins():
+def test_a_run_that_is_foretold_to_take_more_is_shortened_before_it_begins():
     one = pacer(1, Costs(2.0, 2.0))
     one.begin()
     assert one.history.pace == [(0, 29)]
-    near = pacer(3, Costs(2.0, 2.0))
+    near = pacer(4, Costs(2.0, 2.0))
     near.begin()
     assert near.history.pace == []
 
