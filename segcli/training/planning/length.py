@@ -10,7 +10,7 @@ IN_HAND = 0.95
 """The share of the time that is planned with; reading the photos and the like take the rest."""
 VALIDATIONS, FEWEST_VALIDATIONS = 10, 2
 MORE = 1.3
-"""So many times the steps that fit stand in a plan: a run shortens itself to its minutes, and a faster one fills them."""
+"""So many times the steps that fit stand in a plan: a run keeps to its minutes, and a faster one fills them."""
 FOR_VALIDATION = 0.2
 """The largest share of the time that validations take."""
 FROZEN = 1 / 3
