@@ -131,18 +131,8 @@ def _minutes(exact: float) -> str:
 def _frozen(wanted: Wanted, most: int) -> tuple[Reason, ...]:
     count = round(wanted.frozen * most)
     why = "until the new last layer has learned something, it would spoil the rest of the network"
-    return (
-        (
-            Reason(
-                "backbone",
-                f"frozen for {round(100 * wanted.frozen)} % of the steps",
-                why,
-                {"model.freeze_backbone": count},
-            ),
-        )
-        if count
-        else ()
-    )
+    taken = f"frozen for {round(100 * wanted.frozen)} % of the steps"
+    return (Reason("backbone", taken, why, {"model.freeze_backbone": count}),) if count else ()
 
 
 def _looks(steps: int, every: int, pace: Pace, mean: float) -> Reason:
