@@ -1,17 +1,22 @@
 """Writes `docs/models.md`: every variant with its cost, and Tables 3 and 5 of the v3+ paper counted again.
 
-Run `python docs/models_md.py` after a change to `segcli/models/variants.py`; a test
+Run `python docs/models_md.py` after a change to `segcli/models/variants.py` or `segcli/models/spec.py`; a test
 compares the file with what this writes.
 """
 
+import inspect
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from segcli.decoding import described
+from segcli.models import differences
 from segcli.models.cost import Cost, measure
-from segcli.models.spec import ModelSpec
+from segcli.models.limits import KINDS_WITH
+from segcli.models.spec import ASPPSpec, BackboneSpec, BranchesSpec, DecoderSpec, ModelSpec
 from segcli.models.variants import PAPER_SCALES, VARIANTS, get
 
 TARGET = Path(__file__).with_name("models.md")
@@ -95,6 +100,24 @@ default output stride, every output pixel counted once.
 
 """
 
+DIFFERENCES = """
+## A variant with differences
+
+Not every network has a name. A variant with differences is written `NAME+KEY=VALUE+KEY=VALUE`, in a recipe too, and
+shown by `segcli models v3-resnet101+mg=1,2,3+image_pooling=false`. A recipe can also give them as a table:
+
+```toml
+[model]
+name = "v3-resnet101"
+spec = { multi_grid = [1, 2, 3], aspp = { image_pooling = false } }
+```
+
+A list is written `1,2,3`, the decoder's convolutions `3x256,3x256`, and an empty list by nothing behind the sign.
+`mg` is short for `multi_grid`. `decoder=none` leaves the decoder out, and `decoder=default` gives one to a network
+that has none. What cannot be built is refused. Checkpoints keep the whole description, so that they load by
+themselves. There are no published weights of such networks: train them.
+"""
+
 TABLES = """
 ## The v3+ paper's tables
 
@@ -136,6 +159,8 @@ def render() -> str:
         (
             HEAD.format(size=SIZE, classes=CLASSES),
             variants_table(),
+            DIFFERENCES,
+            *(f"\n{title}\n\n{keys_table(kind, example)}" for title, kind, example in GROUPS),
             TABLES.format(size=SIZE),
             "\n### Table 3: ResNet-101\n\n",
             paper_table(TABLE_3),
@@ -156,6 +181,37 @@ def variants_table() -> str:
         figures = (f"{found.parameters / 1e6:.1f} M", f"{found.multiply_adds / 1e9:.2f} B")
         rows.append((f"`{spec.name}`", spec.family, spec.backbone.kind, *figures, str(spec.output_stride), others))
     return markdown(header, "lllrrrl", rows)
+
+
+GROUPS = (
+    ("The backbone:", BackboneSpec, "v3-resnet101"),
+    ("The pyramid of v3 and v3+ (`aspp`):", ASPPSpec, "v3-resnet101"),
+    ("The head of v1 and v2 (`head`):", BranchesSpec, "v2-vgg16"),
+    ("The decoder:", DecoderSpec, "v3plus-xception"),
+    ("The whole network:", ModelSpec, "v3-resnet101"),
+)
+"""What stands above the keys of each group, the class that has them, and a variant that has the group."""
+
+
+def keys_table(kind: type, example: str) -> str:
+    """The keys of a group: what each takes, and what it is."""
+    base, about = get(example), attributes(kind)
+    group = {BackboneSpec: "backbone", DecoderSpec: "decoder", ModelSpec: ""}.get(kind, "head")
+    rows = []
+    for place, hint in differences.keys(base).items():
+        of_group, _, name = place.rpartition(".")
+        if of_group == group:
+            kinds = f" Only {' and '.join(KINDS_WITH[name])}." if name in KINDS_WITH else ""
+            key = differences.text(base, {place: 0}).strip("+").partition("=")[0]
+            rows.append((f"`{key}`", described(hint), about[name] + kinds))
+    return markdown(("key", "takes", "what it is"), "lll", rows)
+
+
+def attributes(kind: type) -> dict[str, str]:
+    """What a dataclass's docstring says of each attribute, in one line."""
+    listed = inspect.getdoc(kind).partition("Attributes:\n")[2]
+    parts = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", listed, re.M)
+    return {name: " ".join(text.split()) for name, text in parts}
 
 
 def paper_table(table: Iterable[Row]) -> str:

@@ -15,7 +15,8 @@ ROOMS = (
 """A room imports only rooms before it; the files beside the rooms are the first."""
 WITHOUT_TORCH = (
     *("errors", "decoding", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
-    *("models/spec", "models/variants", "models/preprocessing", "weights/manifest", "weights/hub"),
+    *("models/spec", "models/variants", "models/differences", "models/limits", "models/preprocessing"),
+    *("weights/manifest", "weights/hub"),
     *(
         "weights/reference",
         "weights/tensorflow_bundle",

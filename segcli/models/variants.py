@@ -1,10 +1,12 @@
 """The published variants: one entry each, with only what differs from the one it builds on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from segcli.errors import UsageError, nearest
+from segcli.models import differences
+from segcli.models.differences import SIGN, Changes
 from segcli.models.spec import ASPPSpec, BackboneSpec, BranchesSpec, DecoderSpec, ModelSpec, Tap
 
 PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
@@ -163,10 +165,57 @@ VARIANTS: dict[str, ModelSpec] = {
 ALIASES = {"v3plus-xception65": "v3plus-xception"}
 
 
-def get(name: str, others: Iterable[str] = ()) -> ModelSpec:
-    """The variant of that name; UsageError with the nearest names otherwise, `others` among them."""
+def get(name: str, others: Iterable[str] = (), spec: Mapping[str, Any] | None = None) -> ModelSpec:
+    """The network that a name means: a variant, or one with differences, such as "v3-resnet101+mg=1,2,3".
+
+    A network with differences is called by all of them, in one order; where they make a published variant of another
+    it has that variant's name.
+
+    Args:
+        name: The variant's name, with or without differences.
+        others: More names for the hint where there is no such variant.
+        spec: More differences, as a recipe's table.
+
+    Raises:
+        UsageError: There is no such variant (the hint has the nearest names, `others` among them), or a difference
+            cannot be.
+    """
+    first, sign, text = name.partition(SIGN)
+    found = _published(first, others)
+    if sign:
+        found = _varied(found, differences.parse(found, text))
+    return _varied(found, differences.from_table(found, spec)) if spec else found
+
+
+def is_name(name: str) -> bool:
+    """Whether a text begins with the name of a variant, differences and what stands behind an @ left out."""
+    return name.partition("@")[0].partition(SIGN)[0] in {*VARIANTS, *ALIASES}
+
+
+def base_of(spec: ModelSpec) -> ModelSpec:
+    """The published variant that a network is named after; the network itself where there is none of that name."""
+    return VARIANTS.get(spec.name.partition(SIGN)[0], spec)
+
+
+def stated(spec: ModelSpec) -> Changes:
+    """The differences that a network's name states, by dotted field; none for a published variant."""
+    _, sign, text = spec.name.partition(SIGN)
+    return differences.parse(base_of(spec), text) if sign else {}
+
+
+def _published(name: str, others: Iterable[str]) -> ModelSpec:
     name = ALIASES.get(name, name)
     if name in VARIANTS:
         return VARIANTS[name]
     hint = nearest(name, [*VARIANTS, *ALIASES, *others], "`segcli models` lists them all.", most=3)
     raise UsageError(f"no model is called {name!r}", hint)
+
+
+def _varied(spec: ModelSpec, changes: Changes) -> ModelSpec:
+    """A network with differences, by its own name."""
+    new = differences.applied(spec, changes)
+    for published in VARIANTS.values():
+        if replace(new, name=published.name) == published:
+            return published
+    base = base_of(spec)
+    return replace(new, name=base.name + differences.text(base, differences.between(base, new)))

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from segcli.errors import WeightsError
 from segcli.files.download import Progress
 from segcli.labels import LabelSet
-from segcli.models import variants
 from segcli.models.networks.deeplab import build
 from segcli.models.preprocessing import Preprocessing, at_size
 from segcli.models.spec import BackboneSpec, ModelSpec
@@ -35,8 +34,7 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
     """
     settings = recipe.model
     if settings.init == RANDOM:
-        spec = variants.get(settings.name)
-        found = _fresh(spec, labels, Preprocessing(), recipe)
+        found = _fresh(settings.asked(), labels, Preprocessing(), recipe)
     elif settings.init == IMAGENET:
         found = _on_imagenet(recipe, labels, progress)
     else:
@@ -96,7 +94,7 @@ def initialise(network: nn.Module) -> None:
 
 
 def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
-    spec = variants.get(recipe.model.name)
+    spec = recipe.model.asked()
     try:
         pretrained = model_io.pretrained(spec, progress)
     except WeightsError as error:
@@ -110,7 +108,7 @@ def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) ->
 
 def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
     settings = recipe.model
-    asked = variants.get(settings.name) if settings.name else None
+    asked = settings.asked() if settings.name else None
     lender = _lender(settings, asked, progress)
     if asked is not None and asked.name != lender.spec.name:
         return _on_its_backbone(lender, asked, labels, recipe)

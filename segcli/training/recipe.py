@@ -18,6 +18,7 @@ from segcli.errors import UsageError
 from segcli.images.reading import Alpha, PhotoReading, ValueRange, is_range, parse_bands, parse_range
 from segcli.models import variants
 from segcli.models.preprocessing import Grey, Spread
+from segcli.models.spec import ModelSpec
 from segcli.training import normalisation
 
 RANDOM, IMAGENET = "random", "imagenet"
@@ -42,12 +43,17 @@ class Model:
     """[model]: the network and where its first weights come from; `docs/training.md` explains each key."""
 
     name: str = ""
+    spec: dict[str, Any] | None = field(default=None, hash=False)
     init: str = IMAGENET
     output_stride: Annotated[int, between(0, 256)] = 0
     dropout: Annotated[float, between(0, 0.95)] | None = None
     freeze_bn: bool = False
     bn_decay: Annotated[float, between(0, 0.99999)] = 0.9
     freeze_backbone: StepsOrNone = 0
+
+    def asked(self) -> ModelSpec:
+        """The network that `name` and `spec` mean; UsageError where there is none of that name, or it cannot be."""
+        return variants.get(self.name, spec=self.spec)
 
 
 @dataclass(frozen=True)
@@ -294,10 +300,12 @@ def _refuse_contradictions(recipe: Recipe) -> None:
 
 def _refuse_models(model: Model) -> None:
     if not model.name:
+        if model.spec:
+            raise UsageError("model.spec has no model to differ from", "Name one with model.name, or leave it out.")
         if model.init in (RANDOM, IMAGENET):
             raise UsageError("model.name is missing", "Name a model of `segcli models`, or weights with model.init.")
         return
-    spec = variants.get(model.name)
+    spec = model.asked()
     if model.output_stride not in (0, *spec.output_strides):
         raise UsageError(
             f"{spec.name} cannot have model.output_stride = {model.output_stride}",

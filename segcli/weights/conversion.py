@@ -109,7 +109,7 @@ def halve(source: Path, output: Path) -> Checkpoint:
 
 def _target(layout: str, model: str, label_set: LabelSet | None) -> tuple[ModelSpec, LabelSet, Preprocessing]:
     """What a foreign file of that layout becomes: as the manifest has it, where it has weights of that layout."""
-    name, _, choice = model.partition("@")
+    name, choice = manifest.split(model)
     spec = variants.get(name)
     if layout == "timm":
         return _backbone_target(spec, choice)

@@ -11,6 +11,7 @@ from segcli.decoding import DecodingError, MissingKeyError, UnknownKeyError, bet
 from segcli.errors import UsageError, WeightsError, nearest
 from segcli.labels import LABEL_SETS
 from segcli.models import variants
+from segcli.models.differences import SIGN
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec, OutputStride
 
@@ -209,10 +210,10 @@ def resolve(reference: str) -> WeightsEntry:
     """The entry that `--model` names: VARIANT (its default weights), VARIANT@CHOICE or an alias.
 
     Raises:
-        UsageError: There is no such variant, or it has weights but not that choice.
-        WeightsError: No weights of the variant exist.
+        UsageError: There is no such variant or difference from one, or it has weights but not that choice.
+        WeightsError: No weights of the variant exist, or none with those differences.
     """
-    name, _, choice = unaliased(reference).partition("@")
+    name, choice = split(reference)
     variant = variants.get(name, [entry.alias for entry in entries() if entry.alias]).name
     of_variant = [e for e in entries() if e.variant == variant and e.role == "segmentation"]
     if not of_variant:
@@ -223,6 +224,20 @@ def resolve(reference: str) -> WeightsEntry:
 def unaliased(reference: str) -> str:
     """The whole name behind an alias; anything else as it is."""
     return next((entry.name for entry in entries() if entry.alias and entry.alias == reference), reference)
+
+
+def split(reference: str) -> tuple[str, str]:
+    """The name of a network, with its differences, and the choice of weights behind the @, which may be empty.
+
+    UsageError where differences stand behind an @ or an alias, which mean weights.
+    """
+    name, _, choice = unaliased(reference).partition("@")
+    if SIGN in choice:
+        raise _differences_of_weights(reference, name, choice)
+    first, sign, _ = name.partition(SIGN)
+    if sign and unaliased(first) != first:
+        raise _differences_of_weights(reference, unaliased(first).partition("@")[0], name)
+    return name, choice
 
 
 def find(name: str) -> WeightsEntry:
@@ -256,8 +271,18 @@ def no_such_choice(variant: str, choice: str, of_variant: Iterable[WeightsEntry]
 
 
 def _no_weights(variant: str) -> WeightsError:
+    first, sign, _ = variant.partition(SIGN)
+    if sign:
+        hint = f"It differs from {first}. Train it, by a recipe with model.name = {variant!r}, and give --weights FILE."
+        return WeightsError(f"no trained weights of {variant} are known", hint)
     known = sorted({e.variant for e in entries() if e.role == "segmentation"})
     return WeightsError(
         f"no trained weights of {variant} are known",
         f"They exist for {', '.join(known)}; or train your own and give --weights FILE.",
     )
+
+
+def _differences_of_weights(reference: str, network: str, written: str) -> UsageError:
+    """What to tell who writes differences behind the name of weights instead of the network's."""
+    hint = f"Differences stand behind the network's name: {network}{SIGN}{written.partition(SIGN)[2]}."
+    return UsageError(f"{reference}: published weights cannot be given differences", hint)

@@ -14,6 +14,7 @@ from segcli.files import atomic, paths
 from segcli.files.download import Progress
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
+from segcli.models import differences, variants
 from segcli.models.networks.deeplab import build
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
@@ -91,11 +92,13 @@ def pretrained(spec: ModelSpec, progress: Progress | None = None) -> Pretrained:
     """Load the ImageNet backbone for a model, fetched if need be.
 
     Raises:
-        WeightsError: None exists for that kind of backbone, it cannot be had, or it holds what is no number.
+        WeightsError: None exists for that kind of backbone, or it contradicts a difference that the model is named by;
+            it cannot be had, or it holds what is no number.
     """
     entry = manifest.backbone(spec.backbone.kind)
-    here = cache.obtain(entry, progress)
     adapted = manifest.adapted(spec, entry.spec)
+    _refuse_overruled(spec, adapted, entry)
+    here = cache.obtain(entry, progress)
     tensors = convert(foreign.read(here.path), entry.format, adapted)
     checkpoint.require_finite(tensors, entry.name)
     origin = cache.provenance(entry, here.record)
@@ -130,6 +133,14 @@ def save(
     tensors = network.state_dict()
     about = {"recipe": recipe or {}, "scores": scores or {}, "photos": photos}
     checkpoint.write(path, Checkpoint(spec, labels, preprocessing, **about, tensors=tensors))
+
+
+def _refuse_overruled(spec: ModelSpec, adapted: ModelSpec, entry: WeightsEntry) -> None:
+    """WeightsError where a source's own layout would undo a difference that the model's name states."""
+    for place in differences.between(spec, adapted):
+        if place in variants.stated(spec):
+            message = f"{entry.name} cannot be the backbone of {spec.name}: it has another {place}"
+            raise WeightsError(message, "Leave that difference out.")
 
 
 def _published(entry: WeightsEntry, output_stride: int | None, progress: Progress | None) -> LoadedModel:

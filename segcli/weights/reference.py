@@ -9,6 +9,8 @@ from segcli import labels
 from segcli.errors import SegcliError, UsageError
 from segcli.files.paths import shown
 from segcli.labels import LabelSet
+from segcli.models import variants
+from segcli.models.differences import SIGN
 from segcli.models.spec import ModelSpec
 from segcli.weights import manifest
 from segcli.weights.manifest import WeightsEntry
@@ -77,10 +79,12 @@ def what_fits(labels: LabelSet) -> str:
 
 
 def named(name: str) -> ModelReference:
-    """The weights that a name (VARIANT, VARIANT@CHOICE or an alias) means.
+    """The weights that a name means: VARIANT, VARIANT@CHOICE or an alias.
+
+    A variant may have differences, such as VARIANT+KEY=VALUE (`models.differences`), where weights of it exist.
 
     Raises:
-        UsageError: There is no such model; the hint has the nearest names.
+        UsageError: There is no such model, or no such difference; the hint has the nearest names.
         WeightsError: No weights of the variant exist.
     """
     return ModelReference(entry=manifest.resolve(name))
@@ -143,5 +147,7 @@ def resolve(model: str | Path, *, must_exist: bool = True) -> ModelReference:
 
 
 def _is_path(text: str) -> bool:
-    """Whether a text that names no model is a path; no model's name has a dot or a slash."""
-    return any(sign in text for sign in "./\\") or Path(text).is_file() or Path(text).is_dir()
+    """Whether a text that names no weights is a path: it exists, or looks like one and begins with no model's name."""
+    if Path(text).is_file() or Path(text).is_dir():
+        return True
+    return any(sign in text for sign in "./\\") and not (SIGN in text and variants.is_name(text))

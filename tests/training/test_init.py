@@ -142,6 +142,24 @@ def test_the_imagenet_backbone_is_taken_whole_or_not_at_all(monkeypatch):
         init.start(recipe_with(init="imagenet"), TWO)
 
 
+def test_a_network_with_differences_is_kept_in_its_checkpoint_and_loads_untold(tmp_path):
+    asked = recipe_with(spec={"dropout": 0.3, "aspp": {"rates": [6, 12], "separable": True}})
+    found = init.start(asked, TWO)
+    assert found.spec.name == f"{NAME}+rates=6,12+aspp.separable=true+dropout=0.3"
+    model_io.save(tmp_path / "mine.safetensors", found.network, found.spec, TWO, Preprocessing())
+    loaded = model_io.load(tmp_path / "mine.safetensors", 16)
+    assert loaded.spec == found.spec
+    assert [branch.conv_dw.dilation for branch in loaded.network.aspp.atrous] == [(6, 6), (12, 12)]
+    again = init.start(recipe_with(name=found.spec.name), TWO).network.state_dict()
+    assert all(torch.equal(tensor, again[key]) for key, tensor in found.network.state_dict().items())
+
+
+def test_a_difference_that_the_imagenet_backbone_contradicts_is_refused():
+    """Refused before the download: the manifest says that these ResNets have their stride in the 3x3."""
+    with pytest.raises(WeightsError, match=r"resnet101@imagenet cannot be the backbone of v3-resnet101\+stride_in=1x1"):
+        init.start(recipe_with(name="v3-resnet101+stride_in=1x1", init="imagenet"), TWO)
+
+
 def test_where_there_is_no_imagenet_backbone_training_from_scratch_is_offered(monkeypatch):
     def none(*_):
         raise WeightsError("no ImageNet weights are known")

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from segcli.errors import UsageError
 from segcli.images.reading import PhotoReading
@@ -40,10 +41,29 @@ def test_the_page_states_every_key_with_its_default():
         assert f"# {key.partition('.')[2]} =" in page
 
 
+def test_a_model_with_differences_is_named_or_tabled_and_comes_through_a_run_s_recipe(tmp_path):
+    tabled = recipe.read(
+        written(
+            tmp_path, '[model]\nname = "v3-resnet101"\nspec = { multi_grid = [1, 2, 3], aspp = { rates = [6, 12] } }\n'
+        )
+    )
+    set_ = recipe.read(written(tmp_path, NAMED), ["model.name=v3-resnet101+mg=1,2,3+rates=6,12"])
+    assert tabled.model.asked() == set_.model.asked()
+    assert tabled.model.asked().name == "v3-resnet101+multi_grid=1,2,3+rates=6,12"
+    assert Recipe.from_dict(tomllib.loads(tomli_w.dumps(tabled.to_dict()))) == tabled
+    assert hash(tabled) == hash(Recipe.from_dict(tabled.to_dict()))
+    assert "spec" not in set_.to_dict()["model"]
+
+
 @pytest.mark.parametrize(
     ("text", "said", "advice"),
     [
         ("[schedule]\niteration = 5\n", "no key schedule.iteration", "Did you mean schedule.iterations?"),
+        ('[model]\nname = "v3-resnet101"\nspec = { multi_grad = [1, 2, 3] }\n', "no key multi_grad", "multi_grid?"),
+        ('[model]\nname = "v3-resnet101"\nspec = { multi_grid = [1, 2] }\n', "cannot be [1, 2]", "a list of 3"),
+        ('[model]\nname = "v3-mobilenetv2"\nspec = { mg = [1, 2, 3] }\n', "mobilenetv2 has no multi_grid", "resnet"),
+        ('[model]\ninit = "street"\nspec = { multi_grid = [1, 2, 3] }\n', "no model to differ from", "model.name"),
+        ('[model]\nname = "v3-resnet101"\nspec = 3\n', "model.spec cannot be 3", "a table"),
         ("[schedule]\ncrop = 5\n", "no key schedule.crop", "Did you mean augment.crop?"),
         ("[schedul]\nbatch = 4\n", "no table schedul", "Did you mean schedule?"),
         ("batch = 4\n", "no table batch", "Did you mean schedule.batch?"),

@@ -79,6 +79,33 @@ def test_a_wrong_name_gets_the_nearest():
         resolve("v3plus-xception71")
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "message", "hint"),
+    [
+        ("v3-resnet101+mg=1,2,3", WeightsError, "no trained weights of v3-resnet101+multi_grid=1,2,3", "Train it"),
+        ("v3-resnet101+mg=1,2,3@voc2012", WeightsError, "no trained weights of v3-resnet101+multi_grid", "--weights"),
+        ("v3-resnet101+aspp.seperable=true", UsageError, "has no key aspp.seperable", "aspp.separable"),
+        ("v3-resnet101+dropout=0.3/mine", UsageError, "dropout cannot be", "a number"),
+        ("v3-resnet101@voc2012+mg=1,2,3", UsageError, "cannot be given differences", "v3-resnet101+mg=1,2,3."),
+        ("street+mg=1,2,3", UsageError, "cannot be given differences", "v3plus-mobilenetv2+mg=1,2,3."),
+        ("v3-resnet11+mg=1,2,3", UsageError, "no model is called 'v3-resnet11'", "v3-resnet101"),
+    ],
+)
+def test_a_network_with_differences_has_no_published_weights(text, kind, message, hint):
+    with pytest.raises(kind) as caught:
+        resolve(text, must_exist=False)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_differences_that_make_a_published_network_mean_its_weights(file):
+    assert resolve("v3-resnet101+mg=1,1,1@voc2012") == resolve("v3-resnet101@voc2012")
+    assert resolve("v3-resnet50+kind=resnet101") == resolve("v3-resnet101")
+    (file.parent / "v3-resnet101+mg=1,2,3").write_bytes(b"")
+    assert resolve("v3-resnet101+mg=1,2,3").path == Path("v3-resnet101+mg=1,2,3")
+    assert resolve("other+one.safetensors", must_exist=False).path == Path("other+one.safetensors")
+
+
 def test_a_reference_is_one_thing(file):
     for parts in ({}, {"entry": manifest.resolve("street"), "path": file}):
         with pytest.raises(ValueError, match="either"):

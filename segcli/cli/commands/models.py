@@ -15,7 +15,7 @@ from segcli.cli.options.network import Flip, MultiScale, OutputStride, averaged_
 from segcli.cli.options.outputs import AsJson
 from segcli.cli.views import checkpoint
 from segcli.errors import UsageError
-from segcli.models import variants
+from segcli.models import differences, variants
 from segcli.models.variants import ModelSpec
 from segcli.weights import manifest
 from segcli.weights.manifest import WeightsEntry
@@ -26,6 +26,7 @@ EXAMPLES = """\
 segcli models\n
 segcli models v3plus-xception --output-stride 8\n
 segcli models v3plus-xception --output-stride 16 --ms --flip\n
+segcli models v3-resnet101+mg=1,2,3+image_pooling=false\n
 segcli models --all --json\n
 segcli models run
 """
@@ -37,8 +38,9 @@ def models(
     name: Annotated[
         str | None,
         Argument(
-            metavar="NAME[@LABELS]|FILE|RUN",
-            help="One model, with the sources of its weights; or a checkpoint, an exported .onnx, or a run's folder.",
+            metavar="NAME[+KEY=VALUE...][@LABELS]|FILE|RUN",
+            help="One model, perhaps with differences (docs/models.md), with the sources of its weights; or a "
+            "checkpoint, an exported .onnx, or a run's folder.",
         ),
     ] = None,
     everything: Annotated[
@@ -75,7 +77,7 @@ def models(
 
 def _is_file(name: str) -> bool:
     """Whether an argument that is no model's name means a file or a folder."""
-    if manifest.unaliased(name).partition("@")[0] in variants.VARIANTS:
+    if variants.is_name(manifest.unaliased(name)):
         return False
     return Path(name).exists() or Path(name).suffix in (CHECKPOINT_SUFFIX, ONNX_SUFFIX)
 
@@ -106,6 +108,7 @@ def _facts(spec: ModelSpec, entries: list[WeightsEntry], protocol: _Protocol) ->
     cost = measure(spec, protocol.size, classes=classes, **asked)
     return {
         "name": spec.name,
+        "differences": variants.stated(spec),
         "family": spec.family,
         "backbone": spec.backbone.kind,
         "parameters": cost.parameters,
@@ -173,9 +176,9 @@ def _weights_cells(weights: dict) -> tuple[str, ...]:
 
 def _show(display: Display, name: str, protocol: _Protocol) -> None:
     """Print one model with all its weights, or with those that the name picks."""
-    name = manifest.unaliased(name)
-    spec = variants.get(name.partition("@")[0])
-    entries = [manifest.resolve(name)] if "@" in name else _entries(spec)
+    network, choice = manifest.split(name)
+    spec = variants.get(network)
+    entries = [manifest.resolve(name)] if choice else _entries(spec)
     if not protocol.suits(spec):
         known = ", ".join(map(str, spec.output_strides))
         raise UsageError(f"{spec.name} has no output stride {protocol.output_stride}", f"It can be built with {known}.")
@@ -185,6 +188,9 @@ def _show(display: Display, name: str, protocol: _Protocol) -> None:
     runs += ", flipped too" if protocol.flip else ""
     strides = ", ".join(map(str, spec.output_strides))
     display.data(f"{spec.name}: DeepLab{spec.family} with {spec.backbone.kind}")
+    base = variants.base_of(spec)
+    for key, value, own in differences.compared(base, facts["differences"]):
+        display.data(f"  {key:<14} {value or 'none'}, in {base.name} {own or 'none'}")
     display.data(f"  parameters     {_millions(facts['parameters'])}")
     display.data(f"  multiply-adds  {plain}, as the v3+ paper counts {paper}")
     display.data(

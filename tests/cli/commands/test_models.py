@@ -122,11 +122,25 @@ def test_a_model_without_weights_says_so():
     assert "none are published" in text
 
 
+def test_a_variant_with_differences_is_shown_and_counted():
+    """The v3+ paper's Table 3: 101.28 B without multi-grid."""
+    name = "v3plus-resnet101-beta+mg=1,1,1"
+    model = facts(name, "--output-stride", "16")
+    assert model["name"] == "v3plus-resnet101-beta+multi_grid=1,1,1"
+    assert model["differences"] == {"backbone.multi_grid": [1, 1, 1]}
+    assert model["multiply_adds_as_paper"] == pytest.approx(101.28e9, rel=0.005)
+    text = run(name, "--size", "65").stdout
+    assert "multi_grid     1,1,1, in v3plus-resnet101-beta 1,2,4" in text
+    assert "none are published" in text
+    assert facts("v3plus-resnet101-beta+decoder=none", "--size", "65")["name"] == "v3plus-resnet101-beta-nodecoder"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["v3plus-xceptoin"], "Did you mean v3plus-xception"),
         (["v3plus-xception@cityscpaes"], "Did you mean"),
+        (["v3-resnet101+multigrid=1,2,3"], "Did you mean multi_grid?"),
         (["v3-mobilenetv2", "--output-stride", "4"], "v3-mobilenetv2 has no output stride 4"),
         (["--output-stride", "4"], "no model has the output stride 4"),
         (["v3-mobilenetv2", "--size", "20"], "greater than or equal to 33"),
