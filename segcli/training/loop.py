@@ -48,7 +48,8 @@ class Training:
         history: What has happened so far.
         trainer: Takes the steps.
         checkpoints: Writes the checkpoints and the state.
-        scored: The model as it is scored and saved: where the recipe averages weights, with the averages.
+        scored: The model as it is scored and saved: where the recipe averages weights, with the averages, and at
+            `model.eval_output_stride`.
         listener: Hears remarks on the run's time and memory; in the main process only.
         clock: Of the run.
         pacer: Changes the run's length where its minutes ask for it.
@@ -74,7 +75,8 @@ class Training:
         self.model = place(learned, self.recipe.run, self.device, self.processes)
         self.trainer = Trainer(self.model, self.recipe, self.device, self.processes)
         average = self.trainer.ema
-        self.scored = replace(self.model, network=average.network) if average else self.model
+        newest = replace(self.model, network=average.network) if average else self.model
+        self.scored = init.scored(newest, self.recipe.model.eval_output_stride)
         self.checkpoints = Checkpoints(self.folder, self.recipe, self.scored, self.train, self.val)
         self.clock = Clock(self.recipe)
         self.pacer = Pacer(self.recipe, self.history, self.clock, self.processes, self.listener)

@@ -46,6 +46,7 @@ class Model:
     spec: dict[str, Any] | None = field(default=None, hash=False)
     init: str = IMAGENET
     output_stride: Annotated[int, between(0, 256)] = 0
+    eval_output_stride: Annotated[int, between(0, 256)] = 0
     dropout: Annotated[float, between(0, 0.95)] | None = None
     freeze_bn: bool = False
     bn_decay: Annotated[float, between(0, 0.99999)] = 0.9
@@ -306,11 +307,10 @@ def _refuse_models(model: Model) -> None:
             raise UsageError("model.name is missing", "Name a model of `segcli models`, or weights with model.init.")
         return
     spec = model.asked()
-    if model.output_stride not in (0, *spec.output_strides):
-        raise UsageError(
-            f"{spec.name} cannot have model.output_stride = {model.output_stride}",
-            f"It can have {', '.join(map(str, spec.output_strides))}.",
-        )
+    for key in ("output_stride", "eval_output_stride"):
+        if (stride := getattr(model, key)) not in (0, *spec.output_strides):
+            known = ", ".join(map(str, spec.output_strides))
+            raise UsageError(f"{spec.name} cannot have model.{key} = {stride}", f"It can have {known}.")
 
 
 def _value_range(value: str | tuple[float, float] | None) -> ValueRange:

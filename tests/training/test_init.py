@@ -57,6 +57,24 @@ def test_fresh_weights_keep_the_signals_size():
     assert 0.1 < features.std() < 10
 
 
+def test_a_model_that_is_scored_at_another_stride_follows_the_one_that_learns():
+    learning = init.start(recipe_with(output_stride=16), TWO)
+    scored = init.scored(learning, 8)
+    assert (learning.output_stride, scored.output_stride) == (16, 8)
+    image = torch.randn(1, 3, 65, 65)
+    optimizer = torch.optim.SGD(learning.network.parameters(), 0.1)
+    learning.network.train()(image).square().sum().backward()  # which moves the batch statistics too
+    optimizer.step()
+    alone = deeplab.build(learning.spec, 2, 8)
+    alone.load_state_dict(learning.network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(scored.network(image), alone.eval()(image))
+    assert scored.network(image).shape[-1] == 9
+    assert learning.network.classifier.weight.requires_grad
+    assert init.scored(learning, 0) is learning
+    assert init.scored(learning, 16) is learning
+
+
 def test_weights_with_other_classes_lend_all_but_the_classifier(lender):
     path, tensors = lender
     found = init.start(recipe_with(init=str(path)), TWO)

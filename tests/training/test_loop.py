@@ -16,7 +16,7 @@ from segcli.weights import checkpoint, model_io
 
 CPU = torch.device("cpu")
 VARIED = {
-    "model": {"freeze_backbone": 3, "dropout": 0.3},
+    "model": {"freeze_backbone": 3, "dropout": 0.3, "output_stride": 16, "eval_output_stride": 8},
     "schedule": {"accumulate": 2, "warmup": 6},
     "augment": {
         "crop": [33, 65],
@@ -122,6 +122,15 @@ def test_a_checkpoint_explains_itself_and_predicts(blobs, tmp_path):
     assert not {"dice", "mean_dice"} & best.scores.keys()  # they follow from the IOU
     loaded = model_io.load(tmp_path / BEST)
     assert (loaded.labels.names, loaded.output_stride, loaded.preprocessing.size) == (("field", "blob"), 16, 97)
+
+
+def test_what_is_saved_was_scored_at_the_stride_that_it_says(blobs, tmp_path):
+    settings = blob_recipe(blobs, {"model": {"eval_output_stride": 8}, "schedule": {"iterations": 1}})
+    run = begin(settings, tmp_path)
+    list(run.run())
+    saved = model_io.load(tmp_path / BEST)
+    assert (saved.output_stride, run.model.output_stride) == (8, 16)
+    assert validation.validate(saved, run.val, CPU, run.processes).scores.miou == run.history.best
 
 
 @pytest.mark.parametrize("workers", [0, 1])

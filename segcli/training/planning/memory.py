@@ -161,18 +161,20 @@ class _Counted(NamedTuple):
 def _counted(
     recipe: Recipe, spec: ModelSpec, classes: int, crops: int, photo: tuple[int, int] | None, on_cpu: bool
 ) -> _Counted:
-    network = _blank(recipe, spec, classes, on_cpu)
+    network = _blank(recipe, spec, classes, on_cpu, recipe.model.output_stride)
     network.freeze_backbone(recipe.model.freeze_backbone >= recipe.schedule.iterations)
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
     learned = sum(parameter.nbytes for parameter in network.parameters() if parameter.requires_grad)
     step = _step(network, recipe, spec, (crops, 3, *recipe.augment.crop_size))
+    if stride := recipe.model.eval_output_stride:
+        network = _blank(recipe, spec, classes, on_cpu, stride)
     return _Counted(weights, learned, step, _validation(network, photo) if photo else 0)
 
 
-def _blank(recipe: Recipe, spec: ModelSpec, classes: int, on_cpu: bool) -> PartlyFrozen:
-    """The network of a recipe as it is trained, without values."""
+def _blank(recipe: Recipe, spec: ModelSpec, classes: int, on_cpu: bool, stride: int) -> PartlyFrozen:
+    """The network of a recipe at an output stride, 0 being the spec's own, without values."""
     with META:
-        network = build(spec, classes, recipe.model.output_stride or spec.output_stride)
+        network = build(spec, classes, stride or spec.output_stride)
         head = auxiliary.build(spec, network, classes, recipe)
     whole = PartlyFrozen(network, recipe.model.freeze_bn, head)
     for module in whole.modules():

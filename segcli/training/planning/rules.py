@@ -21,6 +21,10 @@ CPU_SIZE, GPU_SIZE = 1025, 2049
 OWN_STATISTICS = 16
 """From so many crops at once on, batch normalisation has statistics worth learning."""
 RATE, GENTLE_RATE = 0.005, 0.0007
+LEARNED_AT = 16
+"""The output stride that the papers learn at (v3 paper, section 4.1)."""
+LOVASZ = 1.0
+"""How much Lovász-Softmax counts beside cross entropy."""
 FEW, MANY = 8, 250
 """Fewer photos than FEW cannot spare one to be held out; of more than MANY a fixed number suffices."""
 HELD_OUT, HELD_OUT_SHARE, FEWEST_HELD_OUT = 50, 0.2, 3
@@ -106,8 +110,8 @@ def decide(facts: Facts) -> tuple[Reason, ...]:
     """Every decision but those that follow from the time of a step."""
     size = working_size(facts)
     crop = crop_side(facts, facts.asked.get("data.size", size.keys["data.size"]))
-    found = (first_weights(facts), hold_out(facts), size, crop, batch(facts), rate(facts), focus(facts), turns(facts))
-    return tuple(reason for reason in found if reason is not None)
+    found = (first_weights(facts), hold_out(facts), size, crop, batch(facts), stride(facts), rate(facts), loss(facts))
+    return tuple(reason for reason in (*found, focus(facts), turns(facts)) if reason is not None)
 
 
 def first_weights(facts: Facts) -> Reason:
@@ -208,6 +212,24 @@ def batch_of(facts: Facts, count: int, why: str) -> Reason:
     workers = min(8, max(1, facts.machine.cores - 1)) if facts.machine.has_gpu else 1
     keys = {"schedule.batch": count, "model.freeze_bn": frozen, "run.workers": workers}
     return Reason("batch", f"{count} crops a step", why, keys)
+
+
+def stride(facts: Facts) -> Reason | None:
+    """The output strides to learn and to predict at; None where there is no coarser one to learn at."""
+    own, known = facts.start.output_stride, facts.start.about.spec.output_strides
+    if own >= LEARNED_AT or LEARNED_AT not in known or "model.output_stride" in facts.asked:
+        return None
+    taken = f"{LEARNED_AT} pixels to learn, {own} to score and predict"
+    keys = {"model.output_stride": LEARNED_AT, "model.eval_output_stride": own}
+    return Reason("output stride", taken, "about twice as many steps fit the time", keys)
+
+
+def loss(facts: Facts) -> Reason | None:
+    """What is made small; None: cross entropy alone, where the classes are known already."""
+    if facts.knows:
+        return None
+    why = "it follows the mean IOU, in which a small class counts as much as a large one"
+    return Reason("loss", "cross entropy and Lovász-Softmax", why, {"loss.lovasz": LOVASZ})
 
 
 def rate(facts: Facts) -> Reason:

@@ -14,6 +14,7 @@ from torch import nn
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.inference.segmenter import Segmenter
+from segcli.training import init
 from segcli.training.crops.loader import Crops, MicroBatch, Positions
 from segcli.training.optimization.trainer import Trainer
 from segcli.training.recipe import Recipe
@@ -70,7 +71,7 @@ def timed(model: LoadedModel, recipe: Recipe, train: Dataset, val: Dataset, devi
         thawed, frozen = _computing(model, recipe, batch, device)
     parts = recipe.schedule.accumulate
     steps = [parts * _together(seconds, reading, recipe.run.workers, device) for seconds in (frozen, thawed)]
-    return Trial(*steps, _validation(model, val, device))
+    return Trial(*steps, _validation(init.scored(model, recipe.model.eval_output_stride), val, device))
 
 
 @contextmanager

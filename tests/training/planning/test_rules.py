@@ -28,16 +28,22 @@ class Device:
 
 
 def facts(
-    photos=40, size=(900, 1200), pixels=(8000, 1800, 200), spot=200.0, has_up=True, first=labels.VOC, own=None, **others
+    photos=40,
+    size=(900, 1200),
+    pixels=(8000, 1800, 200),
+    spot=200.0,
+    has_up=True,
+    first=labels.VOC,
+    own=None,
+    model="v3-mobilenetv2",
+    **others,
 ):
     """Facts of photos whose rarest class has regions of `spot` pixels a side."""
     census = Census(len(CLASSES))
     census.pixels[:3], census.images[:3], census.labels = pixels, photos, photos
     regions = np.array([[0, 0, 900.0], [1, 0, 400.0], [2, 0, spot]])
     found = Fingerprint(CLASSES, photos, census, np.array([size] * photos), Upright(has_up, "because"), regions=regions)
-    start = Start(
-        "v3-mobilenetv2@voc2012", Metadata(variants.get("v3-mobilenetv2"), first, own or Preprocessing()), "small"
-    )
+    start = Start("v3-mobilenetv2@voc2012", Metadata(variants.get(model), first, own or Preprocessing()), "small")
     kind = others.pop("kind", "cpu")
     return Facts(found, start, Machine(Device(kind), kind, 4, 8 << 30), **others)
 
@@ -149,3 +155,15 @@ def test_rules_build_on_what_the_user_has_set():
     assert decided(asked={"data.size": 129})["augment.crop"] == 129
     assert facts(asked={"data.holdout": 0.5}).held_out == 20
     assert not decided(asked={"schedule.batch": 32})["model.freeze_bn"]
+
+
+def test_it_learns_at_16_and_predicts_at_the_first_weights_own_stride():
+    found = decided()
+    assert (found["model.output_stride"], found["model.eval_output_stride"]) == (16, 8)
+    assert "model.eval_output_stride" not in decided(asked={"model.output_stride": 8})
+    assert rules.stride(facts(model="v3plus-mobilenetv2")) is None  # whose own is 16
+
+
+def test_small_classes_count_where_classes_are_new():
+    assert decided()["loss.lovasz"] == 1
+    assert "loss.lovasz" not in decided(first=CLASSES)
