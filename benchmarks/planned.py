@@ -20,6 +20,7 @@ from measuring import processor, table
 from small_data import SETS, add_row, measured, parser_of, prepared, rows_of
 
 import segcli
+from segcli.cli import threads
 from segcli.training import packaged, recipe, run
 from segcli.training.recipe import Recipe
 
@@ -82,6 +83,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
+    threads.begin()  # as the command does before it imports torch
     wanted = options()
     scores = wanted.work / "planned.csv"
     if not wanted.report:

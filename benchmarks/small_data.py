@@ -25,6 +25,7 @@ import numpy as np
 import small_cells
 from measuring import table
 
+from segcli.cli import threads
 from segcli.training import packaged, run
 from segcli.training.events import Event, Validation
 from segcli.training.recipe import Recipe
@@ -39,6 +40,8 @@ VARIANTS = {
     "no colour": {"augment": {"colour": 0.0}},
     "turns": {"augment": TURNS},
     "rotate": {"augment": {"rotate": 15.0}},
+    "lovasz": {"loss": {"lovasz": 1.0}},
+    "stride 16, then 8": {"model": {"output_stride": 16, "eval_output_stride": 8}},
     "focus": {"augment": {"focus": 0.5}},
     "auxiliary": {"loss": {"auxiliary": 0.4}},
     "all": {"optimizer": {"ema": 0.99}, "augment": {"colour": 0.4, "focus": 0.5}},
@@ -168,6 +171,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
+    threads.begin()  # as the command does before it imports torch
     wanted = options()
     scores = wanted.work / "scores.csv"
     if not wanted.report:

@@ -28,6 +28,7 @@ class Device:
 
 
 def facts(
+    *,
     photos=40,
     size=(900, 1200),
     pixels=(8000, 1800, 200),
