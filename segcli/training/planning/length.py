@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from segcli.training.planning.rules import Reason
 
-FEWEST, ENOUGH, ROUNDS = 60, 400, 60
+FEWEST, ENOUGH, ROUNDS = 60, 600, 100
 """The fewest steps; and the most, which are so many rounds through the photos, or ENOUGH where there are few photos."""
 IN_HAND = 0.95
 """The share of the time that is planned with; reading the photos and the like take the rest."""

@@ -42,10 +42,10 @@ def test_weights_that_know_the_classes_are_not_frozen():
 
 def test_few_photos_are_gone_through_no_oftener_than_helps():
     few = steps_of(Wanted(60, photos=12, batch=2, thawed=True), Pace(0.1, 0.1, 0.1))
-    assert few.keys["schedule.iterations"] == 400
+    assert few.keys["schedule.iterations"] == 600
     assert "ends sooner" in few.why
     many = steps_of(Wanted(600, photos=100, batch=4, thawed=True), Pace(0.1, 0.1, 0.1))
-    assert many.keys["schedule.iterations"] == 1500  # 60 times 100 photos, 4 a step
+    assert many.keys["schedule.iterations"] == 2500  # 100 times 100 photos, 4 a step
 
 
 def test_too_little_time_says_how_much_is_enough():
@@ -69,7 +69,7 @@ def test_slow_validations_become_fewer():
 def test_folds_share_the_time():
     one = keys(Wanted(12, photos=20, batch=2, thawed=True), Pace(1, 1, 0))
     shared = keys(Wanted(12, photos=20, batch=2, thawed=True, runs=6), Pace(1, 1, 0))
-    assert (one["schedule.iterations"], shared["schedule.iterations"]) == (600, 148)
+    assert (one["schedule.iterations"], shared["schedule.iterations"]) == (889, 148)
     assert shared["schedule.minutes"] == 12  # of all runs together
 
 
