@@ -4,7 +4,7 @@ What two sources of "the same" model do differently (where a block's stride sits
 concatenation) is a field here, so that no code asks for a model's name.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from segcli import decoding
@@ -70,6 +70,11 @@ class BackboneSpec:
     pool_kernel: Annotated[int, between(2, 3)] = 3
     pool_ceil: bool = False
     tap_branch: bool = field(default=False, metadata=ADDED)
+
+    @property
+    def untapped(self) -> "BackboneSpec":
+        """This backbone less what it hands to a decoder, which decides none of its weights."""
+        return replace(self, taps=(), tap_branch=False)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from segcli.files.download import Progress
 from segcli.labels import LabelSet
 from segcli.models.networks.deeplab import build
 from segcli.models.preprocessing import Preprocessing, at_size
-from segcli.models.spec import BackboneSpec, ModelSpec
+from segcli.models.spec import ModelSpec
 from segcli.training import normalisation
 from segcli.training.optimization.optimizer import is_classifier
 from segcli.training.recipe import IMAGENET, RANDOM, Model, Recipe
@@ -148,17 +148,12 @@ def _lender(settings: Model, asked: ModelSpec | None, progress: Progress | None)
     if lender.engine != "torch":
         hint = "Give the checkpoint that it was exported from."
         raise WeightsError(f"model.init = {name!r} is an export and cannot learn", hint)
-    if asked is not None and _without_taps(asked) != _without_taps(lender.spec):
+    if asked is not None and asked.backbone.untapped != lender.spec.backbone.untapped:
         raise WeightsError(
             f"model.init = {name!r} holds {lender.spec.name}, and {asked.name} has another backbone",
             "Leave out model.name: the weights know their own model.",
         )
     return lender
-
-
-def _without_taps(spec: ModelSpec) -> BackboneSpec:
-    """The backbone less what it hands to a decoder, which decides none of its weights."""
-    return replace(spec.backbone, taps=(), tap_branch=False)
 
 
 def _on_its_backbone(lender: LoadedModel, spec: ModelSpec, labels: LabelSet, recipe: Recipe) -> LoadedModel:

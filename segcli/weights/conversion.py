@@ -127,7 +127,7 @@ def _target(layout: str, model: str, label_set: LabelSet | None) -> tuple[ModelS
 
 def _backbone_target(spec: ModelSpec, choice: str) -> tuple[ModelSpec, LabelSet, Preprocessing]:
     """What a file of timm's becomes: a backbone without classes, with what timm does differently."""
-    backbone = manifest.backbone(spec.backbone.kind)
+    backbone = manifest.backbone(spec)
     if choice not in ("", backbone.name.partition("@")[2]):
         raise manifest.no_such_choice(backbone.variant, choice, [backbone])
     return manifest.adapted(spec, backbone.spec), BACKBONE_LABELS, backbone.preprocessing

@@ -13,7 +13,7 @@ from segcli.labels import LABEL_SETS
 from segcli.models import variants
 from segcli.models.differences import SIGN
 from segcli.models.preprocessing import Preprocessing
-from segcli.models.spec import ModelSpec, OutputStride
+from segcli.models.spec import BackboneSpec, ModelSpec, OutputStride
 
 Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm"]
 OWN = "segcli"
@@ -80,6 +80,7 @@ class WeightsEntry:
             whole.
         size: The bytes of the download, rounded as published; 0 where none is.
         spec: What differs from the variant's spec, nested as the spec is.
+        fits: Of a backbone the fields of `BackboneSpec`, beside the kind, that decide whose tensors these are.
         reported_miou: The mean IOU in per cent, with the setting and who reported it.
         measured_miou: The mean IOU in per cent, by this project's own `eval` with `measured_setting`.
     """
@@ -97,6 +98,7 @@ class WeightsEntry:
     sha256: str = ""
     size: Annotated[int, between(0, 1 << 40)] = 0
     spec: dict[str, Any] = field(default_factory=dict)
+    fits: dict[str, Any] = field(default_factory=dict)
     reported_miou: Percent | None = None
     reported_setting: str = ""
     reported_by: str = ""
@@ -177,6 +179,7 @@ def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> Weig
     if preset:
         plain["preprocessing"] = presets[preset].to_dict()
     try:
+        decoding.refuse_unknown(BackboneSpec, plain.get("fits", {}), "fits")
         return decoding.decode(WeightsEntry, {"source": _source(values, where), **plain})
     except DecodingError as error:
         raise _refusal(error, where) from error
@@ -245,13 +248,27 @@ def find(name: str) -> WeightsEntry:
     return next((entry for entry in entries() if entry.name == name), None) or resolve(name)
 
 
-def backbone(kind: str) -> WeightsEntry:
-    """The ImageNet weights of a kind of backbone; WeightsError where none exist."""
-    found = [e for e in entries() if e.variant == kind and e.role == "backbone" and e.default]
-    if not found:
-        known = ", ".join(e.variant for e in entries() if e.role == "backbone")
-        raise WeightsError(f"no ImageNet weights of a {kind} backbone are known", f"They exist for {known}.")
-    return found[0]
+def backbone(spec: ModelSpec) -> WeightsEntry:
+    """The ImageNet weights for a model's backbone.
+
+    Raises:
+        WeightsError: None are known; the hint names weights of models on the same backbone, where there are any.
+    """
+    of_kind = [e for e in entries() if e.variant == spec.backbone.kind and e.role == "backbone"]
+    for entry in of_kind:
+        if all(getattr(spec.backbone, key) == value for key, value in entry.fits.items()):
+            return entry
+    raise _no_backbone(spec)
+
+
+def _no_backbone(spec: ModelSpec) -> WeightsError:
+    segmenting = [entry for entry in entries() if entry.role == "segmentation"]
+    lenders = [e.name for e in segmenting if e.model_spec().backbone.untapped == spec.backbone.untapped]
+    known = dict.fromkeys(entry.variant for entry in entries() if entry.role == "backbone")
+    hint = f"Take a model on one of {', '.join(known)}."
+    if lenders:
+        hint = f'Begin with weights on the same backbone instead: model.init = "{lenders[0]}".'
+    return WeightsError(f"no ImageNet weights for the backbone of {spec.name} are known", hint)
 
 
 def _chosen(of_variant: list[WeightsEntry], choice: str, variant: str) -> WeightsEntry:

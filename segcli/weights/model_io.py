@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +95,22 @@ def pretrained(spec: ModelSpec, progress: Progress | None = None) -> Pretrained:
         WeightsError: None exists for that kind of backbone, or it contradicts a difference that the model is named by;
             it cannot be had, or it holds what is no number.
     """
-    entry = manifest.backbone(spec.backbone.kind)
+    entry = manifest.backbone(spec)
     adapted = manifest.adapted(spec, entry.spec)
     _refuse_overruled(spec, adapted, entry)
     here = cache.obtain(entry, progress)
     tensors = convert(foreign.read(here.path), entry.format, adapted)
     checkpoint.require_finite(tensors, entry.name)
     origin = cache.provenance(entry, here.record)
-    return Pretrained(adapted, tensors, entry.preprocessing, origin, here.notes())
+    notes = (*here.notes(), *_changes(spec, adapted, entry))
+    return Pretrained(adapted, tensors, entry.preprocessing, origin, notes)
+
+
+def _changes(spec: ModelSpec, adapted: ModelSpec, entry: WeightsEntry) -> tuple[str, ...]:
+    """A line on what a backbone's source does otherwise than the model's description, where it does."""
+    before, after = asdict(spec.backbone), asdict(adapted.backbone)
+    words = [f"{key} is {value}, not {before[key]}" for key, value in after.items() if value != before[key]]
+    return (f"{spec.name} is built as {entry.name} was trained: {'; '.join(words)}",) if words else ()
 
 
 def save(

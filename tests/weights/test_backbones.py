@@ -7,7 +7,7 @@ import torch
 from foreign_files import foreign_state, network
 from safetensors.torch import save_file
 
-from segcli.errors import WeightsError
+from segcli.errors import UsageError, WeightsError
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
 from segcli.weights import cache, hub, manifest, model_io
@@ -43,8 +43,9 @@ def test_a_backbone_stays_in_the_hubs_cache_and_fits_the_model(backbone):
     }
     assert all(torch.equal(found.tensors[key], state[key]) for key in found.tensors)
     assert found.provenance["commit"] == "c" * 40
-    assert len(found.notes) == 1
-    assert model_io.pretrained(variants.get("v3-mobilenetv2")).notes == ()
+    change = "as mobilenetv2@imagenet was trained: padding is symmetric, not same; bn_eps is 1e-05, not 0.001"
+    assert [change in note for note in found.notes] == [False, True]
+    assert model_io.pretrained(found.spec).notes == ()
     assert kept_files(cache.folder() / entry.name) == ["record.json"]
     assert path.is_file()
 
@@ -80,7 +81,39 @@ def test_a_backbone_that_nobody_states_a_checksum_of_must_be_a_checkpoint(backbo
     assert kept_files(cache.folder() / entry.name) == []
 
 
-def test_a_kind_of_backbone_without_weights_says_so(backbone):
-    with pytest.raises(WeightsError, match="no ImageNet weights of a vgg16") as caught:
+def test_a_backbone_without_weights_says_what_to_begin_with(backbone, monkeypatch):
+    entry, _ = backbone
+    with pytest.raises(WeightsError, match="no ImageNet weights for the backbone of v1-vgg16") as caught:
         model_io.pretrained(variants.get("v1-vgg16"))
-    assert "They exist for mobilenetv2." in caught.value.hint
+    assert caught.value.hint == "Take a model on one of mobilenetv2."
+    of_voc = {"labels": "voc2012", "default": True}
+    lenders = [
+        WeightsEntry(f"{name}@voc2012", entry.source, "tensorflow", "MIT", Preprocessing(), **of_voc)
+        for name in ("v3plus-mobilenetv2", "v3-mobilenetv2-dm05", "v3plus-resnet101-beta")
+    ]
+    monkeypatch.setattr(manifest, "entries", lambda: (replace(entry, fits={"width": 1.0}), *lenders))
+    for name, lender in (("v3-mobilenetv2-dm05", "v3-mobilenetv2-dm05"), ("v3plus-resnet101-beta-nodecoder",) * 2):
+        with pytest.raises(WeightsError, match=f"for the backbone of {name} are known") as caught:
+            manifest.backbone(variants.get(name))
+        assert f'model.init = "{lender.removesuffix("-nodecoder")}@voc2012"' in caught.value.hint
+
+
+def test_every_variant_but_the_narrowest_begins_with_imagenet():
+    names = {name: _backbone_of(spec) for name, spec in variants.VARIANTS.items()}
+    assert [name for name, entry in names.items() if entry is None] == ["v3-mobilenetv2-dm05"]
+    assert names["v3-mobilenetv3"] == "mobilenetv3@imagenet"
+    assert {entry for name, entry in names.items() if "-beta" in name} == {"resnet101@imagenet-v1s"}
+    assert names["v3plus-resnet101"] == names["v2-resnet101"] == "resnet101@imagenet"
+
+
+def _backbone_of(spec):
+    try:
+        return manifest.backbone(spec).name
+    except WeightsError:
+        return None
+
+
+def test_a_condition_that_no_backbone_has_is_refused():
+    text = manifest.path().read_text(encoding="utf-8").replace("fits = { width", "fits = { widht")
+    with pytest.raises(UsageError, match="unknown key 'widht'"):
+        manifest.parse(text)

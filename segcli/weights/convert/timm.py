@@ -1,10 +1,12 @@
 """timm's ImageNet networks: backbones only, their classifiers are dropped."""
 
+from itertools import groupby
+
 import torch
 
 from segcli.errors import UsageError
 from segcli.models.networks.deeplab import build
-from segcli.models.networks.mobilenet import MobileNetV2
+from segcli.models.networks.mobilenet import MobileNetV2, MobileNetV3
 from segcli.models.networks.resnet import UNITS
 from segcli.models.networks.xception import FLOWS
 from segcli.models.spec import ModelSpec
@@ -18,7 +20,7 @@ VGG_CLASSIFIERS = ("pre_logits.fc1", "pre_logits.fc2", "head.fc", "classifier.0"
 def names(spec: ModelSpec) -> Names:
     """The table for the backbone of `spec`."""
     kind = spec.backbone.kind
-    if kind in UNITS and spec.backbone.stem == "7x7":
+    if kind in UNITS:
         return resnet(spec, "") | dropped("fc.weight", "fc.bias")
     if kind in FLOWS:
         return _same_names(spec) | dropped("head.fc.weight", "head.fc.bias")
@@ -28,6 +30,8 @@ def names(spec: ModelSpec) -> Names:
         )
     if kind == "mobilenetv2" and spec.backbone.width == 1:
         return _mobilenetv2()
+    if kind == "mobilenetv3":
+        return _mobilenetv3()
     raise UsageError(f"timm has no backbone for {spec.name}")
 
 
@@ -39,14 +43,37 @@ def _same_names(spec: ModelSpec) -> Names:
 
 
 def _mobilenetv2() -> Names:
+    units = [
+        (f"blocks.{stage}.{unit}", expansion > 1)
+        for stage, (expansion, _, repetitions, _) in enumerate(MobileNetV2.STAGES)
+        for unit in range(repetitions)
+    ]
     table = conv_bn(("conv_stem", "bn1"), "backbone.stem")
-    index = 0
-    for stage, (expansion, _, repetitions, _) in enumerate(MobileNetV2.STAGES):
-        theirs = ("conv_pw", "conv_dw", "conv_pwl") if expansion > 1 else ("conv_dw", "conv_pw")
-        ours = ("expand", "depthwise", "project")[-len(theirs) :]
-        for unit in range(repetitions):
-            for i, (convolution, layer) in enumerate(zip(theirs, ours, strict=True), 1):
-                block = f"blocks.{stage}.{unit}"
-                table |= conv_bn((f"{block}.{convolution}", f"{block}.bn{i}"), f"backbone.blocks.{index}.{layer}")
-            index += 1
+    for index, (theirs, expands) in enumerate(units):
+        table |= _inverted_residual(theirs, f"backbone.blocks.{index}", expands)
     return table | dropped(*conv_bn(("conv_head", "bn2"), ""), *conv("classifier", "", bias=True))
+
+
+def _mobilenetv3() -> Names:
+    table = conv_bn(("conv_stem", "bn1"), "backbone.stem")
+    channels, index = 16, 0
+    stages = [list(rows) for _, rows in groupby(MobileNetV3.ROWS, key=lambda row: row[2])]  # by their output's channels
+    for stage, rows in enumerate(stages):
+        for unit, (_, expanded, out, squeezes, *_) in enumerate(rows):
+            theirs, ours = f"blocks.{stage}.{unit}", f"backbone.blocks.{index}"
+            table |= _inverted_residual(theirs, ours, expanded != channels)
+            for layer, own in (("se.conv_reduce", "fc1"), ("se.conv_expand", "fc2")) if squeezes else ():
+                table |= conv(f"{theirs}.{layer}", f"{ours}.squeeze.{own}", bias=True)
+            channels, index = out, index + 1
+    table |= conv_bn((f"blocks.{len(stages)}.0.conv", f"blocks.{len(stages)}.0.bn1"), "backbone.last")
+    return table | dropped(*conv("conv_head", "", bias=True), *conv("classifier", "", bias=True))
+
+
+def _inverted_residual(theirs: str, ours: str, expands: bool) -> Names:
+    """A block's convolutions, each with its normalisation; `expands` says whether a 1x1 comes first."""
+    layers = ("conv_pw", "conv_dw", "conv_pwl") if expands else ("conv_dw", "conv_pw")
+    own = ("expand", "depthwise", "project")[-len(layers) :]
+    table: Names = {}
+    for number, (layer, name) in enumerate(zip(layers, own, strict=True), 1):
+        table |= conv_bn((f"{theirs}.{layer}", f"{theirs}.bn{number}"), f"{ours}.{name}")
+    return table

@@ -7,6 +7,8 @@ from segcli.models.spec import ASPPSpec, ModelSpec
 from segcli.weights.convert.names import Names, bn, conv, conv_bn, dropped
 
 CLASSIFIER = "classifier.0"
+STEM, DEEP_STEM = {"conv1": "bn1"}, {"conv1.0": "conv1.1", "conv1.3": "conv1.4", "conv1.6": "bn1"}
+"""The convolutions before ResNet's first unit, with their normalisations: one 7x7, or three 3x3."""
 AUXILIARY = ("0.weight", *bn("1", ""), "4.weight", "4.bias")
 
 
@@ -31,9 +33,9 @@ def names(spec: ModelSpec) -> Names:
 def resnet(spec: ModelSpec, prefix: str) -> Names:
     """The ResNet of torchvision, timm and SegmenTron, whose names are also ours; `prefix` is theirs.
 
-    The extra stages of the cascade are in no foreign file.
+    Only timm has one that begins with three convolutions. The extra stages of the cascade are in no foreign file.
     """
-    pairs = {"conv1": "bn1"}
+    pairs = dict(STEM if spec.backbone.stem == "7x7" else DEEP_STEM)
     for stage, units in enumerate(UNITS[spec.backbone.kind], 1):
         for unit in (f"layer{stage}.{i}" for i in range(units)):
             pairs |= {f"{unit}.conv{i}": f"{unit}.bn{i}" for i in (1, 2, 3)}
