@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from segcli import labels
-from segcli.data import coco, tree
+from segcli.data import coco, joined, tree
 from segcli.data.dataset import Dataset, Sample, ids_of, read_mask
 from segcli.data.pictures import matlab
 from segcli.errors import DatasetError, UsageError, nearest
@@ -148,9 +148,9 @@ def _cityscapes(name: str, data_dir: Path, split: str, kind: str, archive: str) 
     suffix = f"{kind}_{'labelIds' if published else 'labelTrainIds'}.png"
     samples, ending = [], "_leftImg8bit.png"
     for image in sorted((root / "leftImg8bit" / split).glob(f"*/*{ending}")):
-        name = image.name.removesuffix(ending)
-        label = root / kind / split / image.parent.name / f"{name}_{suffix}"
-        samples.append(Sample(name, image, None if split == "test" else label))
+        stem = image.name.removesuffix(ending)
+        label = root / kind / split / image.parent.name / f"{stem}_{suffix}"
+        samples.append(Sample(stem, image, None if split == "test" else label))
     ids = cityscapes_ids() if published else ids_of(labels.CITYSCAPES)
     return Dataset(name, split, labels.CITYSCAPES, tuple(samples), ids)
 
@@ -222,21 +222,35 @@ def get(name: str) -> Layout:
 
 
 def load(name: str, data_dir: Path, split: str) -> Dataset:
-    """List one split of a published dataset.
+    """List a split of a published dataset, or several as one.
 
     Args:
         name: One of `DATASETS`.
         data_dir: The folder that holds the dataset, or the dataset's own folder.
-        split: One of the dataset's splits.
+        split: One of the dataset's splits, or several joined by "+": "train+val". Another dataset's split of the same
+            classes is DATASET:SPLIT, and is sought in the same folder: "train+val+cityscapes-coarse:train_extra".
 
     Raises:
-        UsageError: There is no such dataset or split.
+        UsageError: There is no such dataset or split, or they cannot be joined.
         DatasetError: The dataset is not there or not whole; the hint says what to put where.
     """
-    layout = get(name)
-    if split not in layout.splits:
-        raise UsageError(f"{name} has no split {split!r}", f"Its splits: {', '.join(layout.splits)}.")
-    dataset = layout.read(data_dir, split)
+    chosen = [_named(name, word.strip()) for word in split.split("+")]
+    for owner, part in chosen:
+        if part not in get(owner).splits:
+            hint = f'Its splits: {", ".join(get(owner).splits)}; "train+val" joins two.'
+            raise UsageError(f"{owner} has no split {part!r}", hint)
+    parts = [_listed(owner, data_dir, part) for owner, part in chosen]
+    return parts[0] if len(parts) == 1 else joined.join(name, split, parts)
+
+
+def _named(name: str, word: str) -> tuple[str, str]:
+    """The dataset and the split that SPLIT or DATASET:SPLIT means."""
+    owner, sign, part = word.partition(":")
+    return (owner, part) if sign else (name, word)
+
+
+def _listed(name: str, data_dir: Path, split: str) -> Dataset:
+    dataset = DATASETS[name].read(data_dir, split)
     if not dataset.samples:
         raise DatasetError(f"{name} {split} in {data_dir} has no photos", "Was the archive unpacked whole?")
     return dataset

@@ -122,8 +122,8 @@ def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) ->
         hint = f'{error.hint} Or train from scratch: model.init = "{RANDOM}".'.strip()
         raise WeightsError(error.message, hint) from error
     found = _fresh(pretrained.spec, labels, pretrained.preprocessing, recipe)
-    backbone = {f"backbone.{name}" for name in found.network.backbone.state_dict()}
-    _copy(found.network, pretrained.tensors, backbone, f"{spec.backbone.kind}@imagenet")
+    wanted = {f"backbone.{name}" for name in found.network.backbone.state_dict()} | pretrained.tensors.keys()
+    _copy(found.network, pretrained.tensors, wanted, f"{spec.backbone.kind}@imagenet")
     return replace(found, provenance=pretrained.provenance, notes=pretrained.notes)
 
 

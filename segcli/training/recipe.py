@@ -119,6 +119,7 @@ class Optimizer:
     momentum: Annotated[float, between(0, 0.9999)] = 0.9
     weight_decay: Annotated[float, between(0, 1)] = 4e-5
     decay_all: bool = False
+    decay_depthwise: bool = True
     classifier_rate: Annotated[float, between(0, 1000)] = 1.0
     head_rate: Annotated[float, between(0, 1000)] = 1.0
     bias_rate: Annotated[float, between(0, 1000)] = 1.0
@@ -153,6 +154,7 @@ class Loss:
     shrink_labels: bool = False
     hardest: Annotated[float, between(0.001, 1)] = 1.0
     hardest_after: StepsOrNone = 0
+    hardest_of: Literal["labelled", "all"] = "labelled"
     class_weights: tuple[Annotated[float, between(0, 1e6)], ...] = ()
     lovasz: Annotated[float, between(0, 1e6)] = 0.0
     auxiliary: Annotated[float, between(0, 1e6)] = 0.0

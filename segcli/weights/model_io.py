@@ -20,6 +20,7 @@ from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
 from segcli.weights import cache, checkpoint, foreign, manifest, onnx_file
 from segcli.weights.checkpoint import Checkpoint
+from segcli.weights.convert import vgg_classifier
 from segcli.weights.convert.layouts import convert
 from segcli.weights.facts import ModelFacts
 from segcli.weights.manifest import WeightsEntry
@@ -48,7 +49,7 @@ class Pretrained:
 
     Attributes:
         spec: The model's spec, with what the backbone's source does differently.
-        tensors: The entries `backbone.*` of the model's state dict.
+        tensors: The entries `backbone.*` of the model's state dict, and of a VGG's head those of fc6 and fc7.
         preprocessing: The mean, scale and channel order it was trained with.
         provenance: Where it comes from.
         notes: What the user should be told about it, one line each.
@@ -99,11 +100,13 @@ def pretrained(spec: ModelSpec, progress: Progress | None = None) -> Pretrained:
     adapted = manifest.adapted(spec, entry.spec)
     _refuse_overruled(spec, adapted, entry)
     here = cache.obtain(entry, progress)
-    tensors = convert(foreign.read(here.path), entry.format, adapted)
-    checkpoint.require_finite(tensors, entry.name)
+    theirs = foreign.read(here.path)
+    tensors = convert(theirs, entry.format, adapted)
+    head = vgg_classifier.first_layers(theirs, adapted)
+    checkpoint.require_finite(tensors | head, entry.name)
     origin = cache.provenance(entry, here.record)
     notes = (*here.notes(), *_changes(spec, adapted, entry))
-    return Pretrained(adapted, tensors, entry.preprocessing, origin, notes)
+    return Pretrained(adapted, tensors | head, entry.preprocessing, origin, notes)
 
 
 def _changes(spec: ModelSpec, adapted: ModelSpec, entry: WeightsEntry) -> tuple[str, ...]:

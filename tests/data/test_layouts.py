@@ -142,7 +142,7 @@ def test_cityscapes_label_ids_become_classes(tmp_path, name, kind, split):
     write_mask(mask.with_name(mask.name.replace("labelIds", "labelTrainIds")), [[255, 0, 18, 255, 13]])
     for inside in (".", "cityscapes"):
         dataset = layouts.load(name, tmp_path / inside, split)
-        assert names(dataset) == ["ulm_000000_000019"]
+        assert (dataset.name, names(dataset)) == (name, ["ulm_000000_000019"])
         assert read(dataset) == [[VOID, 0, 18, VOID, 13]]
     mask.unlink()
     assert read(layouts.load(name, tmp_path, split)) == [[VOID, 0, 18, VOID, 13]]

@@ -178,6 +178,16 @@ def test_a_difference_that_the_imagenet_backbone_contradicts_is_refused():
         init.start(recipe_with(name="v3-resnet101+stride_in=1x1", init="imagenet"), TWO)
 
 
+def test_what_imagenet_has_of_the_head_is_taken_too(monkeypatch):
+    """fc6 and fc7 of a VGG, of which its classifier is made; here the pyramid's projection stands for them."""
+    spec = variants.get(NAME)
+    tensors = {f"backbone.{k}": v for k, v in deeplab.build(spec, 2).backbone.state_dict().items()}
+    tensors["aspp.project.conv.weight"] = torch.full((256, 512, 1, 1), 0.5)
+    monkeypatch.setattr(model_io, "pretrained", lambda *_: Pretrained(spec, tensors, Preprocessing(), {}))
+    network = init.start(recipe_with(init="imagenet"), TWO).network
+    assert (network.aspp.project.conv.weight == 0.5).all()
+
+
 def test_where_there_is_no_imagenet_backbone_training_from_scratch_is_offered(monkeypatch):
     def none(*_):
         raise WeightsError("no ImageNet weights are known")

@@ -23,7 +23,7 @@ OptionalName = Annotated[
     str | None,
     Option("--dataset", "-d", metavar="NAME", help=f"{_KNOWN} Without it, those that the run of --weights held out."),
 ]
-Split = Annotated[str, Option("--split", help="Which part of it.", rich_help_panel=PROTOCOL)]
+Split = Annotated[str, Option("--split", help="Which part of it; train+val joins two.", rich_help_panel=PROTOCOL)]
 Images = Annotated[
     Path | None,
     Option(

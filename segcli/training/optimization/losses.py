@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from segcli.images.masks import nearest_indices
 from segcli.labels import VOID
+from segcli.models.preprocessing import corner
+from segcli.models.spec import ModelSpec
 from segcli.training.recipe import Loss
 
 
@@ -18,11 +20,15 @@ class Criterion:
     """The comparison of logits with labels that a recipe's [loss] asks for.
 
     Attributes:
-        align_corners: The model's rule for enlarging, which shrinking labels follows too.
+        align_corners: The model's rule for enlarging.
         shrink_labels: Compare at the logits' size (v1 and v2) instead of the labels' (v3 and v3+).
         class_weights: float32 (K,), or None where all classes weigh the same.
         lovasz: Factor on Lovász-Softmax, a term of its own for each output, computed at the logits' size.
         auxiliary: Factor on the cross entropy of the auxiliary head, whose logits are the last output; 0: none.
+        corner_grid: Whether labels are shrunk to the corners of cells, 0, 8, ..., as with aligned corners, though the
+            enlargement does not align them (v2's ResNet-101).
+        hardest_of_all: Whether the share of the hardest pixels is one of all pixels, void ones too, as TensorFlow's
+            DeepLab has it; otherwise of the labelled ones.
     """
 
     align_corners: bool
@@ -30,12 +36,18 @@ class Criterion:
     class_weights: Tensor | None = None
     lovasz: float = 0.0
     auxiliary: float = 0.0
+    corner_grid: bool = False
+    hardest_of_all: bool = False
 
     @classmethod
-    def of(cls, settings: Loss, align_corners: bool, device: torch.device) -> Criterion:
-        """The criterion of a recipe's [loss] for a model with that rule; its class weights lie on the device."""
+    def of(cls, settings: Loss, spec: ModelSpec, device: torch.device) -> Criterion:
+        """The criterion of a recipe's [loss] for a model; its class weights lie on the device."""
         weights = torch.tensor(settings.class_weights, device=device) if settings.class_weights else None
-        return cls(align_corners, settings.shrink_labels, weights, settings.lovasz, settings.auxiliary)
+        return cls(
+            *(spec.align_corners, settings.shrink_labels, weights, settings.lovasz, settings.auxiliary),
+            corner_grid=bool(corner(spec)),
+            hardest_of_all=settings.hardest_of == "all",
+        )
 
     def terms(self, outputs: Tensor | list[Tensor], labels: Tensor, ohem_share: float = 1.0) -> Tensor:
         """Each output's summed cross entropy and the weight to divide it by.
@@ -47,8 +59,8 @@ class Criterion:
         Args:
             outputs: Logits (N, K, h, w), or several with sizes of their own.
             labels: uint8 (N, H, W), 0..K-1 or VOID.
-            ohem_share: Online hard example mining: only this share (0..1) of the labelled pixels counts, those with
-                the highest loss; of one process.
+            ohem_share: Online hard example mining: only this share (0..1) of the labelled pixels counts, or of all
+                pixels, those with the highest loss; of one process.
 
         Returns:
             float32 (terms, 2): sum and weight.
@@ -73,7 +85,8 @@ class Criterion:
         losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=VOID, reduction="none").flatten()
         weights = self._pixel_weights(labels)
         if ohem_share < 1:
-            hard = losses.topk(max(1, int(ohem_share * int((labels != VOID).sum())))).indices
+            counted = labels.numel() if self.hardest_of_all else int((labels != VOID).sum())
+            hard = losses.topk(max(1, int(ohem_share * counted))).indices
             losses, weights = losses[hard], weights[hard]
         return torch.stack([losses.sum(), weights.sum()])
 
@@ -83,7 +96,7 @@ class Criterion:
         return torch.stack([self.lovasz * lovasz_softmax(logits, labels) * weight, weight.float()])
 
     def _shrunk(self, labels: Tensor, logits: Tensor) -> Tensor:
-        return shrink(labels, (logits.shape[-2], logits.shape[-1]), self.align_corners)
+        return shrink(labels, (logits.shape[-2], logits.shape[-1]), self.align_corners or self.corner_grid)
 
     def weight(self, labels: Tensor) -> Tensor:
         """The summed weight of all pixels of labels (N, H, W), each pixel by its class's; a scalar."""

@@ -24,7 +24,7 @@ def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) 
     The classifier learns `classifier_rate` times as fast, what else is no backbone `head_rate` times, and biases of
     convolutions `bias_rate` times beyond that: Caffe's DeepLab has 1, 2, 10 and 20. Biases and batch normalisation do
     not decay unless `decay_all` says so: Caffe's and TensorFlow's DeepLab regularise the kernels of convolutions only.
-    (TensorFlow's leaves out depthwise kernels too; here they decay.)
+    Without `decay_depthwise` the kernels of depthwise convolutions do not either, as in TensorFlow's.
 
     Args:
         parameters: (name, parameter) as a DeepLab network names them.
@@ -35,11 +35,18 @@ def groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer) 
     found: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in named:
         factor = _part_rate(name, settings) * (settings.bias_rate if name in biases else 1.0)
-        decay = settings.weight_decay if parameter.ndim > 1 or settings.decay_all else 0.0
+        decay = settings.weight_decay if _decays(parameter, settings) else 0.0
         found.setdefault((factor, decay), []).append(parameter)
     return [
         {"params": members, "rate_factor": factor, "weight_decay": decay} for (factor, decay), members in found.items()
     ]
+
+
+def _decays(parameter: nn.Parameter, settings: Optimizer) -> bool:
+    """Whether a parameter's weights decay."""
+    if not settings.decay_depthwise and parameter.ndim > 1 and parameter.shape[1] == 1:  # one channel a kernel
+        return False
+    return parameter.ndim > 1 or settings.decay_all
 
 
 def _part_rate(name: str, settings: Optimizer) -> float:

@@ -76,7 +76,7 @@ class Trainer:
         self.split_batches = self.short = False
         self.optimizer = optimizer.build(model.network, recipe.optimizer, self.auxiliary)
         self.precision = MixedPrecision(recipe.run.amp, device)
-        self.criterion = Criterion.of(recipe.loss, model.spec.align_corners, device)
+        self.criterion = Criterion.of(recipe.loss, model.spec, device)
 
     def state_dict(self) -> dict[str, Any]:
         """The fields of a `State` that are the trainer's: network, optimizer, scaler, and what only some runs have."""

@@ -44,7 +44,7 @@ def choose(
         DatasetError: The dataset is not there or not whole.
     """
     if data.dataset != "folder":
-        tell(f"split: {data.train} and {data.val} of {data.dataset}")
+        tell(f"split: {data.train} and {data.val or 'nothing to validate on'} of {data.dataset}")
         return _published(data)
     if not data.images:
         raise UsageError("data.images is missing", "A folder needs images, and masks where the labels lie elsewhere.")
@@ -98,7 +98,16 @@ def _published(data: Data) -> tuple[Dataset, Dataset]:
     for key in ("images", "masks", "val_images", "val_masks", "labels", "fold"):
         if getattr(data, key):
             raise UsageError(f'data.{key} goes with data.dataset = "folder"', f"{data.dataset} knows its own files.")
-    train, val = (layouts.load(data.dataset, _path(data.data_dir), split) for split in (data.train, data.val))
+    folder = _path(data.data_dir)
+    train = layouts.load(data.dataset, folder, data.train)
+    if not data.val:
+        return train, replace(train, split="val", samples=(), strays=())
+    val = layouts.load(data.dataset, folder, data.val)
+    if val.labels != train.labels:
+        raise UsageError(
+            f"data.val = {data.val!r} has other classes than {data.dataset}",
+            'Validate on a dataset of the same classes, or on nothing: data.val = "".',
+        )
     return train, val
 
 

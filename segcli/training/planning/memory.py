@@ -198,7 +198,7 @@ def _step(network: PartlyFrozen, recipe: Recipe, spec: ModelSpec, shape: tuple[i
     network.train()
     half = HALF_TYPES.get(recipe.run.amp)
     computed = network if half is None else network.to(half)
-    criterion = Criterion.of(recipe.loss, spec.align_corners, META)
+    criterion = Criterion.of(recipe.loss, spec, META)
     images = torch.empty(shape, device=META, dtype=half)
     labels = torch.empty(shape[0], *shape[2:], device=META, dtype=torch.uint8)
     with Living() as living:

@@ -6,7 +6,9 @@ import torch
 from torch.nn import functional as F
 
 from segcli.labels import VOID
+from segcli.models import variants
 from segcli.training.optimization.losses import Criterion, lovasz_softmax, mean, shrink
+from segcli.training.recipe import Loss
 
 
 @pytest.fixture
@@ -70,6 +72,15 @@ def test_v2_keeps_every_eighth_label():
     assert torch.equal(shrink(labels, (41, 41), align_corners=True), labels[:, ::8, ::8])
 
 
+@pytest.mark.parametrize("name", ["v2-vgg16", "v2-resnet101"])
+def test_v2s_networks_are_compared_with_the_labels_at_0_8_16(name):
+    """v2's ResNet-101 enlarges by edges, but its poolings round up, which puts its scores on the corners too."""
+    logits, labels = torch.randn(1, 21, 41, 41), torch.randint(0, 21, (1, 321, 321), dtype=torch.uint8)
+    criterion = Criterion.of(Loss(shrink_labels=True), variants.get(name), torch.device("cpu"))
+    expected = F.cross_entropy(logits, labels[:, ::8, ::8].long())
+    assert torch.allclose(loss_of(criterion.terms(logits, labels)), expected, rtol=1e-6)
+
+
 def test_without_aligned_corners_shrinking_is_torchs_nearest_exact():
     labels = torch.randint(0, 21, (2, 321, 200), dtype=torch.uint8)
     theirs = F.interpolate(labels[:, None].float(), (41, 25), mode="nearest-exact")[:, 0].to(torch.uint8)
@@ -92,6 +103,16 @@ def test_ohem_counts_only_the_hardest_pixels(case):
     ours = loss_of(Criterion(True).terms(logits, labels, ohem_share=0.25))
     each = F.cross_entropy(logits, labels.long(), ignore_index=VOID, reduction="none")[labels != VOID]
     assert torch.allclose(ours, each.sort(descending=True).values[: len(each) // 4].mean(), rtol=1e-6)
+
+
+def test_the_hardest_of_all_pixels_are_tensorflows(case):
+    """top_k over the losses with 0 where void, divided by those that are not 0 (deeplab/utils/train_utils.py)."""
+    logits, labels = case
+    criterion = Criterion.of(Loss(hardest=0.5, hardest_of="all"), variants.get("v3-resnet101"), torch.device("cpu"))
+    each = F.cross_entropy(logits, labels.long(), ignore_index=VOID, reduction="none").flatten()
+    for share in (0.5, 0.95):  # 35 of 70 pixels; 66, more than the 64 labelled ones
+        top = each.topk(int(share * each.numel())).values
+        assert torch.allclose(loss_of(criterion.terms(logits, labels, share)), top.sum() / (top != 0).sum(), rtol=1e-6)
 
 
 def test_lovasz_softmax_is_added_at_the_logits_size():

@@ -45,6 +45,16 @@ def test_kernels_decay_and_nothing_else():
     assert {group["weight_decay"] for group in groups} == {0.0, 4e-5}
 
 
+def test_depthwise_kernels_are_free_of_decay_on_request():
+    network = network_of("v3plus-xception")
+    settings = Optimizer(weight_decay=4e-5, decay_depthwise=False)
+    groups = optimizer.groups(network.named_parameters(), settings)
+    decays = set().union(*(names_of(group, network) for group in groups if group["weight_decay"]))
+    convolutions = [(name, m) for name, m in network.named_modules() if isinstance(m, torch.nn.Conv2d)]
+    assert decays == {f"{name}.weight" for name, module in convolutions if module.groups == 1}
+    assert any(module.groups > 1 for _, module in convolutions)
+
+
 def test_all_decay_on_request_and_each_parameter_is_in_one_group():
     network = network_of("v2-vgg16")
     groups = optimizer.groups(network.named_parameters(), Optimizer(weight_decay=5e-4, decay_all=True))
