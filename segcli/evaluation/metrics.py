@@ -28,6 +28,9 @@ class Scores:
         classes: The number of classes that `miou` is the mean of.
         named: The number of classes that the label set names.
         absent: The names of the classes with no pixel in the truth or in the predictions, which `miou` says nothing of.
+        miou_present: Mean over the classes that occur in the truth. At least `miou`, which also has a 0 for each class
+            that is predicted only.
+        present: The number of classes that `miou_present` is the mean of.
     """
 
     miou: float | None
@@ -38,6 +41,8 @@ class Scores:
     classes: int
     named: int = 0
     absent: tuple[str, ...] = ()
+    miou_present: float | None = None
+    present: int = 0
 
     @property
     def dice(self) -> dict[str, float | None]:
@@ -99,7 +104,7 @@ class ConfusionMatrix:
         union = truth + self.counts[:, :-1].sum(axis=0) - right
         iou = right / np.maximum(union, 1)
         classes = np.arange(len(union)) != labels.ignore
-        counted = (union > 0) & classes
+        counted, present = (union > 0) & classes, (truth > 0) & classes
         per_class = [float(value) if known else None for value, known in zip(iou, counted, strict=True)]
         return Scores(
             miou=_ratio(iou[counted].sum(), counted.sum()),
@@ -110,6 +115,8 @@ class ConfusionMatrix:
             classes=int(counted.sum()),
             named=int(classes.sum()),
             absent=tuple(labels.names[index] for index in np.flatnonzero(classes & ~counted)),
+            miou_present=_ratio(iou[present].sum(), present.sum()),
+            present=int(present.sum()),
         )
 
 

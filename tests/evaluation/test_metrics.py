@@ -37,6 +37,10 @@ def test_the_scores_equal_scikit_learns():
     present = [index for index in range(21) if index != 9]
     assert scores.miou == pytest.approx(jaccard_score(true, guess, labels=present, average="macro"), abs=1e-12)
     assert scores.classes == 20
+    in_truth = np.unique(true)
+    expected = jaccard_score(true, guess, labels=in_truth, average="macro")
+    assert scores.miou_present == pytest.approx(expected, abs=1e-12)
+    assert scores.present == len(in_truth) < scores.classes
     assert scores.per_class["chair"] is None
     assert scores.per_class["car"] == 0
     expected = jaccard_score(true, guess, labels=present, average=None)

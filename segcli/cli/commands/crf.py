@@ -76,10 +76,16 @@ class Search:
         bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta instead; --output is a TOML.")
     ] = False
     truth: Annotated[Path | None, Option("--truth", metavar="DIR|FILE", help="With --tune: true labels.")] = None
+    limit: Annotated[
+        int | None,
+        Option("--limit", min=1, metavar="N", help="With --tune: so many photos, evenly over the list."),
+    ] = None
 
     def __post_init__(self):
         if self.tune and self.truth is None:
             raise UsageError("--tune needs --truth", "Give the folder of the true label maps.")
+        if self.limit is not None and not self.tune:
+            raise UsageError("--limit goes with --tune", "It says how many photos the search is made on.")
         if self.truth and not self.tune:
             raise UsageError("--truth goes with --tune", "`segcli compare A B --truth DIR` scores what was refined.")
         if self.truth is not None and not self.truth.is_file():
@@ -95,7 +101,14 @@ class Search:
         if not files:
             raise UsageError(f"{shown(self.truth)} has no true labels of these photos", "They are matched by name.")
         labels.data.reading.tell(display.note, display.warn)
-        return files, labels
+        return self._limited(files, display), labels
+
+    def _limited(self, files: list[Source], display: Display) -> list[Source]:
+        """So many of the photos as --limit says, evenly over their list."""
+        if self.limit is None or self.limit >= len(files):
+            return files
+        display.note(f"--limit {self.limit}: the photos are taken evenly over the list of the {len(files)} with truth")
+        return [files[index * len(files) // self.limit] for index in range(self.limit)]
 
 
 Save = Annotated[
@@ -134,7 +147,8 @@ def crf(
     class is black) means no opinion. The results are those of predict.
 
     --tune tries the papers' 128 settings and 26 finer ones at --crf-size on every photo that has a true label map:
-    allow a second or two for each photo times 40, and use the same --crf-size afterwards.
+    allow a second or two for each photo times 40, and use the same --crf-size afterwards. The papers search on 100
+    photos: --limit 100.
     """
     display = Display(as_json, quiet)
     wanted = replace(unrefined.wanted(), reading=reading.choice())

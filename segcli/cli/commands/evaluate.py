@@ -81,6 +81,7 @@ def evaluate_model(
 ) -> None:
     """Score a model on a dataset: mIOU and more, at the labels' own size, void ignored.
 
+    Without --model and --weights it is v3plus-xception, with those of its weights that have the dataset's labels.
     Where the model is a run's, or lies in its folder, photos that the run learned from are left out, known by their
     content; without --dataset and --images the photos that the run held out are scored.
     With --output, scores.json, the confusion matrix, the trimap's curve and overlays of the worst images go there.
@@ -96,6 +97,8 @@ def evaluate_model(
         data = replace(data, photos=photos.reading())
     reference, options = network.reference_for(data.labels, DEFAULT_VARIANT), network.options()
     options.check(reference)
+    if network.names_none:
+        early.note(f"scoring {reference}, since neither --model nor --weights names another")
     if output is not None:
         check_folder(output)
     settings = {"crf": crf_options.if_wanted(crf), "trimap": trimap, "skip_bad": skip_bad, "batch": network.batch}

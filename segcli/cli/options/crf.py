@@ -44,7 +44,7 @@ CrfSet = Annotated[
         "--crf-set",
         parser=Parsed(changes, "--crf-set"),
         metavar="NAME=VALUE,...",
-        help="Any of w1, sigma_alpha, sigma_beta, w2, sigma_gamma, iterations.",
+        help="Any of w1, sigma_alpha, sigma_beta, w2, sigma_gamma, iterations. sigma_gamma is 1 here, 3 in the papers.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -162,6 +162,11 @@ class Network:
     def __post_init__(self):
         averaged_scales(self.scales, self.multi_scale)
 
+    @property
+    def names_none(self) -> bool:
+        """Whether the model is left to the command."""
+        return self.model is None and self.weights is None
+
     def reference(self) -> ModelReference:
         """The model that is meant."""
         return reference(self.model, self.weights)

@@ -38,6 +38,9 @@ def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> No
         change = f"  (without CRF {percent(getattr(before, name))})" if before else ""
         over = coverage(scores) if name == "miou" else ""
         display.data(f"{title:24}{percent(getattr(scores, name)):>7}{change}{over}")
+        if name == "miou" and scores.present != scores.classes:
+            change = f"  (without CRF {percent(before.miou_present)})" if before else ""
+            display.data(f"{IN_TRUTH:24}{percent(scores.miou_present):>7}{change}{only_predicted(scores)}")
     cost = result["multiply_adds"] / 1e9
     display.data(
         f"{result['images']} images of {result['dataset']} {result['split']}, {result['classes']} classes, "
@@ -47,6 +50,7 @@ def _print(display: Display, labels: LabelSet, tally: Tally, result: dict) -> No
         display.data(f"  worst: {image['name']}  mIOU {percent(image['miou'])}")
 
 
+IN_TRUTH = "mIOU, classes in truth"
 TITLES = {
     "miou": "mIOU",
     "mean_dice": "mean Dice (F1)",
@@ -70,6 +74,12 @@ def coverage(scores: Scores) -> str:
     if not scores.absent:
         return ""
     return f" over {scores.classes} of {scores.named} classes; no pixel of: {some_of(scores.absent)}"
+
+
+def only_predicted(scores: Scores) -> str:
+    """What the mIOU over the classes in the truth leaves out of the other one, with a blank before."""
+    others = scores.classes - scores.present
+    return f" over {scores.present} classes; the mIOU also has a 0 for each of the {others} that are predicted only"
 
 
 def swatch(colour: Sequence[int]) -> Text:

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
+from segcli.cli.views import tuning as views
 from segcli.crf import dense_crf, tuning
 from segcli.crf.params import CRFParams
 from segcli.errors import InputError
@@ -281,6 +282,18 @@ class TestTuning:
         assert (work / "out/crf.toml").is_file()
         assert not (work / "out/masks").exists()
 
+    @pytest.mark.parametrize(
+        ("limit", "taken"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b", "c"]), (9, ["a", "b", "c"])]
+    )
+    def test_a_limit_takes_photos_evenly_over_the_list(self, work, monkeypatch, limit, taken):
+        searched = []
+        monkeypatch.setattr(views, "search", lambda display, job, files, truths: searched.extend(files))
+        result = run("--probs", "plain", "--tune", "--truth", "truth", "-o", "best.toml", "--limit", str(limit))
+        assert result.exit_code == 0, result.output
+        assert [source.path.stem for source in searched] == taken
+        said = f"--limit {limit}: the photos are taken evenly over the list of the 3 with truth"
+        assert (said in result.stderr) == (limit < 3)
+
     def test_settings_that_do_not_fit_are_said(self, work, tiny_grid, monkeypatch):
         kernel = tuning.bilateral_kernel
 
@@ -313,6 +326,7 @@ class TestTuning:
         (["--labels", "plain"], "has no labels of these photos"),
         (["--probs", "plain", "--tune"], "--tune needs --truth"),
         (["--probs", "plain", "--truth", "truth"], "--truth goes with --tune"),
+        (["--probs", "plain", "--limit", "100"], "--limit goes with --tune"),
         (["--probs", "plain", "--tune", "--truth", "plain"], "has no true labels"),
         (["--labels", "truth", "--gt-prob", "1"], "--gt-prob must lie between 0 and 1"),
         (["--probs", "plain", "--save", "smell"], "--save smell"),

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 from calibration import calibrate
+from huggingface_hub import constants
 from PIL import Image
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
+from segcli.cli.commands import evaluate as evaluate_command
 from segcli.cli.options import network
 from segcli.data import layouts, parts
 from segcli.distributed import Processes
@@ -185,7 +187,12 @@ def test_without_a_model_one_with_the_datasets_labels_is_taken(camvid):
     assert "These fit: v3plus-mobilenetv2@street." in result.stderr
 
 
-def test_cityscapes_names_the_entries_that_fit(tmp_path):
+def test_the_help_names_the_model_that_is_scored_where_none_is_named():
+    text = " ".join(evaluate("--help").stdout.replace("│", " ").split())
+    assert f"Without --model and --weights it is {evaluate_command.DEFAULT_VARIANT}," in text
+
+
+def test_cityscapes_names_the_entries_that_fit(tmp_path, monkeypatch):
     for part in ("leftImg8bit/val/town", "gtFine/val/town"):
         (tmp_path / "cityscapes" / part).mkdir(parents=True)
     stem = tmp_path / "cityscapes/{}/val/town/town_000000_000001"
@@ -194,6 +201,10 @@ def test_cityscapes_names_the_entries_that_fit(tmp_path):
     result = evaluate("-d", "cityscapes", "--data-dir", tmp_path, "-m", "v3plus-xception")
     assert result.exit_code == 2
     assert "v3plus-xception@cityscapes" in result.stderr
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    result = evaluate("-d", "cityscapes", "--data-dir", tmp_path)
+    assert "scoring v3plus-xception@cityscapes, since neither --model nor --weights names another" in result.stderr
 
 
 @pytest.mark.parametrize(
