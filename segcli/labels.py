@@ -179,6 +179,50 @@ ADE20K = LabelSet(
 """The scene-parsing benchmark's 150 classes under the benchmark's own ids, 1..150. Id 0 is void; it stays an id so that
 the field's networks with 151 channels fit, but it is no class: no score counts it."""
 
+ADE20K_150 = LabelSet("ade20k-150", ADE20K.names[1:], ADE20K.palette[1:])
+"""Without void, for networks of 150 channels (mmsegmentation); the ids of the classes are one less than in ADE20K."""
+
+COCO_STUFF = LabelSet(
+    "coco-stuff",
+    tuple(
+        (
+            "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop "
+            "sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, "
+            "umbrella, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat, baseball "
+            "glove, skateboard, surfboard, tennis racket, bottle, wine glass, cup, fork, knife, spoon, bowl, banana, "
+            "apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake, chair, couch, potted plant, bed, "
+            "dining table, toilet, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, "
+            "refrigerator, book, clock, vase, scissors, teddy bear, hair drier, toothbrush, banner, blanket, branch, "
+            "bridge, building-other, bush, cabinet, cage, cardboard, carpet, ceiling-other, ceiling-tile, cloth, "
+            "clothes, clouds, counter, cupboard, curtain, desk-stuff, dirt, door-stuff, fence, floor-marble, "
+            "floor-other, floor-stone, floor-tile, floor-wood, flower, fog, food-other, fruit, furniture-other, "
+            "grass, gravel, ground-other, hill, house, leaves, light, mat, metal, mirror-stuff, moss, mountain, mud, "
+            "napkin, net, paper, pavement, pillow, plant-other, plastic, platform, playingfield, railing, railroad, "
+            "river, road, rock, roof, rug, salad, sand, sea, shelf, sky-other, skyscraper, snow, solid-other, stairs, "
+            "stone, straw, structural-other, table, tent, textile-other, towel, tree, vegetable, wall-brick, "
+            "wall-concrete, wall-other, wall-panel, wall-stone, wall-tile, wall-wood, water-other, waterdrops, "
+            "window-blind, window-other, wood"
+        ).split(", ")
+    ),
+    voc_palette(171),
+)
+"""The 80 things and 91 stuff classes of COCO-Stuff 164k in the order of mmsegmentation, whose converter numbers the
+171 of them 0..170; the published masks number them 0..181 with gaps."""
+
+LOVEDA = LabelSet(
+    "loveda",
+    ("background", "building", "road", "water", "barren", "forest", "agricultural"),
+    _hex_colours("ffffff ff0000 ffff00 0000ff 9f81b7 00ff00 ffc380"),
+)
+"""LoveDA's land cover under the ids 0..6; its label files have each one higher, and 0 for no data."""
+
+ISPRS = LabelSet(
+    "isprs",
+    ("impervious surface", "building", "low vegetation", "tree", "car", "clutter"),
+    _hex_colours("ffffff 0000ff 00ffff 00ff00 ffff00 ff0000"),
+)
+"""The classes of the ISPRS benchmarks Potsdam and Vaihingen, in the order and colours of their label pictures."""
+
 CITYSCAPES_LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The id that each of CITYSCAPES' classes has in `*_labelIds.png` and on the benchmark's server."""
 
@@ -191,7 +235,11 @@ CITYSCAPES_ID_NAMES = (
 """The name of each id, 0 to 33, in `*_labelIds.png`; 15 of them are no class of CITYSCAPES."""
 
 LABEL_SETS = {
-    labels.name: labels for labels in (VOC, CITYSCAPES, CAMVID, PASCAL_CONTEXT, PASCAL_CONTEXT_59, PERSON_PART, ADE20K)
+    labels.name: labels
+    for labels in (
+        *(VOC, CITYSCAPES, CAMVID, PASCAL_CONTEXT, PASCAL_CONTEXT_59, PERSON_PART, ADE20K, ADE20K_150),
+        *(COCO_STUFF, LOVEDA, ISPRS),
+    )
 }
 
 

@@ -15,6 +15,10 @@ from segcli.errors import UsageError
         ("pascal-context-59", 59, 255),
         ("person-part", 7, 255),
         ("ade20k", 151, 0),
+        ("ade20k-150", 150, 255),
+        ("coco-stuff", 171, 255),
+        ("loveda", 7, 255),
+        ("isprs", 6, 255),
     ],
 )
 def test_published_label_sets_have_their_published_sizes_and_distinct_names(name, count, ignore):
@@ -40,6 +44,17 @@ def test_ade20k_follows_the_benchmarks_object_list_and_colours():
     assert ade.names[100] == "buffet"
     assert ade.palette[150] == (92, 0, 255)
     assert ade.names[0] == "void"
+
+
+def test_ade20k_without_void_is_one_id_lower():
+    assert (labels.ADE20K_150.names[0], labels.ADE20K_150.names[149]) == ("wall", "flag")
+    assert labels.ADE20K_150.palette[149] == (92, 0, 255)
+
+
+def test_coco_stuff_numbers_its_classes_as_mmsegmentations_converter_does():
+    """Its clsID_to_trID maps the published ids 0, 12, 91 and 181 to 0, 11, 80 and 170, with labels.txt one lower."""
+    names = labels.COCO_STUFF.names
+    assert [names[index] for index in (0, 11, 79, 80, 170)] == ["person", "stop sign", "toothbrush", "banner", "wood"]
 
 
 def test_pascal_context_without_background_keeps_names_and_colours_in_step():

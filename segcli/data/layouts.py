@@ -5,7 +5,7 @@ well as the dataset's own folder, and where it finds neither it says what to put
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
@@ -185,6 +185,16 @@ def ade20k(data_dir: Path, split: str) -> Dataset:
     return Dataset("ade20k", split, labels.ADE20K, samples, ids_of(labels.ADE20K), strays=strays)
 
 
+def ade20k_150(data_dir: Path, split: str) -> Dataset:
+    """ADE20K for networks without a channel for void, whose classes are the ids less one."""
+    return replace(
+        ade20k(data_dir, split),
+        name="ade20k-150",
+        labels=labels.ADE20K_150,
+        ids={0: VOID} | {index + 1: index for index in range(150)},
+    )
+
+
 @dataclass(frozen=True)
 class Layout:
     """A published dataset, as far as it is known before it is read.
@@ -210,6 +220,7 @@ DATASETS = {
     "coco-voc": Layout(labels.VOC, ("train", "val"), coco_voc),
     "camvid": Layout(labels.CAMVID, ("train", "val", "test"), camvid),
     "ade20k": Layout(labels.ADE20K, ("train", "val"), ade20k),
+    "ade20k-150": Layout(labels.ADE20K_150, ("train", "val"), ade20k_150),
 }
 
 

@@ -69,7 +69,7 @@ class Cached:
         record: Where it came from.
         bytes: Its size; 0 if it is gone.
         newly_recorded: Whether the sha256 was recorded just now, since the manifest does not know it.
-        stated_by: The host that states this sha256; empty where none does, or where it was not asked.
+        known: What others say of this sha256; empty where nobody was asked.
         built_in: Whether it is installed with segcli: then nothing but installing segcli anew mends it.
     """
 
@@ -78,7 +78,7 @@ class Cached:
     record: Record
     bytes: int = 0
     newly_recorded: bool = False
-    stated_by: str = ""
+    known: str = ""
     built_in: bool = False
 
     def problem(self) -> str:
@@ -92,10 +92,9 @@ class Cached:
         """What the user should be told about it; empty unless its sha256 was recorded just now."""
         if not self.newly_recorded:
             return ""
-        known = f"it has the sha256 that {self.stated_by} states;" if self.stated_by else "no checksum of it is known;"
         return (
-            f"first download of {self.name}: {known} this file's ({self.record.sha256[:12]}...) is remembered and must "
-            "match from now on"
+            f"first download of {self.name}: {self.known or 'no checksum of it is known'}; this file's "
+            f"({self.record.sha256[:12]}...) is remembered and must match from now on"
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -262,7 +261,7 @@ def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
     _remember(entry, record)
     _tidy(entry, download.path, path)
     newly = not (known or entry.sha256)
-    return replace(_at(path, entry, record), newly_recorded=newly, stated_by=expected.host)
+    return replace(_at(path, entry, record), newly_recorded=newly, known=fetch.known(entry, expected, sha256))
 
 
 def _understood(entry: WeightsEntry, record: Record, path: Path, *, on_trust: bool) -> "Checkpoint | None":

@@ -18,6 +18,7 @@ from segcli.models.spec import ModelSpec
 from segcli.weights import checkpoint, foreign, manifest
 from segcli.weights.checkpoint import Checkpoint
 from segcli.weights.convert.layouts import convert
+from segcli.weights.manifest import WeightsEntry
 
 BACKBONE_LABELS = LabelSet("none", (), ())
 """The labels of a checkpoint that holds a backbone only: it has no classes."""
@@ -83,6 +84,22 @@ def convert_file(source: Path, layout: str, model: str, output: Path, label_set:
     return made
 
 
+def doubt(layout: str, model: str) -> str:
+    """What to tell where several entries of the manifest could lend what `convert_file` needs; empty where one does.
+
+    Raises:
+        UsageError: There is no such model or choice.
+    """
+    if layout == "timm":
+        return ""
+    first, *others = _alike(layout, model) or [None]
+    lent = {str((entry.model_spec(), entry.preprocessing)) for entry in (first, *others) if entry}
+    if len(lent) < 2:
+        return ""
+    names = ", ".join(entry.name for entry in others)
+    return f"the file is taken for one like that of {first.name}; --model can say otherwise: {names}"
+
+
 def halve(source: Path, output: Path) -> Checkpoint:
     """Write a checkpoint's kernels in half precision: half the bytes to ship. `load` makes them float32 again.
 
@@ -113,16 +130,27 @@ def _target(layout: str, model: str, label_set: LabelSet | None) -> tuple[ModelS
     spec = variants.get(name)
     if layout == "timm":
         return _backbone_target(spec, choice)
-    alike = [e for e in manifest.entries() if e.format == layout and e.role == "segmentation"]
-    of_variant = [e for e in alike if e.variant == spec.name]
-    same = [e for e in of_variant if choice in ("", e.labels, e.name.partition("@")[2])]
-    if choice and not same:
-        raise manifest.no_such_choice(spec.name, choice, of_variant)
-    if same:
+    if same := _alike(layout, model):
         return same[0].model_spec(), label_set or labels.get(same[0].labels), same[0].preprocessing
     if label_set is None:
         raise UsageError(f"{model} has no known classes in the layout {layout}", "Name them with --labels.")
-    return spec, label_set, alike[0].preprocessing if alike else Preprocessing()
+    others = _of_layout(layout)
+    return spec, label_set, others[0].preprocessing if others else Preprocessing()
+
+
+def _alike(layout: str, model: str) -> list[WeightsEntry]:
+    """The manifest's entries of a layout that a model's name may mean; UsageError where it names another choice."""
+    name, _, choice = model.partition("@")
+    variant = variants.get(name).name
+    of_variant = [e for e in _of_layout(layout) if e.variant == variant]
+    same = [e for e in of_variant if choice in ("", e.labels, e.name.partition("@")[2])]
+    if choice and not same:
+        raise manifest.no_such_choice(variant, choice, of_variant)
+    return same
+
+
+def _of_layout(layout: str) -> list[WeightsEntry]:
+    return [e for e in manifest.entries() if e.format == layout and e.role == "segmentation"]
 
 
 def _backbone_target(spec: ModelSpec, choice: str) -> tuple[ModelSpec, LabelSet, Preprocessing]:

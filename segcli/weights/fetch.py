@@ -87,6 +87,20 @@ def expected(entry: WeightsEntry, download: Download, recorded: str = "") -> Exp
     return Expected()
 
 
+def known(entry: WeightsEntry, wanted: Expected, sha256: str) -> str:
+    """What others say of the sha256 that a download has, in words; empty where they say nothing."""
+    if wanted.host:
+        return f"it has the sha256 that {wanted.host} states"
+    if not entry.named_sha256:
+        return ""
+    if sha256.startswith(entry.named_sha256):
+        return "it has the sha256 that its name says"
+    return (
+        f"its name says sha256 {entry.named_sha256}, which it has not, but its publisher may have named it after "
+        "another state of the file"
+    )
+
+
 def verified_sha256(entry: WeightsEntry, path: Path, wanted: Expected) -> str:
     """The sha256 of a download; a file that has not the one that is wanted is deleted.
 

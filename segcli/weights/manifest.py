@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from msgspec import Meta
+
 from segcli import decoding
 from segcli.decoding import DecodingError, MissingKeyError, UnknownKeyError, between
 from segcli.errors import UsageError, WeightsError, nearest
@@ -15,7 +17,7 @@ from segcli.models.differences import SIGN
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import BackboneSpec, ModelSpec, OutputStride
 
-Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "caffe-v2", "timm"]
+Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "mmsegmentation", "caffe-v2", "timm"]
 OWN = "segcli"
 """The format of weights that the package brings along: a checkpoint of this tool, which needs no conversion."""
 Role = Literal["segmentation", "backbone"]
@@ -78,6 +80,8 @@ class WeightsEntry:
         output_stride: The one it is run at unless told otherwise; None: the variant's own.
         sha256: The hash of the downloaded file, or a prefix of it; empty where none is published. A packaged file's is
             whole.
+        named_sha256: The start of a sha256 that the file's name states, of the file or of what its publisher made it
+            of: another one is told, not refused.
         size: The bytes of the download, rounded as published; 0 where none is.
         spec: What differs from the variant's spec, nested as the spec is.
         fits: Of a backbone the fields of `BackboneSpec`, beside the kind, that decide whose tensors these are.
@@ -96,6 +100,7 @@ class WeightsEntry:
     default: bool = False
     output_stride: OutputStride | None = None
     sha256: str = ""
+    named_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{8,64})?$")] = ""
     size: Annotated[int, between(0, 1 << 40)] = 0
     spec: dict[str, Any] = field(default_factory=dict)
     fits: dict[str, Any] = field(default_factory=dict)
@@ -154,7 +159,7 @@ def parse(text: str) -> tuple[WeightsEntry, ...]:
         presets = {name: Preprocessing.from_dict(values) for name, values in whole.preprocessing.items()}
     except DecodingError as error:
         raise _refusal(error, "the weights manifest") from error
-    found = tuple(_entry(values, presets) for values in whole.weights)
+    found = tuple(_entry(values, presets, whole.spec) for values in whole.weights)
     names = [name for entry in found for name in (entry.name, entry.alias) if name]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"the weights manifest has {', '.join(sorted(twice))} twice")
@@ -166,18 +171,25 @@ class _Tables:
     """The manifest's tables, not yet decoded."""
 
     preprocessing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    spec: dict[str, dict[str, Any]] = field(default_factory=dict)
     weights: tuple[dict[str, Any], ...] = ()
 
 
-def _entry(values: dict[str, Any], presets: Mapping[str, Preprocessing]) -> WeightsEntry:
+def _entry(
+    values: dict[str, Any], presets: Mapping[str, Preprocessing], specs: Mapping[str, dict[str, Any]]
+) -> WeightsEntry:
     where = f"weights {values.get('name', '?')}"
-    preset, labels = values.get("preprocessing", ""), values.get("labels", "")
-    for key, value, known in (("preprocessing", preset, presets), ("labels", labels, LABEL_SETS)):
-        if key in values and value not in tuple(known):
+    named = {"preprocessing": presets, "labels": LABEL_SETS}
+    if isinstance(values.get("spec"), str):
+        named["spec"] = specs
+    for key, known in named.items():
+        if key in values and (value := values[key]) not in tuple(known):
             raise UsageError(f"{where}: {key} is {decoding.shown(value)}", nearest(str(value), sorted(known)))
     plain = {key: value for key, value in values.items() if key not in SOURCES}
-    if preset:
-        plain["preprocessing"] = presets[preset].to_dict()
+    if "preprocessing" in values:
+        plain["preprocessing"] = presets[values["preprocessing"]].to_dict()
+    if "spec" in named:
+        plain["spec"] = specs[values["spec"]]
     try:
         decoding.refuse_unknown(BackboneSpec, plain.get("fits", {}), "fits")
         return decoding.decode(WeightsEntry, {"source": _source(values, where), **plain})

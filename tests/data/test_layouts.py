@@ -201,6 +201,9 @@ def test_ade20k_keeps_the_benchmarks_ids_and_makes_0_void(tmp_path):
     write_photo(tmp_path / "ADEChallengeData2016/images/validation/ADE_val_00000001.jpg")
     write_mask(tmp_path / "ADEChallengeData2016/annotations/validation/ADE_val_00000001.png", [[0, 1, 150]])
     assert read(layouts.load("ade20k", tmp_path, "val")) == [[VOID, 1, 150]]
+    without_void = layouts.load("ade20k-150", tmp_path, "val")
+    assert read(without_void) == [[VOID, 0, 149]]
+    assert without_void.labels.names[149] == "flag"
 
 
 @pytest.mark.parametrize("name", layouts.DATASETS)

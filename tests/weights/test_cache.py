@@ -53,6 +53,15 @@ def test_the_note_about_an_unpublished_hash_is_said_once(entry):
     assert second.provenance == {"weights": NAME, "source": entry.source.url, "sha256": sha256, "licence": "MIT"}
 
 
+def test_a_hash_in_a_files_name_is_compared_and_told_but_not_enforced(server, entry, home):
+    sha256 = atomic.sha256(server.root / "weights.pth")
+    assert "it has the sha256 that its name says;" in cache.obtain(replace(entry, named_sha256=sha256[:8])).note()
+    cache.remove(NAME)
+    other = cache.obtain(replace(entry, named_sha256="0badc0de"))
+    assert "its name says sha256 0badc0de, which it has not, but " in other.note()
+    assert other.path.is_file()
+
+
 def test_the_converted_network_is_the_original_one(entry):
     x = torch.randn(1, 3, 65, 65)
     with torch.no_grad():

@@ -57,6 +57,18 @@ def test_the_manifest_lends_labels_preprocessing_and_differences(tmp_path):
     assert (made.preprocessing.resize, made.preprocessing.size) == ("short", 520)
 
 
+def test_what_several_sources_could_lend_is_told_and_chosen_by_name():
+    doubt = conversion.doubt("mmsegmentation", "v3plus-resnet101")
+    assert doubt.startswith(
+        "the file is taken for one like that of v3plus-resnet101@voc2012; --model can say otherwise"
+    )
+    assert "v3plus-resnet101@cityscapes-769" in doubt
+    assert conversion.doubt("mmsegmentation", "v3plus-resnet101@cityscapes-769") == ""
+    assert conversion.doubt("mmsegmentation", "v3plus-resnet101@loveda") == ""
+    assert conversion.doubt("torchvision", "v3-resnet50") == ""
+    assert conversion.doubt("timm", "v3-resnet50") == ""
+
+
 @pytest.mark.parametrize(
     ("layout", "model", "labels", "error", "message"),
     [

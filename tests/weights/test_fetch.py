@@ -75,7 +75,7 @@ def test_the_sha256_that_the_hub_states_is_told_and_remembered(server, entry):
 
 @pytest.mark.usefixtures("without_links")
 def test_where_the_cache_has_no_links_the_hub_is_asked_again(server, entry):
-    assert cache.obtain(entry).stated_by == server.url
+    assert f"the sha256 that {server.url} states" in cache.obtain(entry).known
     assert [method for method, path, *_ in server.requests if "/resolve/" in path].count("GET") == 1
 
 

@@ -180,6 +180,8 @@ def convert(
     _check_output(output, file)
     from segcli.weights import conversion
 
+    if doubt := conversion.doubt(layout, model):
+        display.note(doubt)
     made = conversion.convert_file(file, layout, model, output, labels)
     if len(made.labels):
         display.data(f"{output}: {made.spec.name}, {len(made.labels)} classes, {len(made.tensors)} tensors")

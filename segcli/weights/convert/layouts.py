@@ -12,7 +12,7 @@ from torch import Tensor
 
 from segcli.errors import UsageError, WeightsError
 from segcli.models.spec import ModelSpec
-from segcli.weights.convert import caffe_v2, segmentron, tensorflow, timm, torchvision, transformers
+from segcli.weights.convert import caffe_v2, mmsegmentation, segmentron, tensorflow, timm, torchvision, transformers
 from segcli.weights.convert.names import Names
 
 
@@ -38,6 +38,7 @@ LAYOUTS = {
     "torchvision": Layout(torchvision.names),
     "timm": Layout(timm.names),
     "caffe-v2": Layout(caffe_v2.names),
+    "mmsegmentation": Layout(mmsegmentation.names),
     "segmentron": Layout(segmentron.names),
     "tensorflow": Layout(tensorflow.names, tensorflow.SLOTS, tensorflow.transpose, tensorflow.AVERAGES),
 }

@@ -25,3 +25,13 @@ def dropped(*names: str) -> Names:
 def conv_bn(theirs: tuple[str, str], ours: str) -> Names:
     """The modules of a convolution and its normalisation, to our ConvBN `ours`."""
     return conv(theirs[0], f"{ours}.conv") | bn(theirs[1], f"{ours}.bn")
+
+
+def separable(depthwise: tuple[str, str], pointwise: tuple[str, str], ours: str) -> Names:
+    """The modules of both halves, each a convolution and its normalisation, to our SeparableConv `ours`."""
+    return {
+        **conv(depthwise[0], f"{ours}.conv_dw"),
+        **bn(depthwise[1], f"{ours}.bn_dw"),
+        **conv(pointwise[0], f"{ours}.conv_pw"),
+        **bn(pointwise[1], f"{ours}.bn_pw"),
+    }

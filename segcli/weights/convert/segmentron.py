@@ -4,7 +4,7 @@ from segcli.errors import UsageError
 from segcli.models.networks.xception import FLOWS
 from segcli.models.spec import ModelSpec
 from segcli.models.variants import VARIANTS
-from segcli.weights.convert.names import Names, bn, conv, conv_bn, dropped
+from segcli.weights.convert.names import Names, conv, conv_bn, dropped, separable
 from segcli.weights.convert.torchvision import resnet
 
 PYRAMID = {
@@ -48,9 +48,6 @@ def _xception65() -> Names:
 
 
 def _separable(theirs: str, ours: str) -> Names:
-    return {
-        **conv(f"{theirs}.block.depthwise", f"{ours}.conv_dw"),
-        **bn(f"{theirs}.block.bn_depth", f"{ours}.bn_dw"),
-        **conv(f"{theirs}.block.pointwise", f"{ours}.conv_pw"),
-        **bn(f"{theirs}.block.bn_point", f"{ours}.bn_pw"),
-    }
+    block = f"{theirs}.block"
+    halves = (f"{block}.depthwise", f"{block}.bn_depth"), (f"{block}.pointwise", f"{block}.bn_point")
+    return separable(*halves, ours)
