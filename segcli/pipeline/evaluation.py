@@ -103,6 +103,7 @@ class Evaluation:
             "split": self.data.split,
             "images": len(self.tally.images),
             **({} if self.scored is None else self.scored.to_dict(self.data)),
+            **({"trained_on_val": True} if scored.trained_on(_weights_of(self.model), self.data) else {}),
             **self._reading,
             "reused": self.tally.reused,
             "seconds": round(self.tally.seconds, 2),
@@ -192,7 +193,9 @@ def evaluate_dataset(
     if save_predictions is not None:
         check_folder(save_predictions)
     values = foresight.photos_of(model) if isinstance(model, ModelReference) else model.facts.photos
-    data, known = scored.choose(data, _file_of(model), part, processes, listener)
+    weights = _weights_of(model)
+    scored.warn_of_training(weights, data, listener)
+    data, known = scored.choose(data, Path(weights), part, processes, listener)
     data = usable(photo_values.for_dataset(data, values, listener), skip_bad, processes, listener)
     if isinstance(model, ModelReference):
         model = _loaded(model, options, len(data.samples), save_predictions is not None, listener)
@@ -201,9 +204,11 @@ def evaluate_dataset(
     return Evaluation(model, crf, data, tally, processes, known)
 
 
-def _file_of(model: Model | ModelReference) -> Path | None:
-    """The file that a model's weights are read from; a published model's name is none."""
-    return model.path if isinstance(model, ModelReference) else Path(model.facts.provenance.get("weights", ""))
+def _weights_of(model: Model | ModelReference) -> str:
+    """The file that a model's weights are read from, or the name of published ones."""
+    if isinstance(model, ModelReference):
+        return model.entry.name if model.entry else str(model.path)
+    return model.facts.provenance.get("weights", "")
 
 
 def _loaded(reference: ModelReference, options: ModelOptions, photos: int, stores: bool, listener: Listener) -> Model:

@@ -15,6 +15,7 @@ from segcli.distributed import Processes
 from segcli.errors import DatasetError, UsageError
 from segcli.files.paths import shown
 from segcli.pipeline.listener import SILENT, Listener
+from segcli.weights import manifest
 
 Part = Literal["unseen", "held-out", "new", "train", "all"]
 """Which photos are scored, by what they are to the run that trained the model; "unseen" are those held out and new."""
@@ -28,6 +29,8 @@ TAKEN: dict[Part, tuple[Kind, ...]] = {
 """The kinds of photos that belong to a part."""
 WORDS: dict[Kind, str] = {"held-out": "{} held out", "new": "{} new", "train": "{} learned from"}
 """How many photos of a kind there are, in words."""
+HELD_BACK = ("val", "trainval")
+"""The splits with the photos that weights which are `trained_on_val` learned from against the custom."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,22 @@ def choose(
         _tell(found, listener)
         return replace(data, samples=tuple(left)), found
     raise _nothing_left(found, model.parent)
+
+
+def trained_on(weights: str, data: Dataset) -> bool:
+    """Whether published weights of that name learned from the photos that a split is meant to test them with."""
+    entry = next((entry for entry in manifest.entries() if entry.name == weights), None)
+    if entry is None or not entry.trained_on_val:
+        return False
+    owners = (word.strip().rpartition(":") for word in data.split.split("+"))  # of "train+val+voc2012:val"
+    return any((owner or data.name) == entry.labels and split in HELD_BACK for owner, _, split in owners)
+
+
+def warn_of_training(weights: str, data: Dataset, listener: Listener) -> None:
+    """Warn of published weights of that name whose scores on a dataset mean nothing."""
+    if trained_on(weights, data):
+        words = f"{weights} learned from the photos of {data.name} {data.split} too"
+        listener.warn(f"{words}, so that its scores on them are too good: they tell nothing of other photos")
 
 
 def _sorted(data: Dataset, split: Parts, part: Part, processes: Processes, listener: Listener) -> Scored:

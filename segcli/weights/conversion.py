@@ -140,7 +140,7 @@ def _target(layout: str, model: str, label_set: LabelSet | None) -> tuple[ModelS
 
 def _alike(layout: str, model: str) -> list[WeightsEntry]:
     """The manifest's entries of a layout that a model's name may mean; UsageError where it names another choice."""
-    name, _, choice = model.partition("@")
+    name, choice = manifest.split(model)
     variant = variants.get(name).name
     of_variant = [e for e in _of_layout(layout) if e.variant == variant]
     same = [e for e in of_variant if choice in ("", e.labels, e.name.partition("@")[2])]

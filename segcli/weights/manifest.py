@@ -23,6 +23,8 @@ OWN = "segcli"
 Role = Literal["segmentation", "backbone"]
 SOURCES = ("hub", "url", "packaged")
 """The keys that say where weights are."""
+LEARNED_FROM = "learned_from"
+"""The key that names the datasets whose terms an entry gets."""
 Percent = Annotated[float, between(0, 100)]
 
 
@@ -72,6 +74,10 @@ class WeightsEntry:
         source: Where it is.
         format: The layout of its tensors, a key of `convert.LAYOUTS`, or OWN.
         licence: The licence as the source states it.
+        licence_of: What the source states it of: the weights, or only the repository that has or links them.
+        terms: The datasets it learned from, pretraining included, with their terms of use in words; "" where none were
+            found.
+        trained_on_val: Whether it learned from the photos of its dataset's val too, so that scores there mean nothing.
         preprocessing: What its inputs must look like.
         alias: A short name that `--model` takes as well.
         labels: A name in `labels.LABEL_SETS`; empty for a backbone.
@@ -94,6 +100,9 @@ class WeightsEntry:
     format: Literal[*get_args(Format), OWN]
     licence: str
     preprocessing: Preprocessing
+    licence_of: Literal["weights", "repository"] = "repository"
+    terms: dict[str, str] = field(default_factory=dict)
+    trained_on_val: bool = False
     alias: str = ""
     labels: str = ""
     role: Role = "segmentation"
@@ -156,10 +165,11 @@ def parse(text: str) -> tuple[WeightsEntry, ...]:
         raise UsageError(f"the weights manifest is not TOML: {error.message}") from error
     try:
         whole = decoding.decode(_Tables, tables)
-        presets = {name: Preprocessing.from_dict(values) for name, values in whole.preprocessing.items()}
+        for preset in whole.preprocessing.values():
+            Preprocessing.from_dict(preset)
     except DecodingError as error:
         raise _refusal(error, "the weights manifest") from error
-    found = tuple(_entry(values, presets, whole.spec) for values in whole.weights)
+    found = tuple(_entry(values, whole) for values in whole.weights)
     names = [name for entry in found for name in (entry.name, entry.alias) if name]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"the weights manifest has {', '.join(sorted(twice))} twice")
@@ -172,29 +182,33 @@ class _Tables:
 
     preprocessing: dict[str, dict[str, Any]] = field(default_factory=dict)
     spec: dict[str, dict[str, Any]] = field(default_factory=dict)
+    terms: dict[str, str] = field(default_factory=dict)
     weights: tuple[dict[str, Any], ...] = ()
 
 
-def _entry(
-    values: dict[str, Any], presets: Mapping[str, Preprocessing], specs: Mapping[str, dict[str, Any]]
-) -> WeightsEntry:
+def _entry(values: dict[str, Any], tables: _Tables) -> WeightsEntry:
     where = f"weights {values.get('name', '?')}"
-    named = {"preprocessing": presets, "labels": LABEL_SETS}
-    if isinstance(values.get("spec"), str):
-        named["spec"] = specs
-    for key, known in named.items():
-        if key in values and (value := values[key]) not in tuple(known):
-            raise UsageError(f"{where}: {key} is {decoding.shown(value)}", nearest(str(value), sorted(known)))
-    plain = {key: value for key, value in values.items() if key not in SOURCES}
+    plain = {key: value for key, value in values.items() if key not in (*SOURCES, LEARNED_FROM)}
     if "preprocessing" in values:
-        plain["preprocessing"] = presets[values["preprocessing"]].to_dict()
-    if "spec" in named:
-        plain["spec"] = specs[values["spec"]]
+        plain["preprocessing"] = _of(tables.preprocessing, "preprocessing", values["preprocessing"], where)
+    if "labels" in values:
+        _of(LABEL_SETS, "labels", values["labels"], where)
+    if isinstance(values.get("spec"), str):
+        plain["spec"] = _of(tables.spec, "spec", values["spec"], where)
+    if LEARNED_FROM in values:
+        plain["terms"] = {name: _of(tables.terms, LEARNED_FROM, name, where) for name in values[LEARNED_FROM]}
     try:
         decoding.refuse_unknown(BackboneSpec, plain.get("fits", {}), "fits")
         return decoding.decode(WeightsEntry, {"source": _source(values, where), **plain})
     except DecodingError as error:
         raise _refusal(error, where) from error
+
+
+def _of(known: Mapping[str, Any], key: str, name: Any, where: str) -> Any:
+    """What a name that a key has stands for; UsageError where there is no such name."""
+    if name not in tuple(known):
+        raise UsageError(f"{where}: {key} is {decoding.shown(name)}", nearest(str(name), sorted(known)))
+    return known[name]
 
 
 def _source(values: dict[str, Any], where: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from heard import Heard
 from PIL import Image
 from small_runs import smooth, tree
 from typer.testing import CliRunner
@@ -46,6 +47,17 @@ def test_scores_are_those_of_the_command(folders, checkpoint):
     for changing in ("seconds",):
         del theirs[changing], ours[changing]
     assert theirs == json.loads(json.dumps(ours))
+
+
+def test_published_weights_that_learned_from_the_photos_are_doubted(folders, monkeypatch):
+    weights = "v3plus-xception@voc2012-trainval"
+    monkeypatch.setattr(folders.segmenter, "model", replace(folders.facts, provenance={"weights": weights}))
+    own = segcli.evaluate(folders, images="photos", labels="labels", names=VOC)
+    heard = Heard()
+    doubted = segcli.evaluate(folders, replace(own.data, name="voc2012", split="val"), listener=heard)
+    assert any(f"{weights} learned from the photos of voc2012 val too" in text for text in heard.warnings)
+    assert doubted.to_dict()["trained_on_val"] is True
+    assert "trained_on_val" not in own.to_dict()
 
 
 def test_what_is_left_in_a_folder(folders, tmp_path):

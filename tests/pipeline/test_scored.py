@@ -106,3 +106,25 @@ def test_two_processes_get_the_same_answer(photos, model):
     data, found = scored.choose(photos, model, None, Second(1, 2), Heard())
     assert [sample.name for sample in data.samples] == ["renamed-h1", "renamed-h2", "renamed-n"]
     assert len(found.kinds) == 5
+
+
+@pytest.mark.parametrize(
+    ("weights", "dataset", "split", "warned"),
+    [
+        ("v3plus-xception@voc2012-trainval", "voc2012", "val", True),
+        ("v3plus-xception@voc2012-trainval", "voc2012", "trainval", True),
+        ("v3plus-xception@voc2012-trainval", "voc2012", "trainaug+val", True),
+        ("v3plus-xception@voc2012-trainval", "coco-voc", "val+voc2012:val", True),
+        ("v3plus-xception@voc2012-trainval", "coco-voc", "train+val", False),
+        ("v3plus-xception@voc2012-trainval", "voc2012", "test", False),
+        ("v3plus-xception@voc2012-trainval", "coco-voc", "val", False),
+        ("v3plus-xception@voc2012", "voc2012", "val", False),
+        ("runs/best.safetensors", "voc2012", "val", False),
+    ],
+)
+def test_weights_that_learned_from_val_are_doubted_there(weights, dataset, split, warned):
+    heard = Heard()
+    scored.warn_of_training(weights, Dataset(dataset, split, VOC, (), {}), heard)
+    assert [f"{weights} learned from the photos of {dataset} {split} too" in text for text in heard.warnings] == (
+        [True] if warned else []
+    )

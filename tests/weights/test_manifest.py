@@ -24,6 +24,14 @@ mean = [127.5, 127.5, 127.5]
 std = [127.5, 127.5, 127.5]
 channels = "RGB"
 """
+SHARED = """
+[spec.wide]
+head = { channels = 512 }
+
+[terms]
+coco = "CC BY 4.0"
+imagenet = ""
+"""
 ENTRY = """
 [[weights]]
 name = "v3-mobilenetv2@voc2012"
@@ -153,6 +161,9 @@ def test_what_a_source_does_differently_changes_only_that():
         (('preprocessing = "p"', 'preprocessing = "q"'), "preprocessing is 'q'", "Known: p"),
         (('licence = "MIT"\n', ""), "licence is missing", ""),
         (('licence = "MIT"', "licence = 3"), "licence cannot be 3", ""),
+        (("labels =", 'spec = "other"\nlabels ='), "spec is 'other'", "Known: wide"),
+        (("labels =", 'learned_from = ["cococo"]\nlabels ='), "learned_from is 'cococo'", "Did you mean coco?"),
+        (("labels =", 'named_sha256 = "xyz"\nlabels ='), "named_sha256 cannot be 'xyz'", ""),
         (("url =", 'hub = { repo = "a/b" }\nurl ='), "exactly one of hub, url and packaged", ""),
         (('url = "https://example.org/weights.pth"', 'hub = { repo = "a/b" }'), "source.revision is missing", ""),
         (('url = "https://example.org/weights.pth"', 'packaged = "own.safetensors"'), "has the format", ""),
@@ -164,8 +175,8 @@ def test_what_a_source_does_differently_changes_only_that():
     ids=lambda value: value[1] if isinstance(value, tuple) else "",
 )
 def test_a_wrong_manifest_is_refused(change, message, hint):
-    text = (PRESET + ENTRY).replace(*change)
-    assert text != PRESET + ENTRY
+    text = (PRESET + SHARED + ENTRY).replace(*change)
+    assert text != PRESET + SHARED + ENTRY
     with pytest.raises(UsageError, match=message) as caught:
         manifest.parse(text)
     assert hint in caught.value.hint
@@ -182,6 +193,23 @@ def test_an_empty_or_a_minimal_manifest_is_fine():
     assert manifest.parse("") == ()
     (entry,) = manifest.parse(PRESET + ENTRY)
     assert (entry.sha256, entry.size, entry.default, entry.reported_miou) == ("", 0, False, None)
+
+
+def test_what_entries_share_is_written_once():
+    text = ENTRY + 'spec = "wide"\nlearned_from = ["imagenet", "coco"]\n'
+    (entry,) = manifest.parse(PRESET + SHARED + text)
+    assert entry.model_spec().head.channels == 512
+    assert entry.terms == {"imagenet": "", "coco": "CC BY 4.0"}
+    assert (entry.licence_of, entry.trained_on_val) == ("repository", False)
+
+
+def test_every_entry_names_what_it_learned_from_and_what_learned_from_val_says_so():
+    for entry in manifest.entries():
+        assert entry.terms
+        assert entry.trained_on_val == ("trainval" in entry.name)
+        if entry.trained_on_val:
+            assert " test, " in entry.reported_setting
+    assert "non-commercial" in manifest.resolve("v3plus-xception@cityscapes").terms["cityscapes"]
 
 
 def test_preprocessing_survives_json():

@@ -132,6 +132,9 @@ def _weights(entry: WeightsEntry) -> dict:
         "source": str(entry.source),
         "format": entry.format,
         "licence": entry.licence,
+        "licence_of": entry.licence_of,
+        "learned_from": entry.terms,
+        "trained_on_val": entry.trained_on_val,
         "bytes": entry.size,
         "sha256": entry.sha256,
         "reported_miou": entry.reported_miou,
@@ -207,8 +210,12 @@ def _show(display: Display, name: str, protocol: _Protocol) -> None:
 
 def _show_weights(display: Display, weights: dict) -> None:
     alias = f", {weights['alias']} for short" if weights["alias"] else ""
-    display.data(f"  weights        {weights['name']}{alias}, {_weights_cells(weights)[2]}")
+    display.data(f"  weights        {weights['name']}{alias}, {_licence(weights)}")
     display.data(f"                 {weights['source']}")
+    for dataset, terms in weights["learned_from"].items():
+        display.data(f"                 learned from {dataset}; its terms: {terms or 'not found'}")
+    if weights["trained_on_val"]:
+        display.data("                 and from the photos of val: scores on them mean nothing")
     if weights["reported_miou"] is not None:
         display.data(
             f"                 mIOU {_score(weights['reported_miou'])} on {weights['reported_setting']}, "
@@ -218,6 +225,12 @@ def _show_weights(display: Display, weights: dict) -> None:
         display.data(
             f"                 mIOU {_score(weights['measured_miou'])} measured: {weights['measured_setting']}"
         )
+
+
+def _licence(weights: dict) -> str:
+    """The licence, and whose it is where the weights have none of their own."""
+    licence = weights["licence"] or "not stated"
+    return licence if weights["licence_of"] == "weights" else f"{licence} (of the repository; none of the weights' own)"
 
 
 def _millions(count: int) -> str:

@@ -116,6 +116,17 @@ def test_a_choice_shows_its_weights_alone_and_counts_its_classes():
     assert model["classes"] == 19
 
 
+def test_weights_tell_whose_their_licence_is_and_the_terms_of_what_they_learned_from():
+    text = run("v3plus-xception@voc2012-trainval", "--size", "65").stdout
+    assert "Apache-2.0 (of the repository; none of the weights' own)" in text
+    assert "learned from imagenet; its terms: non-commercial research and education only" in text
+    assert "learned from sbd; its terms: not found" in text
+    assert "and from the photos of val: scores on them mean nothing" in text
+    weights = facts("v3plus-resnet101@loveda", "--size", "65")["weights"][0]
+    assert (weights["licence_of"], weights["trained_on_val"]) == ("weights", False)
+    assert weights["learned_from"]["loveda"] == "CC BY-NC-SA 4.0"
+
+
 def test_a_model_without_weights_says_so():
     text = run("v1-vgg16", "--size", "65").stdout
     assert "20.5 M" in text
