@@ -170,11 +170,12 @@ def test_plain_values_lead_back():
     ("name", "facts"),
     [
         # base rate, power, batch, iterations, crop, largest scale, decay, factor of the classifier, shrunk labels
-        ("v2-vgg16", (0.001, 0.9, 10, 20_000, 321, 1.5, 5e-4, 10.0, True)),
-        ("v2-vgg16-step", (0.001, 0.9, 30, 6000, 321, 1.5, 5e-4, 10.0, True)),
+        ("v2-vgg16", (0.001, 0.9, 10, 20_000, 321, 1.0, 5e-4, 10.0, True)),
+        ("v2-vgg16-step", (0.001, 0.9, 30, 6000, 321, 1.0, 5e-4, 10.0, True)),
         ("v2-resnet101", (2.5e-4, 0.9, 10, 20_000, 321, 1.5, 5e-4, 10.0, True)),
         ("v3-resnet101", (0.007, 0.9, 16, 30_000, 513, 2.0, 1e-4, 1.0, False)),
         ("v3-resnet101-os8", (0.001, 0.9, 16, 30_000, 513, 2.0, 1e-4, 1.0, False)),
+        ("v3-resnet101-cityscapes", (0.007, 0.9, 16, 90_000, 769, 2.0, 1e-4, 1.0, False)),
         ("v3plus-xception", (0.007, 0.9, 16, 30_000, 513, 2.0, 4e-5, 1.0, False)),
         ("v3plus-xception-os8", (0.001, 0.9, 16, 30_000, 513, 2.0, 4e-5, 1.0, False)),
     ],
@@ -188,5 +189,6 @@ def test_the_papers_protocols(name, facts):
     )
     assert found.optimizer.momentum == 0.9
     assert found.schedule.policy == ("step" if name == "v2-vgg16-step" else "poly")
-    assert found.model.bn_decay == (0.9997 if name in ("v3-resnet101", "v3plus-xception") else 0.9)
+    trained = name in ("v3-resnet101", "v3-resnet101-cityscapes", "v3plus-xception")
+    assert found.model.bn_decay == (0.9997 if trained else 0.9)
     assert found.model.freeze_bn == (name in ("v2-resnet101", "v3-resnet101-os8", "v3plus-xception-os8"))
