@@ -124,7 +124,7 @@ def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) ->
     found = _fresh(pretrained.spec, labels, pretrained.preprocessing, recipe)
     wanted = {f"backbone.{name}" for name in found.network.backbone.state_dict()} | pretrained.tensors.keys()
     _copy(found.network, pretrained.tensors, wanted, f"{spec.backbone.kind}@imagenet")
-    return replace(found, provenance=pretrained.provenance, notes=pretrained.notes)
+    return replace(found, provenance=pretrained.provenance, notes=(*pretrained.notes, *_unready(found, recipe.model)))
 
 
 def _continued(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:
@@ -162,7 +162,17 @@ def _on_its_backbone(lender: LoadedModel, spec: ModelSpec, labels: LabelSet, rec
     backbone = {f"backbone.{name}" for name in found.network.backbone.state_dict()}
     _copy(found.network, lender.network.state_dict(), backbone, recipe.model.init)
     note = f"{spec.name} begins with the backbone of {recipe.model.init}; all behind it is fresh"
-    return replace(found, provenance=lender.provenance, notes=(*lender.notes, note))
+    notes = (*lender.notes, note, *_unready(found, recipe.model))
+    return replace(found, provenance=lender.provenance, notes=notes)
+
+
+def _unready(model: LoadedModel, settings: Model) -> tuple[str, ...]:
+    """What to say where batch normalisation behind the backbone is frozen before it has seen a photo."""
+    behind = (module for name, module in model.network.named_modules() if not name.startswith("backbone."))
+    if not settings.freeze_bn or not any(isinstance(module, nn.BatchNorm2d) for module in behind):
+        return ()
+    why = "model.freeze_bn also freezes the fresh batch normalisation behind the backbone, which has no statistics yet"
+    return (f"{why}: the model will learn badly; set model.freeze_bn = false",)
 
 
 def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], name: str) -> None:

@@ -101,6 +101,11 @@ class Facts:
         return self.start.knows(self.data.labels)
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether another model is asked for than the first weights', so that all behind its backbone is fresh."""
+        return self.asked.get("model.name") not in (None, "", self.start.about.spec.name)
+
+    @property
     def thawed(self) -> bool:
         """Whether the backbone learns from the first step on."""
         return self.knows or self.asked.get("model.freeze_backbone") == 0
@@ -207,7 +212,7 @@ def batch(facts: Facts) -> Reason:
 
 def batch_of(facts: Facts, count: int, why: str) -> Reason:
     """The decision for so many crops a step."""
-    frozen = count < OWN_STATISTICS
+    frozen = count < OWN_STATISTICS and not facts.is_fresh
     why += f"; with fewer than {OWN_STATISTICS} batch normalisation keeps the statistics that it has" if frozen else ""
     workers = min(8, max(1, facts.machine.cores - 1)) if facts.machine.has_gpu else 1
     keys = {"schedule.batch": count, "model.freeze_bn": frozen, "run.workers": workers}

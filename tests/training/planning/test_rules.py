@@ -168,3 +168,8 @@ def test_it_learns_at_16_and_predicts_at_the_first_weights_own_stride():
 def test_small_classes_count_where_classes_are_new():
     assert decided()["loss.lovasz"] == 1
     assert "loss.lovasz" not in decided(first=CLASSES)
+
+
+@pytest.mark.parametrize(("name", "frozen"), [("v3-mobilenetv2", True), ("v3plus-mobilenetv2", False)])
+def test_fresh_batch_normalisation_learns(name, frozen):
+    assert decided(asked={"model.name": name})["model.freeze_bn"] is frozen
