@@ -34,6 +34,7 @@ NOT_RUN = {
     r"segcli eval --weights (mine|run).*": "needs the run that was trained on the page",
     r"segcli weights convert model.pth .*": "needs 240 MB of another project's weights",
     r"segcli export .* -o model.pt2 .*": "torch.export takes many seconds; tests/export runs it",
+    r"segcli models \S+ --size 513 .*": "counts a row of a paper's table; tests/test_docs_tables.py builds each",
     r"segcli models --all.*": "counts every variant for five seconds; tests/cli/commands/test_models.py does",
     r"segcli crf .* --tune .*": "tries 150 settings; tests/crf/test_tuning.py runs it",
     r"torchrun .*": "starts several processes; tests run two of them elsewhere",

@@ -115,8 +115,8 @@ def compared(base: ModelSpec, changes: Changes) -> Iterator[tuple[str, str, str]
     """Each difference as its key, its value and the base's own value, all as text."""
     before = _flat(base) | ({} if base.decoder else _flat(DecoderSpec(), "decoder."))
     for place, value in changes.items():
-        own = before.get(place, {} if base.decoder else None)
-        yield _key(base, place), _written(value), _written(own)
+        own = _written(before[place]) if place in before else "one of its own" if base.decoder else NONE
+        yield _key(base, place), _written(value), own
 
 
 def keys(base: ModelSpec) -> dict[str, Any]:
@@ -232,6 +232,8 @@ def _implied(base: ModelSpec, changes: Changes) -> Changes:
     if any(place.split(".")[0] == "decoder" for place in changes):
         gone = changes.get("decoder", {}) is None
         implied["backbone.taps"] = () if gone else base.backbone.taps or ("conv2",)
+    if "head.multi_scale_channels" in changes:
+        implied["backbone.taps"] = limits.VGG_TAPS if changes["head.multi_scale_channels"] else ()
     if "backbone.extra_stages" in changes and len(base.output_strides) > 1:
         implied["output_strides"] = limits.output_strides(changes["backbone.extra_stages"])
     return implied

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from segcli.errors import UsageError
-from segcli.models.spec import ASPPSpec, BackboneSpec, BranchesSpec, Kind, ModelSpec
+from segcli.models.spec import ASPPSpec, BackboneSpec, BranchesSpec, Kind, ModelSpec, Tap
 
 RESNETS: tuple[Kind, ...] = ("resnet50", "resnet101")
 KINDS_WITH: dict[str, tuple[Kind, ...]] = {
@@ -22,6 +22,10 @@ KINDS_WITH: dict[str, tuple[Kind, ...]] = {
     "pool_ceil": (*RESNETS, "vgg16"),
 }
 """The kinds of backbone whose network reads a field; every kind reads those that are not here."""
+
+DECODER_TAPS: tuple[Tap, ...] = ("conv2", "conv3")
+VGG_TAPS: tuple[Tap, ...] = ("input", "pool1", "pool2", "pool3", "pool4")
+"""The taps of VGG, and those of every other kind, the finest first."""
 
 
 def check(spec: ModelSpec) -> None:
@@ -56,16 +60,21 @@ def _without_effect(backbone: BackboneSpec) -> Iterator[tuple[str, str]]:
 
 
 def _of_taps(spec: ModelSpec) -> Iterator[tuple[str, str]]:
-    """Taps are what a decoder reads, finest first; no published decoder reads a VGG."""
-    taps, decoder = spec.backbone.taps, spec.decoder
+    """Taps are what a decoder or v1's multi-scale features read, finest first; no published decoder reads a VGG."""
+    taps, decoder, is_vgg = spec.backbone.taps, spec.decoder, spec.backbone.kind == "vgg16"
+    multi_scale = isinstance(spec.head, BranchesSpec) and spec.head.multi_scale_channels > 0
+    if multi_scale and not is_vgg:
+        yield f"{spec.backbone.kind} has no multi_scale_channels", "Only vgg16 can have it."
     if decoder and isinstance(spec.head, BranchesSpec):
         yield "its head gives logits, which no decoder refines", "Take a variant of v3 or v3+."
-    if decoder and spec.backbone.kind == "vgg16":
+    if decoder and is_vgg:
         yield "no decoder reads a VGG", "Take a variant with another backbone."
-    if bool(decoder) != bool(taps):
-        yield "a decoder and the backbone's taps belong together", "Give both, or decoder=none."
-    if not _in_order(taps, ("conv2", "conv3")):
-        yield f"taps cannot be {','.join(taps)}", "Name each once, the finest first: conv2,conv3."
+    if (bool(decoder) or multi_scale) != bool(taps):
+        reader = "multi_scale_channels" if is_vgg else "a decoder"
+        yield f"{reader} and the backbone's taps belong together", "Give both, or none."
+    order = VGG_TAPS if is_vgg else DECODER_TAPS
+    if not _in_order(taps, order):
+        yield f"taps cannot be {','.join(taps)}", f"Name each once, the finest first, of {','.join(order)}."
 
 
 def _in_order(taps: Sequence[str], order: Sequence[str]) -> bool:

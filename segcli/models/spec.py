@@ -16,7 +16,7 @@ Kind = Literal[
 ]
 Family = Literal["v1", "v2", "v3", "v3+"]
 Padding = Literal["symmetric", "same"]
-Tap = Literal["conv2", "conv3"]
+Tap = Literal["conv2", "conv3", "input", "pool1", "pool2", "pool3", "pool4"]
 
 MAX_CHANNELS = 4096
 """The most channels of a layer, which fc6 has: a damaged file asks for no endless network."""
@@ -37,7 +37,8 @@ class BackboneSpec:
 
     Attributes:
         kind: Which network.
-        taps: Low-level features handed over beside the last: those at stride 4 ("conv2"), at stride 8 ("conv3").
+        taps: Features handed over beside the last, the finest first: those at stride 4 ("conv2") and at stride 8
+            ("conv3"); of VGG the input and the outputs of its first four poolings ("input", "pool1" to "pool4").
         tap_branch: Whether a ResNet's tap is its unit's residual branch, normalised, before the sum and the ReLU
             (TensorFlow), and not the unit's output.
         width: MobileNetV2's depth multiplier.
@@ -114,12 +115,15 @@ class BranchesSpec:
         kernel: The side of the dilated convolution (fc6 of VGG).
         channels: The channels of fc6 and fc7; 0: the dilated convolution is the classifier itself.
         dropout: The share dropped after fc6 and fc7, in training.
+        multi_scale_channels: The channels of v1's multi-scale features (MSc), a network of two layers on each of VGG's
+            taps; 0: there are none.
     """
 
     rates: tuple[Size, ...]
     kernel: Size = 3
     channels: Annotated[int, between(0, MAX_CHANNELS)] = 0
     dropout: Share = 0.5
+    multi_scale_channels: Annotated[int, between(0, MAX_CHANNELS)] = field(default=0, metadata=ADDED)
 
 
 @dataclass(frozen=True)

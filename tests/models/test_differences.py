@@ -71,6 +71,9 @@ def test_what_follows_from_a_difference_is_changed_too():
     assert get("v3-resnet101+decoder=default").backbone.taps == ("conv2",)
     assert get("v3-resnet50-cascade+extra_stages=1").output_strides == (8, 16, 32, 64)
     assert get("v3-resnet101+extra_stages=3").output_strides == (8, 16, 32, 64, 128, 256)
+    whole = get("v1-vgg16+multi_scale_channels=128")
+    assert whole.backbone.taps == ("input", "pool1", "pool2", "pool3", "pool4")
+    assert get(f"{whole.name}+taps=pool3").name == "v1-vgg16+taps=pool3+multi_scale_channels=128"
     assert get("v2-resnet101+extra_stages=1").output_strides == (8,), "v2's rates are for that one"
 
 

@@ -174,6 +174,13 @@ def test_a_network_with_differences_is_kept_in_its_checkpoint_and_loads_untold(t
     assert all(torch.equal(tensor, again[key]) for key, tensor in found.network.state_dict().items())
 
 
+def test_of_v1_s_multi_scale_features_the_last_layers_are_classifiers():
+    with torch.device("meta"):
+        network = deeplab.build(variants.get("v1-vgg16+multi_scale_channels=16"), 2)
+    told = [name for name, _ in network.named_parameters() if is_classifier(name) and name.endswith("weight")]
+    assert told == ["classifier.0.fc8.weight", *(f"multi_scale.{i}.classifier.weight" for i in range(5))]
+
+
 def test_a_difference_that_the_imagenet_backbone_contradicts_is_refused():
     """Refused before the download: the manifest says that these ResNets have their stride in the 3x3."""
     with pytest.raises(WeightsError, match=r"resnet101@imagenet cannot be the backbone of v3-resnet101\+stride_in=1x1"):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcli.errors import UsageError
-from segcli.models.networks.heads import ASPP, Branches, Decoder
+from segcli.models.networks.heads import ASPP, Branches, Decoder, MultiScaleFeatures
 from segcli.models.networks.layers import conv2d, resize
 from segcli.models.networks.mobilenet import MobileNetV2, MobileNetV3
 from segcli.models.networks.resnet import ResNet
@@ -35,7 +35,7 @@ class DeepLab(nn.Module):
         self.scales = spec.scales
         self.align_corners = spec.align_corners
         self.backbone = BACKBONES[spec.backbone.kind](spec.backbone, output_stride)
-        self.aspp = self.decoder = None
+        self.aspp = self.decoder = self.multi_scale = None
         if isinstance(spec.head, ASPPSpec):
             self.aspp = ASPP(spec.head, self.backbone.channels, output_stride)
             channels = self.aspp.channels
@@ -46,6 +46,9 @@ class DeepLab(nn.Module):
             self.classifier = conv2d(channels, classes, bias=True)
         else:
             self.classifier = Branches(spec.head, self.backbone.channels, classes)
+            if spec.head.multi_scale_channels:
+                taps = zip(self.backbone.tap_channels, self.backbone.tap_strides, strict=True)
+                self.multi_scale = MultiScaleFeatures(spec.head, taps, classes)
 
     def forward(self, x: Tensor, image_mean: Tensor | None = None) -> Tensor | list[Tensor]:
         """An input (N, 3, H, W) -> logits (N, classes, h, w) at the network's own resolution.
@@ -78,7 +81,8 @@ class DeepLab(nn.Module):
             x = self.aspp(x, image_mean)
         if self.decoder is not None:
             x = self.decoder(x, low_level)
-        return self.classifier(x)
+        logits = self.classifier(x)
+        return logits if self.multi_scale is None else logits + self.multi_scale(low_level, logits, self.align_corners)
 
     def _scaled(self, x: Tensor, scale: float) -> Tensor:
         sampling = {"mode": "bilinear", "align_corners": self.align_corners}

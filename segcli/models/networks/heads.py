@@ -1,7 +1,7 @@
 """Heads: what turns a backbone's features into logits, the atrous spatial pyramid, the decoder, and v1's branches."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +90,42 @@ class Branches(nn.ModuleList):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, h, w) -> (N, classes, h, w)."""
         return sum(branch(x) for branch in self)
+
+
+class MultiScaleFeatures(nn.ModuleList):
+    """v1's multi-scale features (MSc; v1 paper, "Multi-scale prediction"): two layers on each tap give logits too.
+
+    The paper joins these maps to the last features in front of the classifier, which is the same as a sum of logits,
+    and so it stands in the authors' model (DeepLab-MSc-LargeFOV). The first layer strides to the last features' side.
+
+    Args:
+        spec: `multi_scale_channels` and `dropout` matter here.
+        taps: (channels, stride to the last features) of each tap.
+        classes: Channels of the logits.
+    """
+
+    def __init__(self, spec: BranchesSpec, taps: Iterable[tuple[int, int]], classes: int):
+        super().__init__(
+            nn.Sequential(
+                OrderedDict(
+                    conv1=conv2d(channels, spec.multi_scale_channels, 3, stride=stride, bias=True),
+                    relu1=nn.ReLU(),
+                    drop1=nn.Dropout(spec.dropout),
+                    conv2=conv2d(spec.multi_scale_channels, spec.multi_scale_channels, bias=True),
+                    relu2=nn.ReLU(),
+                    drop2=nn.Dropout(spec.dropout),
+                    classifier=conv2d(spec.multi_scale_channels, classes, bias=True),
+                )
+            )
+            for channels, stride in taps
+        )
+
+    def forward(self, taps: Sequence[Tensor], like: Tensor, align_corners: bool) -> Tensor:
+        """The taps, (N, C, H, W) each -> logits of the size of `like`, (N, classes, h, w).
+
+        Where a side is not 32 n + 1 the strided layers can miss that size by a pixel, and are resized.
+        """
+        return sum(resize(scale(tap), like, align_corners) for scale, tap in zip(self, taps, strict=True))
 
 
 def _branch(spec: BranchesSpec, rate: int, in_channels: int, classes: int) -> nn.Module:

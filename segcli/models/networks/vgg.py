@@ -5,7 +5,7 @@ Parameter names are those of torchvision's and timm's `vgg16`: `features.N`.
 
 from torch import Tensor, nn
 
-from segcli.models.networks.layers import down_to, max_pool
+from segcli.models.networks.layers import down_to, max_pool, run_blocks
 from segcli.models.spec import BackboneSpec
 
 GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -25,12 +25,12 @@ class VGG16(nn.Module):
 
     Attributes:
         channels: The channels of the last features.
-        tap_channels: None, since no published decoder reads a VGG.
+        tap_channels: The channels of each tap in `spec.taps`: of the input, and of the poolings.
+        tap_strides: How many times as fine as the last features each of them is.
         late_stage: The pooling before the last group, and its channels; an auxiliary head reads it.
     """
 
     channels = 512
-    tap_channels = ()
 
     def __init__(self, spec: BackboneSpec, output_stride: int):
         super().__init__()
@@ -47,7 +47,19 @@ class VGG16(nn.Module):
             layers.append(max_pool(kernel, step.stride, spec.pool_ceil))
         self.late_stage = (f"features.{pools[-2]}", GROUPS[-2][0])
         self.features = nn.Sequential(*layers)
+        self._find_taps(spec, output_stride, pools)
+
+    def _find_taps(self, spec: BackboneSpec, output_stride: int, pools: list[int]) -> None:
+        """Where the taps are, `pools` being the indices of the poolings."""
+        poolings = [f"pool{number}" for number in range(1, 1 + len(GROUPS))]
+        widths = dict(zip(poolings, (width for width, _ in GROUPS), strict=True)) | {"input": 3}
+        strides = {tap: min(2**number, output_stride) for number, tap in enumerate(("input", *poolings))}
+        self.tap_channels = tuple(widths[tap] for tap in spec.taps)
+        self.tap_strides = tuple(output_stride // strides[tap] for tap in spec.taps)
+        self.taps_input = "input" in spec.taps
+        self.tap_layers = tuple(pools[poolings.index(tap)] for tap in spec.taps if tap in poolings)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, 3, H, W) -> (pool5,) of 512 channels, without low-level features."""
-        return (self.features(x),)
+        """(N, 3, H, W) -> the taps, finest first, and pool5 of 512 channels."""
+        features = run_blocks(x, self.features, self.tap_layers)
+        return (x, *features) if self.taps_input else features

@@ -13,8 +13,10 @@ AUXILIARY = "auxiliary."
 
 
 def is_classifier(name: str) -> bool:
-    """Whether a parameter belongs to a layer that gives logits; VGG's fc6 and fc7 stand before it."""
+    """Whether a parameter belongs to a layer that gives logits: the last of each branch, and of v1's MSc networks."""
     layer = name.removeprefix(AUXILIARY)
+    if layer.startswith("multi_scale."):
+        return ".classifier." in layer
     return layer.startswith("classifier.") and not any(f".{before}." in layer for before in ("fc6", "fc7"))
 
 

@@ -1,0 +1,134 @@
+"""Writes `docs/tables.md`: every row of the papers' tables about network structure, with the commands that make it.
+
+Run `python docs/tables_md.py` after a change to the rows (`tables_rows.py`, `tables_v3_rows.py`), to the variants or to
+the weights that exist; tests compare the page with what this writes.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from tables_rows import V1, V2, Row, Table
+from tables_v3_rows import V3, V3PLUS
+
+from segcli.models.cost import Cost, measure
+from segcli.models.spec import ModelSpec
+from segcli.models.variants import PAPER_SCALES, get
+from segcli.weights import manifest
+
+TARGET = Path(__file__).with_name("tables.md")
+TABLES = (*V1, *V2, *V3, *V3PLUS)
+SIZE = 513
+CLASSES = 21
+
+HEAD = """\
+# The papers' tables
+
+Written by `python docs/tables_md.py`; do not edit. Each row of the tables about the structure of networks, with the
+network as `segcli models` and a recipe take it ([models.md](models.md) explains names with differences).
+
+- Counts are those of one photo of {size} x {size} and {classes} classes at the output stride of the evaluation, with MS
+  and flip those of all runs: parameters, and the multiply-adds of all convolutions, every output pixel once.
+- In the v3+ paper's Tables 3 and 5, "in its way" is the count by the paper's convention. Its profiler also counted
+  the padding of TensorFlow's space-to-batch: a convolution with kernel k and rate r on a side of h pixels computes
+  r * (ceil((h + (k - 1) r) / r) - (k - 1)) outputs instead of h. Every row is within 0.5 % of the paper's figure.
+- The paper's mIOU is on VOC 2012 val unless the title says otherwise. "Known here" is what is known of published
+  weights of the very network, scored as the row says; where nothing is known it is empty. Nobody has trained these
+  rows here.
+- The recipe is the nearest that comes with segcli; `segcli recipes` lists them. What is trained is scored by
+  `segcli eval --dataset voc2012 --weights run`, with `--output-stride`, `--ms`, `--flip` and `--crf` as the row says.
+"""
+
+REST = """
+## What has no row here
+
+- v1, Tables 1 (b) and 3, v2, Tables 5 and 8, v3, Table 7, and v3+, Table 7 (b), compare methods on the test sets; the
+  authors' own networks in them are those above.
+- v3, Tables 8 to 12, vary the crop, batch normalisation, the batch, output strides and the number of machines, or the
+  dataset, on the network of Table 6.
+- v3+, Table 4, is the error of two backbones on ImageNet, which segcli does not train on.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    return "".join((HEAD.format(size=SIZE, classes=CLASSES), *map(section, TABLES), REST))
+
+
+def section(table: Table) -> str:
+    """A table with its heading and note."""
+    columns = (*table.columns, *_count_columns(table), "paper's mIOU", "known here", "counts", "trains")
+    align = "l" * len(table.columns) + "r" * len(_count_columns(table)) + "rlll"
+    rows = [(*row.cells, *figures(row), row.miou, known(row), *commands(table, row)) for row in table.rows]
+    note = f"{table.note}\n\n" if table.note else ""
+    return f"\n## {table.title}\n\n{note}{markdown(columns, align, rows)}"
+
+
+def _count_columns(table: Table) -> tuple[str, ...]:
+    if table.rows[0].billions:
+        return "parameters", "multiply-adds", "in its way", "paper"
+    if table.rows[0].millions:
+        return "parameters", "paper", "multiply-adds"
+    return "parameters", "multiply-adds"
+
+
+def commands(table: Table, row: Row) -> tuple[str, str]:
+    """What counts a row's network, and what trains it."""
+    return f"`{counting(row)}`", f"`{training(table, row)}`"
+
+
+def counting(row: Row) -> str:
+    """The command that counts a row's network, at the paper's size and by its protocol."""
+    stride = row.eval_stride or row.train_stride
+    protocol = " --ms" * row.scales + " --flip" * row.flip
+    return f"segcli models {row.model} --size {SIZE} --output-stride {stride}{protocol}"
+
+
+def training(table: Table, row: Row) -> str:
+    """The command that trains a row's network."""
+    usual = 8 if table.recipe.startswith("v2") else 16
+    stride = (f"model.output_stride={row.train_stride}",) * (row.train_stride != usual)
+    changes = (f"model.name={row.model}", *stride, *row.changes)
+    told = "".join(f' --set "{change}"' if "[" in change else f" --set {change}" for change in changes)
+    return f"segcli train --config {table.recipe}{told} -o run"
+
+
+def figures(row: Row) -> tuple[str, ...]:
+    """A row's counts, with the paper's beside them where it has some."""
+    found, runs = cost(get(row.model), row.eval_stride or row.train_stride, row.scales), 1 + row.flip
+    parameters, plain = f"{found.parameters / 1e6:.1f} M", f"{found.multiply_adds * runs / 1e9:.2f} B"
+    if row.billions:
+        return parameters, plain, f"{in_its_way(row):.2f} B", f"{row.billions:.2f} B"
+    return (parameters, f"{row.millions} M", plain) if row.millions else (parameters, plain)
+
+
+def in_its_way(row: Row) -> float:
+    """Billions of multiply-adds of a row as the v3+ paper counts."""
+    found = cost(get(row.model), row.eval_stride or row.train_stride, row.scales)
+    return found.as_paper * (1 + row.flip) / 1e9
+
+
+@cache
+def cost(spec: ModelSpec, output_stride: int, scales: bool) -> Cost:
+    """The cost of one photo, not mirrored; measured once however many rows ask."""
+    return measure(spec, SIZE, classes=CLASSES, output_stride=output_stride, scales=PAPER_SCALES if scales else (1.0,))
+
+
+def known(row: Row) -> str:
+    """What is known of published weights of a row's network."""
+    if not row.weights:
+        return ""
+    entry = manifest.resolve(row.weights)
+    if entry.measured_miou is not None:
+        return f"{entry.measured_miou:.2f} measured, `{entry.name}`"
+    return f"{entry.reported_miou:.2f} reported, `{entry.name}`"
+
+
+def markdown(header: tuple[str, ...], align: str, rows: Iterable[tuple[str, ...]]) -> str:
+    """A table; `align` has one of "l" and "r" per column."""
+    rule = ("---:" if side == "r" else "---" for side in align)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *rows))
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render(), encoding="utf-8", newline="\n")
