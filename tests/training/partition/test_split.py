@@ -1,11 +1,13 @@
 """Which photos a recipe learns from and chooses by."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from blobs import write_blobs
 from dataset_files import write_mask, write_photo
+from miniatures import write_all
 
 from segcli.data.counting import uncounted
 from segcli.data.folder import open_folder
@@ -55,6 +57,20 @@ def test_a_published_dataset_has_its_own_splits(tmp_path):
             write_mask(tmp_path / "camvid" / f"{part}annot" / f"{index}.png", [[0, 1, 2, 11]] * 3)
     train, val = split.choose(Data(dataset="camvid", data_dir=str(tmp_path)))
     assert (len(train), len(val), train.labels) == (3, 2, CAMVID)
+
+
+def test_of_a_published_dataset_all_may_be_learned_and_nothing_or_another_dataset_validated(tmp_path):
+    write_all(tmp_path)
+    streets = Data(dataset="cityscapes", data_dir=str(tmp_path), train="train+val", val="")
+    train, none = split.choose(streets)
+    assert (len(train), len(none), none.split) == (4, 0, "val")
+    train, val = split.choose(replace(streets, dataset="cityscapes-coarse", train="train_extra", val="cityscapes:val"))
+    assert (train.name, len(train), val.name, names(val)[0]) == (
+        *("cityscapes-coarse", 2, "cityscapes"),
+        "bonn_000000_000019",
+    )
+    with pytest.raises(UsageError, match=r"data.val = 'voc2012:val' has other classes than cityscapes"):
+        split.choose(replace(streets, val="voc2012:val"))
 
 
 @pytest.mark.parametrize(
