@@ -97,6 +97,7 @@ V3 = (
                 *(MG124, "82.70", 16, 8, True, True, (COCO, "schedule.rate=0.0001")),
             ),
         ),
+        "`coco` stands for a run of the recipe `v3-resnet101-coco`.",
     ),
 )
 
@@ -210,14 +211,15 @@ V3PLUS = (
                 XCEPTION, "16 83.03 54.17|16 84.22 928.81 MS flip|8 83.39 177.10|8 84.56 3055.35 MS flip", "COCO, JFT"
             ),
         ),
-        "JFT-300M is not public: those rows can be built and counted, not trained as they were.",
+        "`coco` stands for a run of the recipe `v3plus-xception-coco`. JFT-300M is not public: those rows can be built "
+        "and counted, not trained as they were.",
     ),
     Table(
         "v3+, Table 7 (a): Cityscapes val",
         ("backbone", "decoder", "ASPP", "image-level"),
-        "v3plus-xception",
+        "v3plus-xception71-cityscapes",
         tuple(
-            Row(cells, model, miou, changes=("data.dataset=cityscapes", "data.train=train"), weights=weights)
+            Row(cells, model, miou, weights=weights)
             for cells, model, miou, weights in (
                 (("X-65", "", "yes", "yes"), "v3plus-xception-nodecoder", "77.33", ""),
                 (("X-65", "yes", "yes", "yes"), XCEPTION, "78.79", "v3plus-xception@cityscapes"),
@@ -225,7 +227,6 @@ V3PLUS = (
                 (("X-71", "yes", "yes", ""), "v3plus-xception71-nopool", "79.55", ""),
             )
         ),
-        "The paper does not say whether ASPP and decoder are separable here; they are, as in its last models. The "
-        "recipe states VOC's schedule.",
+        "The paper does not say whether ASPP and decoder are separable here; they are, as in its last models.",
     ),
 )

@@ -12,7 +12,7 @@ import runpy
 import shutil
 import sys
 import tomllib
-from functools import wraps
+from functools import cache, wraps
 from inspect import unwrap
 from itertools import chain
 from pathlib import Path
@@ -135,9 +135,10 @@ def check_segcli(arguments, whole):
     """Wrong unless the app takes the arguments; in running text some may be missing."""
     from segcli.training import packaged, recipe
 
-    taken = []
+    command, taken = parser()
+    taken.clear()
     try:
-        typer.main.get_command(parse_only(taken)).main([*arguments], "segcli", standalone_mode=False)
+        command.main([*arguments], "segcli", standalone_mode=False)
         for values in taken:
             if values.get("config"):
                 recipe.read(packaged.find(str(values["config"])), values["changes"] or ())
@@ -145,6 +146,13 @@ def check_segcli(arguments, whole):
         if not whole and type(error).__name__ in ("MissingParameter", "NoArgsIsHelpError"):
             return
         raise WrongError(getattr(error, "message", error)) from error
+
+
+@cache
+def parser():
+    """The command line that only notes what it is called with, and where it notes it."""
+    taken = []
+    return typer.main.get_command(parse_only(taken)), taken
 
 
 def parse_only(taken):
