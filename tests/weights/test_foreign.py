@@ -80,7 +80,14 @@ def test_what_is_not_read_runs_no_code(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("content", [{"w": Loud()}, Loud(), {**prefixed("model."), "loss.weight": Loud()}], ids=str)
+LOUD = {
+    "among others": {"w": Loud()},
+    "alone": Loud(),
+    "beside a network": {**prefixed("model."), "loss.weight": Loud()},
+}
+
+
+@pytest.mark.parametrize("content", LOUD.values(), ids=LOUD.keys())
 def test_what_is_not_read_is_no_tensor_either(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"which is no dense tensor|no state dict"):
