@@ -176,7 +176,8 @@ class PooledNetwork(DeepLab):
 
     def __init__(self):
         torch.nn.Module.__init__(self)
-        self.scales, self.align_corners, self.decoder = (), True, None
+        self.scales, self.align_corners = (), True
+        self.decoder = self.multi_scale = None
         self.backbone = lambda x: (tiny_model().network.features(x).relu(),)
         self.aspp = ASPP(ASPPSpec(rates=(), channels=16), 16, 8)
         self.classifier = torch.nn.Conv2d(16, 21, 1)

@@ -102,7 +102,7 @@ def test_the_network_and_what_goes_with_it_lie_on_the_device(tmp_path):
     assert {tensor.device for tensor in run.model.network.state_dict().values()} == {META}
     assert {p.device for group in run.trainer.optimizer.param_groups for p in group["params"]} == {META}
     assert run.trainer.criterion.class_weights.device == META
-    assert Criterion.of(Loss(class_weights=(1.0, 2.0)), True, META).class_weights.device == META
+    assert Criterion.of(Loss(class_weights=(1.0, 2.0)), run.model.spec, META).class_weights.device == META
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")

@@ -66,11 +66,16 @@ class Foretold:
         if self.seconds is None:
             return ""
         whole, step = duration(self.seconds), f"{self.step_seconds:.2g} s a step"
-        if self.minutes and self.seconds > MORE * 60 * self.minutes:
-            return f"{self.minutes:g} min, too short for all steps (about {whole}, {step})"
         if self.minutes and self.seconds > 60 * self.minutes:
-            return f"{self.minutes:g} min ({step})"
+            return f"{self.minutes:g} min, too short for all steps (about {whole}, {step})"
         return f"about {whole} ({step})"
+
+    def within_minutes(self) -> Foretold:
+        """The same where more steps stand in a plan than are thought to fit, so that a fast run fills its minutes."""
+        limit = 60 * self.minutes
+        if not limit or self.seconds is None or not limit < self.seconds <= MORE * limit:
+            return self
+        return replace(self, seconds=limit)
 
     def __str__(self) -> str:
         """All of it in a line for people."""
@@ -123,7 +128,7 @@ def foretell(
     count = recipe.schedule.iterations
     whole = costs.left(recipe, 0, count) + costs.validation * model.trained
     mean = Costs(costs.frozen, costs.step).left(recipe, 0, count) / count
-    return replace(told, seconds=whole, step_seconds=mean, costs=costs)
+    return replace(told, seconds=whole, step_seconds=mean, costs=costs).within_minutes()
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def told(facts: Facts, recipe: Recipe, model: LoadedModel, data: Dataset, pace: 
     held_out = replace(data, samples=data.samples[: facts.held_out or facts.apart])
     costs, runs = Costs(pace.frozen, pace.step, pace.validation), facts.folds + 1
     found = foretold.foretell(recipe, model, data, held_out, folder, facts.machine.device, known=costs)
-    return replace(found, seconds=runs * found.seconds, disk=runs * found.disk)
+    return replace(found, seconds=runs * found.seconds, disk=runs * found.disk).within_minutes()
 
 
 def of_recipe(recipe: Recipe, folder: Path, listener: Listener = SILENT) -> Foretold:

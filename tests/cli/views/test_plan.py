@@ -25,7 +25,10 @@ def test_needs_are_told_beside_what_is_free():
 def test_minutes_that_are_too_short_are_said_beside_what_all_steps_would_take():
     found = Foretold(125.0, 1.5, 1, None, 1, 1, minutes=1.5)
     assert found.time == "1.5 min, too short for all steps (about 2 min, 1.5 s a step)"
-    assert replace(found, minutes=1.7).time == "1.7 min (1.5 s a step)"  # as a plan has it: a faster run fills them
+    assert found.within_minutes() is found
+    planned = replace(found, minutes=1.7).within_minutes()
+    assert planned.time == "about 2 min (1.5 s a step)"
+    assert planned.seconds == 102  # as a plan has it, which a faster run fills
     assert replace(found, minutes=2.1).time == "about 2 min (1.5 s a step)"
 
 

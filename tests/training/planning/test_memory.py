@@ -52,7 +52,7 @@ def test_a_step_on_real_tensors_takes_what_was_counted():
     recipe = recipe_of(model={"dropout": 0})
     network = memory.build(SPEC, 5).train()
     whole = memory.PartlyFrozen(network, freeze_bn=False)
-    criterion = memory.Criterion.of(recipe.loss, SPEC.align_corners, torch.device("cpu"))
+    criterion = memory.Criterion.of(recipe.loss, SPEC, torch.device("cpu"))
     images, labels = torch.zeros(4, 3, 65, 65), torch.zeros(4, 65, 65, dtype=torch.uint8)
     with Living() as living:
         terms = criterion.terms(whole(images), labels)

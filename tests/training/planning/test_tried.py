@@ -37,7 +37,7 @@ def drafted(asked):
 )
 def test_memory_that_is_short_lowers_the_batch_and_then_the_crops(free, asked, taken):
     """Here a run needs as many bytes as a step has rows of pixels, and may take six tenths of what is free."""
-    facts = SimpleNamespace(asked=asked, machine=SimpleNamespace(memory=free, has_gpu=False, cores=2))
+    facts = SimpleNamespace(asked=asked, is_fresh=False, machine=SimpleNamespace(memory=free, has_gpu=False, cores=2))
     reasons = (Reason("crop", "", "", rules.crop_keys(257)), rules.batch_of(facts, 4, ""))
     needs = SimpleNamespace(
         available=lambda: free, bytes=lambda recipe: recipe.schedule.batch * max(recipe.augment.crop_size)
