@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Option
 
 from segcli.cli.display import Display
 from segcli.cli.options import dataset as dataset_options
@@ -28,7 +28,7 @@ from segcli.pipeline.records import check_folder
 EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli data convert labelled/ -o plants\n
-segcli data convert --images photos --labels annotations.json --names background,leaf -o one-class\n
+segcli data convert photos annotations.json --names background,leaf -o one-class\n
 segcli data convert export/ -o complete --as coco --skip-empty\n
 segcli train plants -o run
 """
@@ -36,17 +36,12 @@ segcli train plants -o run
 
 @grouped
 def convert_data(
-    folder: Annotated[
-        Path | None, Argument(metavar="FOLDER", help="Photos and labels, as the tool left them.", show_default=False)
-    ] = None,
     *,
+    own: dataset_options.OwnData,
     output: Annotated[
         Path,
         Option("--output", "-o", metavar="DIR", help="A new folder for the dataset.", rich_help_panel=OUTPUT),
     ],
-    images: dataset_options.Images = None,
-    labels: dataset_options.Labels = None,
-    names: dataset_options.Names = None,
     reading: ReadingOptions,
     photos: Photos,
     as_json: AsJson = False,
@@ -59,14 +54,11 @@ def convert_data(
     before you train.
     """
     display = Display(as_json, quiet)
-    root = images or folder
-    if root is None or (folder is not None and images is not None):
-        raise UsageError("the photos are not named", "Give a FOLDER with photos and labels, or --images and --labels.")
     converting.check_output(output)
     check_folder(output)
-    if root.resolve() in output.resolve().parents:
-        raise UsageError(f"--output {shown(output)} lies in {shown(root)}", "Name a folder outside it.")
-    data = dataset_options.opened(display, root, labels, names, reading.choice())
+    if own.images is not None and own.images.resolve() in output.resolve().parents:
+        raise UsageError(f"--output {shown(output)} lies in {shown(own.images)}", "Name a folder outside it.")
+    data = own.open(reading.choice(), display)
     data = photo_values.for_dataset(replace(data, photos=photos.reading()), listener=display)
     census, failed, done = Census(len(data.labels)), [], 0
     with atomic.writing(output), display.counting(len(data), "converting") as counter:

@@ -31,7 +31,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli data check --dataset voc2012 --data-dir ~/data --split train,val\n
-segcli data check --dataset folder --images photos --labels masks --names background,cat
+segcli data check photos labels --names background,cat
 """
 
 

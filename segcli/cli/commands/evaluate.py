@@ -32,7 +32,7 @@ EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli eval --weights run\n
 segcli eval --dataset voc2012 --data-dir ~/data --output-stride 8 --ms --flip\n
-segcli eval --dataset folder --images photos --labels masks --names background,cat --weights run/best.safetensors\n
+segcli eval photos labels --names background,cat --weights model.safetensors\n
 torchrun --nproc-per-node 2 -m segcli eval --dataset cityscapes --data-dir ~/data --json
 """
 DEFAULT_VARIANT = "v3plus-xception"
@@ -42,7 +42,7 @@ DEFAULT_VARIANT = "v3plus-xception"
 @grouped
 def evaluate_model(
     *,
-    dataset: dataset_options.OptionalChoice,
+    dataset: dataset_options.Choice,
     split: dataset_options.Split = "val",
     part: Annotated[
         Part | None,
@@ -83,7 +83,7 @@ def evaluate_model(
 
     Without --model and --weights it is v3plus-xception, with those of its weights that have the dataset's labels.
     Where the model is a run's, or lies in its folder, photos that the run learned from are left out, known by their
-    content; without --dataset and --images the photos that the run held out are scored.
+    content; without PHOTOS and --dataset the photos that the run held out are scored.
     With --output, scores.json, the confusion matrix, the trimap's curve and overlays of the worst images go there.
     Under torchrun the images are shared out; the sums are exact.
     """
@@ -115,10 +115,8 @@ def evaluate_model(
 def _own_model(network: Network, reading: ReadingOptions) -> Path:
     """The file of the model whose run's photos are scored; UsageError where no run is named."""
     if reading.choice() != Choice():
-        raise UsageError(
-            "--void, --as and their kin go with --images", "A run's own labels are read as it learned them."
-        )
+        raise UsageError("--void, --as and their kin go with PHOTOS", "A run's own labels are read as it learned them.")
     if network.weights is None:
-        hint = "For example: --images photos --labels masks. Without it --weights RUN scores what the run held out."
+        hint = f"For example: {dataset_options.EXAMPLE}. Without it --weights RUN scores what the run held out."
         raise UsageError("no dataset is named to score the model on", hint)
     return network.reference().path

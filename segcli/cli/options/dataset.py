@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from segcli.cli.display import Display
 from segcli.cli.options.panels import PROTOCOL
@@ -16,12 +16,31 @@ from segcli.data.dataset import Dataset
 from segcli.data.names import Classes, parse
 from segcli.data.reading import Choice as ReadingChoice
 from segcli.errors import UsageError
+from segcli.files.paths import shown
 
-_KNOWN = f"{', '.join(layouts.DATASETS)}, or folder for photos and labels of one's own."
-Name = Annotated[str, Option("--dataset", "-d", metavar="NAME", help=_KNOWN, show_default=False)]
-OptionalName = Annotated[
+FOLDER = "folder"
+"""What --dataset calls photos and labels of one's own."""
+EXAMPLE = "photos labels --names background,cat"
+_KNOWN = ", ".join(layouts.DATASETS)
+Name = Annotated[
     str | None,
-    Option("--dataset", "-d", metavar="NAME", help=f"{_KNOWN} Without it, those that the run of --weights held out."),
+    Option(
+        "--dataset",
+        "-d",
+        metavar="NAME",
+        help=f"A published one instead of one's own: {_KNOWN}.",
+        show_default=False,
+    ),
+]
+PhotosPlace = Annotated[
+    Path | None,
+    Argument(metavar="PHOTOS", help="A folder of photos, or of photos and labels.", show_default=False),
+]
+LabelsPlace = Annotated[
+    Path | None,
+    Argument(
+        metavar="LABELS", help="Their labels: a folder or one file, in any form of docs/labels.md.", show_default=False
+    ),
 ]
 Split = Annotated[str, Option("--split", help="Which part of it; train+val joins two.", rich_help_panel=PROTOCOL)]
 Images = Annotated[
@@ -29,7 +48,7 @@ Images = Annotated[
     Option(
         "--images",
         metavar="DIR",
-        help="The photos, or photos and labels.",
+        help="The same as PHOTOS.",
         rich_help_panel="Folder",
     ),
 ]
@@ -38,7 +57,7 @@ Labels = Annotated[
     Option(
         "--labels",
         metavar="DIR|FILE",
-        help="The labels, as masks or as any tool's files.",
+        help="The same as LABELS.",
         rich_help_panel="Folder",
     ),
 ]
@@ -78,53 +97,62 @@ SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out files with proble
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which dataset, of a known layout or a folder of one's own."""
+class OwnData:
+    """Photos and labels of one's own, as PHOTOS and LABELS or as --images and --labels, which mean the same."""
 
-    dataset: Name
-    data_dir: DataDir = None
+    photos_place: PhotosPlace = None
+    labels_place: LabelsPlace = None
     images: Images = None
     labels: Labels = None
     names: Names = None
 
     def __post_init__(self):
-        if self.dataset != "folder" and (self.images or self.labels or self.names):
-            raise UsageError("--images, --labels and --names go with --dataset folder")
-        if self.dataset == "folder" and self.images is None:
-            raise UsageError(
-                "--dataset folder needs --images", "For example: --images photos --labels masks --names background,cat"
-            )
+        for named, option in (("photos_place", "images"), ("labels_place", "labels")):
+            place, by_option = getattr(self, named), getattr(self, option)
+            if place is not None and by_option is not None:
+                raise UsageError(f"{shown(place)} and --{option} {shown(by_option)}: only one can be read", "Drop one.")
+            object.__setattr__(self, option, place or by_option)
 
-    def load(self, split: str, reading: ReadingChoice, display: Display) -> Dataset:
-        """One part of it, a folder whole; of a folder the masks are looked at, and how they are read is said."""
-        if self.dataset == "folder":
-            return opened(display, self.images, self.labels, self.names, reading)
-        if reading != ReadingChoice():
-            raise UsageError("--void, --as and their kin go with --dataset folder", f"{self.dataset} has one form.")
-        return layouts.load(self.dataset, self.data_dir or Path("data"), split)
+    def open(self, reading: ReadingChoice, display: Display) -> Dataset:
+        """The dataset, whole; its labels are looked at, and how they are read is said."""
+        from segcli.data.folder import open_folder
+
+        if self.images is None:
+            hint = "Give a folder of photos, then their labels if they are not in it."
+            raise UsageError("the photos are not named", hint)
+        data = open_folder(self.images, self.labels, self.names, reading, display.counting)
+        data.reading.tell(display.note, display.warn)
+        return data
 
 
 @dataclass(frozen=True)
-class OptionalChoice(Choice):
-    """Which dataset, if one is named at all; --images alone means a folder."""
+class Choice(OwnData):
+    """Which dataset, of a known layout or a folder of one's own; photos alone mean a folder."""
 
-    dataset: OptionalName = None
+    dataset: Name = None
+    data_dir: DataDir = None
 
     def __post_init__(self):
+        super().__post_init__()
         if self.dataset is None and self.images is not None:
-            object.__setattr__(self, "dataset", "folder")
-        if self.dataset is not None:
-            super().__post_init__()
-        elif self.data_dir or self.labels or self.names:
-            raise UsageError("the dataset is missing", "Name a published one with --dataset, or photos with --images.")
+            object.__setattr__(self, "dataset", FOLDER)
+        if self.dataset not in (None, FOLDER) and (self.images or self.labels or self.names):
+            raise UsageError(f"photos, labels and --names of one's own do not go with --dataset {self.dataset}")
+        if self.dataset == FOLDER and self.images is None:
+            raise UsageError("--dataset folder needs photos", f"For example: {EXAMPLE}")
+        if self.dataset is None and (self.data_dir or self.labels or self.names):
+            raise UsageError("the dataset is missing", f"Name a published one with --dataset, or photos: {EXAMPLE}")
 
+    def load(self, split: str, reading: ReadingChoice, display: Display) -> Dataset:
+        """One part of it, a folder whole.
 
-def opened(
-    display: Display, images: Path, labels: Path | None, names: Classes | None, reading: ReadingChoice
-) -> Dataset:
-    """A dataset of one's own; how its labels are read is said, on stderr."""
-    from segcli.data.folder import open_folder
-
-    data = open_folder(images, labels, names, reading, display.counting)
-    data.reading.tell(display.note, display.warn)
-    return data
+        Raises:
+            UsageError: None is named, or options are given that do not go with it.
+        """
+        if self.dataset is None:
+            raise UsageError("no dataset is named", f"Name a published one with --dataset, or photos: {EXAMPLE}")
+        if self.dataset == FOLDER:
+            return self.open(reading, display)
+        if reading != ReadingChoice():
+            raise UsageError("--void, --as and their kin go with photos of one's own", f"{self.dataset} has one form.")
+        return layouts.load(self.dataset, self.data_dir or Path("data"), split)

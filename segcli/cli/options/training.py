@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tomli_w
-from typer import Argument, Option
+from typer import Option
 
+from segcli.cli.options.dataset import LabelsPlace, PhotosPlace
 from segcli.cli.options.panels import MODEL
 from segcli.data.reading import Choice, void_text
 from segcli.errors import UsageError
@@ -24,18 +25,8 @@ PANEL = "Plan"
 class Source:
     """Photos, labels and what is said of them: what a recipe is planned from, or what one is changed to."""
 
-    photos: Annotated[
-        Path | None,
-        Argument(metavar="PHOTOS", help="A folder of photos, or of photos and labels.", show_default=False),
-    ] = None
-    labels: Annotated[
-        Path | None,
-        Argument(
-            metavar="LABELS",
-            help="Their labels: a folder or one file, in any form of docs/labels.md.",
-            show_default=False,
-        ),
-    ] = None
+    photos: PhotosPlace = None
+    labels: LabelsPlace = None
     names: Annotated[
         str | None,
         Option(

@@ -33,10 +33,10 @@ def of_run(model: Path, part: Part, listener: Listener = SILENT) -> Dataset:
     begun = parts.read(folder)
     if begun is None or not (folder / RECIPE).is_file():
         message = f"{shown(folder)} does not tell which photos its run held out: it has no {parts.SPLIT}"
-        raise UsageError(message, "Name photos and labels: --images photos --labels masks.")
+        raise UsageError(message, "Name photos and labels: segcli eval photos labels.")
     if part == "held-out" and not begun.held_out:
         message = f"the run {shown(folder)} has held out no photo"
-        raise DatasetError(message, "Name others: --images photos --labels masks; scores of folds are in folds.json.")
+        raise DatasetError(message, "Name others, segcli eval photos labels; scores of folds are in folds.json.")
     data = recipes.read(folder / RECIPE).data
     train, val = _listed(data, begun, folder, listener)
     if train.reading is not None:
@@ -50,7 +50,7 @@ def _listed(data: Data, begun: Parts, folder: Path, listener: Listener) -> tuple
         return split.choose(data, listener.counting, begun=begun)
     except DatasetError as error:
         message = f"the photos of the run {shown(folder)} are not where its {RECIPE} says: {error.message}"
-        hint = "Go to the folder in which it was trained, or name them: --images photos --labels masks."
+        hint = "Go to the folder in which it was trained, or name them: segcli eval photos labels."
         raise DatasetError(message, hint) from error
 
 
@@ -61,5 +61,5 @@ def _holding(part: Part, data: Data, train: Dataset, val: Dataset) -> Dataset:
         return replace(train, split=part, samples=tuple(samples))
     if part in ("all", "new"):
         message = f"part {part!r}: the run learned from one dataset and was validated on another"
-        raise UsageError(message, "Score one of them, as train or held-out, or name photos with --images.")
+        raise UsageError(message, "Score one of them, as train or held-out, or name photos.")
     return train if part == "train" else val

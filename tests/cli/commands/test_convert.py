@@ -65,7 +65,7 @@ def test_one_bad_label_fails_alone(work):
     ("arguments", "code", "message"),
     [
         (["-o", "out"], 2, "the photos are not named"),
-        (["set", "--images", "set", "-o", "out"], 2, "the photos are not named"),
+        (["set", "--images", "set", "-o", "out"], 2, "set and --images set: only one can be read"),
         (["set", "-o", "set/out"], 2, "lies in set"),
         (["set", "-o", "set"], 2, "set holds something already"),
         (["set", "-o", "out", "--as", "binry"], 2, "--as binry: not known"),

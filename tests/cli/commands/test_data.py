@@ -48,6 +48,12 @@ FOLDER = ("--dataset", "folder", "--images", "photos", "--labels", "masks", "--n
 KINDS = {"id": "ids", "rgb": "label", "missing": "missing", "size": "size", "cut": "photo"}
 
 
+def test_photos_and_labels_are_named_as_in_training(folder):
+    plain = run("photos", "masks", "--names", NAMES, "--json")
+    assert plain.exit_code == 0
+    assert json.loads(plain.stdout) == json.loads(run(*FOLDER, "--json").stdout)
+
+
 def test_every_planted_fault_is_named_with_its_file(faulty):
     result = run(*FOLDER, "--json")
     assert result.exit_code == 1
@@ -106,8 +112,11 @@ def test_a_photo_of_two_splits_is_found(tmp_path):
         (["--dataset", "vco2012"], 2, "no dataset is called 'vco2012'"),
         (["--dataset", "voc2012", "--split", "vall", "--data-dir", "."], 2, "voc2012 has no split 'vall'"),
         (["--dataset", "voc2012", "--data-dir", "nowhere"], 1, "nowhere holds no"),
-        (["--dataset", "voc2012", "--names", "a,b"], 2, "go with --dataset folder"),
-        (["--dataset", "folder", "--labels", "masks"], 2, "needs --images"),
+        (["--dataset", "voc2012", "--names", "a,b"], 2, "do not go with --dataset voc2012"),
+        (["--dataset", "folder", "--labels", "masks"], 2, "needs photos"),
+        (["photos", "--dataset", "voc2012"], 2, "do not go with --dataset voc2012"),
+        (["photos", "masks", "--labels", "masks"], 2, "masks and --labels masks: only one can be read"),
+        ([], 2, "no dataset is named"),
         (["--dataset", "folder", "--images", "photos"], 1, "photos holds no labels"),
         (["--dataset", "folder", "--images", "photos", "--labels", "none", "--names", "a,b"], 1, "none is no folder"),
     ],

@@ -269,6 +269,13 @@ def test_photos_that_a_run_learned_from_are_left_out(camvid, run):
     assert "photos scored: 1 held out, 1 new; left out: 4 learned from" in result.stderr
 
 
+def test_photos_and_labels_are_named_as_in_training(camvid, run):
+    result = evaluate(camvid / "val", camvid / "valannot", "--names", "camvid", "-w", run, "--json")
+    by_option = scores("--images", camvid / "val", "--labels", camvid / "valannot", "--names", "camvid", "-w", run)
+    assert json.loads(result.stdout)["miou"] == by_option["miou"]
+    assert by_option["images"] == 2
+
+
 def test_a_run_alone_is_scored_on_what_it_held_out(run, tmp_path):
     found = scores("-w", run, "--output", tmp_path / "out")
     assert (found["images"], found["part"], found["split"]) == (1, "held-out", "val")
@@ -279,7 +286,8 @@ def test_a_run_alone_is_scored_on_what_it_held_out(run, tmp_path):
     ("arguments", "message"),
     [
         (["-w", "{run}", "--labels", "masks"], "the dataset is missing"),
-        (["-w", "{run}", "--as", "binary"], "go with --images"),
+        (["{camvid}/val", "-d", "camvid", "-w", "{run}"], "do not go with --dataset camvid"),
+        (["-w", "{run}", "--as", "binary"], "go with PHOTOS"),
         (["-m", "street"], "no dataset is named"),
         (["-w", "{small}"], "does not tell which photos its run held out"),
         (["-w", "{run}", "--part", "all"], "score one of them"),
