@@ -1,6 +1,7 @@
 """Kills a training run at random moments, resumes it each time, and compares the end with a run that was left alone.
 
-Run `python tests/helpers/kill_training.py` for twenty kills; a test does one.
+Run `python tests/helpers/kill_training.py` for twenty kills of a run that ends early; a test does one. The weights are
+averaged, and an auxiliary head learns too.
 """
 
 import os
@@ -20,8 +21,8 @@ from segcli.training.output.run_folder import BEST, LAST, NUMBERED, STATE
 from segcli.weights import checkpoint
 
 
-def start(recipe: Path, folder: Path) -> subprocess.Popen:
-    """`segcli train`, resumed where there is a state; returns once it is about to train."""
+def start(recipe: Path, folder: Path) -> subprocess.Popen | None:
+    """`segcli train`, resumed where there is a state; returns once it is about to train; None: it had ended."""
     command = [sys.executable, "-m", "segcli", "train", "--config", str(recipe), "-o", str(folder)]
     if (folder / STATE).exists():
         command.append("--resume")
@@ -30,21 +31,24 @@ def start(recipe: Path, folder: Path) -> subprocess.Popen:
     for line in process.stderr:
         if line.startswith("model "):
             return process
-    raise RuntimeError(f"training did not start: exit code {process.wait()}")
+    if process.wait() == 0 and (folder / STATE).exists():
+        return None
+    raise RuntimeError(f"training did not start: exit code {process.returncode}")
 
 
 def kill_again_and_again(
-    home: Path, kills: int, iterations: int, patience: float, seed: int = 0, saved: bool = False
+    home: Path, kills: int, iterations: int, patience: float, seed: int = 0, saved: bool = False, early: int = 0
 ) -> list[int]:
     """Train with `kills` interruptions, within `patience` seconds each; returns where each resumed run began.
 
-    With `saved` the first checkpoint is waited for, so that there is something to resume.
+    With `saved` the first checkpoint is waited for, so that there is something to resume. With `early` the run ends
+    after so many validations without a better one; what has ended is killed no more.
 
     Raises:
         AssertionError: A file was torn, or the end differs from that of an undisturbed run.
     """
     chance = random.Random(seed)
-    run = {"save_every": 2, "validate_every": 10, "overlays": 0, "keep_every": 15}
+    run = {"save_every": 2, "validate_every": 10, "overlays": 0, "keep_every": 15, "patience": early}
     changes = {"schedule": {"iterations": iterations}, "run": run}
     changes |= {"optimizer": {"ema": 0.9}, "loss": {"auxiliary": 0.4}}
     settings = blob_recipe(write_blobs(home / "blobs"), changes)
@@ -53,17 +57,22 @@ def kill_again_and_again(
     began = []
     for _ in range(kills):
         process = start(recipe, folder)
+        if process is None:
+            break
         while saved and process.poll() is None and not (folder / STATE).exists():
             time.sleep(0.01)
         time.sleep(chance.uniform(0, patience))
         process.kill()
         process.communicate()
         began.append(check_whole(folder))
-    with start(recipe, folder) as process:
+    if process := start(recipe, folder):
         process.communicate()
-    assert process.returncode == 0
+        assert process.returncode == 0
     list(begin(settings, home / "undisturbed").run())
-    numbered = [f"{NUMBERED}/{iteration:06}.safetensors" for iteration in range(15, iterations + 1, 15)]
+    last = state.read(home / "undisturbed" / STATE).iteration
+    assert (last < iterations) == bool(early)
+    assert state.read(folder / STATE).iteration == last
+    numbered = [f"{NUMBERED}/{iteration:06}.safetensors" for iteration in range(15, last + 1, 15)]
     for name in (BEST, LAST, *numbered):
         assert (folder / name).read_bytes() == (home / "undisturbed" / name).read_bytes(), name
     return began
@@ -79,5 +88,6 @@ def check_whole(folder: Path) -> int:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
-        began = kill_again_and_again(Path(home), kills=20, iterations=300, patience=2.5)
-    sys.stdout.write(f"killed {len(began)} times, at iterations {began}; the end has the same bits\n")
+        began = kill_again_and_again(Path(home), kills=20, iterations=2000, patience=2.5, early=4)
+        ended = state.read(Path(home) / "killed" / STATE).iteration
+    sys.stdout.write(f"killed {len(began)} times, at {began}; ended early at {ended}, with the same bits\n")
