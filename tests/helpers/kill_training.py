@@ -69,9 +69,9 @@ def kill_again_and_again(
         process.communicate()
         assert process.returncode == 0
     list(begin(settings, home / "undisturbed").run())
-    last = state.read(home / "undisturbed" / STATE).iteration
+    last = state.read(home / "undisturbed").iteration
     assert (last < iterations) == bool(early)
-    assert state.read(folder / STATE).iteration == last
+    assert state.read(folder).iteration == last
     numbered = [f"{NUMBERED}/{iteration:06}.safetensors" for iteration in range(15, last + 1, 15)]
     for name in (BEST, LAST, *numbered):
         assert (folder / name).read_bytes() == (home / "undisturbed" / name).read_bytes(), name
@@ -89,5 +89,5 @@ def check_whole(folder: Path) -> int:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
         began = kill_again_and_again(Path(home), kills=20, iterations=2000, patience=2.5, early=4)
-        ended = state.read(Path(home) / "killed" / STATE).iteration
+        ended = state.read(Path(home) / "killed").iteration
     sys.stdout.write(f"killed {len(began)} times, at {began}; ended early at {ended}, with the same bits\n")
