@@ -38,7 +38,7 @@ WITHOUT_TORCH = (
         "training/run",
     ),
     *("training/timing", "training/output/history", "training/output/record", "training/output/summary"),
-    *(f"training/planning/{name}" for name in ("doubtful", "fingerprint", "headroom", "length", "machine")),
+    *(f"training/planning/{name}" for name in ("doubtful", "fingerprint", "length", "machine")),
     *(f"training/planning/{name}" for name in ("plan", "rules", "start", "tried", "upright")),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""

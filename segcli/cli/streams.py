@@ -58,8 +58,21 @@ def begin() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
     sys.stdin = sys.stdin or _null(0, "r")
-    sys.stdout = Stream(sys.stdout or _null(1, "w"))
-    sys.stderr = Stream(sys.stderr or _null(2, "w"))
+    sys.stdout = Stream(_any_text(sys.stdout or _null(1, "w")))
+    sys.stderr = Stream(_apart(sys.stderr or _null(2, "w")))
+
+
+def _any_text(stream: TextIO) -> TextIO:
+    """A stream that writes escapes for what its encoding lacks, such as a file's name in another script."""
+    if getattr(stream, "errors", "") == "strict":
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _apart(stream: TextIO) -> TextIO:
+    """Stderr on a descriptor of its own, so that what C libraries print can be caught without what we say."""
+    stream.flush()
+    return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding=stream.encoding, errors=stream.errors)
 
 
 def _null(number: int, mode: str) -> TextIO:

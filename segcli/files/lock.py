@@ -1,8 +1,9 @@
 """Lock: what keeps a folder for one process; it ends with the process, however that ends, and leaves no file."""
 
 import os
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -34,6 +35,28 @@ def locked(folder: Path) -> Iterator[bool]:
     finally:
         _held.pop(place, None)
         os.close(opened)
+
+
+class Hold:
+    """A lock that is kept from one call to another; it ends with the object at the latest."""
+
+    def __init__(self):
+        self._close = None
+
+    def take(self, folder: Path) -> bool:
+        """Whether this has a folder's lock from now on; True too for a folder that is not there yet."""
+        if self._close or not folder.is_dir():
+            return True
+        with ExitStack() as stack:
+            if not stack.enter_context(locked(folder)):
+                return False
+            self._close = weakref.finalize(self, stack.pop_all().close)
+        return True
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._close:
+            self._close()
 
 
 def _place(folder: Path) -> tuple[int, int] | None:

@@ -2,11 +2,11 @@
 
 # os.path's tests answer False for looping links and overlong names, where pathlib's raise, and its abspath follows no
 # link, as names of outputs need it.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH120
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH120
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from segcli.errors import UsageError
 from segcli.files import formats
-from segcli.files.paths import shown
+from segcli.files.paths import folded, shown
 from segcli.files.trees import output_trees
 
 RESULT_FILES = ("manifest.jsonl", "run.toml")
@@ -138,8 +138,8 @@ class _Search:
     """The search for the files that inputs name or match.
 
     Attributes:
-        named: Real path -> path, of the files that are inputs themselves.
-        inside: Real path -> path, of the files that a pattern matched or a folder holds.
+        named: `_Identities.file` -> path, of the files that are inputs themselves.
+        inside: The same, of the files that a pattern matched or a folder holds.
         results: The real paths of named files that lie among results.
         folders: The folders to walk.
         roots: The absolute folders where output trees start.
@@ -147,12 +147,13 @@ class _Search:
     """
 
     def __init__(self, output: Path | None):
-        self.named: dict[str, Path] = {}
-        self.inside: dict[str, Path] = {}
+        self.named: dict[Hashable, Path] = {}
+        self.inside: dict[Hashable, Path] = {}
         self.results: set[str] = set()
         self.folders: list[Path] = []
         self.roots: list[str] = []
         self.is_result = _result_test(output)
+        self.identities = _Identities()
 
     def add(self, text: str) -> None:
         """Take one input; UsageError where nothing is to be found there."""
@@ -192,7 +193,7 @@ class _Search:
         self.roots.append(os.path.abspath(root))
         self.folders.append(folder)
 
-    def _add_file(self, path: Path, root: Path, files: dict[str, Path]) -> None:
+    def _add_file(self, path: Path, root: Path, files: dict[Hashable, Path]) -> None:
         real = os.path.realpath(path)
         if self.is_result(os.path.dirname(real)):
             self.results.add(real)
@@ -200,24 +201,52 @@ class _Search:
         self.roots.append(os.path.abspath(root))
         self.keep(path, files)
 
-    def keep(self, path: Path, files: dict[str, Path]) -> None:
+    def keep(self, path: Path, files: dict[Hashable, Path]) -> None:
         """Note a file once; of two ways that lead to it, the one without a link."""
-        place = os.path.join(os.path.realpath(path.parent), path.name)  # a link to a file is a file of its own
+        place = self.identities.file(path)
         if place not in files or files[place].parent.is_symlink():
             files[place] = path
+
+
+class _Identities:
+    """What tells one file or folder from all others, also where a disk takes `Trip` and `trip` for one folder."""
+
+    def __init__(self):
+        self._folders: dict[Path, Hashable] = {}
+
+    def folder(self, path: Path) -> Hashable:
+        """A folder's identity: its number and its real path as any disk reads it; the real path where it has none."""
+        if path not in self._folders:
+            real = os.path.realpath(path)
+            number = _number(real)
+            self._folders[path] = (*number, folded(real)) if number else real
+        return self._folders[path]
+
+    def file(self, path: Path) -> Hashable:
+        """A file's identity; a link to a file is a file of its own."""
+        number = _number(path)
+        return (self.folder(path.parent), *((*number, folded(path.name)) if number else (path.name,)))
+
+
+def _number(path: str | Path) -> tuple[int, int] | None:
+    """The device and number of a file, folder or link; None where it has none."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return None
+    return (facts.st_dev, facts.st_ino) if facts.st_ino else None
 
 
 def _walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[Path]:
     """Every file below the roots that is not hidden; linked folders last, so that real ones keep their names."""
     folders = deque(path for path in roots if not path.is_symlink())
     linked = deque(path for path in roots if path.is_symlink())
-    seen = set()
+    seen, identities = set(), _Identities()
     while folders or linked:
         here = (folders or linked).popleft()
-        real = os.path.realpath(here)
-        if real in seen or is_result(real):
+        if (identity := identities.folder(here)) in seen or is_result(os.path.realpath(here)):
             continue
-        seen.add(real)
+        seen.add(identity)
         try:
             entries = sorted(here.iterdir())
         except OSError:

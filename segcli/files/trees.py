@@ -5,12 +5,13 @@
 
 import hashlib
 import os
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path, PurePosixPath
+
+from segcli.files.paths import folded
 
 NAME_BYTES = 200
 """The length in bytes above which an output's name is shortened, so that a suffix fits into a file name's 255."""
@@ -28,7 +29,7 @@ def output_trees(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixP
     """
     outputs = [_Output(place) for place in _places(files, roots)]
     folders = {folder for output in outputs for folder in output.place.parents}
-    reserved = {_key(name) for folder in folders for name in _could_become(folder)}
+    reserved = {folded(name) for folder in folders for name in _could_become(folder)}
     while clashing := _clashing(outputs, reserved):
         for output in clashing:
             output.spelling = _Spelling(output.spelling + 1)
@@ -65,7 +66,7 @@ def _clashing(outputs: Sequence[_Output], reserved: set[str]) -> list[_Output]:
     """
     by_name = defaultdict(list)
     for output in outputs:
-        by_name[_key(output.tree)].append(output)
+        by_name[folded(output.tree)].append(output)
     yielding = []
     for name, group in by_name.items():
         if len(group) > 1 or name in reserved:
@@ -79,11 +80,6 @@ def _could_become(folder: PurePosixPath) -> Iterator[PurePosixPath]:
     for i, character in enumerate(folder.name):
         if character == "." and i > 0:
             yield folder.with_name(folder.name[:i])
-
-
-def _key(tree: PurePosixPath) -> str:
-    """A text that is equal for paths which some file system takes for the same one."""
-    return unicodedata.normalize("NFC", str(tree).casefold())
 
 
 def _with_hash(name: str, place: PurePosixPath) -> str:

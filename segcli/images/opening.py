@@ -11,11 +11,13 @@ from typing import BinaryIO
 from PIL import Image
 
 from segcli.errors import InputError
-from segcli.files import formats
+from segcli.files import formats, headroom
 from segcli.files.paths import shown
 from segcli.images.reading import MAX_PIXELS
 
 _CONVERT = "Convert it to PNG or JPEG."
+_SMALL, _LEAST_BYTES = 25_000_000, 4
+"""The pixels that any memory has room for, and the least bytes that each takes: those of its value and colours."""
 _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 
 
@@ -143,9 +145,13 @@ def check(path: Path, image: Image.Image, max_pixels: int) -> None:
 
 
 def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
-    """Refuse a picture of too many pixels."""
+    """Refuse a picture of too many pixels, or of more than memory has room for: the system would end the process."""
     if width * height > max_pixels:
         count = width * height / 1e6
         megapixels = f"{f'{count:.0f}' if count >= 1 else f'{count:.2g}'} megapixels ({width} x {height})"
         message = f"{shown(path)} has {megapixels}, more than the limit of {max_pixels / 1e6:g}"
         raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
+    if width * height > _SMALL and (room := headroom.of_host()) and room.free < width * height * _LEAST_BYTES:
+        free, taken = room.free / 1e9, width * height * _LEAST_BYTES / 1e9
+        message = f"{shown(path)} takes {taken:.1f} GB of memory or more to decode, and {free:.1f} are free"
+        raise InputError(message, "Close other programs and give the same command again, or shrink it.")

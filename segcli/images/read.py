@@ -7,12 +7,14 @@ Pillow; what it cannot read whole comes as a `Raster` from a decoder of its own.
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from segcli.errors import InputError
 from segcli.files import formats
+from segcli.files.native_output import listened
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
 from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, stacks
@@ -66,12 +68,32 @@ def read_photo(path: str | Path, reading: PhotoReading = PLAIN, page: int | None
     """
     path = Path(path)
     with opened_file(path) as (file, known), explained(path, known.name):
-        raster = _raster(path, known, reading, page)
-        if raster is None:
-            image = open_image(path, file, known, reading.max_pixels)
-            return _decoded(image, reading, _frame(path, image, known, reading, page))
-        notes = stacks.remarks(path, page) if known.name == "TIFF" else ()
-        return _named(path, replace(raster, notes=(*notes, *raster.notes)), reading)
+
+        def read() -> Photo:
+            file.seek(0)
+            return _read(path, file, known, reading, page)
+
+        if known.name != "TIFF":
+            return read()
+        photo, complaints = listened(read)
+        return replace(photo, notes=(*photo.notes, *_doubts(complaints)))
+
+
+def _read(path: Path, file: BinaryIO, known: formats.Format, reading: PhotoReading, page: int | None) -> Photo:
+    raster = _raster(path, known, reading, page)
+    if raster is None:
+        image = open_image(path, file, known, reading.max_pixels)
+        return _decoded(image, reading, _frame(path, image, known, reading, page))
+    notes = stacks.remarks(path, page) if known.name == "TIFF" else ()
+    return _named(path, replace(raster, notes=(*notes, *raster.notes)), reading)
+
+
+def _doubts(complaints: list[str]) -> list[str]:
+    """The note on a file of which a library has printed complaints, though it gave all its pixels."""
+    if not complaints:
+        return []
+    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    return [f"Parts of it may be wrong; libtiff says of it: {complaints[0].rstrip('.')}{more}."]
 
 
 def read_placed(path: str | Path, reading: PhotoReading = PLAIN, page: int | None = None) -> Photo:

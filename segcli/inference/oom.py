@@ -61,7 +61,7 @@ def predict(photos: Sequence[Any], first: Predict, fallback: Predict | None = No
         return [replace(outcome, note=outcome.note or SMALLER) for outcome in parts]
     if fallback is not None and (predictions := _attempt(fallback, photos)) is not None:
         return [Outcome(predictions[0], ON_CPU)]
-    return [Outcome(None, str(_too_large()))]
+    return [Outcome(None, str(too_large()))]
 
 
 def near(work: Callable[[Prediction], Made], prediction: Prediction) -> Made:
@@ -74,7 +74,7 @@ def near(work: Callable[[Prediction], Made], prediction: Prediction) -> Made:
         made = _attempt(lambda here: (work(here),), prediction.to(place))
         if made is not None:
             return made[0]
-    raise _too_large()
+    raise too_large()
 
 
 def on_cpu(segmenter: Segmenter, stage: Callable[[Segmenter], Predict]) -> Predict | None:
@@ -104,5 +104,6 @@ def _attempt(work: Callable[[Any], Made], argument: Any) -> Made | None:
     return None
 
 
-def _too_large() -> InputError:
+def too_large() -> InputError:
+    """The error of one photo that memory does not suffice for."""
     return InputError(TOO_LARGE, "Use a smaller --size, or --tile.")

@@ -6,8 +6,10 @@ import os
 import re
 import stat
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -16,7 +18,7 @@ from segcli.decoding import at_least, between
 from segcli.errors import UsageError
 from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
 from segcli.files.encoding import to_json
-from segcli.files.paths import nearest_existing, shown
+from segcli.files.paths import folded, is_same, nearest_existing, shown
 from segcli.files.sources import Source
 
 REVISION = 1
@@ -151,13 +153,29 @@ class Ledger:
 
     def other_input(self, source: Source) -> str:
         """The file whose finished outputs this source would replace, if that is another one and still there; or ""."""
-        record = self.records.get(source.tree.as_posix())
+        record = self.records.get(source.tree.as_posix()) or self._twin(source.tree.as_posix())
         if record is None or record.status != DONE:
             return ""
         try:
             return "" if Path(record.input).samefile(source.path) else record.input
         except OSError:
             return ""
+
+    def _twin(self, name: str) -> Record | None:
+        """The record of another spelling of a name whose files stand where this name's would go; None for none."""
+        for record in self._by_fold.get(folded(name), ()):
+            for path in (output["path"] for output in record.outputs.values()):
+                if is_same(self.folder / path, self.folder / path.replace(record.name, name)):
+                    return record
+        return None
+
+    @cached_property
+    def _by_fold(self) -> dict[str, list[Record]]:
+        """The records as the run began, by their folded names."""
+        found = defaultdict(list)
+        for record in self.records.values():
+            found[folded(record.name)].append(record)
+        return found
 
     def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
         """Whether the outputs of a source stand as it and these settings would make them again.

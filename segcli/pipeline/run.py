@@ -22,7 +22,8 @@ from segcli.distributed import Processes
 from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, SegcliError, UsageError
 from segcli.files import formats
 from segcli.files.atomic import write_whole, writing
-from segcli.files.paths import shown
+from segcli.files.lock import Hold
+from segcli.files.paths import folded, is_same, shown
 from segcli.files.sources import Found, Source
 from segcli.inference.options import BatchSize
 from segcli.pipeline.records import DONE, RUN_FILE, Ledger, Record, check_folder, fingerprint, merge, open_folder
@@ -165,6 +166,7 @@ class FolderRun:
         self._begun = False
         self._taken = False
         self._written: set[str] = set()
+        self._hold = Hold()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -231,10 +233,25 @@ class FolderRun:
         return answers[0][0]
 
     def _planned(self) -> list[Source]:
+        self._take()
         todo = self.find_todo()
         open_folder(self.folder)
+        self._take()
         self._write_run_file()
         return todo
+
+    def _take(self) -> None:
+        """Keep the folder, once it is there, until the run ends: two would do photos twice, and sum up only their own.
+
+        Raises:
+            UsageError: Another process is at it.
+        """
+        with writing(self.folder):
+            if not self._hold.take(self.folder):
+                raise UsageError(
+                    f"another process is writing to {shown(self.folder)}; nothing was done here",
+                    "When it has ended, the same command does what is left. torchrun shares a folder among processes.",
+                )
 
     def __iter__(self) -> Iterator[Record]:
         """Do what is left of this process's share, one record a photo; what is done is not done again."""
@@ -264,6 +281,12 @@ class FolderRun:
 
     def finish(self) -> Summary | None:
         """Wait for all processes, write what sums up the folder, and give the summary; None in all but the main one."""
+        try:
+            return self._finished()
+        finally:
+            self._hold.release()
+
+    def _finished(self) -> Summary | None:
         self.begin()
         self._written.update(*self.processes.all_gather(self.ledger.appended))
         if not self.processes.is_main:
@@ -302,12 +325,17 @@ class FolderRun:
         """
         names = {source.tree.as_posix(): place for place, source in enumerate(self.found.files)}
         paths = {source.path.resolve() for source in self.found.files}
+        spellings = {folded(path): path for path in paths}
+
+        def is_given(path: Path) -> bool:
+            return path in paths or is_same(path, spellings.get(folded(path), Path()))
+
         counted = [
             record
             for record in self.ledger.records.values()
             if record.status == DONE
             and record.settings == self.plan.settings
-            and (record.name in names or Path(record.input).resolve() not in paths)
+            and (record.name in names or not is_given(Path(record.input).resolve()))
         ]
         return sorted(counted, key=lambda record: names.get(record.name, len(names)))
 

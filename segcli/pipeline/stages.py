@@ -154,6 +154,8 @@ def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segm
         segmented.error = str(error)
     except OSError as error:
         segmented.error = error.strerror or str(error)
+    except MemoryError:
+        segmented.error = str(oom.too_large())
     segmented.seconds["read"] = _since(start)
     return segmented
 

@@ -8,9 +8,10 @@ work of `weights`.
 import errno
 import logging
 import re
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,15 +33,23 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import tqdm
 
 from segcli import __version__
 from segcli.errors import WeightsError
-from segcli.files.download import Progress, require_space
+from segcli.files.download import LARGEST_FILE, MEGABYTE, Progress, require_space
+from segcli.files.pace import LEAST, Pace, StalledError
 from segcli.weights.manifest import HubFile
 
 SHA256 = re.compile("[0-9a-f]{64}")
 """What an ETag is if it is a sha256; the Hub's for a small file is git's SHA-1, and a mirror's may be anything."""
+_NAME = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]{0,127}")
+"""What an ETag and a commit must be, since huggingface_hub names files by them."""
+UNFINISHED, REUSED = "*.incomplete", re.compile(r"[0-9a-f]+\.incomplete")
+"""The names of half a download in the Hub's cache, and of one that huggingface_hub goes on with (2.4 never does)."""
+ABANDONED = 3600.0
+"""The seconds after its last byte in which half a download may still be somebody's."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +75,53 @@ def fetch(source: HubFile, progress: Progress | None = None) -> CachedFile:
     Raises:
         WeightsError: It cannot be had.
     """
+    pace = Pace()
     try:
-        with _silent():
-            if not offline() and not try_to_load_from_cache(source.repo, source.file, revision=source.revision):
-                _probe(source)
-            path = hf_hub_download(
-                source.repo,
-                source.file,
-                revision=source.revision,
-                library_name="segcli",
-                library_version=__version__,
-                tqdm_class=_reporting(source.file, progress),
-            )
-    except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError: hf_xet's own
+        with _silent(), _cleared(source):
+            path = pace.wait(lambda: _downloaded(source, pace, progress))
+    except WeightsError:
+        raise
+    except Exception as error:  # addresses that are none raise many kinds
         raise _explained(error, source) from error
     return CachedFile(Path(path), Path(path).parents[len(PurePosixPath(source.file).parts) - 1].name)
+
+
+def _downloaded(source: HubFile, pace: Pace, progress: Progress | None) -> str:
+    """The path in the Hub's cache of a file that is downloaded if need be."""
+    if not offline() and not try_to_load_from_cache(source.repo, source.file, revision=source.revision):
+        _probe(source)
+    return hf_hub_download(
+        source.repo,
+        source.file,
+        revision=source.revision,
+        library_name="segcli",
+        library_version=__version__,
+        tqdm_class=_reporting(source, pace, progress),
+    )
+
+
+@contextmanager
+def _cleared(source: HubFile) -> Iterator[None]:
+    """Within it, half a download that nobody will go on with does not stay in the Hub's cache.
+
+    Of one that others may be at only its age tells that it is left over; ours goes when the block raises, unless
+    huggingface_hub would go on with it.
+    """
+    blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs"
+    before = set(blobs.glob(UNFINISHED))
+    with suppress(OSError):
+        for path in before:
+            if time.time() - path.stat().st_mtime > ABANDONED and not REUSED.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException as error:
+        refused = isinstance(error, WeightsError)
+        for path in set(blobs.glob(UNFINISHED)) - before:
+            if refused or not REUSED.fullmatch(path.name):
+                with suppress(OSError):  # Windows keeps a file that is still open
+                    path.unlink(missing_ok=True)
+        raise
 
 
 def host() -> str:
@@ -104,8 +145,8 @@ def _etag(source: HubFile) -> str:
         return ""
     try:
         with _silent():
-            return _metadata(source).etag or ""
-    except (HTTPError, OSError):
+            return Pace().wait(lambda: _metadata(source).etag) or ""
+    except (HTTPError, OSError, StalledError):
         return ""
 
 
@@ -121,6 +162,9 @@ def _probe(source: HubFile) -> None:
         raise
     except HTTPError as error:
         raise _unreachable(source) from error
+    for value in (metadata.etag, metadata.commit_hash):
+        if value is None or not _NAME.fullmatch(value):
+            raise WeightsError(f"{host()} does not answer as the Hub does", "Check HF_ENDPOINT.")
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     require_space(cache, metadata.size or 0)
@@ -128,20 +172,28 @@ def _probe(source: HubFile) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep huggingface_hub from printing: what is worth knowing comes back as an error."""
+    """Keep huggingface_hub from printing, and let it take small pieces, so that a slow download is not a stalled one.
+
+    What is worth knowing comes back as an error.
+    """
     logger = logging.getLogger("huggingface_hub")
-    level = logger.level
+    level, piece = logger.level, constants.DOWNLOAD_CHUNK_SIZE
     logger.setLevel(logging.CRITICAL)
+    constants.DOWNLOAD_CHUNK_SIZE = LEAST
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)
+        constants.DOWNLOAD_CHUNK_SIZE = piece
 
 
-def _reporting(name: str, progress: Progress | None) -> type[tqdm]:
-    """A progress bar class that draws nothing and reports the furthest of its bars (hf_xet has two)."""
+def _reporting(source: HubFile, pace: Pace, progress: Progress | None) -> type[tqdm]:
+    """A progress bar class that draws nothing and reports the furthest of its bars (hf_xet has two).
+
+    It ends a download that brings more than it should, or that nobody waits for any more.
+    """
     furthest = 0
 
     class Reporting(tqdm):
@@ -154,10 +206,22 @@ def _reporting(name: str, progress: Progress | None) -> type[tqdm]:
             nonlocal furthest
             self.n += n
             furthest = max(furthest, int(self.n))
+            total = int(self.total) if self.total else None
+            pace.add(int(n))
+            _bound(source, furthest, total)
             if progress:
-                progress(name, furthest, int(self.total) if self.total else None)
+                progress(source.file, furthest, total)
 
     return Reporting
+
+
+def _bound(source: HubFile, done: int, total: int | None) -> None:
+    """Raise WeightsError for more bytes than were announced, or than the disk has room for."""
+    if done > (total or LARGEST_FILE):
+        message = f"{host()} sends more of {source.repo}/{source.file} than it announced"
+        raise WeightsError(message, "Nothing of it is used.")
+    if total is None:
+        require_space(Path(constants.HF_HUB_CACHE), MEGABYTE)
 
 
 def _explained(error: Exception, source: HubFile) -> WeightsError:
@@ -190,29 +254,34 @@ def _explained(error: Exception, source: HubFile) -> WeightsError:
 
 
 def _transport(error: Exception, source: HubFile) -> WeightsError:
-    """Failures below the Hub's own: network, server, disk."""
+    """Failures below the Hub's own: network, server, addresses."""
+    name = f"{source.repo}/{source.file}"
     if isinstance(error, LocalEntryNotFoundError) and offline():
         return WeightsError(
-            f"{source.repo}/{source.file} is not in the cache, and HF_HUB_OFFLINE forbids to download it",
+            f"{name} is not in the cache, and HF_HUB_OFFLINE forbids to download it",
             "Run once without HF_HUB_OFFLINE, for example `segcli weights pull`.",
         )
-    if isinstance(error, HfHubHTTPError):
-        status = error.response.status_code
-        return WeightsError(f"{host()} refuses {source.repo}/{source.file} (HTTP {status})", "Try again later.")
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return WeightsError("the disk of the Hub's cache is full", "Free some space, or set HF_HOME to another disk.")
-    if isinstance(error, OSError) and error.errno:
-        return WeightsError(f"the Hub's cache cannot be used ({error})", "Set HF_HOME to a folder of yours.")
     if isinstance(error, LocalEntryNotFoundError):
         return _unreachable(source)
-    return WeightsError(
-        f"the download of {source.repo}/{source.file} was cut short ({type(error).__name__})",
-        "Run the command again.",
-    )
+    if isinstance(error, HfHubHTTPError):
+        return WeightsError(f"{host()} refuses {name} (HTTP {error.response.status_code})", "Try again later.")
+    if isinstance(error, OSError) and error.errno:
+        return _disk(error)
+    if isinstance(error, HTTPError | OSError | RuntimeError | StalledError):  # RuntimeError: hf_xet's own
+        why = str(error) if isinstance(error, StalledError) else type(error).__name__
+        return WeightsError(f"the download of {name} was cut short ({why})", "Run the command again.")
+    return _unreachable(source, str(error))
 
 
-def _unreachable(source: HubFile) -> WeightsError:
+def _disk(error: OSError) -> WeightsError:
+    if error.errno == errno.ENOSPC:
+        return WeightsError("the disk of the Hub's cache is full", "Free some space, or set HF_HOME to another disk.")
+    return WeightsError(f"the Hub's cache cannot be used ({error})", "Set HF_HOME to a folder of yours.")
+
+
+def _unreachable(source: HubFile, reason: str = "") -> WeightsError:
+    why = f" ({reason})" if reason else ""
     return WeightsError(
-        f"cannot reach {host()}, and {source.repo}/{source.file} is not in the cache",
+        f"cannot reach {host()}{why}, and {source.repo}/{source.file} is not in the cache",
         "Check the network connection, HF_ENDPOINT and HTTPS_PROXY; then run the command again.",
     )

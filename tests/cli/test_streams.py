@@ -47,6 +47,28 @@ def test_closed_streams_are_the_null_device_and_no_file_takes_their_numbers(tmp_
     assert read == "''"
 
 
+def test_a_name_that_the_encoding_lacks_is_written_with_escapes():
+    done = program(
+        "print('caf\\u00e9 \\u65e5 \\udce9'); print('\\u65e5', file=sys.stderr)",
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stdout) == (0, "caf\\xe9 \\u65e5 \\udce9\n")
+    assert done.stderr == "\\u65e5\n"
+
+
+def test_what_we_say_is_not_caught_with_what_libraries_print():
+    code = """
+from segcli.files.native_output import listened
+import os
+def work():
+    print("ours", file=sys.stderr)
+    os.write(2, b"LZWDecode: Bad.\\n[W] theirs\\n")
+print(listened(work)[1], file=sys.stderr)
+"""
+    assert program(code).stderr == "ours\n[W] theirs\n['LZWDecode: Bad.']\n"
+
+
 def test_a_stream_is_else_what_it_was():
     text = io.StringIO()
     stream = Stream(text)

@@ -4,7 +4,7 @@ import loopback_hub
 import pytest
 
 from segcli.errors import WeightsError
-from segcli.files import download
+from segcli.files import download, pace
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 
@@ -37,9 +37,10 @@ def test_a_file_arrives_whole_with_its_progress(server, target):
     download.download(f"{server.url}/weights.pth", target, lambda *step: seen.append(step))
     assert target.read_bytes() == CONTENT
     assert left_behind(target) == ["weights.pth"]
-    assert seen == [
-        ("weights.pth", done, len(CONTENT)) for done in range(download.CHUNK, len(CONTENT) + 1, download.CHUNK)
-    ]
+    assert {(name, total) for name, _, total in seen} == {("weights.pth", len(CONTENT))}
+    done = [done for _, done, _ in seen]
+    assert done == sorted(done)
+    assert done[-1] == len(CONTENT)
 
 
 def test_a_cut_connection_is_taken_up_where_it_ended(server, target):
@@ -133,6 +134,89 @@ def test_a_file_without_an_announced_length_ends_at_the_limit(server, target, mo
     server.faults["weights.pth"] = "endless"
     with pytest.raises(WeightsError, match="sends more"):
         download.download(f"{server.url}/weights.pth", target)
+    assert left_behind(target) == []
+
+
+def test_a_body_without_an_end_stops_before_the_disk_is_full(server, target, monkeypatch):
+    disk = download.HEADROOM + download.MEGABYTE + 4 * len(CONTENT)
+
+    def usage(folder):
+        left = disk - sum(path.stat().st_size for path in folder.iterdir())
+        return shutil._ntuple_diskusage(1 << 40, 1 << 40, left)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    server.faults["weights.pth"] = "for-ever"
+    arrived = []
+    with pytest.raises(WeightsError, match="do not fit"):
+        download.download(f"{server.url}/weights.pth", target, lambda name, done, total: arrived.append(done))
+    assert arrived[-1] <= 5 * len(CONTENT)
+    assert left_behind(target) == []
+
+
+@pytest.mark.parametrize("fault", ["trickle", "mute"])
+def test_next_to_nothing_ends_by_a_time_limit_that_is_said(server, target, monkeypatch, fault):
+    monkeypatch.setattr(pace, "SECONDS", 0.3)
+    monkeypatch.setattr(download, "RETRIES", 1)
+    server.faults["weights.pth"] = fault
+    with pytest.raises(WeightsError, match=r"cut \(less than 64 kB came in"):
+        download.download(f"{server.url}/weights.pth", target)
+    assert sum(method == "GET" for method, *_ in server.requests) == 2
+
+
+def test_a_cut_body_in_chunks_goes_on_where_it_ended(server, target):
+    server.faults["weights.pth"] = "chunked"
+    download.download(f"{server.url}/weights.pth", target)
+    assert target.read_bytes() == CONTENT
+    assert [ask for _, _, ask, _ in server.requests] == ["", f"bytes={len(CONTENT) // 2}-"]
+
+
+def test_another_range_than_asked_is_no_part_of_the_file(server, target):
+    server.faults["weights.pth"] = "cut"
+    with pytest.raises(WeightsError):
+        download.download(f"{server.url}/weights.pth", target)
+    server.faults["weights.pth"] = "misplaced"
+    download.download(f"{server.url}/weights.pth", target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_packed_body_is_refused(server, target):
+    server.faults["weights.pth"] = "packed"
+    with pytest.raises(WeightsError, match="packs the file"):
+        download.download(f"{server.url}/weights.pth", target)
+
+
+@pytest.mark.parametrize("left", [b"\xff", b"a\r\nX-Evil: 1", b"x" * 300, b""])
+def test_a_damaged_validator_starts_over(server, target, left):
+    target.parent.mkdir(parents=True)
+    (target.parent / "weights.pth.part").write_bytes(b"x" * 10)
+    (target.parent / "weights.pth.part.etag").write_bytes(left)
+    download.download(f"{server.url}/weights.pth", target)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("length", ["-5", "1" * 5000, "٣", "many"])
+def test_a_length_that_is_none_is_not_believed(server, target, monkeypatch, length):
+    send = loopback_hub._Handler.send_header
+
+    def changed(self, key, value):
+        send(self, key, length.encode().decode("latin-1") if key == "Content-Length" else value)
+        if key == "Content-Length":
+            self.close_connection = True
+
+    monkeypatch.setattr(loopback_hub._Handler, "send_header", changed)
+    download.download(f"{server.url}/weights.pth", target)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "proxy", ["none", "http://[", "http://a:b:c", "foo://x", "http://127.0.0.1:99999", "http://" + "a" * 70]
+)
+def test_a_proxy_that_is_no_address_is_one_line(target, monkeypatch, proxy):
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(WeightsError, match=r"cannot reach example.invalid") as caught:
+        download.download("http://example.invalid/weights.pth", target)
+    assert "HTTPS_PROXY" in caught.value.hint
 
 
 def test_the_free_disk_is_looked_at_first(server, target, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from segcli.errors import UsageError
+from segcli.files import sources
 from segcli.files.paths import shown
 from segcli.files.sources import RESULT_FILES, find, is_picture, list_from
 
@@ -159,6 +160,21 @@ def test_a_file_reached_twice_is_returned_once(photos):
     found = find([photos, photos / "a", photos / "a" / "x.png", photos / "*.jpg"])
     assert [str(source.tree) for source in found.files] == ["a/b/y", "a/x", "copy", "x"]
     assert found.ignored == 1
+
+
+def test_a_folder_and_a_file_in_two_spellings_are_read_once_on_a_disk_that_ignores_case(tmp_path, monkeypatch):
+    first, again, other = (picture(tmp_path / folder / "x.png") for folder in ("Trip", "trip", "other"))
+    assert len(find([first.parent, again.parent]).files) == 2
+    monkeypatch.setattr(sources, "_number", lambda path: (1, hash(str(path).casefold())))
+    assert trees(first.parent, again.parent, other.parent) == ["Trip/x", "other/x"]
+    assert trees(first, picture(first.with_name("X.png"))) == ["x"]
+
+
+def test_a_disk_whose_numbers_say_nothing_hides_no_folder(tmp_path, monkeypatch):
+    for folder in ("a", "b"):
+        picture(tmp_path / folder / "x.png")
+    monkeypatch.setattr(sources, "_number", lambda path: (1, 1))
+    assert trees(tmp_path) == ["a/x", "b/x"]
 
 
 def test_a_link_to_a_file_is_a_file_of_its_own(photos):

@@ -45,6 +45,13 @@ def test_names_that_differ_only_by_case_get_a_hash():
     assert first[6:] != second[6:]
 
 
+def test_folders_that_differ_only_by_dots_or_spaces_at_their_ends_do_not_meet():
+    """As FAT and Windows read them: "x." is "x"."""
+    found = trees("x./p.jpg", "x/p.jpg", "x /p.jpg", "y./p.jpg")
+    assert len({PurePosixPath(tree).name for tree in found[:3]}) == 3
+    assert found[3] == "y./p"
+
+
 def test_overlong_names_are_cut_and_stay_distinct():
     found = trees(*("é" * 125 + last + ".png" for last in "ab"))
     assert len(set(found)) == 2

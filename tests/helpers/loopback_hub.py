@@ -22,7 +22,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import unquote
 
 COMMIT = "5282e0e" + "0" * 33
@@ -45,7 +45,9 @@ class Hub(ThreadingHTTPServer):
         root: The folder that it serves.
         faults: What goes wrong, by a part of the path ("owner/name", "model.bin", "" for everything): a key of
             REFUSALS, "flip" (the right size, wrong bytes), "cut" (the connection ends half-way, always), "cut-once"
-            (only the first time), "no-range" (Range is ignored) or "endless" (no length, twice the bytes).
+            (only the first time), "no-range" (Range is ignored), "endless" (no length, twice the bytes), "for-ever" (no
+            length, no end), "chunked" (in chunks, without a length; the first time half of it), "trickle" (a byte now
+            and then), "mute" (never a word), "packed" (a Content-Encoding) or "misplaced" (another range than asked).
         etags: The ETag of a file, by a part of the path, instead of the sha256 of its content in quotation marks.
         requests: (method, path, Range or "", Authorization or "") of each request so far.
     """
@@ -58,6 +60,7 @@ class Hub(ThreadingHTTPServer):
         self.faults: dict[str, str] = {}
         self.etags: dict[str, str] = {}
         self.requests: list[tuple[str, str, str, str]] = []
+        self.over = Event()
 
     @property
     def url(self) -> str:
@@ -91,6 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
         entry = (self.command, path, self.headers.get("Range", ""), self.headers.get("Authorization", ""))
         self.server.requests.append(entry)
         fault = self.server.fault(path)
+        if fault == "mute":
+            return self._trickle()
         if fault in REFUSALS:
             return self._refuse(*REFUSALS[fault])
         match = RESOLVE.fullmatch(path)
@@ -126,9 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers | {"ETag": etag, "Accept-Ranges": "bytes"}).items():
             self.send_header(name, value)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        if fault == "endless":
+            first = start - 1 if fault == "misplaced" else start
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+        if fault == "packed":
+            self.send_header("Content-Encoding", "gzip")
+        if fault in ("endless", "for-ever"):
             self.send_header("Connection", "close")
+        elif fault == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
         else:
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
@@ -136,13 +146,32 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_body(content, start, fault)
         return None
 
+    def _trickle(self) -> None:
+        """A byte of a header or a body now and then, until the server ends or the client goes."""
+        with suppress(OSError):
+            while not self.server.over.wait(0.05):
+                self.wfile.write(b"x")
+        self.close_connection = True
+
     def _range_start(self, etag: str) -> int:
         match = re.fullmatch(r"bytes=(\d+)-\d*", self.headers.get("Range", ""))
         unchanged = self.headers.get("If-Range", etag) == etag
         return int(match[1]) if match and unchanged else 0
 
     def _send_body(self, content: bytes, start: int, fault: str) -> None:
-        if fault in ("cut", "cut-once"):
+        if fault == "chunked":
+            half = content[start : start + len(content) // 2]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(half), half))
+            if start:
+                self.wfile.write(b"0\r\n\r\n")
+            self.close_connection = True
+        elif fault == "trickle":
+            self._trickle()
+        elif fault == "for-ever":
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(content)
+        elif fault in ("cut", "cut-once"):
             self.wfile.write(content[start : start + (len(content) - start) // 2])
             self.close_connection = True
             if fault == "cut-once":
@@ -165,6 +194,7 @@ def serve(root: Path, port: int = 0) -> Iterator[Hub]:
         try:
             yield hub
         finally:
+            hub.over.set()
             hub.shutdown()
             thread.join()
 

@@ -201,3 +201,28 @@ def test_too_little_memory_is_not_called_damage(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="more memory to decode than there is") as caught:
         read_rgb(tmp_path / "x.png")
     assert "damaged" not in str(caught.value)
+
+
+def test_a_photo_that_free_memory_cannot_hold_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    from segcli.files import headroom
+    from segcli.images import opening
+
+    path = saved(Image.new("L", (300, 200)), tmp_path / "x.png")
+    monkeypatch.setattr(opening, "_SMALL", 1000)
+    monkeypatch.setattr(headroom, "of_host", lambda: headroom.Headroom(4 * 300 * 200, 10**9))
+    assert read_rgb(path).shape == (200, 300, 3)
+    monkeypatch.setattr(headroom, "of_host", lambda: headroom.Headroom(4 * 300 * 200 - 1, 10**9))
+    with pytest.raises(InputError, match="of memory or more to decode"):
+        read_rgb(path)
+
+
+def test_what_libtiff_prints_of_a_picture_is_a_note_on_it(tmp_path, capfd):
+    lines = Image.fromarray(np.random.default_rng(0).integers(0, 2, (60, 200), np.uint8) * 255).convert("1")
+    path = saved(lines, tmp_path / "fax.tif", compression="group4")
+    assert read_photo(path).notes == ()
+    data = bytearray(path.read_bytes())
+    data[300:400] = np.random.default_rng(1).bytes(100)
+    path.write_bytes(data)
+    (note,) = read_photo(path).notes
+    assert note.startswith("Parts of it may be wrong; libtiff says of it: Fax4Decode: ")
+    assert capfd.readouterr().err == ""

@@ -204,6 +204,18 @@ def test_a_vanished_input_is_to_do_so_that_it_is_reported(folder, source, record
     assert ledger.to_do([source], "s1") == [source]
 
 
+def test_another_spelling_of_a_name_is_another_input_where_the_disk_ignores_case(folder, source, record):
+    mask = folder / "masks" / "pets" / "cat.png"
+    mask.parent.mkdir()
+    mask.write_bytes(b"a mask")
+    Ledger(folder).append(replace(record, outputs={"mask": {"path": "masks/pets/cat.png", "bytes": 6}}))
+    source.path.with_name("Cat.JPG").write_bytes(b"another photo")
+    other = Source(source.path.with_name("Cat.JPG"), PurePosixPath("pets/Cat"))
+    assert Ledger(folder).other_input(other) == ""
+    os.link(mask, mask.with_name("Cat.png"))  # one file by two spellings, as on such a disk
+    assert Ledger(folder).other_input(other) == record.input
+
+
 def test_areas_in_pixels_and_per_cent(tmp_path, record):
     write_areas(tmp_path / "areas.csv", [record])
     rows = list(csv.DictReader((tmp_path / "areas.csv").open()))

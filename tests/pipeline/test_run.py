@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from small_runs import records, smooth, tree
 
+from segcli.files.lock import locked
 from segcli.images import masks
 from segcli.pipeline.records import Ledger
 
@@ -62,6 +63,23 @@ def test_a_manifest_that_cannot_be_written_costs_that_record_only(segcli, photos
         patch.setattr(Ledger, "append", append_or_fail)
         assert segcli(photos, "-o", "out").exit_code == 1
     assert "2 segmented, 3 done before" in segcli(photos, "-o", "out").stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is locked on Windows")
+def test_a_folder_that_another_process_writes_to_is_left_to_it(segcli, photos, tmp_path):
+    import fcntl
+
+    (tmp_path / "out").mkdir()
+    other = os.open(tmp_path / "out", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    result = segcli(photos, "-o", "out")
+    assert (result.exit_code, list((tmp_path / "out").iterdir())) == (2, [])
+    assert "another process is writing to out" in result.stderr
+    assert "does what is left" in result.stderr
+    os.close(other)
+    assert segcli(photos, "-o", "out").exit_code == 0
+    with locked(tmp_path / "out") as free:  # a run that has ended keeps nobody out
+        assert free
 
 
 def test_an_output_folder_on_a_full_disk_is_one_line(segcli, photos, monkeypatch):

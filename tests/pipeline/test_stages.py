@@ -61,6 +61,17 @@ class Meeting:
             self.met = True
 
 
+def test_a_photo_that_memory_cannot_hold_fails_alone():
+    def read_or_fail(item):
+        if item == 2:
+            raise MemoryError
+        return read(item)
+
+    done = list(predict_all([1, 2, 3], Stages(read_or_fail, predict)))
+    assert [one.error is None for one in done] == [True, False, True]
+    assert "memory does not suffice for this photo" in done[1].error
+
+
 def test_results_come_in_order_whatever_takes_long():
     slow = threading.Event()
 

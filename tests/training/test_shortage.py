@@ -5,12 +5,12 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.errors import SegcliError
+from segcli.files import headroom
+from segcli.files.headroom import Headroom
 from segcli.training import failures, loop
 from segcli.training.optimization import losses
 from segcli.training.output import state
 from segcli.training.partition import split
-from segcli.training.planning import headroom
-from segcli.training.planning.headroom import Headroom
 from segcli.training.run import TrainingListener
 
 FROZEN = {"schedule": {"iterations": 2}, "model": {"freeze_bn": True, "dropout": 0}}

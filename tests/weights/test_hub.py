@@ -14,11 +14,14 @@ REFUSED = "http://127.0.0.1:9"
 FETCH = """
 import json, sys, time
 time.sleep = lambda seconds: None  # between retries
+from segcli.files import pace
 from segcli.weights import hub
+hub.LARGEST_FILE = 1 << 20
 from segcli.errors import WeightsError
 from segcli.weights.manifest import HubFile
 for repo, revision, name in json.loads(sys.argv[1]):
     steps = []
+    pace.SECONDS = 1.0 if "trickle" in repo else 60.0
     try:
         file = hub.fetch(HubFile(repo, revision, name), lambda *step: steps.append(step))
         said = {"content": file.path.read_text(), "commit": file.commit, "steps": steps}
@@ -26,6 +29,7 @@ for repo, revision, name in json.loads(sys.argv[1]):
         said = {"message": error.message, "hint": error.hint}
     print(json.dumps(said))
 """
+ODD = ("for-ever", "trickle", "misnamed")
 FAULTS = ("gated", "unauthorised", "no-repository", "no-revision", "no-entry", "down", "cut")
 
 
@@ -33,11 +37,12 @@ FAULTS = ("gated", "unauthorised", "no-repository", "no-revision", "no-entry", "
 def server(tmp_path_factory):
     """With one sound repository, and for each fault one that has it."""
     root = tmp_path_factory.mktemp("server")
-    for repo in (REPO, *(f"broken/{fault}" for fault in FAULTS)):
+    for repo in (REPO, *(f"broken/{fault}" for fault in (*FAULTS, *ODD))):
         (root / repo).mkdir(parents=True)
         (root / repo / FILE).write_bytes(CONTENT)
     with loopback_hub.serve(root) as hub:
-        hub.faults |= {f"broken/{fault}": fault for fault in FAULTS}
+        hub.faults |= {f"broken/{fault}": fault for fault in (*FAULTS, *ODD)}
+        hub.etags["broken/misnamed"] = '"../../../../../stray"'
         yield hub
 
 
@@ -111,14 +116,38 @@ def test_each_refusal_says_what_to_do(server, fetch):
         assert hint in said["hint"], fault
 
 
+def test_a_server_that_sends_too_much_too_little_or_another_place_writes_nothing(fetch, tmp_path):
+    said = fetch(*((f"broken/{fault}", "main", FILE) for fault in ODD))
+    expected = ("sends more of", "cut short (less than 64 kB came in 1 seconds)", "does not answer as the Hub does")
+    for fault, words, answer in zip(ODD, expected, said, strict=True):
+        assert words in answer["message"], fault
+    assert not list(tmp_path.rglob("stray*"))
+    assert not list(tmp_path.rglob("*.incomplete"))
+
+
+def test_half_a_download_that_a_killed_process_left_is_cleared_once_nobody_is_at_it(fetch, tmp_path):
+    blobs = tmp_path / "home" / "hub" / "models--google--model" / "blobs"
+    blobs.mkdir(parents=True)
+    old, young, reused = (
+        blobs / name for name in ("aa.0123abcd.incomplete", "bb.0123abcd.incomplete", "cc.incomplete")
+    )
+    for path in (old, young, reused):
+        path.write_bytes(b"half")
+    for path in (old, reused):
+        os.utime(path, (0, 0))
+    assert "commit" in fetch()
+    assert (old.exists(), young.exists(), reused.exists()) == (False, True, True)
+
+
 @pytest.mark.parametrize(
     ("environment", "message", "hint"),
     [
+        ({"http_proxy": "http://a:b:c", "no_proxy": ""}, "cannot reach http://127.0.0.1", "HTTPS_PROXY"),
         ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE forbids", "segcli weights pull"),
         ({"HF_ENDPOINT": REFUSED}, f"cannot reach {REFUSED}", "HTTPS_PROXY"),
         ({"HF_ENDPOINT": "http://no.such.host.invalid"}, "cannot reach http://no.such.host.invalid", "network"),
     ],
-    ids=["offline", "refused", "unknown host"],
+    ids=["no proxy", "offline", "refused", "unknown host"],
 )
 def test_what_is_not_cached_cannot_be_had_without_a_network(fetch, environment, message, hint):
     said = fetch(**environment)

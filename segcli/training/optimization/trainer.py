@@ -12,6 +12,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from segcli.distributed import Processes, gone, is_gone
+from segcli.files import headroom
 from segcli.inference import oom
 from segcli.training import failures
 from segcli.training.crops.loader import MicroBatch
@@ -21,7 +22,6 @@ from segcli.training.optimization.freezing import PartlyFrozen
 from segcli.training.optimization.losses import Criterion
 from segcli.training.optimization.precision import MixedPrecision
 from segcli.training.output.state import State
-from segcli.training.planning import headroom
 from segcli.training.recipe import Recipe, Run
 from segcli.training.timing import schedule
 from segcli.weights.model_io import LoadedModel

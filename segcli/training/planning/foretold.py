@@ -13,11 +13,11 @@ import torch
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.errors import InputError, UsageError
-from segcli.files import paths
+from segcli.files import headroom, paths
 from segcli.images import read
 from segcli.inference.transform import geometry
 from segcli.models.preprocessing import STRIDE
-from segcli.training.planning import headroom, memory, trial
+from segcli.training.planning import memory, trial
 from segcli.training.planning.length import MORE
 from segcli.training.planning.memory import Footprint
 from segcli.training.recipe import Recipe

@@ -22,12 +22,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from segcli.devices import HALF_TYPES
+from segcli.files import headroom
 from segcli.models.networks.deeplab import build
 from segcli.models.spec import ModelSpec
 from segcli.training.optimization import auxiliary, losses
 from segcli.training.optimization.freezing import PartlyFrozen
 from segcli.training.optimization.losses import Criterion
-from segcli.training.planning import headroom
 from segcli.training.recipe import Augment, Loss, Recipe, Run, Schedule
 
 META = torch.device("meta")

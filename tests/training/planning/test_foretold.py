@@ -7,7 +7,8 @@ import torch
 from blobs import begin, blob_recipe, write_blobs
 
 from segcli.errors import UsageError
-from segcli.training.planning import foretold, headroom, memory
+from segcli.files import headroom
+from segcli.training.planning import foretold, memory
 from segcli.training.planning.foretold import Foretold, Needs
 from segcli.training.timing.clock import Costs
 

@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
+from segcli.files import headroom
 from segcli.models import variants
-from segcli.training.planning import headroom, memory
+from segcli.training.planning import memory
 from segcli.training.planning.memory import Living
 from segcli.training.recipe import Recipe
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from segcli.training.planning import headroom
-from segcli.training.planning.headroom import Headroom
+from segcli.files import headroom
+from segcli.files.headroom import Headroom
 
 MEMINFO = (
     "MemTotal:       8000000 kB\nMemFree:  100 kB\nMemAvailable:   5000000 kB\nSwapTotal: 1000 kB\nSwapFree: 400 kB\n"
