@@ -88,6 +88,6 @@ def check_whole(folder: Path) -> int:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
-        began = kill_again_and_again(Path(home), kills=20, iterations=2000, patience=2.5, early=4)
+        began = kill_again_and_again(Path(home), kills=20, iterations=2000, patience=2.5, early=20)
         ended = state.read(Path(home) / "killed").iteration
     sys.stdout.write(f"killed {len(began)} times, at {began}; ended early at {ended}, with the same bits\n")
