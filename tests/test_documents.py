@@ -33,6 +33,8 @@ NOT_RUN = {
     r"segcli eval .* --images round2/labelme .*": "needs a person's corrections",
     r"segcli eval --weights (mine|run).*": "needs the run that was trained on the page",
     r"segcli weights convert model.pth .*": "needs 240 MB of another project's weights",
+    r"segcli (export|predict|eval) .*--precision int8.*": "calibrates for seconds; tests/cli/commands runs it",
+    r"segcli predict .* --weights fast.onnx": "needs that file",
     r"segcli export .* -o model.pt2 .*": "torch.export takes many seconds; tests/export runs it",
     r"segcli models \S+ --size 513 .*": "counts a row of a paper's table; tests/test_docs_tables.py builds each",
     r"segcli models --all.*": "counts every variant for five seconds; tests/cli/commands/test_models.py does",

@@ -5,7 +5,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from segcli.images.reading import PhotoValues
 from segcli.labels import VOID
 from segcli.models.preprocessing import MAX_SIDE, Preprocessing
 from segcli.weights import metadata, onnx_file
+from segcli.weights.facts import Int8
 from segcli.weights.metadata import Metadata
 from segcli.weights.model_io import LoadedModel
 from segcli.weights.onnx_file import IMAGE, LABELS, LOGITS, PHOTO, Making, package
@@ -99,19 +100,20 @@ class Export:
         return torch.zeros(batch, 3, height, width)
 
 
-def prepare(model: LoadedModel, with_preprocessing: bool = False) -> Export:
+def prepare(model: LoadedModel, with_preprocessing: bool = False, int8: Int8 | None = None) -> Export:
     """Make a model ready to export.
 
     Args:
         model: From `weights.load`; not one that was exported already.
         with_preprocessing: Normalisation, enlargement to the input's size and argmax become part of the graph.
+        int8: What the file will say of its 8-bit form, which `int8.to_int8` makes of it; None for floats.
     """
-    making = Making(model.output_stride, with_preprocessing)
+    making = Making(model.output_stride, with_preprocessing, int8)
     origin, photos = model.provenance, model.photos
     about = Metadata(model.spec, model.labels, model.preprocessing, provenance=origin, photos=photos)
     facts = {
         metadata.KEY: metadata.describe(about),
-        onnx_file.KEY: to_json(asdict(making) | _words(model, making)),
+        onnx_file.KEY: to_json(making.to_dict() | _words(model, making)),
     }
     corners = model.spec.align_corners
     if not with_preprocessing:
@@ -140,6 +142,7 @@ def _words(model: LoadedModel, making: Making) -> dict[str, str]:
     corners = "with" if model.spec.align_corners else "without"
     return {
         **_photo_words(model.photos),
+        **({"precision": "8 bits inside: uint8 activations, int8 weights of 7 bits"} if making.int8 else {}),
         "before": f"{resizing} (bilinear, antialiased){padding}{'' if inside else normal}",
         "input": f"{PHOTO}: uint8 (N, H, W, 3)" if inside else f"{IMAGE}: float32 (N, 3, H, W)",
         "output": f"{LABELS}: integers (N, H, W)" if inside else f"{LOGITS}: float32 (N, classes, h, w)",
@@ -231,7 +234,11 @@ def write(path: Path, form: str, export: Export) -> int:
     Raises:
         SegcliError: It cannot be written, or a package is missing.
     """
-    data = FORMATS[form](export)
+    return save(path, FORMATS[form](export))
+
+
+def save(path: Path, data: bytes) -> int:
+    """Write a model's bytes, as `write` does; returns how many they are."""
     try:
         with write_whole(path, durable=True) as file:
             file.write(data)

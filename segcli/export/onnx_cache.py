@@ -2,17 +2,19 @@
 
 SEGCLI_CACHE_DIR holds, below `onnx/`, for each network that was converted,
 
-    WEIGHTS-KEY-CONTENT.onnx   the conversion; WEIGHTS and CONTENT begin the sha256 of the weights and of the file
+    WEIGHTS-KEY-CONTENT.onnx   the conversion, in floats or in 8 bits; WEIGHTS and CONTENT begin the sha256 of the
+                               weights and of the file
     WEIGHTS-KEY.refused        or why there is none; KEY stands for all that a conversion depends on
 
-A conversion is there only if it once gave torch's labels. The ones used last stay, up to ROOM.
+A conversion in floats is there only if it once gave torch's labels. The ones used last stay, up to ROOM.
 """
 
 import hashlib
 import importlib.util
 import os
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from segcli.export.export import OPSET, Export, prepare, to_onnx
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 from segcli.weights import cache
+from segcli.weights.facts import Int8
 from segcli.weights.model_io import LoadedModel
 from segcli.weights.onnx_file import LOGITS, OnnxNetwork
 
@@ -40,9 +43,14 @@ def available() -> bool:
     return all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
 
 
-def kept(model: LoadedModel) -> Path | None:
-    """The file of a model's conversion, if there is one; SegcliError where the weights cannot be told apart."""
-    return max(_folder().glob(f"{_name(model)}-*.onnx"), default=None)
+def kept(model: LoadedModel, int8: Int8 | None = None) -> Path | None:
+    """The file of a model's conversion, if there is one; SegcliError where the weights cannot be told apart.
+
+    Args:
+        model: As loaded.
+        int8: What its 8-bit form is made with; None means the conversion that computes in floats.
+    """
+    return max(_folder().glob(f"{_name(model, int8)}-*.onnx"), default=None)
 
 
 def convert(model: LoadedModel) -> None:
@@ -51,16 +59,23 @@ def convert(model: LoadedModel) -> None:
     Raises:
         SegcliError: It cannot be converted, does not give the same labels, or the cache cannot be written to.
     """
+    with alone():
+        if not kept(model):
+            _write_conversion(model)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """A block in which no other process converts; SegcliError where the cache cannot be written to."""
     with cache.explained():
         _folder().mkdir(parents=True, exist_ok=True)
         with WeakFileLock(_folder() / "lock"):
-            if not kept(model):
-                _write_conversion(model)
+            yield
 
 
-def accelerated(model: LoadedModel) -> LoadedModel | None:
+def accelerated(model: LoadedModel, int8: Int8 | None = None) -> LoadedModel | None:
     """A model with its network under onnxruntime; None if it is not converted, or its file was damaged since."""
-    path = kept(model)
+    path = kept(model, int8)
     if path is None:
         return None
     data = path.read_bytes()
@@ -69,7 +84,15 @@ def accelerated(model: LoadedModel) -> LoadedModel | None:
         return None
     with suppress(OSError):  # the folder may be another user's
         os.utime(path)
-    return replace(model, network=OnnxNetwork(data, len(model.labels)).eval(), engine="onnx")
+    return replace(model, network=OnnxNetwork(data, len(model.labels)).eval(), engine="onnx", int8=int8)
+
+
+def store(model: LoadedModel, data: bytes, int8: Int8 | None = None) -> None:
+    """Keep a conversion's bytes; those not used for longest make room."""
+    path = _folder() / f"{_name(model, int8)}-{hashlib.sha256(data).hexdigest()[:12]}.onnx"
+    with write_whole(path) as file:
+        file.write(data)
+    _make_room(path)
 
 
 def forget(weights_sha256: str) -> int:
@@ -92,10 +115,7 @@ def _write_conversion(model: LoadedModel) -> None:
         reason = f"onnxruntime gives {agreement.share:.2%} of torch's labels"
         refusal.write_text(reason, encoding="utf-8")
         raise SegcliError(reason)
-    path = _folder() / f"{_name(model)}-{hashlib.sha256(data).hexdigest()[:12]}.onnx"
-    with write_whole(path) as file:
-        file.write(data)
-    _make_room(path)
+    store(model, data)
 
 
 def _compared(export: Export, network: OnnxNetwork) -> verify.Agreement:
@@ -119,7 +139,7 @@ def _make_room(newest: Path) -> None:
             path.unlink()
 
 
-def _name(model: LoadedModel) -> str:
+def _name(model: LoadedModel, int8: Int8 | None = None) -> str:
     """The beginning of a conversion's file name: all that it depends on, but its content."""
     weights = model.provenance.get("sha256")
     if not weights:
@@ -132,6 +152,7 @@ def _name(model: LoadedModel) -> str:
         OPSET,
         __version__,
     ]
+    facts += [asdict(int8), asdict(model.preprocessing), model.photos.to_dict()] if int8 else []
     versions = [metadata.version(name) for name in ("torch", "onnx", "onnxruntime")]
     key = hashlib.sha256(to_json([weights, facts, versions]).encode()).hexdigest()
     return f"{weights[:12]}-{key[:12]}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from segcli.decoding import at_least, between, check_options
@@ -19,8 +20,10 @@ DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:\d+)?")
 """The names of devices, so that a misspelt one is told without torch; `devices.choose` tells which are there."""
 Engine = Literal["auto", "torch", "onnx"]
 ENGINES: tuple[str, ...] = get_args(Engine)
-Precision = Literal["float32", "bf16", "fp16"]
+Precision = Literal["float32", "bf16", "fp16", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
+HALVES = ("bf16", "fp16")
+"""The precisions of 16 bits, which are torch's."""
 BatchSize = Annotated[int, at_least(1)]
 """Photos a step."""
 SMALLEST_SIZE = 33
@@ -37,9 +40,11 @@ class ModelOptions:
         scales: The scales whose probabilities are averaged; (1.0,) is the plain network.
         flip: Average with the mirrored photo's probabilities too.
         tile: Windows of about this side, in pixels, where the network's input is larger; None: the whole at once.
-        precision: What the network computes in.
+        precision: What the network computes in; "int8" is whole numbers of 8 bits under onnxruntime, where the labels
+            stay nearly the same.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         engine: What computes on the CPU; "auto" takes onnxruntime where that saves time.
+        calibrate: A folder of photos to calibrate "int8" on; None means those that come with segcli.
     """
 
     output_stride: int | None = None
@@ -50,6 +55,7 @@ class ModelOptions:
     precision: Precision = "float32"
     device: str = "auto"
     engine: Engine = "auto"
+    calibrate: Path | None = None
 
     def __post_init__(self):
         check_options(self)
@@ -74,14 +80,15 @@ class ModelOptions:
         reference.check_output_stride(self.output_stride)
         if not DEVICE_NAME.fullmatch(self.device):
             raise UsageError(f"no device is called {self.device!r}", "Use auto, cpu, cuda, cuda:N or mps.")
-        under_onnx = self.engine == "onnx" or reference.is_exported
+        self._check_int8(reference)
+        under_onnx = self.engine == "onnx" or reference.is_exported or self.precision == "int8"
         if self.tile is not None and under_onnx:
             raise UsageError(
                 "--tile needs torch: windows share what the whole picture looks like, and an exported graph takes no "
                 "more than a picture",
                 "Leave out --tile, or use the checkpoint with --engine torch.",
             )
-        if self.precision != "float32" and under_onnx:
+        if self.precision in HALVES and under_onnx:
             message = f"--precision {self.precision} needs torch: an exported graph computes in float32"
             raise UsageError(message, "Leave it out.")
         if self.engine == "torch" and reference.is_exported:
@@ -90,13 +97,29 @@ class ModelOptions:
             message = f"onnxruntime runs on the CPU, not on {self.device}"
             raise UsageError(message, "Leave out --device, or use --engine torch.")
 
+    def _check_int8(self, reference: ModelReference) -> None:
+        if self.calibrate is not None and self.precision != "int8":
+            raise UsageError("--calibrate goes with --precision int8", "Add it, or leave out --calibrate.")
+        if self.precision == "int8" and reference.is_exported:
+            message = f"--precision int8 cannot change {reference}, which computes as it was exported"
+            raise UsageError(message, "Leave it out, or give the checkpoint.")
+        if self.precision == "int8" and self.engine == "torch":
+            raise UsageError("--precision int8 needs onnxruntime", "Leave out --engine torch.")
+
     def device_name(self, reference: ModelReference) -> str:
         """The device's name once the engine is considered: onnxruntime uses the CPU here."""
-        return "cpu" if self.engine == "onnx" or reference.is_exported else self.device
+        under_onnx = self.engine == "onnx" or reference.is_exported or self.precision == "int8"
+        return "cpu" if under_onnx else self.device
 
     def wanted_engine(self) -> Engine:
         """The engine once the protocol is considered: tiles and half precision need torch."""
-        return "torch" if self.tile or self.precision != "float32" else self.engine
+        return "torch" if self.tile or self.precision in HALVES else self.engine
+
+    def used_precision(self, facts: ModelFacts) -> Precision:
+        """What the network computes in: floats where its labels in 8 bits differ too much."""
+        if facts.int8:
+            return "int8"
+        return "float32" if self.precision == "int8" else self.precision
 
     def recipe(self, facts: ModelFacts) -> dict[str, Any]:
         """The model and the protocol as TOML-plain values: with them the same masks can be made again."""
@@ -107,12 +130,13 @@ class ModelOptions:
                 "output_stride": facts.output_stride,
                 "engine": facts.engine,
                 "weights": dict(facts.provenance),
+                **({"int8": asdict(facts.int8)} if facts.int8 else {}),
             },
             "protocol": {
                 "scales": list(self.scales),
                 "flip": self.flip,
                 "tile": None if self.tile is None else fitting(self.tile, corner(facts.spec)),
-                "precision": self.precision,
+                "precision": self.used_precision(facts),
             },
             "preprocessing": asdict(at_size(facts.preprocessing, self.size)),
         }

@@ -24,6 +24,7 @@ from segcli.images.reading import MAX_PIXELS, PLAIN, Alpha, PhotoReading, ValueR
 from segcli.inference.options import BatchSize, ModelOptions
 from segcli.labels import LabelSet
 from segcli.pipeline import foresight, photo_values, scored
+from segcli.pipeline.int8 import Seen
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Model, load_with, meant_model
 from segcli.pipeline.records import check_folder, fingerprint
@@ -198,7 +199,7 @@ def evaluate_dataset(
     data, known = scored.choose(data, Path(weights), part, processes, listener)
     data = usable(photo_values.for_dataset(data, values, listener), skip_bad, processes, listener)
     if isinstance(model, ModelReference):
-        model = _loaded(model, options, len(data.samples), save_predictions is not None, listener)
+        model = _loaded(model, options, data, save_predictions is not None, listener)
     _check_labels(model.labels, data.labels)
     tally = _counted(model, data, crf, trimap, save_predictions, batch, processes, listener)
     return Evaluation(model, crf, data, tally, processes, known)
@@ -211,12 +212,14 @@ def _weights_of(model: Model | ModelReference) -> str:
     return model.facts.provenance.get("weights", "")
 
 
-def _loaded(reference: ModelReference, options: ModelOptions, photos: int, stores: bool, listener: Listener) -> Model:
-    """The model for so many photos; where label maps are stored, under the engine that an earlier run had too."""
+def _loaded(reference: ModelReference, options: ModelOptions, data: Dataset, stores: bool, listener: Listener) -> Model:
+    """The model for a dataset; where label maps are stored, under the engine that an earlier run had too."""
     from segcli.export.engine import by_number
 
+    photos = len(data.samples)
     engine = by_number(options.passes(photos)) if stores else None
-    return load_with(options, reference, listener, photos=photos, keep_engine=engine)
+    first = lambda facts: (Seen(sample.name, data.read_photo(sample)) for sample in data.samples)  # noqa: E731
+    return load_with(options, reference, listener, photos=photos, keep_engine=engine, first=first)
 
 
 def _check_labels(have: LabelSet, wanted: LabelSet) -> None:

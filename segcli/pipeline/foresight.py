@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from segcli.errors import SegcliError, WeightsError
+from segcli.export import calibration
 from segcli.files.atomic import sha256
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.inference.options import ModelOptions
@@ -13,15 +16,21 @@ from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference
 
 
-def foresee(reference: ModelReference, options: ModelOptions, begun: str | None) -> ModelFacts | None:
+def foresee(
+    reference: ModelReference, options: ModelOptions, begun: str | None, int8: dict[str, Any] | None = None
+) -> ModelFacts | None:
     """The facts of a model; None where only loading it tells.
 
     Args:
         reference: Which model.
         options: How it will be loaded.
         begun: The engine that the output folder was begun with; None where it has none.
+        int8: What its run.toml says of an 8-bit form; one that is wanted is foreseen only where it was used before.
     """
-    engine = options.wanted_engine()
+    form = calibration.of(options.calibrate).facts if options.precision == "int8" else None
+    if form and asdict(form) != int8:
+        return None
+    engine = "onnx" if form else options.wanted_engine()
     engine = begun if engine == "auto" else engine
     elsewhere = engine == "onnx" and options.device not in ("auto", "cpu")
     if engine is None or elsewhere or reference.is_exported:
@@ -36,7 +45,7 @@ def foresee(reference: ModelReference, options: ModelOptions, begun: str | None)
         return None  # loading it will say what is wrong
     stride = options.output_stride or about.spec.output_stride
     provenance = origin if reference.entry else {**about.provenance, **origin}
-    return ModelFacts.of(about, output_stride=stride, provenance=provenance, engine=engine)
+    return ModelFacts.of(about, output_stride=stride, provenance=provenance, engine=engine, int8=form)
 
 
 def photos_of(reference: ModelReference) -> PhotoValues:

@@ -19,7 +19,8 @@ from segcli.images.read import from_image, read_placed
 from segcli.images.reading import PLAIN, PhotoReading
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
-from segcli.pipeline import photo_values
+from segcli.pipeline import int8, photo_values
+from segcli.pipeline.int8 import FirstPhotos
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.result import Result
 from segcli.weights.facts import ModelFacts
@@ -142,6 +143,7 @@ def load(
     flip: bool = False,
     tile: int | None = None,
     precision: Precision = "float32",
+    calibrate: str | Path | None = None,
     listener: Listener = SILENT,
 ) -> Model:
     """Load a model, fetching its weights if they are not on this computer.
@@ -157,7 +159,9 @@ def load(
         scales: The scales whose probabilities are averaged.
         flip: Average with the mirrored photo's probabilities too.
         tile: Windows of about this side, in pixels, where the network's input is larger.
-        precision: "float32", or "bf16" or "fp16" where the device can.
+        precision: "float32", "bf16" or "fp16" where the device can, or "int8" on the CPU, which falls back to
+            "float32" where fewer than 98 % of the labels stay.
+        calibrate: A folder of photos to calibrate "int8" on; None takes those that come with segcli.
         listener: Hears of the device, downloads and remarks.
 
     Raises:
@@ -165,7 +169,8 @@ def load(
         WeightsError: The weights cannot be had, are damaged, or do not fit.
         DeviceError: The device is not there, or cannot compute in that precision.
     """
-    options = ModelOptions(output_stride, size, tuple(scales), flip, tile, precision, device, engine)
+    photos = None if calibrate is None else Path(calibrate)
+    options = ModelOptions(output_stride, size, tuple(scales), flip, tile, precision, device, engine, photos)
     return load_with(options, model if isinstance(model, ModelReference) else resolve(model), listener)
 
 
@@ -176,6 +181,7 @@ def load_with(
     *,
     photos: int = 1,
     keep_engine: str | None = None,
+    first: FirstPhotos | None = None,
 ) -> Model:
     """Load a model by its resolved reference; the device is announced before anything is downloaded.
 
@@ -185,6 +191,7 @@ def load_with(
         listener: Hears what is going on.
         photos: How many there will be, about: a conversion for onnxruntime must be worth it.
         keep_engine: The engine that "auto" shall stay with, if any.
+        first: Gives the first photos, on which labels in 8 bits are compared where these are wanted.
     """
     options.check(reference)
     from segcli import devices
@@ -194,13 +201,16 @@ def load_with(
     device = devices.of_process(options.device_name(reference))
     listener.note(f"device {devices.describe(device)}")
     model = load_network(reference, options.output_stride, listener)
+    protocol = {name: getattr(options, name) for name in ("scales", "flip", "size", "tile", "precision")}
+    if options.precision == "int8":
+        model = int8.preferred(model, options, protocol, first, listener)
     model = select_engine(
         model, options.wanted_engine(), device, options.passes(photos), keep_engine, tell=listener.note
     )
     how = ", under onnxruntime" if model.engine == "onnx" else ""
+    how += ", in 8 bits" if model.int8 else ""
     how += f", for {words}" if (words := photo_values.words(model.photos)) else ""
     listener.note(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{how}")
-    protocol = {name: getattr(options, name) for name in ("scales", "flip", "size", "tile", "precision")}
     return Model(Segmenter(model, device, **protocol), options)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline import photo_values, place_files
 from segcli.pipeline.foresight import foresee
+from segcli.pipeline.int8 import Seen
 from segcli.pipeline.label_files import MinArea, check_tidying
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import (
@@ -34,7 +35,7 @@ from segcli.pipeline.model import (
     meant_model,
     provenance,
 )
-from segcli.pipeline.records import engine_of
+from segcli.pipeline.records import engine_of, int8_of
 from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation, Plan
 from segcli.pipeline.writer import WRITERS, Outputs, kept_classes, names_of, one_of
@@ -176,11 +177,19 @@ class PredictJob:
 
     def foreseen(self) -> ModelFacts | None:
         """The model's facts without loading the network; None where they cannot be known."""
-        return foresee(self.reference, self.options, self.begun_engine())
+        return foresee(self.reference, self.options, self.begun_engine(), int8_of(self.folder))
 
     def for_photos(self, found: Found, facts: ModelFacts, listener: Listener) -> PredictJob:
         """The same job with nothing left open of how these photos are read."""
         return replace(self, reading=self.reading.for_run(found, facts.photos, self.folder, listener))
+
+    def readable(self, found: Found) -> Iterator[Seen]:
+        """The photos that can be read."""
+        for source in found.files:
+            try:
+                yield Seen(source.tree.as_posix(), self.reading.read(source))
+            except (InputError, OSError):
+                continue  # the run will say why
 
     def stages(self, model: Model) -> Stages:
         """The stages that each photo passes through."""
@@ -236,7 +245,9 @@ def run(
 
     def prepare() -> tuple[Plan, Stages]:
         keep = job.begun_engine()
-        ready = model or load_with(job.options, job.reference, listener, photos=len(found.files), keep_engine=keep)
+        details = {"photos": len(found.files), "keep_engine": keep}
+        details["first"] = lambda facts: ready_for(facts).readable(found)
+        ready = model or load_with(job.options, job.reference, listener, **details)
         whole = ready_for(ready.facts)
         return whole.plan(ready.facts), whole.stages(ready)
 
@@ -315,7 +326,7 @@ def predict_folder(
         verify: Compare contents, not times, to see what is done.
         listener: Hears of the device, downloads and remarks.
         options: The options of `load`, for a model that is not loaded yet: device, engine, output_stride, size, scales,
-            flip, tile, precision.
+            flip, tile, precision, calibrate.
 
     Raises:
         UsageError: Something is asked for that cannot be.

@@ -325,9 +325,20 @@ def read_run(path: Path) -> RunFile:
 
 def engine_of(folder: Path) -> str | None:
     """The engine that an output folder was begun with; None where it has none on record."""
-    try:
-        model = decoding.read_toml(folder / RUN_FILE)["model"]
-        engine = model["engine"]
-    except (OSError, decoding.DecodingError, KeyError, TypeError):
-        return None
+    engine = _model_of(folder).get("engine")
     return engine if isinstance(engine, str) else None
+
+
+def int8_of(folder: Path) -> dict[str, Any] | None:
+    """What an output folder's run.toml says of the 8-bit form that it was begun with; None where there was none."""
+    form = _model_of(folder).get("int8")
+    return form if isinstance(form, dict) else None
+
+
+def _model_of(folder: Path) -> dict[str, Any]:
+    """What an output folder's run.toml says of its model; empty where it says nothing."""
+    try:
+        model = decoding.read_toml(folder / RUN_FILE).get("model")
+    except (OSError, decoding.DecodingError):
+        return {}
+    return model if isinstance(model, dict) else {}

@@ -2,13 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
+from segcli.decoding import at_least
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
 from segcli.weights.metadata import Metadata
+
+
+@dataclass(frozen=True)
+class Int8:
+    """What the 8-bit form of a network was made with.
+
+    Attributes:
+        photos: The number of photos that it was calibrated on.
+        calibration: The sha256 of the sha256s of their files.
+        weight_bits: The bits of its weights. Sums of products of 8 bits are cut off by processors of the x86 kind
+            without the VNNI instructions; with 7 every processor gives the same.
+    """
+
+    photos: Annotated[int, at_least(1)]
+    calibration: str
+    weight_bits: Literal[7] = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +40,7 @@ class ModelFacts:
         provenance: Where its weights come from; plain values for run.toml.
         engine: What runs the network: "torch", or "onnx" for onnxruntime, which uses the CPU only.
         photos: The values of the photos that it was trained on.
+        int8: What its 8-bit form was made with, where that is what runs; None where it computes in floats.
     """
 
     spec: ModelSpec
@@ -32,6 +50,7 @@ class ModelFacts:
     provenance: Mapping[str, str]
     engine: Literal["torch", "onnx"] = "torch"
     photos: PhotoValues = RGB_8_BIT
+    int8: Int8 | None = None
 
     @classmethod
     def of(cls, about: Metadata, **others: Any) -> Self:

@@ -178,7 +178,8 @@ def _exported(path: Path, output_stride: int | None) -> LoadedModel:
             "Export the checkpoint again with --output-stride.",
         )
     network, provenance = read.network.eval(), _provenance(facts, path, atomic.sha256(path))
-    return LoadedModel.of(facts, output_stride=stride, provenance=provenance, engine="onnx", network=network)
+    made = {"output_stride": stride, "provenance": provenance, "engine": "onnx", "int8": read.making.int8}
+    return LoadedModel.of(facts, **made, network=network)
 
 
 def _provenance(saved: Metadata, path: Path, sha256: str) -> dict[str, str]:

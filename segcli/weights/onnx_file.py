@@ -7,7 +7,7 @@ nothing of themselves. A .pt2 is never read here, since torch.export.load trusts
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from segcli.errors import SegcliError, WeightsError
 from segcli.files.paths import shown
 from segcli.models.preprocessing import Preprocessing
 from segcli.weights import metadata
+from segcli.weights.facts import Int8
 from segcli.weights.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ IMAGE, PHOTO, LABELS, LOGITS = "image", "photo", "labels", "logits"
 """Names of inputs (without and with preprocessing inside) and outputs."""
 KEY = "segcli.export"
 """The name of the metadata that tell how a file was made; those under `metadata.KEY` are a checkpoint's."""
+LARGEST_INT8 = 64
+"""The largest of weights of 7 bits, up or down: 2 * 255 * 64 is a number of 16 bits, 2 * 255 * 127 is none."""
 MAX_FILE_BYTES = 2 << 30
 """The most bytes of a file; protobuf, of which ONNX files are made, allows no more."""
 
@@ -42,14 +45,20 @@ class Making:
         with_preprocessing: Whether it takes `photo`, uint8 (N, H, W, 3) red-green-blue, and gives `labels`, integers
             (N, H, W), beside `logits`; else it takes `image`, float32 (N, 3, H, W), normalised, and gives `logits`,
             float32 (N, K, h, w), alone. Resizing and padding are outside in either case.
+        int8: What it was made with, if it is a network's 8-bit form.
     """
 
     output_stride: int
     with_preprocessing: bool
+    int8: Int8 | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-plain values, as the file holds them."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Making":
-        """The inverse of `asdict`, from a file's metadata; ValueError where they are not of that form."""
+        """The inverse of `to_dict`, from a file's metadata; ValueError where they are not of that form."""
         return decoding.decode(cls, data, ignore_unknown=True)
 
 
@@ -154,6 +163,8 @@ def _described(path: Path) -> tuple[bytes, Metadata, Making]:
             raise ValueError(f"output stride {making.output_stride}, {len(about.labels)} classes")
     except ValueError as error:
         raise WeightsError(f"{name} has damaged metadata ({error})") from error
+    if making.int8 is None and any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        raise WeightsError(f"{name} computes in 8 bits and does not say so", "Export it again with --precision int8.")
     return data, about, making
 
 
@@ -206,16 +217,20 @@ def _check_graph(model: Any, name: str) -> None:
     if graphs != 1:
         raise WeightsError(f"{name} has graphs within its graph, which no export of ours does")
     for part in model.graph.initializer:
-        if not _is_finite(part, name):
-            raise WeightsError(f"the weights {name} hold NaN or infinite values in {part.name}", "Export it again.")
+        _check_weights(part, name)
 
 
-def _is_finite(part: Any, name: str) -> bool:
+def _check_weights(part: Any, name: str) -> None:
     try:
         values = package("onnx").numpy_helper.to_array(part)
     except Exception as error:  # a shape or a type that does not fit the bytes
         raise WeightsError(f"{name} has weights that cannot be read ({_line(error)})") from error
-    return values.dtype.kind != "f" or not values.size or bool(np.isfinite([values.min(), values.max()]).all())
+    ends = np.array([values.min(), values.max()]) if values.size else np.zeros(2)
+    if values.dtype.kind == "f" and not np.isfinite(ends).all():
+        raise WeightsError(f"the weights {name} hold NaN or infinite values in {part.name}", "Export it again.")
+    if values.dtype == np.int8 and (ends[0] < -LARGEST_INT8 or ends[1] > LARGEST_INT8):
+        message = f"{name} has weights of more than 7 bits in {part.name}, of which some processors make other labels"
+        raise WeightsError(message, "Export the checkpoint with --precision int8.")
 
 
 def _parts(message: "Message") -> Iterator["Message"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,17 +11,22 @@ from typer import Option
 
 from segcli.cli.display import Display
 from segcli.cli.options import network
+from segcli.cli.options.groups import grouped
+from segcli.cli.options.int8 import Int8Options
 from segcli.cli.options.network import Model, OutputStride, Weights
 from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.options.panels import OUTPUT
 from segcli.cli.progress import megabytes
 from segcli.errors import InputError, SegcliError, UsageError
+from segcli.export import calibration
+from segcli.export.kept_labels import ENOUGH
 from segcli.files import atomic
 from segcli.files.paths import shown
 from segcli.files.sources import Found
 from segcli.images.read import read_rgb
 from segcli.images.reading import PLAIN
 from segcli.pipeline import photo_values
+from segcli.pipeline.int8 import compared, to_check
 from segcli.pipeline.model import load_network
 from segcli.pipeline.predict import find_photos
 from segcli.pipeline.records import check_folder
@@ -29,7 +34,9 @@ from segcli.pipeline.records import check_folder
 if TYPE_CHECKING:
     import numpy as np
 
+    from segcli.export.calibration import Calibration
     from segcli.export.export import Export
+    from segcli.export.kept_labels import KeptLabels
     from segcli.export.verify import Agreement
     from segcli.images.reading import PhotoReading
     from segcli.weights.model_io import LoadedModel
@@ -40,6 +47,7 @@ EXAMPLES = """\
 segcli export --model v3plus-mobilenetv2 -o model.onnx --check photos/\n
 segcli export --weights run/best.safetensors -o model.pt2 --output-stride 8\n
 segcli export --model v3-mobilenetv2 -o labels.onnx --with-preprocessing\n
+segcli export --model street -o fast.onnx --precision int8 --calibrate some-photos/ --check other-photos/\n
 segcli predict photos/ --weights model.onnx
 """
 
@@ -65,13 +73,15 @@ Check = Annotated[
     Option(
         "--check",
         metavar="DIR",
-        help="Run FILE on these photos, and fail if fewer than 99.9 % of its labels equal torch's.",
+        help="Run FILE on these photos, and fail if fewer than 99.9 % of its labels equal torch's; 98 % in int8.",
         rich_help_panel=OUTPUT,
     ),
 ]
 
 
+@grouped
 def export(
+    *,
     output: Annotated[Path, Option("--output", "-o", metavar="FILE", help="What to write.", rich_help_panel=OUTPUT)],
     model: Model = None,
     weights: Weights = None,
@@ -79,24 +89,31 @@ def export(
     form: Form = None,
     with_preprocessing: WithPreprocessing = False,
     check: Check = None,
+    int8: Int8Options,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a model as one file for another runtime: ONNX, or torch.export's .pt2; any batch, height and width.
 
     The file says what it is: classes, colours, preprocessing and origin stand in its metadata.
+    With --precision int8 it is calibrated on photos, and not written where --check finds that fewer than 98 % of the
+    labels stay.
     """
     form = _format(form, output)
+    int8.check(form, check)
     reference = network.reference(model, weights)
     reference.check_output_stride(output_stride)
     if reference.is_exported:
         raise UsageError(f"--weights {reference} was exported already", "Give the checkpoint that it was made of.")
     found = find_photos([str(check)], None) if check else None
+    photos = calibration.of(int8.calibrate) if int8.wanted else None
     check_folder(output.parent)
     if output.is_dir():
         raise UsageError(f"--output {shown(output)} is a folder", "Name the file to write.")
     display = Display(as_json, quiet)
     loaded = load_network(reference, output_stride, display)
+    if photos:
+        return _in_8_bits(photos, int8, loaded, output, with_preprocessing, check, display)
     from segcli.export import export as exporting
 
     plan = exporting.prepare(loaded, with_preprocessing)
@@ -105,6 +122,49 @@ def export(
     display.data(f"{output}: {loaded.spec.name}, {len(loaded.labels)} classes, {named}, {megabytes(size)}")
     agreement = _checked(found, output, form, plan, loaded, display) if found else None
     display.json({**_facts(output, form, size, loaded, plan), "check": agreement and _report(agreement)})
+    return None
+
+
+def _in_8_bits(
+    photos: Calibration,
+    options: Int8Options,
+    model: LoadedModel,
+    output: Path,
+    with_preprocessing: bool,
+    check: Path | None,
+    display: Display,
+) -> None:
+    """Make a model's 8-bit form, compare it, and only then write it; SegcliError where too few labels stay."""
+    from segcli.export import export as exporting
+    from segcli.export.int8 import exported
+
+    reading = photo_values.resolved(PLAIN, photos.pages, model.photos, listener=display)
+    display.note(f"calibrating on {len(photos.photos)} photos{'' if options.calibrate else ' that come with segcli'}")
+    plan, data = exported(model, photos, reading, with_preprocessing)
+    kept = _kept(options, model, plan, data, check, display) if check else None
+    if kept and not (kept.suffices or options.force):
+        hint = "Calibrate it on photos like these with --calibrate, or write it nevertheless with --force."
+        raise SegcliError(f"{shown(output)} is not written: in 8 bits {kept}, below {ENOUGH:.0%}", hint)
+    size = exporting.save(output, data)
+    named = f"ONNX opset {exporting.OPSET} in 8 bits"
+    display.data(f"{output}: {model.spec.name}, {len(model.labels)} classes, {named}, {megabytes(size)}")
+    for line in kept.lines() if kept else ():
+        display.data(line)
+    if kept is None:
+        display.note("not compared with floats: --check PHOTOS tells how many labels stay")
+    display.json({**_facts(output, "onnx", size, model, plan), "check": kept and kept.to_dict()})
+
+
+def _kept(
+    options: Int8Options, model: LoadedModel, plan: Export, data: bytes, check: Path, display: Display
+) -> KeptLabels:
+    """The labels that the file keeps, of the network in floats, on the photos of --check."""
+    from segcli.weights.onnx_file import OnnxNetwork
+
+    inside = model.preprocessing if plan.making.with_preprocessing else None
+    network = OnnxNetwork(data, len(model.labels), inside).eval()
+    form = replace(model, network=network, engine="onnx", int8=plan.making.int8)
+    return compared(model, form, {}, to_check(check, options.truth, model, display))
 
 
 def _format(form: str | None, output: Path) -> str:
@@ -166,7 +226,7 @@ def _facts(output: Path, form: str, size: int, loaded: LoadedModel, plan: Export
         **({"photos": photos} if (photos := loaded.photos.to_dict()) else {}),
         "input": plan.input,
         "outputs": list(plan.outputs),
-        **asdict(plan.making),
+        **plan.making.to_dict(),
     }
 
 

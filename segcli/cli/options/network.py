@@ -98,7 +98,16 @@ Precision = Annotated[
     Option(
         "--precision",
         metavar="|".join(PRECISIONS),
-        help="What the network computes in; half precision may change labels slightly.",
+        help="What the network computes in; less than float32 may change labels slightly. int8: on the CPU.",
+        rich_help_panel=PROTOCOL,
+    ),
+]
+Calibrate = Annotated[
+    Path | None,
+    Option(
+        "--calibrate",
+        metavar="PHOTOS",
+        help="A folder of photos to calibrate int8 on, instead of those that come with segcli.",
         rich_help_panel=PROTOCOL,
     ),
 ]
@@ -158,6 +167,7 @@ class Network:
     flip: Flip = False
     tile: Tile = None
     precision: Precision = "float32"
+    calibrate: Calibrate = None
 
     def __post_init__(self):
         averaged_scales(self.scales, self.multi_scale)
@@ -186,4 +196,5 @@ class Network:
             self.precision,
             self.device,
             self.engine,
+            self.calibrate,
         )
