@@ -114,7 +114,10 @@ def dataset(
     by_photo, unknown = _paired(records, photos, known)
     if not by_photo:
         message = f"none of the {len(records)} photos that the labels name is in {shown(root)}"
-        raise DatasetError(message, f"They name {shown(records[0].photo)}, for example. Name the folder of the photos before the labels.")
+        raise DatasetError(
+            message,
+            f"They name {shown(records[0].photo)}, for example. Name the folder of the photos before the labels.",
+        )
     told = {known.recorded(record.photo, record.file) for record in annotations.records}  # those left out among them
     if missing := len(set(photos) - told):
         notes.append(f"{missing} of {len(photos)} photos have no labels and are left out")
