@@ -177,7 +177,7 @@ def ours(path: Path, engine: str, photos: Sequence[Path]) -> Contender:
 
 def theirs(peer: Peer, photos: Sequence[Path]) -> Contender:
     """A peer's network in the loop that one would write around it."""
-    examples = torch.cat([_normal(read_photo(photo).rgb, peer.size) for photo in photos[:2]])
+    examples = torch.cat([normal(read_photo(photo).rgb, peer.size) for photo in photos[:2]])
     network = calibrated(peer.make(), examples)
 
     def segment(photos: Sequence[Path], output: Path) -> list:
@@ -195,7 +195,7 @@ def peer_loop(network: nn.Module, size: int, photos: Sequence[Path], output: Pat
         with Image.open(path) as picture:
             rgb = np.array(picture.convert("RGB"))
         with torch.inference_mode():
-            logits = network(_normal(rgb, size))
+            logits = network(normal(rgb, size))
             logits = F.interpolate(logits, rgb.shape[:2], mode="bilinear", align_corners=False)
             labels = logits.argmax(1)[0].to(torch.uint8).numpy()
         mask = Image.fromarray(labels)
@@ -206,7 +206,7 @@ def peer_loop(network: nn.Module, size: int, photos: Sequence[Path], output: Pat
             return
 
 
-def _normal(rgb: np.ndarray, size: int) -> Tensor:
+def normal(rgb: np.ndarray, size: int) -> Tensor:
     """The photo warped to a square and normalised."""
     picture = Image.fromarray(rgb).resize((size, size), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1

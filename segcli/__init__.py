@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from segcli.pipeline.refine import refine as refine
     from segcli.pipeline.result import Result as Result
     from segcli.pipeline.run import FolderRun as FolderRun
-    from segcli.pipeline.run import Summary as Summary
+    from segcli.pipeline.summary import Summary as Summary
     from segcli.training.events import Step as Step
     from segcli.training.events import Validation as Validation
     from segcli.training.planning.plan import Plan as Plan

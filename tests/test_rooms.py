@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "segcli"
 ROOMS = (
     *("root", "files", "images", "data", "evaluation", "models", "weights"),
-    *("inference", "export", "crf", "pipeline", "training", "cli"),
+    *("inference", "export", "crf", "films", "pipeline", "training", "cli"),
 )
 """A room imports only rooms before it; the files beside the rooms are the first."""
 WITHOUT_TORCH = (
@@ -27,6 +27,9 @@ WITHOUT_TORCH = (
         "crf/settings",
     ),
     *("pipeline/evaluation", "pipeline/foresight", "pipeline/listener", "pipeline/model", "pipeline/predict"),
+    *(f"films/{name}" for name in ("animation", "choice", "encoding", "flow", "frame", "joining")),
+    *(f"films/{name}" for name in ("opening", "options", "sound", "video", "workshop")),
+    *("pipeline/film_files", "pipeline/reading", "pipeline/summary"),
     *("pipeline/records", "pipeline/refine", "pipeline/result", "pipeline/run", "pipeline/tables"),
     *("pipeline/scored", "pipeline/usable", "pipeline/writer"),
     *(
@@ -42,7 +45,7 @@ WITHOUT_TORCH = (
     *(f"training/planning/{name}" for name in ("plan", "rules", "start", "tried", "upright")),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
-HEAVY = {"torch", "torchvision", "onnxruntime"}
+HEAVY = {"torch", "torchvision", "onnxruntime", "av", "cv2"}
 
 
 def room(module: str) -> str:

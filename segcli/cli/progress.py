@@ -42,6 +42,9 @@ class Counter:
     def describe(self, text: str) -> None:
         """What the progress says beside its numbers from now on."""
 
+    def step(self, text: str) -> None:
+        """A part of what is in hand is done; the text says how far it is."""
+
     def remark(self, text: str, style: str = "yellow") -> None:
         """A line between the progress."""
         self.say(text, style)
@@ -66,6 +69,10 @@ class BarCounter(Counter):
     def describe(self, text: str) -> None:
         """Write beside the bar."""
         self.progress.update(self.task, description=shown(text))
+
+    def step(self, text: str) -> None:
+        """Write it beside the bar."""
+        self.describe(text)
 
 
 class LineCounter(Counter):
@@ -92,6 +99,13 @@ class LineCounter(Counter):
         speed = f", {rate:.2f} {self.unit}/s, {left} left" if now - self.start > 1 else ""  # else it says nothing
         text = f", {self.text}" if self.text else ""
         self.say(f"{self.verb} {self.done}/{self.total}{speed}{text}", "")
+
+    def step(self, text: str) -> None:
+        """Print the text, where the last line is long enough ago."""
+        now = time.monotonic()
+        if now - self.last >= SECONDS_BETWEEN_LINES:
+            self.last = now
+            self.say(f"{self.verb} {self.done + 1} of {self.total}: {text}", "")
 
     def resize(self, total: int) -> None:
         """Count to there."""

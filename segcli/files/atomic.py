@@ -116,6 +116,24 @@ def write_whole(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def write_under(path: Path) -> Iterator[Path]:
+    """A name under which a library that opens files itself writes one, which appears at `path` whole or not at all.
+
+    Missing folders are made; OSError is the caller's, as for `write_whole`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(PARTIAL.format(uuid4().hex))
+    _unfinished.add(partial)
+    try:
+        yield partial
+        with _about(path):
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+        _unfinished.discard(partial)
+
+
+@contextmanager
 def _closed(raw: _Unfinished, path: Path) -> Iterator[BinaryIO]:
     """A buffer above the file, closed at the end; an error of the file's own is told as such."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from segcli.errors import InputError
 from segcli.files.paths import shown
 
-HEAD = 160
+HEAD = 200
 """The number of bytes at a file's start that tell every format below."""
 
 
@@ -47,6 +47,7 @@ class Extra:
 
 
 HEIC = Extra("heic", "pillow-heif", "pillow_heif")
+VIDEO = Extra("video", "av", "av")
 RAW = Extra("raw", "rawpy", "rawpy")
 JXL = Extra("jxl", "imagecodecs", "imagecodecs")
 MICRO = Extra("micro", "imagecodecs", "imagecodecs")
@@ -88,6 +89,19 @@ def _format(
     return Format(name, re.compile(signature, re.DOTALL), pillow, keeps_ids, extra)
 
 
+CONTAINERS = {
+    "mov": rb"....ftyp(isom|iso\d|mp4\d|M4V |qt  |avc1|3g[p2]\w|MSNV|XAVC|dash|hvc1|f4v )"
+    rb"|[\0-\x08\x0e-\x1f]...(moov|wide|mdat)",
+    "matroska": rb"\x1aE\xdf\xa3",
+    "avi": rb"RIFF....AVI ",
+    "asf": rb"0&\xb2u\x8ef\xcf\x11",
+    "flv": rb"FLV\x01",
+    "mpeg": rb"\0\0\x01\xba",
+    "mpegts": rb"(....)?G@[\0\x11][\x10-\x1f].{184,188}G",
+    "ogg": rb"OggS\0\x02.{22}\x80theora",
+}
+"""FFmpeg's name of a container of videos -> what its first bytes match."""
+
 # First match wins: the camera raw files stand before the TIFF and MP4 containers that they are made of.
 FORMATS = (
     _format("JPEG", rb"\xff\xd8\xff", "JPEG"),
@@ -115,13 +129,25 @@ FORMATS = (
     _format("OpenEXR", rb"v/1\x01"),
     _format("FITS", rb"SIMPLE  ="),
     _format("DICOM", rb".{128}DICM"),
-    _format("video", rb"....ftyp(isom|iso\d|mp4\d|M4V |qt  |avc1)|\x1aE\xdf\xa3|RIFF....AVI "),
+    _format("video", b"|".join(CONTAINERS.values())),
 )
+FILM = _format("film", b"|".join(CONTAINERS.values()), extra=VIDEO)
+"""A video where it is read a frame at a time, which `segcli predict` does."""
 
 
 def sniff(head: bytes) -> Format | None:
     """The format of a file that starts with these bytes (`HEAD` of them suffice), or None for an unknown one."""
     return next((known for known in FORMATS if known.signature.match(head)), None)
+
+
+def is_film(known: Format) -> bool:
+    """Whether a format is one of videos."""
+    return known.name == "video"
+
+
+def container(head: bytes) -> str | None:
+    """FFmpeg's name of the container whose first bytes these are; None where it is none of `CONTAINERS`."""
+    return next((name for name, first in CONTAINERS.items() if re.match(first, head, re.DOTALL)), None)
 
 
 def counted(counts: Mapping[str, int]) -> str:
@@ -131,10 +157,11 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def unread(counts: Mapping[str, int]) -> str:
     """The same for files that are not read: "12 HEIC (pip install pillow-heif), 1 PDF"."""
-    installs = {known.name: f" ({known.extra.install})" for known in FORMATS if known.extra}
+    installs = {known.name: f" ({known.extra.install})" for known in (*FORMATS, FILM) if known.extra}
     return ", ".join(f"{count} {name}{installs.get(name, '')}" for name, count in counts.items())
 
 
 def extras(counts: Mapping[str, int]) -> tuple[Extra, ...]:
     """The extras that would read some of such files."""
-    return tuple(dict.fromkeys(known.extra for known in FORMATS if known.extra and counts.get(known.name)))
+    read = (*FORMATS, FILM)
+    return tuple(dict.fromkeys(known.extra for known in read if known.extra and counts.get(known.name)))

@@ -34,12 +34,14 @@ class Source:
             never with a "..".
         page: The page of the file, from 0 on; None where the first stands for the file.
         beside: Another file that its outputs are made of, such as its saved probabilities.
+        film: Whether it is read as a film, a frame at a time.
     """
 
     path: Path
     tree: PurePosixPath
     page: int | None = None
     beside: Path | None = None
+    film: bool = False
 
     def output(self, folder: Path, suffix: str) -> Path:
         """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""
@@ -64,6 +66,16 @@ class Found:
     results: int
     unread: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def photos(self) -> tuple[Source, ...]:
+        """The files that are no films."""
+        return tuple(source for source in self.files if not source.film)
+
+    @property
+    def films(self) -> tuple[Source, ...]:
+        """The files that are read as films."""
+        return tuple(source for source in self.files if source.film)
+
 
 def list_from(stream: BinaryIO) -> list[str]:
     """Read a list of paths, one a line, or each ended by NUL as `find -print0` writes them; empty ones are left out.
@@ -78,7 +90,7 @@ def list_from(stream: BinaryIO) -> list[str]:
     return [os.fsdecode(line) for line in (part.rstrip(b"\r") for part in data.split(separator)) if line]
 
 
-def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
+def find(inputs: Sequence[str | Path], output: Path | None = None, films: bool = False) -> Found:
     """Find the pictures among files, folders and patterns.
 
     A folder is read with all its sub-folders, each real folder once, so that links cannot loop; hidden files and
@@ -92,6 +104,7 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     Args:
         inputs: Paths or patterns.
         output: The folder that results will go to; it need not exist.
+        films: Return video files inside folders too, where their extra is installed.
 
     Raises:
         UsageError: A path is not there, a pattern matches nothing, or a folder holds results of segcli.
@@ -102,7 +115,7 @@ def find(inputs: Sequence[str | Path], output: Path | None = None) -> Found:
     for path in _walk(search.folders, search.is_result):
         search.keep(path, search.inside)
     inside = [path for real, path in search.inside.items() if real not in search.named]
-    pictures, unread, ignored = _sorted(inside)
+    pictures, unread, ignored = _sorted(inside, films)
     files = [*search.named.values(), *pictures]
     sources = (Source(path, tree) for path, tree in zip(files, output_trees(files, search.roots), strict=True))
     ordered = sorted(sources, key=lambda source: source.tree.parts)
@@ -310,7 +323,7 @@ def format_of(path: Path) -> formats.Format | None:
         return formats.sniff(file.read(formats.HEAD))
 
 
-def _sorted(paths: Iterable[Path]) -> tuple[list[Path], dict[str, int], int]:
+def _sorted(paths: Iterable[Path], films: bool) -> tuple[list[Path], dict[str, int], int]:
     """The pictures to read, the count of what is not read by the names of formats, and the count of all else."""
     pictures: list[Path] = []
     unread: Counter[str] = Counter()
@@ -321,6 +334,8 @@ def _sorted(paths: Iterable[Path]) -> tuple[list[Path], dict[str, int], int]:
         except OSError:  # its reader says why
             pictures.append(path)
             continue
+        if films and known is not None and formats.is_film(known):
+            known = formats.FILM
         if known is None or is_companion(path):
             ignored += 1
         elif known.is_read_here:

@@ -1,7 +1,10 @@
 """Overlays: the photo tinted by class, with borders and a legend, for people to look at."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -54,16 +57,51 @@ def overlay(
     Returns:
         An RGB picture.
     """
+    rows = [row for row in _rows(label_map, labels) if row.percent > 0]
+    picture, detail = _tinted(rgb, label_map, labels, opacity, size)
+    classes = [row for row in rows if row.name != BACKGROUND] or [replace(row, colour=None) for row in rows]
+    corner = partial(_freest_corner, detail)
+    _add_legend(picture, sorted(classes, key=lambda row: -row.percent), corner)
+    return picture
+
+
+def film_overlay(
+    rgb: np.ndarray, label_map: np.ndarray, labels: LabelSet, listed: Sequence[int], size: int = OVERLAY_SIZE
+) -> Image.Image:
+    """Draw a label map over a frame of a film, as `overlay` does, with a legend that stays where and as it is.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        label_map: uint8 or uint16 (H, W).
+        labels: Names and colours of the ids.
+        listed: The ids that the legend lists, in this order, at the bottom on the left.
+        size: The long side of the result in pixels; smaller frames keep their size.
+
+    Returns:
+        An RGB picture.
+    """
+    rows = _rows(label_map, labels)
+    picture, _ = _tinted(rgb, label_map, labels, OPACITY, size)
+    _add_legend(picture, [rows[index] for index in listed], partial(_bottom_left, picture.height))
+    return picture
+
+
+def _rows(label_map: np.ndarray, labels: LabelSet) -> list[_Row]:
+    """A line for each class, in the order of the ids."""
     percent = areas(label_map, len(labels))[1]
-    rows = [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True) if row[2] > 0]
+    return [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True)]
+
+
+def _tinted(
+    rgb: np.ndarray, label_map: np.ndarray, labels: LabelSet, opacity: float, size: int
+) -> tuple[Image.Image, np.ndarray]:
+    """The picture without a legend, and how much there is to be seen at each pixel, uint8 (H, W)."""
     picture, label_map = _shrunk(rgb, label_map, size)
     drawn = _by_id(np.array([name != BACKGROUND for name in labels.names]), label_map)
     borders = drawn & _borders(label_map)
     tint = Image.fromarray(_tint(label_map, borders, labels, opacity))
     picture.paste(tint, mask=tint)
-    classes = [row for row in rows if row.name != BACKGROUND] or [replace(row, colour=None) for row in rows]
-    _add_legend(picture, sorted(classes, key=lambda row: -row.percent), drawn + _BUSY * borders)
-    return picture
+    return picture, drawn + _BUSY * borders
 
 
 def write_overlay(path: Path, picture: Image.Image) -> None:
@@ -136,7 +174,11 @@ class _Row:
         return f"{self.percent:.0f} %" if self.percent >= 1 else "< 1 %"
 
 
-def _add_legend(picture: Image.Image, rows: list[_Row], detail: np.ndarray) -> None:
+Corner = Callable[[tuple[int, int], int], tuple[int, int]]
+"""From a panel's (width, height) and a margin to where its top left comes."""
+
+
+def _add_legend(picture: Image.Image, rows: list[_Row], corner: Corner) -> None:
     """Draw the legend onto the picture, with as many rows as can be read; nothing where not even one can."""
     for count in range(min(len(rows), _MOST_ROWS), 0, -1):
         rest = rows[count:]
@@ -144,7 +186,7 @@ def _add_legend(picture: Image.Image, rows: list[_Row], detail: np.ndarray) -> N
         size = _type_size(kept, picture.size)
         if size >= _SMALLEST_TYPE:
             panel = _panel(kept, size)
-            picture.paste(panel, _freest_corner(detail, panel.size, margin=size // 2), panel)
+            picture.paste(panel, corner(panel.size, size // 2), panel)
             return
 
 
@@ -182,6 +224,11 @@ def _panel(rows: list[_Row], size: int) -> Image.Image:
         draw.text((2.1 * size, middle), row.text, fill="white", font=font, anchor="lm")
         draw.text((width - 0.6 * size, middle), row.share, fill=(255, 255, 255, 200), font=font, anchor="rm")
     return panel
+
+
+def _bottom_left(height: int, panel: tuple[int, int], margin: int) -> tuple[int, int]:
+    """The top left of the panel at the bottom left of a picture of that height."""
+    return margin, height - panel[1] - margin
 
 
 def _freest_corner(detail: np.ndarray, panel: tuple[int, int], margin: int) -> tuple[int, int]:

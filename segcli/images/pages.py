@@ -27,7 +27,7 @@ def expand(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> tuple[Sou
 
 
 def _pages(source: Source, taken: set, max_pixels: int) -> list[Source]:
-    pages = _numbers(source, max_pixels)
+    pages = () if source.film else _numbers(source, max_pixels)
     if len(pages) < 2:
         return [source]
     names = [plane_of(source.path, page) or f"p{number:04}" for number, page in enumerate(pages, 1)]

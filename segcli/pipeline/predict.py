@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segcli.crf.settings import CRF, CRFSettings
-from segcli.decoding import check_option, check_options
+from segcli.decoding import check_options
 from segcli.distributed import Processes
-from segcli.errors import InputError, UsageError
-from segcli.files import formats, sources
-from segcli.files.sources import Found, Source
+from segcli.errors import UsageError
+from segcli.files.sources import Found
+from segcli.films.options import FilmKinds, FilmOptions
 from segcli.images.cutout import Colour
 from segcli.images.geo.geojson import GeoJsonCrs
-from segcli.images.geo.ground import GroundResolution, working_size
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
-from segcli.images.pages import expand
-from segcli.images.photo import Photo
-from segcli.images.read import read_placed
-from segcli.images.reading import MAX_PIXELS, PLAIN, Alpha, PhotoReading, PhotoValues, ValueRange
+from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, PhotoValues, ValueRange
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline import photo_values, place_files
+from segcli.pipeline.film_files import FRAME_FILES
 from segcli.pipeline.foresight import foresee
 from segcli.pipeline.int8 import Seen
 from segcli.pipeline.label_files import MinArea, check_tidying
@@ -35,6 +32,7 @@ from segcli.pipeline.model import (
     meant_model,
     provenance,
 )
+from segcli.pipeline.reading import Reading
 from segcli.pipeline.records import engine_of, int8_of
 from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation, Plan
@@ -47,52 +45,10 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("segmented")
 """The output folder where none is named."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The way in which photos are found and read.
-
-    Attributes:
-        photos: Which bands and values become colours.
-        pages: Every page of TIFF and GIF files, or plane of a stack.
-        range_text: The range as it was typed, which is part of the fingerprint; None: as numbers are written.
-        gsd: The centimetres of ground that a pixel shows the network; None leaves the size to the model.
-    """
-
-    photos: PhotoReading = PLAIN
-    pages: bool = False
-    range_text: str | None = None
-    gsd: GroundResolution | None = None
-
-    def __post_init__(self):
-        check_option("pages", self.pages, bool)
-        check_option("gsd", self.gsd, GroundResolution | None)
-
-    def find(
-        self, inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None
-    ) -> Found:
-        """The photos, or their pages, among files, folders and patterns; InputError, with `typed`, for none."""
-        found = find_photos(inputs, output, typed)
-        return replace(found, files=expand(found.files, self.photos.max_pixels)) if self.pages else found
-
-    def for_run(self, found: Found, model: PhotoValues, folder: Path, listener: Listener) -> Reading:
-        """The same with the ranges of all photos, from the model or measured."""
-        pages = [(source.path, source.page) for source in found.files]
-        earlier = photo_values.begun_with(folder)
-        return replace(
-            self, photos=photo_values.resolved(self.photos, pages, model, earlier=earlier, listener=listener)
-        )
-
-    def read(self, source: Source) -> Photo:
-        """Decode one photo; InputError, with `gsd`, also where it is not known how large its pixels are."""
-        photo = read_placed(source.path, self.photos, source.page)
-        return photo if self.gsd is None else replace(photo, working=working_size(photo.place, self.gsd))
-
-    def to_dict(self) -> dict:
-        """The settings that decide the outputs, as TOML-plain values or None."""
-        gsd = {} if self.gsd is None else {"gsd": self.gsd}
-        return {**photo_values.to_dict(self.photos, self.range_text), **gsd}
+FRAMES_OF_A_FILM = 300
+"""As many frames a film is taken to have before it is opened."""
+KINDS = (*WRITERS, FRAME_FILES)
+"""What can be written of photos and films."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +56,7 @@ class Saving:
     """The choice of what is written of each photo.
 
     Attributes:
-        kinds: Keys of `writer.WRITERS`.
+        kinds: Some of `KINDS`.
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: The colour of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
@@ -168,7 +124,7 @@ class PredictJob:
             "input": self.reading.to_dict(),
         }
         outputs = self.saving.outputs(self.folder, facts.labels, provenance(facts))
-        return Plan(replace(outputs, read_as=photo_values.said(self.reading.photos)), recipe)
+        return Plan(replace(outputs, read_as=photo_values.said(self.reading.photos)), recipe, self.reading.films)
 
     def begun_engine(self) -> str | None:
         """The engine that the output folder was begun with; a run goes on with it, so that what is done stays done."""
@@ -199,22 +155,8 @@ class PredictJob:
 
         refine = self.crf and Refinement.by(self.crf)
         network = stages.network(model.segmenter)
-        return stages.Stages(self.reading.read, network, refine, oom.on_cpu(model.segmenter, stages.network))
-
-
-def find_photos(inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None) -> Found:
-    """The photos among files, folders and patterns; InputError where there is none, with the inputs as typed."""
-    found = sources.find(inputs, output)
-    if not found.files:
-        passed = [f"{formats.counted(found.unread)} not read"] if found.unread else []
-        passed += [f"{found.ignored} other files ignored"] if found.ignored else []
-        passed += [f"{found.results} results of segcli left out"] if found.results else []
-        reasons = f" ({', '.join(passed)})" if passed else ""
-        named = ", ".join(map(str, inputs if typed is None else typed)) or "an empty list"
-        packages = " ".join(extra.package for extra in formats.extras(found.unread))
-        hint = f"Install what reads them: pip install {packages}" if packages else "Name photos or a folder of photos."
-        raise InputError(f"no photos in {named}{reasons}", hint)
-    return found
+        fallback = oom.on_cpu(model.segmenter, stages.network)
+        return stages.Stages(self.reading.read, network, refine, fallback, self.reading.open_film)
 
 
 def run(
@@ -240,12 +182,14 @@ def run(
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
     """
-    place_files.check(job.saving.kinds, job.saving.geojson_crs, found.files)
+    place_files.check(job.saving.kinds, job.saving.geojson_crs, found.photos)
+    if FRAME_FILES in job.saving.kinds and not found.films:
+        raise UsageError(f"--save {FRAME_FILES}: there is no film", "Name films, or moving pictures with --films all.")
     ready_for = _once_a_model(job, found, listener)
 
     def prepare() -> tuple[Plan, Stages]:
         keep = job.begun_engine()
-        details = {"photos": len(found.files), "keep_engine": keep}
+        details = {"photos": _passes(found), "keep_engine": keep}
         details["first"] = lambda facts: ready_for(facts).readable(found)
         ready = model or load_with(job.options, job.reference, listener, **details)
         whole = ready_for(ready.facts)
@@ -256,6 +200,11 @@ def run(
     foreseen = facts and ready_for(facts).plan(facts)
     details = {"invocation": invocation, "processes": processes, "batch": batch, "verify": verify}
     return FolderRun(found, job.folder, prepare, foreseen=foreseen, **details)
+
+
+def _passes(found: Found) -> int:
+    """About how many pictures the network will see."""
+    return len(found.photos) + FRAMES_OF_A_FILM * len(found.films)
 
 
 def _once_a_model(job: PredictJob, found: Found, listener: Listener) -> Callable[[ModelFacts], PredictJob]:
@@ -291,6 +240,11 @@ def predict_folder(
     alpha: Alpha | None = None,
     max_pixels: int = MAX_PIXELS,
     pages: bool = False,
+    films: FilmKinds = "auto",
+    stride: int = 1,
+    start: float | None = None,
+    end: float | None = None,
+    steady: bool = True,
     batch: int = 1,
     verify: bool = False,
     listener: Listener = SILENT,
@@ -308,7 +262,7 @@ def predict_folder(
         model: A name, a checkpoint or exported .onnx, or a model from `load`.
         crf: True or settings: refine the outlines with the fully connected CRF.
         save: Any of mask, overlay, cutout, classes, polygons, geojson, labelme, label-studio, cvat, yolo, objects,
-            gallery, probs.
+            gallery, probs, and frames of films.
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: (red, green, blue) of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
@@ -322,6 +276,11 @@ def predict_folder(
         alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
         max_pixels: Photos with more pixels are refused.
         pages: Every page of TIFF and GIF files, or plane of a stack.
+        films: What is a film: "auto" video files, "all" moving GIF and WebP pictures too, "none" nothing.
+        stride: Every so manieth frame of a film is used.
+        start: Seconds from a film's beginning; frames before it are left out.
+        end: Seconds from a film's beginning; frames at or after it are left out.
+        steady: Average each frame's classes with those of the frames before.
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
         listener: Hears of the device, downloads and remarks.
@@ -336,9 +295,10 @@ def predict_folder(
     meant, applied = meant_model(model, options)
     loaded, reference = (meant, None) if isinstance(meant, Model) else (None, meant)
     named = None if classes is None else names_of(classes)
-    kinds = one_of("save", names_of(save), WRITERS)
+    kinds = one_of("save", names_of(save), KINDS)
     saving = Saving(kinds, named, cutout_background, overlay_size, min_area, geojson_crs, fill_holes)
-    reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages, gsd=gsd)
+    of_films = FilmOptions(films, stride, start, end, steady)
+    reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages, gsd=gsd, films=of_films)
     job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))
     job.check()
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)

@@ -29,7 +29,7 @@ DONE, FAILED = "done", "failed"
 RUN_FILE = "run.toml"
 """The name of the file that says how an output folder was made."""
 RUN_FILE_HINT = "Give the run.toml of an output folder."
-_OPTIONAL = ("specks", "pixel_area", "objects", "no_data")
+_OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames")
 _Count = Annotated[int, at_least(0)]
 _Measure = Annotated[float, between(0, 1e18)]
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -57,9 +57,10 @@ class Record:
         pixel_area: The square metres of ground that a pixel shows; None where that is not known.
         objects: Class name -> objects of it; None where they were not asked for.
         no_data: The pixels of which the photo has no data; None where it has all.
+        frames: How many frames of a film there are, over which `areas` are summed up; None for a photo.
         seconds: Stage ("read", "network", ...) -> seconds.
         notes: What the user should know of this file though it could be used.
-        error: The one line that says why it failed.
+        error: The one line that says why it failed; of a film that breaks off there are outputs nevertheless.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Record:
     pixel_area: _Measure | None = None
     objects: dict[str, _Count] | None = None
     no_data: _Count | None = None
+    frames: _Count | None = None
     seconds: dict[str, _Measure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: str | None = None

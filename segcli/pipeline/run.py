@@ -6,8 +6,7 @@ loads no network.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,18 +18,20 @@ import tomli_w
 from segcli import __version__
 from segcli.decoding import check_option
 from segcli.distributed import Processes
-from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED, SegcliError, UsageError
-from segcli.files import formats
+from segcli.errors import SegcliError, UsageError
 from segcli.files.atomic import write_whole, writing
 from segcli.files.lock import Hold
 from segcli.files.paths import folded, is_same, shown
 from segcli.files.sources import Found, Source
+from segcli.films.options import FilmOptions
 from segcli.inference.options import BatchSize
 from segcli.pipeline.records import DONE, RUN_FILE, Ledger, Record, check_folder, fingerprint, merge, open_folder
+from segcli.pipeline.summary import Summary
 from segcli.pipeline.tables import write_areas, write_review
 from segcli.pipeline.writer import MERGERS, Outputs
 
 if TYPE_CHECKING:
+    from segcli.pipeline.film import FilmRun, Watch
     from segcli.pipeline.stages import Stages
 
 
@@ -41,10 +42,12 @@ class Plan:
     Attributes:
         outputs: What is written for each photo, and where.
         recipe: The other settings, as TOML-plain values; None is left out.
+        films: What is done with films; None where they are not read.
     """
 
     outputs: Outputs
     recipe: dict[str, Any]
+    films: FilmOptions | None = None
 
     @cached_property
     def stated(self) -> dict[str, Any]:
@@ -55,6 +58,20 @@ class Plan:
     def settings(self) -> str:
         """The fingerprint: outputs made with another one are stale."""
         return fingerprint(self.stated)
+
+    @cached_property
+    def film_stated(self) -> dict[str, Any]:
+        """The settings that films alone have, as run.toml holds them."""
+        return toml_plain({"film": self.films.to_dict() if self.films else None})
+
+    @cached_property
+    def film_settings(self) -> str:
+        """The fingerprint for films: other settings of theirs leave what was made of photos as it is."""
+        return fingerprint({**self.stated, **self.film_stated})
+
+    def settings_for(self, source: Source) -> str:
+        """The fingerprint for a source."""
+        return self.film_settings if source.film else self.settings
 
 
 @dataclass(frozen=True)
@@ -68,59 +85,6 @@ class Invocation:
 
     inputs: Sequence[str] = ()
     options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The outcome of a run.
-
-    Attributes:
-        output: The output folder.
-        segmented: How many photos were done now.
-        skipped: How many were done before.
-        failed: How many failed.
-        ignored: How many files of no known format the input folders held.
-        records: One for each photo that was done or failed, in order.
-        specks: How many regions are left out of the label files for having fewer pixels than `min_area`.
-        min_area: The fewest pixels of a region in them; 0 for all.
-        unread: Name of a format -> how many of its files the input folders held that cannot be read.
-    """
-
-    output: Path
-    segmented: int
-    skipped: int
-    failed: int
-    ignored: int
-    records: tuple[Record, ...]
-    specks: int = 0
-    min_area: int = 0
-    unread: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def objects(self) -> dict[str, int] | None:
-        """Class name -> objects of it in all photos, the most numerous first; None where they were not asked for."""
-        counts = [record.objects for record in self.records if record.objects is not None]
-        return dict(sum(map(Counter, counts), Counter()).most_common()) if counts else None
-
-    @property
-    def exit_code(self) -> int:
-        """0 where all is done, 1 where every photo failed, 3 where some did or take an extra that is not installed."""
-        if self.failed and self.failed == len(self.records):
-            return EXIT_FAILED
-        # Whoever holds photos that one more package would read wanted them done as well, and a script must notice that
-        # they are not. A PDF or a film is no photo that was forgotten.
-        return EXIT_SOME_FAILED if self.failed or formats.extras(self.unread) else EXIT_OK
-
-    def to_dict(self) -> dict:
-        """JSON-plain values, as `--json` prints them."""
-        counts = {name: getattr(self, name) for name in ("segmented", "skipped", "failed", "ignored")}
-        counts["unread"] = dict(self.unread)
-        if self.min_area:
-            counts |= {"specks": self.specks, "min_area": self.min_area}
-        if self.objects is not None:
-            counts["objects"] = self.objects
-        images = [record.to_dict() for record in self.records]
-        return {"output": str(self.output), **counts, "exit_code": self.exit_code, "images": images}
 
 
 class FolderRun:
@@ -138,6 +102,9 @@ class FolderRun:
         processes: Who shares the work.
         batch: Photos a call of the predict stage.
         verify: Compare contents, not times, to see what is done.
+
+    Attributes:
+        watch: Is told after each frame of a film: its path, frames done, seconds of it, and those it lasts, or None.
     """
 
     def __init__(
@@ -167,6 +134,7 @@ class FolderRun:
         self._taken = False
         self._written: set[str] = set()
         self._hold = Hold()
+        self.watch: Watch = lambda *_: None
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -192,7 +160,12 @@ class FolderRun:
         return todo if same else self._to_do()
 
     def _to_do(self) -> list[Source]:
-        return self.ledger.to_do(self.found.files, self.plan.settings, self.verify)
+        return self._unproved(self.found.files, self.verify)
+
+    def _unproved(self, sources: Sequence[Source], verify: bool = False) -> list[Source]:
+        """The sources whose outputs are not proved to stand."""
+        proves = self.ledger.proves_done
+        return [one for one in sources if not proves(one, self.plan.settings_for(one), verify)]
 
     def _load(self) -> None:
         if self.stages is None:
@@ -257,13 +230,22 @@ class FolderRun:
         """Do what is left of this process's share, one record a photo; what is done is not done again."""
         share = self.begin()
         if self._taken:
-            share = self.ledger.to_do(share, self.plan.settings)
+            share = self._unproved(share)
         self._taken = True
-        if share:
+        if photos := [source for source in share if not source.film]:
             from segcli.pipeline.stages import segment
 
             outputs, settings = self.plan.outputs, self.plan.settings
-            yield from segment(share, self.stages, outputs, self.ledger, settings, self.batch)
+            yield from segment(photos, self.stages, outputs, self.ledger, settings, self.batch)
+        if films := [source for source in share if source.film]:
+            yield from self.film_run().records(films, self.ledger)
+
+    def film_run(self) -> FilmRun:
+        """What is done with each film, once the plan is made and the model loaded."""
+        from segcli.pipeline.film import FilmRun
+
+        plan = self.plan
+        return FilmRun(self.stages, plan.outputs, plan.films, plan.film_settings, self.batch, self.watch)
 
     def __len__(self) -> int:
         """How many photos this process has to do; plans, and loads what is needed."""
@@ -274,7 +256,8 @@ class FolderRun:
 
     def _write_run_file(self) -> None:
         started = {"segcli": __version__, "started": datetime.now(UTC).replace(microsecond=0)}
-        values = {**started, "inputs": list(self.invocation.inputs), **self.plan.stated}
+        films = self.plan.film_stated if self.found.films else {}
+        values = {**started, "inputs": list(self.invocation.inputs), **self.plan.stated, **films}
         text = tomli_w.dumps(toml_plain({**values, "options": self.invocation.options}))
         with writing(self.folder), write_whole(self.folder / RUN_FILE) as file:
             file.write(text.encode())
@@ -300,7 +283,7 @@ class FolderRun:
         left = {source.tree.as_posix() for source in self.todo} - self._written
         names = [source.tree.as_posix() for source in self.found.files]
         known = (self.ledger.records.get(name) for name in names if name not in left)
-        records = tuple(record for record in known if record and record.settings == self.plan.settings)
+        records = tuple(record for record in known if record and record.settings in self._fingerprints)
         failed = sum(record.status != DONE for record in records)
         before = len(names) - len(self.todo)
         done = len(records) - failed - before
@@ -308,6 +291,10 @@ class FolderRun:
         min_area = self.plan.outputs.min_area
         found = self.found
         return Summary(self.folder, done, before, failed, found.ignored, records, specks, min_area, found.unread)
+
+    @property
+    def _fingerprints(self) -> tuple[str, ...]:
+        return self.plan.settings, self.plan.film_settings
 
     def _sum_up(self) -> None:
         done = self._counted()
@@ -334,7 +321,7 @@ class FolderRun:
             record
             for record in self.ledger.records.values()
             if record.status == DONE
-            and record.settings == self.plan.settings
+            and record.settings in self._fingerprints
             and (record.name in names or not is_given(Path(record.input).resolve()))
         ]
         return sorted(counted, key=lambda record: names.get(record.name, len(names)))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from segcli.errors import InputError
 from segcli.files.atomic import sha256, writing
 from segcli.files.sources import Source
+from segcli.films.frame import Film
 from segcli.images.geo.place import Place
 from segcli.images.photo import Photo
 from segcli.inference import oom
@@ -53,12 +55,14 @@ class Stages:
         predict: From what was read, for a batch, to predictions.
         refine: From a photo, uint8 (H, W, 3), and its prediction to a better one, such as the CRF's.
         fallback: `predict` on the CPU, for a photo that is too much for the device's memory.
+        open_film: Opens a film, whose frames `read` takes too; None where there are photos alone.
     """
 
     read: Callable[[Any], Readable]
     predict: Callable[[Sequence[Readable]], list[Prediction]]
     refine: Callable[[np.ndarray, Prediction], Prediction] | None = None
     fallback: Callable[[Sequence[Readable]], list[Prediction]] | None = None
+    open_film: Callable[[Path], Film] | None = None
 
 
 def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
@@ -141,7 +145,7 @@ def segment(
         return record
 
     with Recorder(ledger) as recorder, ThreadPoolExecutor(THREADS) as writers:
-        yield from _ahead(writers, finish, predict_all(sources, stages, batch, _facts), WRITE_BEHIND)
+        yield from _ahead(writers, finish, predict_all(sources, stages, batch, input_facts), WRITE_BEHIND)
 
 
 def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segmented:
@@ -240,7 +244,7 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     )
 
 
-def _facts(source: Source) -> dict:
+def input_facts(source: Source) -> dict:
     """The input as it is before reading: a file that changes meanwhile does not pass for done."""
     status = source.path.stat()
     facts = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256(source.path)}

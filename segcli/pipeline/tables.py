@@ -43,7 +43,7 @@ def _metres(pixels: int, record: Record) -> str:
 
 def _percent(pixels: int, record: Record) -> str:
     """The share of the pixels with data, with three digits; empty where the record does not say how many there are."""
-    total = record.width * record.height - (record.no_data or 0)
+    total = record.width * record.height * (record.frames or 1) - (record.no_data or 0)
     return f"{100 * pixels / total:.3f}" if total else ""
 
 

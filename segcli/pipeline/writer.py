@@ -160,15 +160,15 @@ class Outputs:
                 if kind in self.kinds:
                     with _own_errors_apart(kind):
                         files |= write(self, labelled)
-        facts = {kind: self._facts(path, hashes.get(path)) for kind, path in files.items()}
+        facts = {kind: self.facts(path, hashes.get(path)) for kind, path in files.items()}
         notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
         notes = (*notes, *place_files.notes(self, place))
         counts = None if labelled.objects is None else objects.counts(labelled.objects, self.labels)
         unsure = None if prediction.valid is not None and not prediction.valid.any() else labelled.uncertainty
         return Written(facts, labelled.areas, unsure, specks, notes, pixel_area(place), counts)
 
-    def _facts(self, path: Path, digest: str | None) -> dict:
-        """What a record keeps of a file."""
+    def facts(self, path: Path, digest: str | None = None) -> dict:
+        """What a record keeps of a file of the output folder."""
         place = path.relative_to(self.folder).as_posix()
         return {"path": place, "bytes": path.stat().st_size, "sha256": digest or sha256(path)}
 
@@ -178,7 +178,7 @@ class Outputs:
         """The photo, ready to be written, and the number of its specks."""
         from segcli.inference.uncertainty import uncertainty
 
-        label_map = self._label_map(prediction)
+        label_map = self.label_map(prediction)
         drawn, specks = self._drawn(label_map, prediction)
         found = objects.found(drawn, self.labels, prediction) if label_files.OBJECTS in self.kinds else None
         areas, unsure = class_areas(label_map, self.labels), uncertainty(prediction)
@@ -187,9 +187,9 @@ class Outputs:
 
     def objects_of(self, prediction: Prediction) -> Objects:
         """The objects of a photo, as they would be written."""
-        return objects.found(self._drawn(self._label_map(prediction), prediction)[0], self.labels, prediction)
+        return objects.found(self._drawn(self.label_map(prediction), prediction)[0], self.labels, prediction)
 
-    def _label_map(self, prediction: Prediction) -> np.ndarray:
+    def label_map(self, prediction: Prediction) -> np.ndarray:
         """The final label map, of the chosen classes only."""
         label_map = prediction.labels()
         return label_map if self.classes is None else self._kept.take(label_map)

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import films
 import geotiffs
 import numpy as np
 import tifffile
@@ -14,6 +15,7 @@ from PIL import Image, PngImagePlugin
 from small_runs import smooth
 
 from segcli import labels
+from segcli.files import formats
 from segcli.images.masks import write_label_map
 from segcli.labels import LabelSet
 from segcli.models import variants
@@ -41,6 +43,7 @@ def write(home: Path) -> None:
     _save(home / "panorama.jpg", smooth(98, 1100, 80))
     depth = (np.arange(80 * 60, dtype=np.uint16) * 13).reshape(60, 80)
     Image.fromarray(depth).save(home / "scans" / "pages.tif", save_all=True, append_images=[Image.fromarray(depth)])
+    _films(home)
     _field(home / "field.tif")
     geotiffs.write(home / "ortho.tif", geotiffs.PLACES["utm"], 60, 80)
     _cells(home / "cells" / "cells.ome.tif")
@@ -65,6 +68,15 @@ def write(home: Path) -> None:
     shutil.copyfile(OLD_WORK / "plain" / "run.toml", home / "segmented" / "run.toml")
     for path in ("recipe.toml", "mine/recipe.toml"):
         shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / path)
+
+
+def _films(home: Path) -> None:
+    """Short films, where PyAV is installed to write them, and a moving picture."""
+    films.write_gif(home / "holiday.gif", films.cards(3), [100] * 3)
+    if not formats.VIDEO.installed:
+        return
+    for path in (home / "drive.mp4", home / "examples" / "drive.mp4"):
+        films.write(path, films.cards(40), sound="aac")
 
 
 def _field(path: Path) -> None:

@@ -28,7 +28,7 @@ from segcli.errors import UsageError
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.pipeline import refine as pipeline
-from segcli.pipeline.predict import find_photos
+from segcli.pipeline.reading import find_photos
 from segcli.pipeline.refine import DEFAULT_FOLDER, DEFAULT_GT_PROB, KINDS, RefineJob, require_folder
 from segcli.pipeline.run import Invocation
 

@@ -28,7 +28,7 @@ from segcli.images.reading import PLAIN
 from segcli.pipeline import photo_values
 from segcli.pipeline.int8 import compared, to_check
 from segcli.pipeline.model import load_network
-from segcli.pipeline.predict import find_photos
+from segcli.pipeline.reading import find_photos
 from segcli.pipeline.records import check_folder
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from segcli.cli import allocator
 from segcli.cli.display import Display
 from segcli.cli.options import replay
 from segcli.cli.options.crf import Crf, CrfOptions
+from segcli.cli.options.films import Films
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Network
@@ -25,13 +26,13 @@ from segcli.cli.views.estimate import report
 from segcli.cli.views.folder import follow
 from segcli.images.overlay import OVERLAY_SIZE
 from segcli.pipeline import predict as pipeline
-from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob
+from segcli.pipeline.predict import DEFAULT_FOLDER, KINDS, PredictJob
 from segcli.pipeline.run import Invocation
-from segcli.pipeline.writer import WRITERS
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli predict photos/\n
+segcli predict drive.mp4 --start 0:30 --end 1:30\n
 segcli predict photos/ holiday.jpg 'more/**/*.png' -o out --model v3plus-xception\n
 ls *.jpg | segcli predict - --json > result.json\n
 torchrun --nproc-per-node 4 -m segcli predict huge/
@@ -46,9 +47,9 @@ class Saving:
         frozenset,
         Option(
             "--save",
-            parser=choices("--save", tuple(WRITERS)),
+            parser=choices("--save", KINDS),
             metavar="KIND,...",
-            help=f"Any of {', '.join(WRITERS)}.",
+            help=f"Any of {', '.join(KINDS)}; frames is of films alone.",
             rich_help_panel=OUTPUT,
         ),
     ] = DEFAULT_SAVE
@@ -120,6 +121,7 @@ def predict(
     photos: Photos,
     pages: Pages = False,
     gsd: Gsd = None,
+    films: Films,
     saving: Saving,
     verify: Verify = False,
     dry_run: DryRun = False,
@@ -127,7 +129,7 @@ def predict(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Label every pixel of photos: a mask, an overlay and the class areas of each.
+    """Label every pixel of photos and films: a mask, an overlay and the class areas of each.
 
     Writes OUTPUT/masks (palette PNG), OUTPUT/overlays (JPEG), areas.csv, manifest.jsonl and run.toml. A second run
     does only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why.
@@ -137,7 +139,7 @@ def predict(
         network.reference(),
         network.options(),
         crf_options.if_wanted(crf),
-        pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd),
+        pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted()),
         saving.wanted(),
         output,
         (from_run.parent,) if from_run else (),

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from PIL import ImageColor
 
 from segcli.errors import UsageError
+from segcli.films.options import parse_time
 from segcli.images.reading import ValueRange, parse_bands, parse_range
 from segcli.pipeline.writer import one_of
 
@@ -105,6 +106,18 @@ def choices(option: str, known: tuple[str, ...]) -> Parsed:
         return one_of(option, words(text), known)
 
     return Parsed(chosen, option)
+
+
+def film_time(option: str) -> Parsed:
+    """A parser of a time in a film: seconds."""
+
+    def parsed(text: str) -> float:
+        try:
+            return parse_time(text)
+        except ValueError:
+            raise UsageError(f"{option} {text}: no time", "Write seconds, or 1:30, or 0:01:30.") from None
+
+    return Parsed(parsed, option)
 
 
 def colour(option: str) -> Parsed:

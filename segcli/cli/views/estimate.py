@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ from segcli.cli.display import Display
 from segcli.cli.progress import clock, megabytes
 from segcli.files import formats
 from segcli.files.paths import shown
+from segcli.files.sources import Source
 from segcli.models.preprocessing import Preprocessing
 from segcli.pipeline.run import FolderRun
 
 if TYPE_CHECKING:
     from segcli.pipeline.estimate import Forecast
+    from segcli.pipeline.film_estimate import FilmForecast
     from segcli.pipeline.writer import Outputs
 
 
@@ -24,19 +27,42 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
 
     todo = run.find_todo()
     outputs = run.plan.outputs
-    facts = forecast(todo, run.stages, outputs, max_pixels)
+    films = _films(run, [source for source in todo if source.film])
+    facts = forecast([source for source in todo if not source.film], run.stages, outputs, max_pixels)
     preprocessing = Preprocessing(**run.plan.recipe["preprocessing"])
     working = geometry(facts.size, preprocessing).padded if facts.photos else (0, 0)
     skipped = len(run.found.files) - len(todo)
     gsd = run.plan.recipe["input"].get("gsd")
     seen = f"{gsd:g} cm of ground a pixel" if gsd else f"{working[1]} x {working[0]}"
-    for line in _lines(facts, skipped, seen, outputs):
+    for line in (*_lines(facts, skipped, seen, outputs), *_film_lines(films)):
         display.data(line)
     if run.found.unread:
         display.data(f"not read      {formats.unread(run.found.unread)}")
     counts = {"skipped": skipped, "ignored": run.found.ignored, "unread": dict(run.found.unread)}
     counts["working_size"] = None if gsd else list(working)
+    counts |= {"films": asdict(films)} if films else {}
     display.json({"output": str(outputs.folder), **asdict(facts), **counts})
+
+
+def _films(run: FolderRun, sources: Sequence[Source]) -> FilmForecast | None:
+    """What films will take; None where there are none."""
+    if not sources:
+        return None
+    from segcli.pipeline.film_estimate import forecast_films
+
+    return forecast_films(sources, run.film_run())
+
+
+def _film_lines(films: FilmForecast | None) -> list[str]:
+    if films is None:
+        return []
+    known = "1 film" if films.films == 1 else f"{films.films} films"
+    todo = f"{known}, {films.frames} frames by their headers"
+    todo += f"; {films.unreadable} cannot be opened" if films.unreadable else ""
+    if not films.seconds:
+        return [f"films         {todo}"]
+    rate = f"{films.seconds / films.frames:.2f} s per frame"
+    return [f"films         {todo}: {clock(films.seconds)} ({rate}), {megabytes(films.disk)}"]
 
 
 def _lines(facts: Forecast, skipped: int, working: str, outputs: Outputs) -> list[str]:

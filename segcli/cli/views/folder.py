@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from segcli.cli.display import Display
+from segcli.cli.progress import clock
 from segcli.errors import EXIT_OK
 from segcli.files import formats
-from segcli.pipeline.run import FolderRun, Summary
+from segcli.pipeline.run import FolderRun
+from segcli.pipeline.summary import Summary
 
 
 def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
@@ -23,6 +25,7 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     said: set[tuple[str, str]] = set()
     try:
         with display.counting(len(run.begin()), doing) as counter:
+            run.watch = lambda path, *progress: counter.step(f"{path.name}, {_film(*progress)}")
             for record in run:
                 counter.advance()
                 for note in record.notes:
@@ -52,6 +55,12 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
         )  # the sentence is not shown, and this is an error
     display.json(summary.to_dict())
     return summary.exit_code
+
+
+def _film(frames: int, seconds: float, lasts: float | None) -> str:
+    """How far a film is, in frames and in its own time."""
+    whole = "" if lasts is None else f" of {clock(lasts)}"
+    return f"frame {frames}, {clock(seconds)}{whole}"
 
 
 def _counts(objects: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from segcli.cli.display import Display
 from segcli.cli.views.folder import follow
-from segcli.pipeline.run import Summary
+from segcli.pipeline.summary import Summary
 
 
 class Run:

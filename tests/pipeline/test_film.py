@@ -1,0 +1,191 @@
+"""A film through a model: its files, its record, and the same files when the run was stopped on the way."""
+
+import csv
+import shutil
+from dataclasses import replace
+
+import films
+import numpy as np
+import pytest
+from extras import extra
+from films import TICK, UNEVEN
+from PIL import Image
+from small_runs import tree
+
+from segcli.films import workshop
+from segcli.films.options import FilmOptions
+from segcli.pipeline import film as pipeline
+from segcli.pipeline.model import load
+from segcli.pipeline.predict import predict_folder
+from segcli.pipeline.records import DONE, FAILED
+
+extra("av")
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint):
+    return load(checkpoint, engine="torch")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return films.write(tmp_path_factory.mktemp("clips") / "clip.mp4", films.cards(48), UNEVEN, sound="aac")
+
+
+@pytest.fixture(autouse=True)
+def _short_segments(monkeypatch):
+    monkeypatch.setattr(workshop, "FRAMES", 10)
+    monkeypatch.setattr(pipeline, "FRAMES", 10)
+
+
+def work(model, path, output, **options):
+    return predict_folder(path, output, model=model, **options)
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class TestTheFiles:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def done(model, clip, tmp_path_factory):
+        output = tmp_path_factory.mktemp("film") / "out"
+        run = work(model, clip, output, steady=False, save=("mask", "overlay", "frames"))
+        (record,) = run
+        return output, record, run.finish()
+
+    def test_are_an_overlay_a_label_film_the_areas_and_each_frame(self, done):
+        output, record, _ = done
+        assert {name for name in tree(output) if not name.startswith("masks/clip/")} == {
+            *("overlays/clip.mp4", "masks/clip.mkv", "areas/clip.csv"),
+            *("areas.csv", "review.csv", "manifest.jsonl", "run.toml"),
+        }
+        assert (record.status, record.frames, record.width, record.height) == (DONE, 48, 64, 48)
+        assert set(record.outputs) == {"overlay", "mask", "areas", "frames"}
+
+    def test_have_the_films_times_and_sound(self, done, clip):
+        output, _, _ = done
+        assert films.times(output / "overlays/clip.mp4") == films.times(clip)
+        assert films.sounds(output / "overlays/clip.mp4") == films.sounds(clip)
+
+    def test_hold_the_labels_that_each_frame_has_as_a_photo(self, done, clip, model):
+        output, record, _ = done
+        maps = films.pixels(output / "masks/clip.mkv", "gray")
+        video = pipeline_film(clip)
+        for frame, label_map in zip(video, maps, strict=True):
+            if frame.mark.number % 12 == 0:
+                assert np.array_equal(label_map, model.predict(frame.draw()).labels)
+            mask = Image.open(output / f"masks/clip/{frame.mark.number:06}.png")
+            assert np.array_equal(np.asarray(mask), label_map)
+        table = rows(output / "areas/clip.csv")
+        names = model.labels.names
+        for number in (0, 47):
+            found = {row["class"]: int(row["pixels"]) for row in table if int(row["frame"]) == number}
+            ids, counts = np.unique(maps[number], return_counts=True)
+            assert found == {names[label]: count for label, count in zip(ids, counts, strict=True)}
+        assert {row["frame"]: float(row["seconds"]) for row in table} == {
+            str(number): pytest.approx(float(ticks * TICK), abs=1e-6) for number, ticks in enumerate(UNEVEN)
+        }
+        assert sum(record.areas.values()) == 48 * 48 * 64
+        shares = [float(row["percent"]) for row in rows(output / "areas.csv")]
+        assert sum(shares) == pytest.approx(100, abs=0.01)
+
+    def test_are_known_to_be_done(self, done, model, clip):
+        output, _, summary = done
+        assert summary.exit_code == 0
+        run = work(model, clip, output, steady=False, save=("mask", "overlay", "frames"))
+        assert (list(run), run.finish().skipped) == ([], 1)
+        assert len(work(model, clip, output, steady=True, save=("mask", "overlay", "frames")).begin()) == 1
+
+
+def pipeline_film(path):
+    from segcli.films.video import Video
+
+    return Video(path).frames(FilmOptions())
+
+
+class Stopped(Exception):  # noqa: N818 - it stands for Ctrl-C
+    """Ends a run as Ctrl-C does."""
+
+
+@pytest.mark.parametrize("frames", [4, 25])
+def test_a_stopped_run_goes_on_with_the_same_bytes(frames, model, clip, tmp_path, monkeypatch):
+    whole = work(model, clip, tmp_path / "whole")
+    assert [record.status for record in whole] == [DONE]
+    whole.finish()
+
+    def stop(_, done, *__):
+        if done >= frames:
+            raise Stopped
+
+    run = work(model, clip, tmp_path / "out")
+    run.watch = stop
+    with pytest.raises(Stopped):
+        list(run)
+    (hidden,) = (tmp_path / "out").glob(".film-*")
+    assert len(list(hidden.glob("0*.json"))) == frames // 10, "one segment is lost at most"
+    seen = []
+    again = work(model, clip, tmp_path / "out")
+    again.watch = lambda _, done, *__: seen.append(done)
+    assert [record.status for record in again] == [DONE]
+    again.finish()
+    assert min(seen) >= frames // 10 * 10
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    for name in ("overlays/clip.mp4", "masks/clip.mkv", "areas/clip.csv", "areas.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_film_that_breaks_off_keeps_what_was_decoded(model, clip, tmp_path):
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    run = work(model, cut, tmp_path / "out", save=["overlay"])
+    (record,) = run
+    summary = run.finish()
+    assert (record.status, summary.exit_code) == (FAILED, 3)
+    assert "breaks off after" in record.error
+    kept = films.times(tmp_path / "out/overlays/cut.mp4")
+    assert kept == films.times(clip)[: record.frames]
+    assert 10 < record.frames < 48
+
+
+def test_a_part_of_a_film_begins_at_0_and_its_table_tells_the_films_own_time(model, clip, tmp_path):
+    options = {"stride": 4, "start": 0.5, "end": 1.5}
+    (record,) = work(model, clip, tmp_path / "out", save=["overlay"], **options)
+    within = [ticks for ticks in UNEVEN if 0.5 <= ticks * TICK < 1.5][::4]
+    assert record.frames == len(within)
+    seconds = {float(row["seconds"]) for row in rows(tmp_path / "out/areas/clip.csv")}
+    assert sorted(seconds) == pytest.approx([float(ticks * TICK) for ticks in within], abs=1e-6)
+    first = films.times(tmp_path / "out/overlays/clip.mp4")[0]
+    assert first == within[0] * TICK - 0.5
+
+
+def test_what_films_do_not_have_is_said(model, clip, tmp_path):
+    (record,) = work(model, clip, tmp_path / "out", save=["mask", "cutout"], end=0.2)
+    assert set(record.outputs) == {"mask", "areas"}
+    assert any("no cutout" in note for note in record.notes)
+
+
+def test_settings_of_films_leave_photos_alone(model, clip, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    shutil.copy(clip, folder)
+    Image.fromarray(films.card()).save(folder / "photo.png")
+    run = work(model, folder, tmp_path / "out", end=0.2)
+    assert sorted(record.name for record in run) == ["clip", "photo"]
+    run.finish()
+    again = work(model, folder, tmp_path / "out", end=0.1)
+    assert [source.path.name for source in again.begin()] == ["clip.mp4"]
+    plain = replace(again.plan, films=None)
+    assert plain.settings == again.plan.settings
+
+
+def test_the_legend_lists_a_class_once_it_covers_a_hundredth_and_then_stays(model):
+    made = object.__new__(pipeline._FilmWork)
+    made.listed, made.run = [], type("Run", (), {"outputs": type("Outputs", (), {"labels": model.labels})})
+    cat, dog, background = (model.labels.names.index(name) for name in ("cat", "dog", "background"))
+    for areas in ({"background": 900, "cat": 9}, {"dog": 10}, {"cat": 500, "dog": 3}):
+        made._list(areas, 1000)
+    assert made.listed == [dog, cat]
+    assert background not in made.listed
