@@ -114,7 +114,8 @@ class Video:
         cover = av.stream.Disposition.attached_pic
         stream = next((one for one in container.streams.video if not one.disposition & cover), None)
         if not container.streams.video and not container.streams.audio:
-            raise InputError(f"{shown(self.path)} cannot be read as a video: its beginning does not say what it holds", _HINT)
+            reason = "its beginning does not say what it holds"
+            raise InputError(f"{shown(self.path)} cannot be read as a video: {reason}", _HINT)
         if stream is None or stream.codec_context is None:
             raise InputError(f"{shown(self.path)} holds no moving pictures", "Name films or photos.")
         context = stream.codec_context

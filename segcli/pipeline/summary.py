@@ -47,7 +47,7 @@ class Summary:
     @property
     def exit_code(self) -> int:
         """0 where all is done, 1 where every photo failed, 3 where some did or take an extra that is not installed."""
-        if self.failed and not any(record.outputs for record in self.records):
+        if self.failed and self.failed == len(self.records) and not any(record.outputs for record in self.records):
             return EXIT_FAILED
         # Whoever holds photos that one more package would read wanted them done as well, and a script must notice that
         # they are not. A PDF or a film is no photo that was forgotten.

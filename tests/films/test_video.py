@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 
 import films
 import numpy as np
@@ -17,6 +18,7 @@ from segcli.films.video import Video
 
 av = extra("av")
 ALL = FilmOptions()
+EXAMPLE = Path(__file__).parents[2] / "examples" / "drive.mp4"
 QUARTERS = {"red": (200, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 200), "white": (230, 230, 230)}
 
 
@@ -69,6 +71,13 @@ def test_a_turned_film_is_upright(directions, expected, tmp_path):
     rgb = next(video.frames(ALL)).draw()
     assert rgb.shape[:2] == video.size == ((48, 64) if directions[0] else (64, 48))
     assert quarters(rgb) == expected.split()
+
+
+def test_the_example_is_a_drive_of_three_and_a_half_seconds():
+    frames = seen(EXAMPLE)
+    assert [frame.seconds for frame in frames] == pytest.approx([number / 12 for number in range(42)])
+    assert Video(EXAMPLE).size == (240, 320)
+    assert np.abs(frames[0].draw().astype(int) - frames[-1].draw()).mean() > 20, "the camera moves"
 
 
 @pytest.mark.shared

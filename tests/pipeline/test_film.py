@@ -110,31 +110,44 @@ class Stopped(Exception):  # noqa: N818 - it stands for Ctrl-C
     """Ends a run as Ctrl-C does."""
 
 
-@pytest.mark.parametrize("frames", [4, 25])
-def test_a_stopped_run_goes_on_with_the_same_bytes(frames, model, clip, tmp_path, monkeypatch):
-    whole = work(model, clip, tmp_path / "whole")
-    assert [record.status for record in whole] == [DONE]
-    whole.finish()
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    return films.write(tmp_path_factory.mktemp("clips") / "short.mp4", films.cards(24), UNEVEN[:24], sound="aac")
+
+
+@pytest.fixture(scope="module")
+def left_alone(model, short, tmp_path_factory):
+    output = tmp_path_factory.mktemp("film") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "FRAMES", 10)
+        run = work(model, short, output)
+        assert [record.status for record in run] == [DONE]
+        run.finish()
+    return output
+
+
+@pytest.mark.parametrize("frames", [4, 16])
+def test_a_stopped_run_goes_on_with_the_same_bytes(frames, model, short, left_alone, tmp_path):
 
     def stop(_, done, *__):
         if done >= frames:
             raise Stopped
 
-    run = work(model, clip, tmp_path / "out")
+    run = work(model, short, tmp_path / "out")
     run.watch = stop
     with pytest.raises(Stopped):
         list(run)
     (hidden,) = (tmp_path / "out").glob(".film-*")
     assert len(list(hidden.glob("0*.json"))) == frames // 10, "one segment is lost at most"
     seen = []
-    again = work(model, clip, tmp_path / "out")
+    again = work(model, short, tmp_path / "out")
     again.watch = lambda _, done, *__: seen.append(done)
     assert [record.status for record in again] == [DONE]
     again.finish()
     assert min(seen) >= frames // 10 * 10
-    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
-    for name in ("overlays/clip.mp4", "masks/clip.mkv", "areas/clip.csv", "areas.csv"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert tree(tmp_path / "out") == tree(left_alone)
+    for name in ("overlays/short.mp4", "masks/short.mkv", "areas/short.csv", "areas.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (left_alone / name).read_bytes(), name
 
 
 def test_a_film_that_breaks_off_keeps_what_was_decoded(model, clip, tmp_path):

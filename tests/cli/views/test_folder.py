@@ -65,6 +65,6 @@ def test_json_has_the_counts_by_format(capsys):
 
 @pytest.mark.parametrize(("failed", "code"), [(0, 3), (1, 3), (2, 1)])
 def test_unread_photos_change_nothing_where_every_other_failed(failed, code):
-    records = tuple(SimpleNamespace() for _ in range(2))
+    records = tuple(SimpleNamespace(outputs={}) for _ in range(2))
     summary = Summary(Path("out"), 2 - failed, 0, failed, 0, records, unread={"HEIC": 1})
     assert summary.exit_code == code
