@@ -14,7 +14,6 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-import av
 import contenders
 import numpy as np
 import torch
@@ -56,6 +55,8 @@ def _photo(frame: Frame):
 
 def theirs(network: nn.Module, size: int, film: Path, target: Path) -> int:
     """The loop of the tutorials, which gives its number of frames."""
+    import av
+
     colours = torch.from_numpy(VOC.colours()[: len(VOC)].copy())
     with av.open(str(film)) as source, av.open(str(target), "w") as written:
         stream = source.streams.video[0]

@@ -11,7 +11,6 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from segcli.evaluation.metrics import ConfusionMatrix
@@ -30,6 +29,8 @@ THIN = ("pole", "sign", "pedestrian")
 
 def flicker(photos: list[np.ndarray], maps: list[np.ndarray]) -> float:
     """The share of pixels that change their label without reason, in 0..1."""
+    import cv2
+
     judge = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     greys = [cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) for photo in photos]
     changed = seen = 0

@@ -6,7 +6,6 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from render_street import picture
 from street import lens, light, scene
@@ -44,6 +43,8 @@ def frames(count: int = FRAMES, size: tuple[int, int] = SIZE) -> Iterator[tuple[
 
 def write(path: Path, pictures: Iterator[np.ndarray]) -> None:
     """Write pictures as H.264 in MP4."""
+    import av
+
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "26", "preset": "veryslow"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"

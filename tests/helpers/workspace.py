@@ -72,10 +72,10 @@ def write(home: Path) -> None:
 
 def _films(home: Path) -> None:
     """Short films, where PyAV is installed to write them, and a moving picture."""
-    films.write_gif(home / "holiday.gif", films.cards(3), [100] * 3)
+    films.write_gif(home / "moving.gif", films.cards(3), [100] * 3)
     if not formats.VIDEO.installed:
         return
-    for path in (home / "drive.mp4", home / "examples" / "drive.mp4"):
+    for path in (home / "clip.mp4", home / "examples" / "drive.mp4"):
         films.write(path, films.cards(40), sound="aac")
 
 

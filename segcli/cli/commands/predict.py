@@ -32,7 +32,7 @@ from segcli.pipeline.run import Invocation
 EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli predict photos/\n
-segcli predict drive.mp4 --start 0:30 --end 1:30\n
+segcli predict clip.mp4 --start 0:01 --end 1:30\n
 segcli predict photos/ holiday.jpg 'more/**/*.png' -o out --model v3plus-xception\n
 ls *.jpg | segcli predict - --json > result.json\n
 torchrun --nproc-per-node 4 -m segcli predict huge/
