@@ -1,7 +1,9 @@
 """Paths: as a person reads them, and the nearest that is there."""
 
+import os
 import re
 import unicodedata
+from difflib import get_close_matches
 from pathlib import Path
 
 _ENDS = re.compile(r"[. ]+(?=[/\\])")
@@ -30,3 +32,16 @@ def is_same(one: Path, other: Path) -> bool:
         return one == other or one.samefile(other)
     except OSError:
         return False
+
+
+def nearest_hint(path: Path) -> str:
+    """The hint for a path that is not there: the nearest name in the deepest folder that is."""
+    absolute = path.absolute()
+    missing = next(part for part in (*reversed(absolute.parents), absolute) if not os.path.exists(part))  # noqa: PTH110 - of looping links it is False
+    try:
+        near = get_close_matches(missing.name, [path.name for path in missing.parent.iterdir()], n=1)
+    except OSError:
+        near = []
+    if near:
+        return f"Did you mean {shown(path.parent / near[0] if missing == absolute else missing.with_name(near[0]))}?"
+    return f"{shown(missing.parent)} has nothing of that name."

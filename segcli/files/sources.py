@@ -8,14 +8,13 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from segcli.errors import UsageError
 from segcli.files import formats
-from segcli.files.paths import folded, shown
+from segcli.files.paths import folded, nearest_hint, shown
 from segcli.files.trees import output_trees
 
 RESULT_FILES = ("manifest.jsonl", "run.toml")
@@ -180,7 +179,7 @@ class _Search:
         elif _is_pattern(text):
             self._add_pattern(path)
         else:
-            raise UsageError(f"{shown(path)} is not there", _nearest(path))
+            raise UsageError(f"{shown(path)} is not there", nearest_hint(path))
 
     def _add_pattern(self, pattern: Path) -> None:
         fixed = next(i for i, part in enumerate(pattern.parts) if _is_pattern(part))
@@ -343,16 +342,3 @@ def _sorted(paths: Iterable[Path], films: bool) -> tuple[list[Path], dict[str, i
         else:
             unread[known.name] += 1
     return pictures, dict(sorted(unread.items(), key=lambda item: (-item[1], item[0]))), ignored
-
-
-def _nearest(path: Path) -> str:
-    """The hint for a path that is not there: the nearest name in the deepest folder that is."""
-    absolute = path.absolute()
-    missing = next(part for part in (*reversed(absolute.parents), absolute) if not os.path.exists(part))
-    try:
-        near = get_close_matches(missing.name, [path.name for path in missing.parent.iterdir()], n=1)
-    except OSError:
-        near = []
-    if near:
-        return f"Did you mean {shown(path.parent / near[0] if missing == absolute else missing.with_name(near[0]))}?"
-    return f"{shown(missing.parent)} has nothing of that name."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.decoding import check_options
 from segcli.distributed import Processes
-from segcli.errors import UsageError
+from segcli.errors import InputError, UsageError
 from segcli.files.sources import Found
 from segcli.films.options import FilmKinds, FilmOptions
 from segcli.images.cutout import Colour
@@ -141,7 +141,7 @@ class PredictJob:
 
     def readable(self, found: Found) -> Iterator[Seen]:
         """The photos that can be read."""
-        for source in found.files:
+        for source in found.photos:
             try:
                 yield Seen(source.tree.as_posix(), self.reading.read(source))
             except (InputError, OSError):
