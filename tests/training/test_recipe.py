@@ -170,9 +170,11 @@ def test_plain_values_lead_back():
     ("name", "facts"),
     [
         # base rate, power, batch, iterations, crop, largest scale, decay, factor of the classifier, shrunk labels
+        ("v1-vgg16", (0.001, 0.9, 20, 6000, 321, 1.0, 5e-4, 10.0, True)),
         ("v2-vgg16", (0.001, 0.9, 10, 20_000, 321, 1.0, 5e-4, 10.0, True)),
         ("v2-vgg16-step", (0.001, 0.9, 30, 6000, 321, 1.0, 5e-4, 10.0, True)),
         ("v2-resnet101", (2.5e-4, 0.9, 10, 20_000, 321, 1.5, 5e-4, 10.0, True)),
+        ("v2-resnet101-cityscapes", (2.5e-4, 0.9, 10, 20_000, 321, 1.5, 5e-4, 10.0, True)),
         ("v3-resnet101", (0.007, 0.9, 16, 30_000, 513, 2.0, 1e-4, 1.0, False)),
         ("v3-resnet101-os8", (0.001, 0.9, 16, 30_000, 513, 2.0, 1e-4, 1.0, False)),
         ("v3-resnet101-cityscapes", (0.007, 0.9, 16, 90_000, 769, 2.0, 1e-4, 1.0, False)),
@@ -188,7 +190,12 @@ def test_the_papers_protocols(name, facts):
         *(optimizer.weight_decay, optimizer.classifier_rate, found.loss.shrink_labels),
     )
     assert found.optimizer.momentum == 0.9
-    assert found.schedule.policy == ("step" if name == "v2-vgg16-step" else "poly")
+    assert found.optimizer.bias_rate == (2.0 if name.startswith(("v1", "v2")) else 1.0)
+    stepwise = name in ("v1-vgg16", "v2-vgg16-step")
+    assert found.schedule.policy == ("step" if stepwise else "poly")
+    assert not stepwise or (schedule.step, schedule.gamma) == (2000, 0.1)
     trained = name in ("v3-resnet101", "v3-resnet101-cityscapes", "v3plus-xception")
     assert found.model.bn_decay == (0.9997 if trained else 0.9)
-    assert found.model.freeze_bn == (name in ("v2-resnet101", "v3-resnet101-os8", "v3plus-xception-os8"))
+    assert found.model.freeze_bn == (
+        name in ("v2-resnet101", "v2-resnet101-cityscapes", "v3-resnet101-os8", "v3plus-xception-os8")
+    )

@@ -2,7 +2,8 @@
 
 v1 (1412.7062, section 3.2): the first fully connected layer has 4,096 filters of 7x7; "simple decimation" makes them
 4x4 or 3x3, and 1,024 filters do as well as 4,096. Of 7 x 7 weights every second row and column is kept for 4x4, every
-third for 3x3. The paper does not say which filters are kept; here it is every fourth.
+third for 3x3. Which 1,024 filters are kept, v1 does not say, and v2 takes a random subset (1606.00915, section 4.1.1);
+here it is every fourth, which is the same at each run.
 """
 
 from collections.abc import Mapping
