@@ -1,4 +1,4 @@
-"""Writes `docs/tables.md`: every row of the papers' tables about network structure, with the commands that make it.
+"""Writes `docs/tables.md`: every row of the papers' tables about the authors' own networks, with its commands.
 
 Run `python docs/tables_md.py` after a change to the rows (`tables_rows.py`, `tables_v3_rows.py`), to the variants or to
 the weights that exist; tests compare the page with what this writes.
@@ -24,8 +24,9 @@ CLASSES = 21
 HEAD = """\
 # The papers' tables
 
-Written by `python docs/tables_md.py`; do not edit. Each row of the tables about the structure of networks, with the
-network as `segcli models` and a recipe take it ([models.md](models.md) explains names with differences).
+Written by `python docs/tables_md.py`; do not edit. Each row of the tables that compare the authors' own networks, or
+how they are trained, with the network as `segcli models` and a recipe take it ([models.md](models.md) explains names
+with differences).
 
 - Counts are those of one photo of {size} x {size} and {classes} classes at the output stride of the evaluation, with MS
   and flip those of all runs: parameters, and the multiply-adds of all convolutions, every output pixel once.
@@ -42,10 +43,9 @@ network as `segcli models` and a recipe take it ([models.md](models.md) explains
 REST = """
 ## What has no row here
 
-- v1, Tables 1 (b) and 3, v2, Tables 5 and 8, v3, Table 7, and v3+, Table 7 (b), compare methods on the test sets; the
-  authors' own networks in them are those above.
-- v3, Tables 8 to 12, vary the crop, batch normalisation, the batch, output strides and the number of machines, or the
-  dataset, on the network of Table 6.
+- v1, Tables 1 (b) and 3, v2, Tables 5 and 8, v3, Tables 7 and 13, and v3+, Table 7 (b), compare methods on the test
+  sets; the authors' own networks in them are those above.
+- v3, Table 11, varies the number of machines that train asynchronously.
 - v3+, Table 4, is the error of two backbones on ImageNet, which segcli does not train on.
 """
 
@@ -86,7 +86,7 @@ def counting(row: Row) -> str:
 
 def training(table: Table, row: Row) -> str:
     """The command that trains a row's network."""
-    usual = 8 if table.recipe.startswith("v2") else 16
+    usual = 8 if table.recipe.startswith(("v1", "v2")) else 16
     stride = (f"model.output_stride={row.train_stride}",) * (row.train_stride != usual)
     changes = (f"model.name={row.model}", *stride, *row.changes)
     told = "".join(f' --set "{change}"' if "[" in change else f" --set {change}" for change in changes)
