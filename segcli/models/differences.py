@@ -48,12 +48,12 @@ def parse(base: ModelSpec, text: str) -> Changes:
                 f"{base.name}{SIGN}{text}: {part!r} is no difference", f"Write {base.name}{SIGN}KEY=VALUE."
             )
         place = _place(base, key)
-        _add(base, changes, key, place, _decoder(value) if place == "decoder" else _value(_hint(base, place), value))
+        _add(base, changes, key, place, _stated(base, place, value))
     return changes
 
 
 def from_table(base: ModelSpec, table: Mapping[str, Any]) -> Changes:
-    """The same of a recipe's table, whose groups are tables inside.
+    """The same of a recipe's table, whose groups are tables inside; a value may be text as a name has it.
 
     Raises:
         UsageError: A key is unknown or could mean several, or a field is given twice.
@@ -62,10 +62,11 @@ def from_table(base: ModelSpec, table: Mapping[str, Any]) -> Changes:
     for key, value in table.items():
         if key in GROUPS and isinstance(value, Mapping) and value:
             for inner, one in value.items():
-                _add(base, changes, f"{key}.{inner}", _place(base, f"{key}.{inner}"), one)
+                place = _place(base, f"{key}.{inner}")
+                _add(base, changes, f"{key}.{inner}", place, _stated(base, place, one))
         else:
             place = _place(base, key)
-            _add(base, changes, key, place, _decoder(value) if place == "decoder" else value)
+            _add(base, changes, key, place, _stated(base, place, value))
     return changes
 
 
@@ -181,6 +182,13 @@ def _add(base: ModelSpec, changes: Changes, key: str, place: str, value: Any) ->
     if place in changes:
         raise UsageError(f"{base.name}: {key} stands twice", "Leave out one of them.")
     changes[place] = value
+
+
+def _stated(base: ModelSpec, place: str, value: Any) -> Any:
+    """The plain value that is stated for a field, as text or as a recipe's table has it."""
+    if place == "decoder":
+        return _decoder(value)
+    return _value(_hint(base, place), value) if isinstance(value, str) else value
 
 
 def _decoder(value: Any) -> dict[str, Any] | None:

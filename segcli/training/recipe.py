@@ -5,6 +5,7 @@ A recipe is a TOML file with a table for each part; what it leaves out has the d
 """
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,7 +30,6 @@ Steps = Annotated[int, between(1, COUNT_LIMIT)]
 StepsOrNone = Annotated[int, between(0, COUNT_LIMIT)]
 """A number of optimizer steps, where 0 stands for "not at all"."""
 FOLD_LIMIT = 100
-"""The largest number of folds."""
 CropSide = Annotated[int, between(33, 16384)]
 """The pixels of a crop along one side."""
 Pair = Annotated[tuple[CropSide, ...], Meta(min_length=2, max_length=2)]
@@ -242,17 +242,15 @@ def read(path: Path, changes: Iterable[str] = ()) -> Recipe:
 
 def changed(tables: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
     """The tables with changes such as "schedule.batch=4"; a value that is no TOML is taken as text."""
-    result = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
+    result = deepcopy(dict(tables))
     for text in changes:
         name, sign, value = text.partition("=")
-        table, dot, key = name.strip().partition(".")
-        if not (sign and dot and key):
-            near = [known for known in known_keys() if known.partition(".")[2] == table]
+        place, dot, last = name.strip().rpartition(".")
+        if not (sign and dot and all(name.strip().split("."))):
+            near = [known for known in known_keys() if known.partition(".")[2] == last]
             hint = f"Did you mean {near[0]}={value or '...'}?" if near else "For example: --set schedule.batch=4"
             raise UsageError(f"--set {text}: not table.key=value", hint)
-        if not isinstance(result.setdefault(table, {}), dict):
-            raise UsageError(f"{table} is no table", f"Write [{table}] above its keys.")
-        result[table][key] = _value(value)
+        _table(result, place)[last] = _value(value)
     return result
 
 
@@ -265,6 +263,14 @@ def keys_of(changes: Iterable[str]) -> dict[str, Any]:
 def known_keys() -> list[str]:
     """Every key of a recipe, with its table."""
     return [f"{part.name}.{f.name}" for part in fields(Recipe) for f in fields(part.default_factory)]
+
+
+def _table(tables: dict[str, Any], place: str) -> dict[str, Any]:
+    for key in place.split("."):
+        tables = tables.setdefault(key, {})
+        if not isinstance(tables, dict):
+            raise UsageError(f"{place} is no table", f"Write [{place}] above its keys.")
+    return tables
 
 
 def _value(text: str) -> Any:
@@ -280,8 +286,8 @@ def _no_such_key(error: UnknownKeyError) -> UsageError:
     close = get_close_matches(error.key, error.known, n=1)
     near = elsewhere or [decoding.joined(error.place, name) for name in close]
     hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(error.known)}."
-    kind = "key" if error.place else "table"
-    return UsageError(f"a recipe has no {kind} {decoding.joined(error.place, error.key)}", hint)
+    kind, name = "key" if error.place else "table", decoding.joined(error.place, error.key)
+    return UsageError(f"a recipe has no {kind} {name}", hint)
 
 
 def _refuse_contradictions(recipe: Recipe) -> None:

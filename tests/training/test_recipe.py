@@ -1,5 +1,6 @@
 """Recipes: what may stand in them, what is refused with which advice, and that the page tells the truth."""
 
+import re
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
@@ -53,6 +54,36 @@ def test_a_model_with_differences_is_named_or_tabled_and_comes_through_a_run_s_r
     assert Recipe.from_dict(tomllib.loads(tomli_w.dumps(tabled.to_dict()))) == tabled
     assert hash(tabled) == hash(Recipe.from_dict(tabled.to_dict()))
     assert "spec" not in set_.to_dict()["model"]
+
+
+@pytest.mark.parametrize("grid", ["[1, 2, 3]", "1,2,3"])
+def test_set_reaches_the_keys_of_a_table_of_a_table(tmp_path, grid):
+    """`--set model.spec.aspp.image_pooling=false`; lists as TOML has them, or as a model's name has them."""
+    path = written(tmp_path, '[model]\nname = "v3-resnet101"\nspec = { stem = "3x3x3", mg = [1, 2, 1] }\n')
+    before = path.read_text()
+    changes = [f"model.spec.mg={grid}", "model.spec.aspp.image_pooling=false", "model.spec.aspp.rates=6,12"]
+    asked = recipe.read(path, changes).model.asked()
+    assert asked.name == "v3-resnet101+stem=3x3x3+multi_grid=1,2,3+rates=6,12+image_pooling=false"
+    assert path.read_text() == before
+    tables = {"model": {"name": "v3-resnet101", "spec": {"mg": [1, 2, 1]}}}
+    recipe.changed(tables, ["model.spec.mg=[2, 2, 2]"])
+    assert tables["model"]["spec"] == {"mg": [1, 2, 1]}, "the caller's own tables stay"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("model.spec.multi_grad=[1, 2, 3]", "no key multi_grad"),
+        ("model.spec.aspp.rates.x=3", "rates cannot be"),
+        ("model.spec..mg=3", "not table.key=value"),
+        ("model.name.x=3", "model.name is no table"),
+        ("schedule.batch.x=3", "schedule.batch cannot be"),
+        ("augment.spec.x=3", "no key augment.spec"),
+    ],
+)
+def test_what_set_cannot_reach_is_refused(tmp_path, change, said):
+    with pytest.raises(UsageError, match=re.escape(said)):
+        recipe.read(written(tmp_path, NAMED), [change])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +171,7 @@ def test_photos_are_read_as_the_recipe_says(tmp_path, changes, reading):
 
 @pytest.mark.parametrize(
     ("change", "advice"),
-    [("batch=4", "schedule.batch=4"), ("schedule.batch", "schedule.batch=4"), ("schedule.btach=4", "schedule.batch")],
+    [("batch=4", "schedule.batch=4"), ("schedule.batch", "schedule.batch="), ("schedule.btach=4", "schedule.batch")],
 )
 def test_a_wrong_change_is_refused(tmp_path, change, advice):
     with pytest.raises(UsageError) as caught:
