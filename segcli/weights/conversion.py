@@ -17,7 +17,7 @@ from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
 from segcli.weights import checkpoint, foreign, manifest
 from segcli.weights.checkpoint import Checkpoint
-from segcli.weights.convert.layouts import convert
+from segcli.weights.convert.layouts import convert, get
 from segcli.weights.manifest import WeightsEntry
 
 BACKBONE_LABELS = LabelSet("none", (), ())
@@ -85,16 +85,20 @@ def convert_file(source: Path, layout: str, model: str, output: Path, label_set:
 
 
 def doubt(layout: str, model: str) -> str:
-    """What to tell where several entries of the manifest could lend what `convert_file` needs; empty where one does.
+    """What to tell of whose preprocessing `convert_file` takes, where it is not clear; empty where it is.
+
+    That is where several entries of the manifest could lend it, or where none of the model's own does.
 
     Raises:
         UsageError: There is no such model or choice.
     """
     if layout == "timm":
         return ""
-    first, *others = _alike(layout, model) or [None]
-    lent = {str((entry.model_spec(), entry.preprocessing)) for entry in (first, *others) if entry}
-    if len(lent) < 2:
+    if not (same := _alike(layout, model)):
+        lender = next(iter(_of_layout(layout)), None)
+        return f"no file of {model} is known: photos are read as for {lender.name}" if lender else ""
+    first, *others = same
+    if len({str((entry.model_spec(), entry.preprocessing)) for entry in same}) < 2:
         return ""
     names = ", ".join(entry.name for entry in others)
     return f"the file is taken for one like that of {first.name}; --model can say otherwise: {names}"
@@ -134,8 +138,11 @@ def _target(layout: str, model: str, label_set: LabelSet | None) -> tuple[ModelS
         return same[0].model_spec(), label_set or labels.get(same[0].labels), same[0].preprocessing
     if label_set is None:
         raise UsageError(f"{model} has no known classes in the layout {layout}", "Name them with --labels.")
-    others = _of_layout(layout)
-    return spec, label_set, others[0].preprocessing if others else Preprocessing()
+    others, known = _of_layout(layout), get(layout)
+    adapted = manifest.adapted(spec, known.differences(spec))
+    for place in manifest.overruled(spec, adapted):
+        raise UsageError(f"in the layout {layout} {spec.name} has another {place}", "Leave that difference out.")
+    return adapted, label_set, others[0].preprocessing if others else known.preprocessing or Preprocessing()
 
 
 def _alike(layout: str, model: str) -> list[WeightsEntry]:

@@ -12,12 +12,14 @@ from segcli import decoding
 from segcli.decoding import DecodingError, MissingKeyError, UnknownKeyError, between
 from segcli.errors import UsageError, WeightsError, nearest
 from segcli.labels import LABEL_SETS
-from segcli.models import variants
+from segcli.models import differences, variants
 from segcli.models.differences import SIGN
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import BackboneSpec, ModelSpec, OutputStride
 
-Format = Literal["transformers", "torchvision", "tensorflow", "segmentron", "mmsegmentation", "caffe-v2", "timm"]
+Format = Literal[
+    *("transformers", "torchvision", "tensorflow", "segmentron", "mmsegmentation", "caffe-v2", "timm", "vainf"),
+]
 OWN = "segcli"
 """The format of weights that the package brings along: a checkpoint of this tool, which needs no conversion."""
 Role = Literal["segmentation", "backbone"]
@@ -133,6 +135,11 @@ class WeightsEntry:
 def adapted(spec: ModelSpec, changes: Mapping[str, Any]) -> ModelSpec:
     """A spec with nested changes, such as {"backbone": {"bn_eps": 1e-5}}; WeightsError on an unknown key."""
     return ModelSpec.from_dict(_merged(spec.to_dict(), changes))
+
+
+def overruled(spec: ModelSpec, source: ModelSpec) -> list[str]:
+    """The differences, by dotted field, that a network's name states and that its source has otherwise."""
+    return [place for place in differences.between(spec, source) if place in variants.stated(spec)]
 
 
 def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

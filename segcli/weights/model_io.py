@@ -14,7 +14,6 @@ from segcli.files import atomic, paths
 from segcli.files.download import Progress
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
-from segcli.models import differences, variants
 from segcli.models.networks.deeplab import build
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
@@ -148,10 +147,9 @@ def save(
 
 def _refuse_overruled(spec: ModelSpec, adapted: ModelSpec, entry: WeightsEntry) -> None:
     """WeightsError where a source's own layout would undo a difference that the model's name states."""
-    for place in differences.between(spec, adapted):
-        if place in variants.stated(spec):
-            message = f"{entry.name} cannot be the backbone of {spec.name}: it has another {place}"
-            raise WeightsError(message, "Leave that difference out.")
+    for place in manifest.overruled(spec, adapted):
+        message = f"{entry.name} cannot be the backbone of {spec.name}: it has another {place}"
+        raise WeightsError(message, "Leave that difference out.")
 
 
 def _published(entry: WeightsEntry, output_stride: int | None, progress: Progress | None) -> LoadedModel:

@@ -69,6 +69,12 @@ def test_what_several_sources_could_lend_is_told_and_chosen_by_name():
     assert conversion.doubt("timm", "v3-resnet50") == ""
 
 
+def test_whose_preprocessing_a_model_gets_that_no_known_file_has_is_told():
+    doubt = conversion.doubt("segmentron", "v3plus-resnet50")
+    assert doubt == "no file of v3plus-resnet50 is known: photos are read as for v3plus-xception@cityscapes-segmentron"
+    assert conversion.doubt("vainf", "v3plus-resnet50") == ""
+
+
 @pytest.mark.parametrize(
     ("layout", "model", "labels", "error", "message"),
     [

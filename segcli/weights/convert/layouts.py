@@ -7,12 +7,23 @@ on purpose}: a tensor that is not in it, or that it asks for in vain, is an erro
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from segcli.errors import UsageError, WeightsError
+from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
-from segcli.weights.convert import caffe_v2, mmsegmentation, segmentron, tensorflow, timm, torchvision, transformers
+from segcli.weights.convert import (
+    caffe_v2,
+    mmsegmentation,
+    segmentron,
+    tensorflow,
+    timm,
+    torchvision,
+    transformers,
+    vainf,
+)
 from segcli.weights.convert.names import Names
 
 
@@ -25,12 +36,17 @@ class Layout:
         ignored: What no table lists: optimiser slots, counters.
         transpose: From the foreign name and tensor to the tensor in torch's axis order.
         averages: What a name ends with that holds a weight's running average, taken instead of the weight itself.
+        differences: From a variant to what its network does otherwise, nested as a spec is, where the manifest has no
+            file that could say so.
+        preprocessing: What its inputs look like, where the manifest has no file.
     """
 
     names: Callable[[ModelSpec], Names]
     ignored: re.Pattern[str] = re.compile(r"\.num_batches_tracked$")
     transpose: Callable[[str, Tensor], Tensor] = lambda name, tensor: tensor
     averages: str = ""
+    differences: Callable[[ModelSpec], Mapping[str, Any]] = lambda spec: {}
+    preprocessing: Preprocessing | None = None
 
 
 LAYOUTS = {
@@ -41,7 +57,15 @@ LAYOUTS = {
     "mmsegmentation": Layout(mmsegmentation.names),
     "segmentron": Layout(segmentron.names),
     "tensorflow": Layout(tensorflow.names, tensorflow.SLOTS, tensorflow.transpose, tensorflow.AVERAGES),
+    "vainf": Layout(vainf.names, differences=vainf.differences, preprocessing=vainf.PREPROCESSING),
 }
+
+
+def get(layout: str) -> Layout:
+    """The layout of that name; UsageError where there is none."""
+    if layout not in LAYOUTS:
+        raise UsageError(f"no weights layout is called {layout!r}", f"Known: {', '.join(LAYOUTS)}.")
+    return LAYOUTS[layout]
 
 
 def convert(tensors: Mapping[str, Tensor], layout: str, spec: ModelSpec) -> dict[str, Tensor]:
@@ -53,9 +77,7 @@ def convert(tensors: Mapping[str, Tensor], layout: str, spec: ModelSpec) -> dict
         UsageError: There is no such layout, or it has no such model.
         WeightsError: A tensor is unknown or missing; the message names it.
     """
-    if layout not in LAYOUTS:
-        raise UsageError(f"no weights layout is called {layout!r}", f"Known: {', '.join(LAYOUTS)}.")
-    known = LAYOUTS[layout]
+    known = get(layout)
     names = known.names(spec)
     present = {name for name in tensors if not known.ignored.search(name)}
     _refuse(layout, spec, "has an unknown tensor", sorted(present - set(names)))

@@ -6,7 +6,6 @@ from segcli.models.networks.resnet import UNITS
 from segcli.models.spec import ASPPSpec, ModelSpec
 from segcli.weights.convert.names import Names, bn, conv, conv_bn, dropped
 
-CLASSIFIER = "classifier.0"
 STEM, DEEP_STEM = {"conv1": "bn1"}, {"conv1.0": "conv1.1", "conv1.3": "conv1.4", "conv1.6": "bn1"}
 """The convolutions before ResNet's first unit, with their normalisations: one 7x7, or three 3x3."""
 AUXILIARY = ("0.weight", *bn("1", ""), "4.weight", "4.bias")
@@ -19,15 +18,23 @@ def names(spec: ModelSpec) -> Names:
         raise UsageError(f"torchvision has no {spec.name}", "It has v3-resnet50, v3-resnet101 and v3-mobilenetv3.")
     table = resnet(spec, "backbone") if spec.backbone.kind in UNITS else _mobilenetv3()
     table |= dropped(*(f"aux_classifier.{part}" for part in AUXILIARY))
-    convs = f"{CLASSIFIER}.convs"
-    table |= conv_bn((f"{convs}.0.0", f"{convs}.0.1"), "aspp.conv1x1")
-    for i in range(len(spec.head.rates)):
-        table |= conv_bn((f"{convs}.{i + 1}.0", f"{convs}.{i + 1}.1"), f"aspp.atrous.{i}")
-    pool = f"{convs}.{len(spec.head.rates) + 1}"
-    table |= conv_bn((f"{pool}.1", f"{pool}.2"), "aspp.pooling")
-    table |= conv_bn((f"{CLASSIFIER}.project.0", f"{CLASSIFIER}.project.1"), "aspp.project")
-    table |= conv_bn(("classifier.1", "classifier.2"), "aspp.extra")
-    return table | conv("classifier.4", "classifier", bias=True)
+    return table | head(spec.head, "classifier")
+
+
+def head(spec: ASPPSpec, prefix: str) -> Names:
+    """v3's head behind the backbone: the pyramid, a 3x3 and the classifier; `prefix` is theirs."""
+    table = pyramid(spec, f"{prefix}.0") | conv_bn((f"{prefix}.1", f"{prefix}.2"), "aspp.extra")
+    return table | conv(f"{prefix}.4", "classifier", bias=True)
+
+
+def pyramid(spec: ASPPSpec, prefix: str) -> Names:
+    """The pyramid of torchvision, whose branches are not separable; `prefix` is theirs."""
+    branches = {"aspp.conv1x1": "convs.0", **{f"aspp.atrous.{i}": f"convs.{i + 1}" for i in range(len(spec.rates))}}
+    table: Names = {}
+    for ours, theirs in (branches | {"aspp.project": "project"}).items():
+        table |= conv_bn((f"{prefix}.{theirs}.0", f"{prefix}.{theirs}.1"), ours)
+    pool = f"{prefix}.convs.{len(spec.rates) + 1}"
+    return table | conv_bn((f"{pool}.1", f"{pool}.2"), "aspp.pooling")
 
 
 def resnet(spec: ModelSpec, prefix: str) -> Names:
