@@ -28,6 +28,8 @@ CRC_KEY = "segcli.crc32"
 """The name of the checksum in a file's metadata, 8 hex digits; files of earlier versions have none."""
 CHUNK = 1 << 22
 """The bytes that are read at once for the checksum."""
+KINDS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+"""The kinds of numbers that weights can be; of complex ones half would be lost, and whole ones are no weights."""
 _NO_NUMBERS = "The training that made them diverged, or the file is damaged: take an earlier checkpoint."
 
 
@@ -140,7 +142,8 @@ def is_finite(tensor: Tensor) -> bool:
     """Whether a tensor holds nothing but numbers; its extremes tell, in a tenth of the time of `isfinite` or less."""
     if not tensor.is_floating_point() or not tensor.numel():
         return True
-    return bool(torch.stack(tensor.detach().aminmax()).isfinite().all())
+    tensor = tensor.detach().float() if tensor.element_size() == 1 else tensor.detach()  # 8 bits have no aminmax
+    return bool(torch.stack(tensor.aminmax()).float().isfinite().all())  # networks compute in float32
 
 
 def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
@@ -152,7 +155,7 @@ def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
         name: How messages call the weights.
 
     Raises:
-        WeightsError: A tensor is missing, unknown, or has another shape; the message names it.
+        WeightsError: A tensor is missing, unknown, of another shape or no float; the message names it.
     """
     wanted = {key: tensor for key, tensor in network.state_dict().items() if not _is_counter(key)}
     lacking, unknown = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
@@ -161,6 +164,7 @@ def check(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
             more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
             raise WeightsError(f"the weights {name} {problem} {odd[0]}{more}", "They belong to another model.")
     for key, tensor in wanted.items():
+        _check_kind(key, tensors[key], name)
         _check_shape(key, tuple(tensors[key].shape), tuple(tensor.shape), name)
 
 
@@ -170,6 +174,12 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
     state = {key: tensor.to(torch.float32, copy=True) for key, tensor in tensors.items()}
     counters = {key: torch.zeros((), dtype=torch.long) for key in network.state_dict() if _is_counter(key)}
     network.load_state_dict(state | counters, assign=True)
+
+
+def _check_kind(key: str, tensor: Tensor, name: str) -> None:
+    if tensor.dtype not in KINDS:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise WeightsError(f"the weights {name} have {key} in {kind}", "Weights are floats of 16 to 64 bits.")
 
 
 def _check_shape(key: str, theirs: tuple[int, ...], ours: tuple[int, ...], name: str) -> None:

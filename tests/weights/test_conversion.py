@@ -1,5 +1,6 @@
 """Checkpoints made of foreign files and in half precision: what comes out, and what leaves no file."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -154,3 +155,31 @@ def test_foreign_weights_that_are_no_numbers_are_named(foreign_file, tmp_path):
     with pytest.raises(WeightsError, match=r"the weights w\.safetensors hold NaN in "):
         conversion.convert_file(foreign_file, "transformers", "v3-mobilenetv2-dm05", tmp_path / "w.safetensors", CAMVID)
     assert not (tmp_path / "w.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "said"),
+    [
+        (lambda x: x.to(torch.complex64), "have classifier.weight in complex64"),
+        (lambda x: x.long(), "have classifier.weight in int64"),
+        (lambda x: x > 0, "have classifier.weight in bool"),
+        (lambda x: x.to(torch.float8_e4m3fn), "have classifier.weight in float8_e4m3fn"),
+        (lambda x: x.double() * 1e300, "hold infinite values in classifier.weight"),  # in float32, which is computed in
+    ],
+    ids=["complex", "whole", "truth", "8 bits", "beyond float32"],
+)
+def test_foreign_weights_that_no_network_computes_with_are_refused(foreign_file, tmp_path, spoiled, said):
+    name = "segmentation_head.classifier.convolution.weight"
+    state = torch.load(foreign_file)
+    torch.save(state | {name: spoiled(state[name])}, foreign_file)
+    with pytest.raises(WeightsError, match=re.escape(f"the weights w.safetensors {said}")):
+        conversion.convert_file(foreign_file, "transformers", SPEC.name, tmp_path / "w.safetensors", CAMVID)
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_foreign_weights_of_other_precision_are_taken(foreign_file, tmp_path, kind):
+    torch.save({key: value.to(kind) for key, value in torch.load(foreign_file).items()}, foreign_file)
+    conversion.convert_file(foreign_file, "transformers", SPEC.name, tmp_path / "w.safetensors", CAMVID)
+    loaded = model_io.load(tmp_path / "w.safetensors").network.state_dict()["classifier.weight"]
+    assert torch.equal(loaded, network(SPEC, 11).state_dict()["classifier.weight"].to(kind).float())
