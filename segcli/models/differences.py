@@ -161,7 +161,8 @@ def _nearest(base: ModelSpec, key: str) -> str:
         inner = [_key(base, place) for place in keys(base) if place.startswith(f"{GROUPS[key]}.")]
         return f"It is a group: write one of its keys, {', '.join(inner)}."
     names = [_key(base, place) for place in keys(base) if _is_there(base, place)]
-    alike = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    every = [_key(base, place) for place in keys(base)]
+    alike = [name for name in every if name.rpartition(".")[2] == key.rpartition(".")[2]]
     return f"Did you mean {alike[0]}?" if alike else nearest(key, [*names, *SHORT, "decoder"])
 
 

@@ -268,6 +268,7 @@ def split(reference: str) -> tuple[str, str]:
     UsageError where differences stand behind an @ or an alias, which mean weights.
     """
     name, _, choice = unaliased(reference).partition("@")
+    name = unaliased(name).partition("@")[0] if choice else name  # an alias with a choice behind it
     if SIGN in choice:
         raise _differences_of_weights(reference, name, choice)
     first, sign, _ = name.partition(SIGN)

@@ -89,6 +89,7 @@ def test_what_a_name_states_is_told():
         ("+multigrid=1,2,3", "v3-resnet101 has no key multigrid", "Did you mean multi_grid?"),
         ("+aspp.seperable=true", "has no key aspp.seperable", "Did you mean aspp.separable?"),
         ("+backbone.rates=6", "has no key backbone.rates", "Did you mean rates?"),
+        ("+convs=3x256", "v3-resnet101 has no key convs", "Did you mean decoder.convs?"),
         ("+backbone=resnet50", "has no key backbone", "It is a group: write one of its keys, kind,"),
         ("+name=x", "has no key name", "Known: "),
         ("+output_strides=8", "has no key output_strides", "Did you mean output_stride?"),

@@ -87,6 +87,7 @@ def test_a_wrong_name_gets_the_nearest():
         ("v3-resnet101+aspp.seperable=true", UsageError, "has no key aspp.seperable", "aspp.separable"),
         ("v3-resnet101+dropout=0.3/mine", UsageError, "dropout cannot be", "a number"),
         ("v3-resnet101@voc2012+mg=1,2,3", UsageError, "cannot be given differences", "v3-resnet101+mg=1,2,3."),
+        ("street@voc2012", UsageError, "v3plus-mobilenetv2 has no weights 'voc2012'", "v3plus-mobilenetv2@street"),
         ("street+mg=1,2,3", UsageError, "cannot be given differences", "v3plus-mobilenetv2+mg=1,2,3."),
         ("v3-resnet11+mg=1,2,3", UsageError, "no model is called 'v3-resnet11'", "v3-resnet101"),
     ],
