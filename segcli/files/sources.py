@@ -2,7 +2,7 @@
 
 # os.path's tests answer False for looping links and overlong names, where pathlib's raise, and its abspath follows no
 # link, as names of outputs need it.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH120
+# ruff: noqa: PTH100, PTH112, PTH113, PTH120
 
 import os
 from collections import Counter, deque

@@ -81,18 +81,33 @@ def transparency(raster: Raster, taken: Sequence[int], reading: PhotoReading) ->
     Returns:
         "over-white" or "mask"; "ignore" where there is no alpha, or it is not to be looked at.
     """
+    if (stated := stated_transparency(raster, taken, reading)) is not None:
+        return stated, ()
+    values = raster.values[..., raster.alpha]
+    sample = _sample(values)
+    return judged(raster, sample, bool(sample.any() or values.any()), opaque(raster))
+
+
+def stated_transparency(raster: Raster, taken: Sequence[int], reading: PhotoReading) -> Alpha | None:
+    """The same where the user or the format says it; None where the values decide."""
     if raster.alpha is None or raster.alpha in taken or reading.alpha == "ignore":
-        return "ignore", ()
-    if reading.alpha is not None:
-        return reading.alpha, ()
-    if raster.transparent == "over-white":
-        return "over-white", ()
-    values = _sample(raster.values[..., raster.alpha])
-    top = opaque(raster)
-    if not values.any() and not raster.values[..., raster.alpha].any():
+        return "ignore"
+    return "over-white" if reading.alpha is None and raster.transparent == "over-white" else reading.alpha
+
+
+def judged(raster: Raster, sample: np.ndarray, used: bool, top: float) -> tuple[Alpha, tuple[str, ...]]:
+    """The same by the values of the band that the file calls alpha.
+
+    Args:
+        raster: The picture, or some of its rows.
+        sample: Values of the band.
+        used: Whether any value of it is not 0.
+        top: The value of an opaque pixel.
+    """
+    if not used:
         said = "Its alpha is 0 everywhere, so that the photo is taken for opaque; --alpha mask makes all of it void."
         return "ignore", (said,)
-    if np.mean((values == 0) | (values == top)) >= ALPHA_SHARE:
+    if np.mean((sample == 0) | (sample == top)) >= ALPHA_SHARE:
         return raster.transparent, ()
     said = f"Band {raster.alpha + 1} is called alpha, but its values are not those of alpha: it is left out; "
     return "ignore", (said + "--alpha mask or over-white takes it for alpha.",)
@@ -101,12 +116,28 @@ def transparency(raster: Raster, taken: Sequence[int], reading: PhotoReading) ->
 def opaque(raster: Raster) -> float:
     """The value of an opaque pixel in the alpha band: the type's largest, or the largest that occurs."""
     values = raster.values[..., raster.alpha]
+    return opaque_by(values.dtype, largest(values))
+
+
+def opaque_by(dtype: np.dtype, largest: float) -> float:
+    """The same by the type of the values, and the largest of them."""
+    if dtype.kind == "u" and dtype == np.uint8:
+        return float(np.iinfo(dtype).max)
+    return largest
+
+
+def largest(values: np.ndarray) -> float:
+    """The largest of values that are numbers; 1 where there is none."""
     if values.dtype.kind == "u":
-        top = np.iinfo(values.dtype).max
-        return float(top if values.dtype == np.uint8 or (values == top).any() else values.max())
+        return float(values.max())
     return float(np.nanmax(values)) if values.size else 1.0
 
 
 def _sample(values: np.ndarray) -> np.ndarray:
     """A part of the values, spread over rows and columns."""
-    return values.ravel()[:: max(1, values.size // SAMPLE) | 1]
+    return values.ravel()[:: sample_step(values.size)]
+
+
+def sample_step(count: int) -> int:
+    """The step from a value of a sample to the next, of so many values in rows; odd, so that all columns are met."""
+    return max(1, count // SAMPLE) | 1

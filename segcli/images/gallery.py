@@ -22,6 +22,9 @@ from segcli.labels import BACKGROUND, LabelSet
 PICTURE_SIZE = 640
 """The long side of a gallery's pictures, at most, in pixels."""
 
+RESAMPLING = Image.Resampling.BICUBIC
+"""The way in which photos are shrunk."""
+
 _Picture = Annotated[str, Meta(pattern="^data:image/(jpeg|png);base64,")]
 
 _PAGE = Path(__file__).with_name("gallery.html")
@@ -50,17 +53,29 @@ class Entry:
 
     def facts(self, labels: LabelSet) -> dict:
         """The entry as the page reads it: JSON-plain, the pictures as data addresses."""
-        height, width = self.label_map.shape
         photo, small = shrunk(self.rgb, self.label_map)
-        return {
-            "name": self.name,
-            "width": width,
-            "height": height,
-            "areas": dict(self.areas),
-            "uncertainty": self.uncertainty,
-            "photo": address(photo, "JPEG"),
-            "classes": address(_tint(small, labels), "PNG"),
-        }
+        return facts(self.name, self.label_map.shape, self.areas, self.uncertainty, photo, small, labels)
+
+
+def facts(
+    name: str,
+    size: tuple[int, int],
+    areas: Mapping[str, int],
+    uncertainty: float | None,
+    photo: Image.Image,
+    label_map: np.ndarray,
+    labels: LabelSet,
+) -> dict:
+    """The entry of a photo of (height, width) by its picture and its label map (h, w) at the size of galleries."""
+    return {
+        "name": name,
+        "width": size[1],
+        "height": size[0],
+        "areas": dict(areas),
+        "uncertainty": uncertainty,
+        "photo": address(photo, "JPEG"),
+        "classes": address(_tint(label_map, labels), "PNG"),
+    }
 
 
 class _Part(Struct):
@@ -86,7 +101,7 @@ def _tint(label_map: np.ndarray, labels: LabelSet) -> Image.Image:
 def shrunk(rgb: np.ndarray, *label_maps: np.ndarray) -> tuple[Image.Image, *tuple[np.ndarray, ...]]:
     """A photo, uint8 (H, W, 3), at the size that galleries show, and label maps of it, (H, W), at that size too."""
     photo = Image.fromarray(rgb)
-    photo.thumbnail((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    photo.thumbnail((PICTURE_SIZE, PICTURE_SIZE), RESAMPLING, reducing_gap=2.0)
     small = (Image.fromarray(ids).resize(photo.size, Image.Resampling.NEAREST) for ids in label_maps)
     return photo, *map(np.asarray, small)
 
@@ -100,8 +115,13 @@ def address(picture: Image.Image, kind: Literal["JPEG", "PNG"]) -> str:
 
 def write_entry(path: Path, entry: Entry, labels: LabelSet) -> None:
     """Write one photo's part of a gallery as JSON, for `merge` to collect."""
+    write_facts(path, entry.facts(labels))
+
+
+def write_facts(path: Path, entry: dict) -> None:
+    """Write what `facts` says of one photo, for `merge` to collect."""
     with write_whole(path) as file:
-        file.write(to_json(entry.facts(labels)).encode())
+        file.write(to_json(entry).encode())
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool = True) -> None:

@@ -8,11 +8,14 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.images import bands, ranges
+from segcli.images.opening import TooLargeError
 from segcli.images.photo import data_mask, numbers, taken_bands
 from segcli.images.ranges import Statistics
 from segcli.images.raster import Range, Raster
 from segcli.images.read import may_be_deep, read_raster
 from segcli.images.reading import AUTO, PhotoReading
+from segcli.images.strips.source import opened_strips
+from segcli.images.strips.survey import statistics
 
 MOST = 64
 """The number of photos, evenly spread over a run's, that a range is measured on."""
@@ -95,9 +98,23 @@ def _values(path: Path, page: int | None, reading: PhotoReading, photos: int) ->
         if raster is None or raster.kind == ORDINARY:
             return _Values(ORDINARY, Statistics.of(np.empty(0)))
         numbers = _data(raster, reading)
+    except TooLargeError:
+        return _values_in_parts(path, page, reading, photos)
     except InputError:  # whoever reads it says why
         return None
     return _Values(raster.kind, Statistics.of(numbers, photos), raster.stated, raster.stated_by)
+
+
+def _values_in_parts(path: Path, page: int | None, reading: PhotoReading, photos: int) -> _Values | None:
+    """The same of a photo that is too large to be read as a whole."""
+    try:
+        with opened_strips(path, reading, page) as strips:
+            first = strips.raster(0, min(strips.band, strips.size[0]))
+            if first.kind == ORDINARY:
+                return _Values(ORDINARY, Statistics.of(np.empty(0)))
+            return _Values(first.kind, statistics(strips, reading, photos), first.stated, first.stated_by)
+    except InputError:  # whoever reads it says why
+        return None
 
 
 def _data(raster: Raster, reading: PhotoReading) -> np.ndarray:

@@ -33,6 +33,10 @@ class NotReadError(ValueError):
         self.hint = hint
 
 
+class TooLargeError(InputError):
+    """A picture has more pixels or values than are decoded at once."""
+
+
 @contextmanager
 def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, formats.Format]]:
     """Open a picture whose pixels are still to be loaded; whatever goes wrong with it in the block is an InputError."""
@@ -150,8 +154,8 @@ def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
         count = width * height / 1e6
         megapixels = f"{f'{count:.0f}' if count >= 1 else f'{count:.2g}'} megapixels ({width} x {height})"
         message = f"{shown(path)} has {megapixels}, more than the limit of {max_pixels / 1e6:g}"
-        raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
+        raise TooLargeError(message, "If you trust the file, raise the limit with --max-pixels.")
     if width * height > _SMALL and (room := headroom.of_host()) and room.free < width * height * _LEAST_BYTES:
         free, taken = room.free / 1e9, width * height * _LEAST_BYTES / 1e9
         message = f"{shown(path)} takes {taken:.1f} GB of memory or more to decode, and {free:.1f} are free"
-        raise InputError(message, "Close other programs and give the same command again, or shrink it.")
+        raise TooLargeError(message, "Close other programs and give the same command again, or shrink it.")

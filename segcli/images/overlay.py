@@ -30,6 +30,8 @@ JPEG = {"quality": 90, "subsampling": 0}
 """Pillow's settings for overlays. On 1920 x 1440 pixels: 0.39 to 0.49 MB, 47 to 48 dB; 4:2:0 saves a sixth and smears
 the borders by 1 to 3 dB."""
 
+RESAMPLING = Image.Resampling.HAMMING
+"""The way in which photos are shrunk."""
 _SMALLEST_TYPE = 11
 _MOST_ROWS = 19
 _MOST_COVERED = 0.2
@@ -57,8 +59,24 @@ def overlay(
     Returns:
         An RGB picture.
     """
-    rows = [row for row in _rows(label_map, labels) if row.percent > 0]
-    picture, detail = _tinted(rgb, label_map, labels, opacity, size)
+    percent = areas(label_map, len(labels))[1]
+    return drawn(*_shrunk(rgb, label_map, size), percent, labels, opacity)
+
+
+def drawn(
+    picture: Image.Image, label_map: np.ndarray, percent: np.ndarray, labels: LabelSet, opacity: float = OPACITY
+) -> Image.Image:
+    """The same of a photo and a label map that have the size of the result.
+
+    Args:
+        picture: RGB; it is changed.
+        label_map: uint8 or uint16 (h, w).
+        percent: float64 (K,), the share of each class in the photo.
+        labels: Names and colours of the ids.
+        opacity: The opacity of the tint, 0..1.
+    """
+    rows = [row for row in _rows(percent, labels) if row.percent > 0]
+    detail = _tinted(picture, label_map, labels, opacity)
     classes = [row for row in rows if row.name != BACKGROUND] or [replace(row, colour=None) for row in rows]
     corner = partial(_freest_corner, detail)
     _add_legend(picture, sorted(classes, key=lambda row: -row.percent), corner)
@@ -80,28 +98,25 @@ def film_overlay(
     Returns:
         An RGB picture.
     """
-    rows = _rows(label_map, labels)
-    picture, _ = _tinted(rgb, label_map, labels, OPACITY, size)
+    rows = _rows(areas(label_map, len(labels))[1], labels)
+    picture, small = _shrunk(rgb, label_map, size)
+    _tinted(picture, small, labels, OPACITY)
     _add_legend(picture, [rows[index] for index in listed], partial(_bottom_left, picture.height))
     return picture
 
 
-def _rows(label_map: np.ndarray, labels: LabelSet) -> list[_Row]:
-    """A line for each class, in the order of the ids."""
-    percent = areas(label_map, len(labels))[1]
+def _rows(percent: np.ndarray, labels: LabelSet) -> list[_Row]:
+    """A line for each class, in the order of the ids, by their shares (K,) of the photo."""
     return [_Row(*row) for row in zip(labels.names, labels.palette, percent, strict=True)]
 
 
-def _tinted(
-    rgb: np.ndarray, label_map: np.ndarray, labels: LabelSet, opacity: float, size: int
-) -> tuple[Image.Image, np.ndarray]:
-    """The picture without a legend, and how much there is to be seen at each pixel, uint8 (H, W)."""
-    picture, label_map = _shrunk(rgb, label_map, size)
-    drawn = _by_id(np.array([name != BACKGROUND for name in labels.names]), label_map)
-    borders = drawn & _borders(label_map)
+def _tinted(picture: Image.Image, label_map: np.ndarray, labels: LabelSet, opacity: float) -> np.ndarray:
+    """Tint a picture without a legend; how much there is to be seen at each pixel, uint8 (H, W)."""
+    coloured = _by_id(np.array([name != BACKGROUND for name in labels.names]), label_map)
+    borders = coloured & _borders(label_map)
     tint = Image.fromarray(_tint(label_map, borders, labels, opacity))
     picture.paste(tint, mask=tint)
-    return picture, drawn + _BUSY * borders
+    return coloured + _BUSY * borders
 
 
 def write_overlay(path: Path, picture: Image.Image) -> None:
@@ -110,14 +125,19 @@ def write_overlay(path: Path, picture: Image.Image) -> None:
         picture.save(file, "JPEG", **JPEG)
 
 
-def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[Image.Image, np.ndarray]:
-    height, width = label_map.shape
+def shrunk_size(photo: tuple[int, int], size: int) -> tuple[int, int]:
+    """The (height, width) of the overlay of a photo, whose long side is at most `size`."""
+    height, width = photo
     scale = size / max(height, width)
-    if scale >= 1:
+    return photo if scale >= 1 else (max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[Image.Image, np.ndarray]:
+    small = shrunk_size(label_map.shape, size)
+    if small == label_map.shape:
         return Image.fromarray(rgb), label_map
-    small = max(1, round(width * scale)), max(1, round(height * scale))
-    photo = Image.fromarray(rgb).resize(small, Image.Resampling.HAMMING, reducing_gap=2.0)
-    return photo, shrink_label_map(label_map, (small[1], small[0]))
+    photo = Image.fromarray(rgb).resize(small[::-1], RESAMPLING, reducing_gap=2.0)
+    return photo, shrink_label_map(label_map, small)
 
 
 def _by_id(values: np.ndarray, label_map: np.ndarray) -> np.ndarray:

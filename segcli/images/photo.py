@@ -1,5 +1,6 @@
 """Photo: a picture as uint8 red, green, blue, made of a Raster's bands and values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from segcli.images.composite import composite, remark
 from segcli.images.geo.place import Place
 from segcli.images.orientation import upright
 from segcli.images.raster import RGB, Range, Raster
-from segcli.images.reading import AUTO, PhotoReading
+from segcli.images.reading import AUTO, Alpha, PhotoReading
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,23 @@ class Photo:
     working: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True)
+class View:
+    """What the values of a raster become.
+
+    Attributes:
+        taken: The bands that become grey (one) or red, green and blue (three).
+        alpha: What is done with the band of alpha; "ignore" where there is none.
+        limits: The values that become black and white, one pair for all bands or one each; () where they have 8 bits.
+        composed: Whether the bands are added up in colours of their own, as `Raster.luts` says.
+    """
+
+    taken: tuple[int, ...]
+    alpha: Alpha
+    limits: tuple[Range, ...] = ()
+    composed: bool = False
+
+
 def photo_of(raster: Raster, reading: PhotoReading) -> Photo:
     """The photo that a raster shows: the chosen bands between the chosen values, upright, in sRGB.
 
@@ -45,19 +63,32 @@ def photo_of(raster: Raster, reading: PhotoReading) -> Photo:
     """
     taken = bands.chosen(raster, reading.bands)
     alpha, notes = bands.transparency(raster, taken, reading)
-    values = taken_bands(raster, taken)
-    if raster.premultiplied and alpha != "ignore":
-        values = _straight(raster, values)
+    values = colour_values(raster, taken, alpha)
     valid = data_mask(raster, taken, alpha == "mask")
-    colours, more = eight_bits(_of_bands(raster, taken), values, valid, reading)
-    if raster.luts and not reading.bands:
-        colours, more = composite(colours, raster.luts), (remark(raster), *more)
+    limits, more = limits_of(of_bands(raster, taken), values, reading, lambda: numbers(raster, values, valid))
+    view = View(taken, alpha, limits, bool(raster.luts) and not reading.bands)
+    if view.composed:
+        more = (remark(raster), *more)
     said: list[str] = []
-    rgb = _in_colours(raster, colours, taken, alpha == "over-white", said)
+    rgb = rendered(raster, view, values, said)
     valid, void_notes = _without_data(rgb, valid)
     notes = (*raster.notes, *notes, *more, *said, *void_notes)
     turn = raster.orientation
     return Photo(upright(rgb, turn), notes, None if valid is None else upright(valid, turn))
+
+
+def colour_values(raster: Raster, taken: tuple[int, ...], alpha: Alpha) -> np.ndarray:
+    """The values of the bands that become colours, (H, W, C), as they were before they were multiplied by alpha."""
+    values = taken_bands(raster, taken)
+    return _straight(raster, values) if raster.premultiplied and alpha != "ignore" else values
+
+
+def rendered(raster: Raster, view: View, values: np.ndarray, notes: list[str]) -> np.ndarray:
+    """The colours, uint8 (H, W, 3) in sRGB, writable, of `colour_values`, as a view says; `notes` takes remarks."""
+    colours = values if values.dtype == np.uint8 else _eight(values, view.limits)
+    if view.composed:
+        colours = composite(colours, raster.luts)
+    return _in_colours(raster, colours, view.taken, view.alpha == "over-white", notes)
 
 
 def taken_bands(raster: Raster, taken: tuple[int, ...]) -> np.ndarray:
@@ -68,7 +99,7 @@ def taken_bands(raster: Raster, taken: tuple[int, ...]) -> np.ndarray:
     return raster.values[..., list(taken)]
 
 
-def _of_bands(raster: Raster, taken: tuple[int, ...]) -> Raster:
+def of_bands(raster: Raster, taken: tuple[int, ...]) -> Raster:
     """The raster with the stated ranges of these bands alone, where each band has one."""
     by_band = 1 < len(raster.stated) == raster.values.shape[2]
     return raster if not by_band else replace(raster, stated=tuple(raster.stated[band] for band in taken))
@@ -84,7 +115,7 @@ def data_mask(raster: Raster, taken: tuple[int, ...], by_alpha: bool) -> np.ndar
     tests = [] if raster.valid is None else [raster.valid]
     if values.dtype.kind == "f":
         tests.append(np.isfinite(values).all(axis=2))
-    if raster.nodata is not None and _can_hold(values.dtype, raster.nodata):
+    if raster.nodata is not None and can_hold(values.dtype, raster.nodata):
         tests.append((values != values.dtype.type(raster.nodata)).any(axis=2))
     if by_alpha:
         tests.append(raster.values[..., raster.alpha] > 0)
@@ -92,21 +123,11 @@ def data_mask(raster: Raster, taken: tuple[int, ...], by_alpha: bool) -> np.ndar
     return None if valid is None or valid.all() else valid
 
 
-def _can_hold(dtype: np.dtype, value: float) -> bool:
+def can_hold(dtype: np.dtype, value: float) -> bool:
     """Whether a value can occur among numbers of a type."""
     if dtype.kind == "f":
         return bool(np.isfinite(value))
     return float(value).is_integer() and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
-
-
-def eight_bits(
-    raster: Raster, values: np.ndarray, valid: np.ndarray | None, reading: PhotoReading
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The values (H, W, C) between black and white as uint8, and remarks on the range."""
-    if values.dtype == np.uint8:
-        return values, _of_other_kind(raster, reading)
-    limits, notes = _limits(raster, values, valid, reading)
-    return _eight(values, limits), notes
 
 
 def _eight(values: np.ndarray, limits: tuple[Range, ...]) -> np.ndarray:
@@ -118,18 +139,28 @@ def _eight(values: np.ndarray, limits: tuple[Range, ...]) -> np.ndarray:
     return np.stack([ranges.scaled(values[..., k], bounds) for k, bounds in enumerate(limits)], axis=2)
 
 
-def _limits(
-    raster: Raster, values: np.ndarray, valid: np.ndarray | None, reading: PhotoReading
+def limits_of(
+    raster: Raster, values: np.ndarray, reading: PhotoReading, data: Callable[[], np.ndarray | ranges.Statistics]
 ) -> tuple[tuple[Range, ...], tuple[str, ...]]:
-    """The range of all colours, or of each of them, and remarks."""
+    """The range of all colours, or of each of them, and remarks; () for values of 8 bits.
+
+    Args:
+        raster: With the stated ranges of the colours' bands.
+        values: The colours' values, or some of their rows, (H, W, C).
+        reading: How they are read.
+        data: Gives the values that say something of the range, or what they come to; called where that is not known.
+    """
+    notes = _of_other_kind(raster, reading)
+    if values.dtype == np.uint8:
+        return (), notes
     known = reading.value_range if isinstance(reading.value_range, tuple) else reading.ranges.get(raster.kind)
     by_user_or_model = isinstance(reading.value_range, tuple) or raster.kind == reading.trained
-    notes = _of_other_kind(raster, reading)
     if raster.stated and not by_user_or_model and len(raster.stated) in (1, values.shape[2]):
         low, high = raster.stated[0]
         said = f"Read from {low:g} to {high:g}, as {raster.stated_by} says; --range sets others."
         return raster.stated, notes if raster.stated == (known,) else (*notes, said)
-    statistics = ranges.Statistics.of(numbers(raster, values, valid))
+    found = data()
+    statistics = found if isinstance(found, ranges.Statistics) else ranges.Statistics.of(found)
     if known is not None:
         flat = () if by_user_or_model or reading.value_range == AUTO else ranges.flat(statistics, known)
         return (known,), (*notes, *flat, *_outside(statistics, known))
@@ -142,7 +173,7 @@ def _limits(
 def numbers(raster: Raster, values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
     """The values (H, W, C) that say something of the range, in one row: those with data, no band's no-data value."""
     found = values.ravel() if valid is None else values[valid].ravel()
-    if raster.nodata is not None and _can_hold(values.dtype, raster.nodata):
+    if raster.nodata is not None and can_hold(values.dtype, raster.nodata):
         found = found[found != values.dtype.type(raster.nodata)]
     return found
 
@@ -198,9 +229,13 @@ def _without_data(rgb: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray
     if valid is None:
         return None, ()
     rgb[~valid] = filled(rgb.astype(np.float32), valid)[~valid].round().astype(np.uint8) if valid.any() else 0
-    share = 1 - valid.mean()
-    shown = f"{100 * share:.0f} %" if share >= 0.01 else f"{int((~valid).sum())}"
-    return valid, (f"{shown} of its pixels have no data: they are void.",)
+    return valid, (void_note(int((~valid).sum()), valid.size),)
+
+
+def void_note(void: int, pixels: int) -> str:
+    """The remark that so many of the pixels of a picture have no data."""
+    share = void / pixels
+    return f"{f'{100 * share:.0f} %' if share >= 0.01 else void} of its pixels have no data: they are void."
 
 
 def filled(colours: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -210,12 +245,12 @@ def filled(colours: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """
     if valid.all():
         return colours
-    coarse, known = _halved(colours, valid)
+    coarse, known = halved(colours, valid)
     coarse = filled(coarse, known).repeat(2, 0).repeat(2, 1)[: valid.shape[0], : valid.shape[1]]
     return np.where(valid[..., None], colours, coarse)
 
 
-def _halved(colours: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def halved(colours: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean of the valid pixels of each block of 2 x 2, and whether there is one."""
     height, width = (-(-side // 2) for side in valid.shape)
     padding = ((0, 2 * height - valid.shape[0]), (0, 2 * width - valid.shape[1]))

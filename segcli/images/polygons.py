@@ -16,6 +16,7 @@ from msgspec import defstruct
 from segcli.files import parts as parts_of
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
+from segcli.images.loops import simple
 from segcli.labels import BACKGROUND, LabelSet
 
 UNCORRECTED = {"segcli": "predictions that nobody has corrected"}
@@ -97,12 +98,12 @@ class _Borders:
         self.mask, self.width = mask, mask.shape[1] + 1
         padded = np.pad(mask, 1)
         inside, above, left = padded[1:, 1:], padded[:-1, 1:], padded[1:, :-1]
-        self.right_starts, right_ends = _bounds(inside & ~above)
-        left_ends, left_starts = _bounds(~inside & above)
-        down_starts, down_ends = map(self._by_rows, _bounds((~inside & left).T))
-        up_ends, up_starts = map(self._by_rows, _bounds((inside & ~left).T))
-        across = _Starts(self.right_starts, left_starts, 0)
-        self.along = _Starts(down_starts, up_starts, len(self.right_starts) + len(left_starts))
+        self.right_starts, right_ends = run_bounds(inside & ~above)
+        left_ends, left_starts = run_bounds(~inside & above)
+        down_starts, down_ends = map(self._by_rows, run_bounds((~inside & left).T))
+        up_ends, up_starts = map(self._by_rows, run_bounds((inside & ~left).T))
+        across = Starts(self.right_starts, left_starts, 0)
+        self.along = Starts(down_starts, up_starts, len(self.right_starts) + len(left_starts))
         # Where two loops meet at a corner each turns right, so that pixels touching there belong to different regions.
         following = np.concatenate(
             [
@@ -134,7 +135,9 @@ class _Borders:
         """The outer ring of each region, its holes, as int (n, 2) of x, y where they turn; and its pixels."""
         loops = self._loops()
         owners = self._owners(loops, self._corners(loops).areas())
-        pieces = [(owner, ring) for owner, loop in zip(owners, loops, strict=True) for ring in self._simple(loop)]
+        pieces = [
+            (owner, ring) for owner, loop in zip(owners, loops, strict=True) for ring in simple(loop, self.starts)
+        ]
         corners = self._corners([ring for _, ring in pieces])
         outer, holes, pixels = {}, defaultdict(list), defaultdict(int)
         for (owner, _), points, area in zip(pieces, corners.turns(), corners.areas(), strict=True):
@@ -159,25 +162,6 @@ class _Borders:
             above = int(np.searchsorted(self.right_starts, self._met(corner), "right")) - 1
             owners[number] = owners[of_piece[above]]
         return owners
-
-    def _simple(self, loop: list[int]) -> Iterator[list[int]]:
-        """A loop cut into rings where it comes to a corner twice."""
-        if len(loop) == len({self.starts[piece] for piece in loop}):
-            yield loop
-            return
-        ring: list[int] = []
-        places: dict[int, int] = {}  # corner -> its place in the ring
-        for piece in loop:
-            corner = self.starts[piece]
-            if corner in places:
-                cut = places[corner]
-                yield ring[cut:]
-                for gone in ring[cut:]:
-                    del places[self.starts[gone]]
-                ring = ring[:cut]
-            places[corner] = len(ring)
-            ring.append(piece)
-        yield ring
 
     def _loops(self) -> list[list[int]]:
         """The pieces of each loop, which begins with the first that goes right; every loop has one."""
@@ -233,13 +217,13 @@ class _Borders:
         return len(self.starts) - 1
 
 
-def _bounds(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def run_bounds(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first corner, and the last, of each run of edges along the rows; no row ends with one."""
     bounds = np.flatnonzero(np.diff(edges.ravel(), prepend=False))
     return bounds[0::2], bounds[1::2]
 
 
-class _Starts:
+class Starts:
     """The pieces of two opposite directions, to be found by where they start.
 
     Args:

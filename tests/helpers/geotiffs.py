@@ -36,8 +36,8 @@ PLACES = {
 """Name -> geotags."""
 
 
-def write(path: Path, tags: dict, height: int = 30, width: int = 40, **options) -> Path:
-    """Write a photo of that place; `options` are tifffile's."""
+def write(path: Path, tags: dict, height: int = 30, width: int = 40, pixels=None, **options) -> Path:
+    """Write a photo of that place, or these pixels; `options` are tifffile's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     extra = list(options.pop("extratags", ()))
     for tag, values in tags.items():
@@ -45,7 +45,7 @@ def write(path: Path, tags: dict, height: int = 30, width: int = 40, **options) 
             extra.append((tag, 2, None, values, True))
         else:
             extra.append((tag, 3 if tag == KEYS else 12, len(values), tuple(values), True))
-    pixels = smooth(3, width, height)
+    pixels = smooth(3, width, height) if pixels is None else pixels
     assert pixels.shape[:2] == (height, width), pixels.shape
     options = {"photometric": "rgb", "metadata": None, **options}
     tifffile.imwrite(path, np.ascontiguousarray(pixels), extratags=extra, **options)

@@ -30,7 +30,7 @@ from segcli.images.decoders.tiff.layout import (
     size_of,
 )
 from segcli.images.decoders.tiff.metadata import metadata_of, stated_range
-from segcli.images.opening import check_size, explained
+from segcli.images.opening import TooLargeError, check_size, explained
 from segcli.images.orientation import SIDEWAYS
 from segcli.images.raster import Range, Raster
 
@@ -236,7 +236,7 @@ def _affordable(path: Path, first: Directory, channels: int, max_pixels: int) ->
     if channels * layout.nbytes > tiff.BYTES_A_PIXEL * max_pixels:
         size = f"{channels} channels of {layout.width} x {layout.height} {layout.dtype}"
         message = f"{shown(path)} holds {size}, more than the limit allows"
-        raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
+        raise TooLargeError(message, "If you trust the file, raise the limit with --max-pixels.")
     return layout
 
 

@@ -68,7 +68,36 @@ def write(
     Raises:
         InputError: A corner cannot be brought to longitude and latitude.
     """
-    features = list(_features(label_map, labels, place.of_size(label_map.shape), system, title))
+    features = list(_features(_areas(label_map, labels), labels, place.of_size(label_map.shape), system, title))
+    write_features(path, features, place, system)
+
+
+def write_areas(
+    path: Path,
+    areas: Iterable[tuple[int, Area]],
+    labels: LabelSet,
+    place: Place,
+    system: GeoJsonCrs = "wgs84",
+    title: str = "",
+) -> None:
+    """Write regions, each with the id of its class, as `write` does, one at a time in memory.
+
+    Args:
+        path: Replaced as a whole, or untouched if anything fails.
+        areas: The regions.
+        labels: The classes.
+        place: Where the picture lies, at the size that the regions' pixels have.
+        system: As for `write`.
+        title: What the photo is called.
+
+    Raises:
+        InputError: A corner cannot be brought to longitude and latitude.
+    """
+    write_features(path, _features(areas, labels, place, system, title), place, system)
+
+
+def write_features(path: Path, features: Iterable[str], place: Place, system: GeoJsonCrs) -> None:
+    """Write features, which are JSON, as one file."""
     head = {"type": "FeatureCollection", **UNCORRECTED}
     if system == "own":
         head["crs"] = {"type": "name", "properties": {"name": _name(place)}}
@@ -119,10 +148,12 @@ def _lines(part: Path) -> Iterator[str]:
     yield from features
 
 
-def _features(label_map: np.ndarray, labels: LabelSet, place: Place, system: GeoJsonCrs, title: str) -> Iterator[str]:
+def _features(
+    areas: Iterable[tuple[int, Area]], labels: LabelSet, place: Place, system: GeoJsonCrs, title: str
+) -> Iterator[str]:
     metres = pixel_area(place)
     decimals = None if system == "own" else _decimals(place)
-    for label, area in _areas(label_map, labels):
+    for label, area in areas:
         properties = {"class": labels.names[label], "id": label, "image": title, "pixels": area.pixels}
         if metres is not None:
             properties["m2"] = float(f"{area.pixels * metres:.6g}")

@@ -1,7 +1,8 @@
 """GeoTIFF: label maps that a map program lays where the photo was, in the classes' colours and by their names."""
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,21 +47,96 @@ def write_label_map(
     Returns:
         The path of the .aux.xml.
     """
+    place = place.of_size(label_map.shape)
+    return _write(path, label_map, _Map(label_map.shape, label_map.dtype, digest(label_map)), labels, place, info)
+
+
+def write_label_rows(
+    path: Path,
+    tiles: Iterator[np.ndarray],
+    shape: tuple[int, int],
+    dtype: np.dtype,
+    checksum: int,
+    labels: LabelSet,
+    place: Place | None,
+    info: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a label map that need not fit into memory, byte for byte as `write_label_map` writes it.
+
+    Args:
+        path: Replaced as a whole, or untouched if anything fails.
+        tiles: The map's tiles from `tiles_of`, row after row.
+        shape: The map's (height, width).
+        dtype: uint8 or uint16.
+        checksum: The CRC-32 of the map's bytes, row after row.
+        labels: Names and colours of the ids.
+        place: Where the picture lies; None where that is not known.
+        info: What else explains the file.
+
+    Returns:
+        The path of the .aux.xml.
+    """
+    place = None if place is None else place.of_size(shape)
+    return _write(path, tiles, _Map(shape, np.dtype(dtype), f"{checksum:08x}"), labels, place, info)
+
+
+def tiles_of(bands: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
+    """The tiles of a map that comes in bands of rows (rows, width) of any height: (TILE, TILE), zero beyond it."""
+    left: list[np.ndarray] = []
+    for band in bands:
+        left.append(band)
+        while sum(map(len, left)) >= TILE:
+            rows = np.concatenate(left)
+            yield from _tiles(rows[:TILE], width)
+            left = [rows[TILE:]]
+    if sum(map(len, left)):
+        yield from _tiles(np.concatenate(left), width)
+
+
+def _tiles(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
+    for start in range(0, width, TILE):
+        tile = np.zeros((TILE, TILE), rows.dtype)
+        part = rows[:, start : start + TILE]
+        tile[: part.shape[0], : part.shape[1]] = part
+        yield tile
+
+
+@dataclass(frozen=True)
+class _Map:
+    """What is known of a label map before its pixels are written."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    digest: str
+
+
+def _write(
+    path: Path,
+    data: np.ndarray | Iterator[np.ndarray],
+    facts: _Map,
+    labels: LabelSet,
+    place: Place | None,
+    info: Mapping[str, str] | None,
+) -> Path:
+    """Write a map and the .aux.xml beside it; the path of the latter."""
     import tifffile
 
-    place = place.of_size(label_map.shape)
-    palette = label_map.dtype == np.uint8
+    palette = facts.dtype == np.uint8
     options = (
         {"photometric": "palette", "colormap": _colour_table(labels)} if palette else {"photometric": "minisblack"}
     )
     texts = [
-        (GDAL_METADATA, _metadata(labels, {**(info or {}), _PIXELS: _digest(label_map)})),
-        (NO_DATA, str(np.iinfo(label_map.dtype).max)),
+        (GDAL_METADATA, _metadata(labels, {**(info or {}), _PIXELS: facts.digest})),
+        (NO_DATA, str(np.iinfo(facts.dtype).max)),
     ]
-    tags = [*_as_written(place.tags), *((tag, _ASCII, None, text, True) for tag, text in texts)]
-    with write_whole(path) as file, tifffile.TiffWriter(file, bigtiff=label_map.nbytes > _LARGE) as writer:
+    geotags = () if place is None else _as_written(place.tags)
+    tags = [*geotags, *((tag, _ASCII, None, text, True) for tag, text in texts)]
+    size = facts.shape[0] * facts.shape[1] * facts.dtype.itemsize
+    with write_whole(path) as file, tifffile.TiffWriter(file, bigtiff=size > _LARGE) as writer:
         writer.write(
-            label_map,
+            data,
+            shape=facts.shape,
+            dtype=facts.dtype,
             tile=(TILE, TILE),
             compression="zlib",
             metadata=None,
@@ -70,7 +146,7 @@ def write_label_map(
         )
     beside = sidecars.aux_path(path)
     with write_whole(beside) as file:
-        file.write(sidecars.pam(labels.names, labels.palette, place.crs.wkt))
+        file.write(sidecars.pam(labels.names, labels.palette, place.crs.wkt if place else ""))
     return beside
 
 
@@ -100,7 +176,7 @@ def _metadata(labels: LabelSet, info: Mapping[str, str]) -> str:
     return ElementTree.tostring(root).decode()  # other letters than ASCII's as references
 
 
-def _digest(label_map: np.ndarray) -> str:
+def digest(label_map: np.ndarray) -> str:
     """What tells whether somebody has changed the pixels since; programs for maps edit files in place."""
     return f"{zlib.crc32(np.ascontiguousarray(label_map)):08x}"
 
@@ -124,6 +200,6 @@ def texts_of(path: Path, pixels: np.ndarray | None = None) -> dict[str, str]:
     texts = {
         _PREFIX + name.removeprefix(_STORED_PREFIX): text for name, text in items if name.startswith(_STORED_PREFIX)
     }
-    if pixels is not None and texts.pop(_PREFIX + _PIXELS, "") != _digest(pixels):
+    if pixels is not None and texts.pop(_PREFIX + _PIXELS, "") != digest(pixels):
         texts.pop(_PREFIX + "model", None)
     return texts

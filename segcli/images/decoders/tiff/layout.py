@@ -87,15 +87,17 @@ class Layout:
         """The bytes of all values in memory."""
         return self.width * self.height * self.samples * self.dtype.itemsize
 
-    def places(self) -> Iterator[tuple[slice, slice, slice]]:
-        """Where each segment, in the file's order, belongs in the picture: rows, columns, bands."""
+    def places(self, top: int, bottom: int) -> Iterator[tuple[int, tuple[slice, slice, slice]]]:
+        """The number of each segment of these rows, in the file's order, and where it belongs: rows, columns, bands."""
         down, across = self.grid
         rows, columns = self.tile
         for plane in range(self.samples if self.separate else 1):
             bands = slice(plane, plane + self.together)
-            for top in range(0, down * rows, rows):
-                for left in range(0, across * columns, columns):
-                    yield slice(top, min(top + rows, self.height)), slice(left, min(left + columns, self.width)), bands
+            for row in range(top // rows, min(down, -(-bottom // rows))):
+                high = slice(row * rows, min((row + 1) * rows, self.height))
+                for column in range(across):
+                    wide = slice(column * columns, min((column + 1) * columns, self.width))
+                    yield (plane * down + row) * across + column, (high, wide, bands)
 
 
 def size_of(directory: Directory) -> tuple[int, int]:

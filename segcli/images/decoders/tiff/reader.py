@@ -11,7 +11,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from segcli.errors import InputError
 from segcli.files import formats
 from segcli.files.paths import shown
 from segcli.images.decoders import camera_raw
@@ -38,7 +37,7 @@ from segcli.images.decoders.tiff.layout import (
 )
 from segcli.images.decoders.tiff.metadata import Metadata, metadata_of, no_data, stated_range
 from segcli.images.decoders.tiff.segments import has_gaps, read_values
-from segcli.images.opening import check_size, explained
+from segcli.images.opening import TooLargeError, check_size, explained
 from segcli.images.orientation import SIDEWAYS
 from segcli.images.raster import RGB, Raster
 
@@ -53,7 +52,7 @@ _INVERTED = (
 
 
 @dataclass(frozen=True)
-class _Picture:
+class Picture:
     """One picture of a file: its directory, that of the first, its number, and what follows it up to the next."""
 
     directory: Directory
@@ -85,8 +84,8 @@ def decode(
         InputError: The file is damaged, too large, has no such picture, or is compressed in a way that takes a package.
     """
     with path.open("rb") as file, explained(path, "TIFF"):
-        picture = _picture(file, page or 0, place)
-        if _is_camera_raw(picture.directory):
+        picture = picture_of(file, page or 0, place)
+        if is_camera_raw(picture.directory):
             return camera_raw.decode(path, max_pixels)
         check_size(path, *size_of(picture.directory), max_pixels)
         metadata = metadata_of(picture.directory)
@@ -99,12 +98,16 @@ def decode(
                 return None
             raster = tiff_pillow.shown(file, picture.directory, picture.number, valid, empty)
         elif not tiff_colours.are_numbers(picture.directory):
-            raster = _coloured(path, picture.directory, metadata, valid, empty, max_pixels)
+            tiff_colours.check(picture.directory)
+            layout = _affordable(path, picture.directory, max_pixels)
+            values = _values(path, picture.directory, layout, empty or 0)
+            raster = coloured(picture, metadata, layout, values, valid, empty)
         elif plain and whole and tiff_pillow.is_ordinary(picture.directory, metadata):
             return None
         else:
             layout = _affordable(path, picture.directory, max_pixels)
-            raster = _raster(path, picture, metadata, valid, empty, layout)
+            values = _values(path, picture.directory, layout, empty or 0)
+            raster = raster_of(picture, metadata, layout, values, valid, empty)
         return replace(raster, notes=(*notes, *raster.notes))
 
 
@@ -127,7 +130,7 @@ def upright_size(path: Path, max_pixels: int) -> tuple[int, int]:
     """
     with path.open("rb") as file, explained(path, "TIFF"):
         directory = next(directories(file))
-        if _is_camera_raw(directory):
+        if is_camera_raw(directory):
             return camera_raw.upright_size(path, max_pixels)
         width, height = size_of(directory)
         check_size(path, width, height, max_pixels)
@@ -164,7 +167,8 @@ def read_stored(path: Path, max_pixels: int) -> np.ndarray:
         return _values(path, directory, _affordable(path, directory, max_pixels), empty or 0)
 
 
-def _picture(file: BinaryIO, number: int, place: int | None = None) -> _Picture:
+def picture_of(file: BinaryIO, number: int, place: int | None = None) -> Picture:
+    """The picture of that number, from 0 on, or whose directory lies at `place`; ValueError where there is none."""
     chain = directories(file)
     first = next(chain)
     if place is not None:
@@ -174,10 +178,10 @@ def _picture(file: BinaryIO, number: int, place: int | None = None) -> _Picture:
         directory = first if not number else next(islice(chain, number - 1, None), None)
     if directory is None:
         raise ValueError(f"it has no page {number + 1}")
-    return _Picture(directory, first, number, tuple(islice(chain, _FOLLOWING)))
+    return Picture(directory, first, number, tuple(islice(chain, _FOLLOWING)))
 
 
-def _is_camera_raw(directory: Directory) -> bool:
+def is_camera_raw(directory: Directory) -> bool:
     """Whether it is a camera's raw photo, whose first picture is a thumbnail."""
     return DNG_VERSION in directory or (directory.number(SUBFILE, 0) == REDUCED and SUB_IFDS in directory)
 
@@ -188,7 +192,7 @@ def _affordable(path: Path, directory: Directory, max_pixels: int) -> Layout:
     if layout.nbytes > BYTES_A_PIXEL * max_pixels:
         size = f"{layout.samples} bands of {layout.width} x {layout.height} {layout.dtype}"
         message = f"{shown(path)} holds {size}, {layout.nbytes / 1e9:.2g} GB, more than the limit allows"
-        raise InputError(message, "If you trust the file, raise the limit with --max-pixels.")
+        raise TooLargeError(message, "If you trust the file, raise the limit with --max-pixels.")
     return layout
 
 
@@ -199,12 +203,25 @@ def _values(path: Path, directory: Directory, layout: Layout, empty: float = 0) 
         raise formats.MICRO.missing(path, f"TIFF ({error})") from error
 
 
-def _raster(
-    path: Path, picture: _Picture, metadata: Metadata, valid: np.ndarray | None, empty: float | None, layout: Layout
+def raster_of(
+    picture: Picture,
+    metadata: Metadata,
+    layout: Layout,
+    values: np.ndarray,
+    valid: np.ndarray | None,
+    empty: float | None,
 ) -> Raster:
-    """The raster of a picture whose samples are numbers."""
+    """The raster of a picture whose samples are numbers, or of some of its rows.
+
+    Args:
+        picture: The picture.
+        metadata: GDAL's of it.
+        layout: How its values lie in the file.
+        values: The values as they are stored, (H, W, C); they may be changed.
+        valid: Where there is data, bool (H, W); None where no mask says so.
+        empty: The no-data value; None for none.
+    """
     directory = picture.directory
-    values = _values(path, directory, layout, 0 if empty is None else empty)
     values, empty, notes = _spread(directory, layout, values, empty)
     bands = bands_of(directory, metadata)
     stated, by = stated_range(directory, picture.first, picture.number, layout, metadata)
@@ -225,13 +242,16 @@ def _raster(
     )
 
 
-def _coloured(
-    path: Path, directory: Directory, metadata: Metadata, valid: np.ndarray | None, empty: float | None, most: int
+def coloured(
+    picture: Picture,
+    metadata: Metadata,
+    layout: Layout,
+    values: np.ndarray,
+    valid: np.ndarray | None,
+    empty: float | None,
 ) -> Raster:
-    """The raster of a picture of indices, CMYK, Lab or YCbCr: red, green and blue, and its alpha."""
-    tiff_colours.check(directory)
-    layout, notes = _affordable(path, directory, most), []
-    values = _values(path, directory, layout, 0 if empty is None else empty)
+    """The raster of a picture of indices, CMYK, Lab or YCbCr: red, green and blue, and its alpha; see `raster_of`."""
+    directory, notes = picture.directory, []
     if empty is not None:
         held = (values != empty).any(axis=2)
         valid = held if valid is None else valid & held

@@ -1,6 +1,7 @@
 """Segments: the values of a TIFF's picture, gathered from its strips or tiles."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,40 +20,80 @@ from segcli.images.decoders.tiff.layout import (
 _HORIZONTAL, _FLOATING_POINT = 2, 3
 _LOT = 2**22
 """The bytes of segments that are decoded together, so that many small ones cost no more than a few large ones."""
+_LOW = 64
+"""The rows of the strips that high ones are divided into."""
 _AT_ONCE = 2**19
 """The number of packed values that are looked at together; a multiple of 8, so that each lot starts with a byte."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def read_values(directory: Directory, layout: Layout, empty: float = 0) -> np.ndarray:
-    """All values of a picture as they are stored.
+    """All values of a picture as they are stored, (height, width, samples); arguments and errors are `Segments`'."""
+    return Segments(directory, layout, empty).rows(0, layout.height)
+
+
+class Segments:
+    """The strips or tiles of a picture, decoded as rows are asked for.
 
     Args:
-        directory: The picture's tags.
-        layout: What they say about the values; the caller has looked that `layout.nbytes` can be afforded.
+        directory: The picture's tags; their file stays open.
+        layout: What they say about the values; the caller has looked that what is asked for can be afforded.
         empty: The value of segments that the file leaves out; 0 if the values' type cannot hold it.
 
-    Returns:
-        (height, width, samples) of `layout.dtype`, writable.
-
     Raises:
-        MissingCodecError: A compression takes a package that is not installed.
-        NotReadError: Nothing here reads a compression.
-        ValueError, OSError: A segment is damaged.
+        ValueError: The tags list other segments than there must be.
     """
-    offsets, lengths = _places(directory, layout)
-    tables = directory.data(JPEG_TABLES)
-    values = np.zeros((layout.height, layout.width, layout.samples), layout.dtype)
-    if (fill := _held(empty, layout.dtype)) and not (offsets.all() and lengths.all()):
-        values[:] = fill
-    for lot in _lots(layout, offsets, lengths):
-        high = _height(layout, lot[0][0])
-        parts = [_read(directory, layout, high, offset, length) for _, offset, length in lot]
-        contents = tiff_codecs.decoded(parts, layout, high, tables)
-        for (place, _, _), content in zip(lot, contents, strict=True):
-            whole = _segment(content, directory, layout, high)
-            values[place] = whole[: place[0].stop - place[0].start, : place[1].stop - place[1].start]
-    return values
+
+    def __init__(self, directory: Directory, layout: Layout, empty: float = 0):
+        self._directory, self._fill = directory, _held(empty, layout.dtype)
+        self.layout, self._offsets, self._lengths = _divided(layout, *_places(directory, layout))
+        self._tables = directory.data(JPEG_TABLES)
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        """The values of the rows from `top` to `bottom`, which is left out.
+
+        Returns:
+            (rows, width, samples) of `layout.dtype`, writable.
+
+        Raises:
+            MissingCodecError: A compression takes a package that is not installed.
+            NotReadError: Nothing here reads a compression.
+            ValueError, OSError: A segment is damaged.
+        """
+        layout = self.layout
+        values = np.zeros((bottom - top, layout.width, layout.samples), layout.dtype)
+        if self._fill and not (self._offsets.all() and self._lengths.all()):
+            values[:] = self._fill
+        for lot in _lots(layout, self._offsets, self._lengths, top, bottom):
+            high = _height(layout, lot[0][0])
+            parts = [_read(self._directory, layout, high, offset, length) for _, offset, length in lot]
+            contents = tiff_codecs.decoded(parts, layout, high, self._tables)
+            for (place, _, _), content in zip(lot, contents, strict=True):
+                _put(values, top, place, _segment(content, self._directory, layout, high))
+        return values
+
+
+def _divided(layout: Layout, offsets: np.ndarray, lengths: np.ndarray) -> tuple[Layout, np.ndarray, np.ndarray]:
+    """The same segments; high strips that are not compressed as low ones, of which only those asked for are read."""
+    rows = layout.tile[0]
+    if layout.tiled or layout.compression != tiff_codecs.NONE or rows <= _LOW or (rows % _LOW and rows < layout.height):
+        return layout, offsets, lengths
+    planes, down, parts = layout.samples if layout.separate else 1, -(-layout.height // _LOW), -(-rows // _LOW)
+    steps = np.arange(parts) * (_LOW * layout.row_bytes)
+    starts = np.where(offsets[:, None] > 0, offsets[:, None].astype(np.int64) + steps, 0)
+    left = np.clip(lengths[:, None].astype(np.int64) - steps, 1, _LOW * layout.row_bytes)  # a cut one is no gap
+    left = np.where(lengths[:, None] > 0, left, 0)
+    kept = (array.reshape(planes, -1)[:, :down].ravel() for array in (starts, left))
+    return replace(layout, tile=(_LOW, layout.width)), *kept
+
+
+def _put(values: np.ndarray, top: int, place: tuple[slice, slice, slice], segment: np.ndarray) -> None:
+    """Copy what a segment, which belongs at `place`, shows of the rows that begin at `top`."""
+    rows, columns, bands = place
+    first, last = max(rows.start, top), min(rows.stop, top + len(values))
+    values[first - top : last - top, columns, bands] = segment[
+        first - rows.start : last - rows.start, : columns.stop - columns.start
+    ]
 
 
 def has_gaps(directory: Directory) -> bool:
@@ -62,12 +103,13 @@ def has_gaps(directory: Directory) -> bool:
 
 
 def _lots(
-    layout: Layout, offsets: np.ndarray, lengths: np.ndarray
+    layout: Layout, offsets: np.ndarray, lengths: np.ndarray, top: int, bottom: int
 ) -> Iterator[list[tuple[tuple[slice, slice, slice], int, int]]]:
-    """Segments of one height that are decoded together: where each belongs, its offset and length in the file."""
+    """Segments of these rows, of one height, that are decoded together: where each belongs, its offset and length."""
     most = max(1, _LOT // (layout.tile[0] * layout.row_bytes))
     lot: list[tuple[tuple[slice, slice, slice], int, int]] = []
-    for place, offset, length in zip(layout.places(), offsets, lengths, strict=True):
+    for number, place in layout.places(top, bottom):
+        offset, length = offsets[number], lengths[number]
         if not offset or not length:
             continue
         if lot and (len(lot) == most or _height(layout, place) != _height(layout, lot[0][0])):

@@ -20,7 +20,8 @@ def test_strips_and_tiles(tmp_path):
     assert (strips.grid, strips.segments, strips.row_bytes, strips.nbytes) == ((3, 1), 3, 180, 3600)
     tiles = layout(tmp_path, tiffs.page(VALUES, tile=(16, 16), separate=True))
     assert (tiles.grid, tiles.segments, tiles.row_bytes) == ((2, 2), 12, 32)
-    assert list(tiles.places())[7] == (slice(16, 20), slice(16, 30), slice(1, 2))
+    assert list(tiles.places(0, 20))[7] == (7, (slice(16, 20), slice(16, 30), slice(1, 2)))
+    assert [number for number, _ in tiles.places(16, 17)] == [2, 3, 6, 7, 10, 11]
 
 
 def test_rows_a_strip_that_mean_all(tmp_path):
