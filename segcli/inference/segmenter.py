@@ -149,6 +149,7 @@ class Segmenter:
     Attributes:
         network: The network on its device.
         preprocessing: The model's, at the working size.
+        half: The type of half precision that the network computes in; None for float32.
 
     Raises:
         DeviceError: The device cannot compute in that precision.
@@ -171,15 +172,15 @@ class Segmenter:
         self.preprocessing = at_size(model.preprocessing, size)
         self.tile = None if tile is None else fitting(tile, corner(model.spec))
         self.precision = precision
-        self._half = autocast_type(precision, torch.device(device))
+        self.half = autocast_type(precision, torch.device(device))
         self._place(torch.device(device))
 
     def _place(self, device: torch.device) -> None:
         """Take the model's network to a device, and put together what the protocol makes of it."""
         self.device = device
-        tensor_cores = self._half is not None and device.type == "cuda"  # they take channels last as it is
+        tensor_cores = self.half is not None and device.type == "cuda"  # they take channels last as it is
         self.network = placed(self.model.network, device, channels_last=tensor_cores).eval()
-        self.multi_scale = self._protocol(self._half)
+        self.multi_scale = self._protocol(self.half)
 
     def _protocol(self, half: torch.dtype | None) -> MultiScale:
         """What the protocol makes of the network in half precision, or in float32."""
@@ -211,7 +212,7 @@ class Segmenter:
         for members in self._batches([place.padded for _, place in inputs]):
             made = self._predicted([inputs[index] for index in members], self.multi_scale)
             predictions |= zip(members, made, strict=True)
-        if self._half is None:
+        if self.half is None:
             return [predictions[index] for index in range(len(inputs))]
         again = [partial(self._in_float32, given) for given in inputs]
         return [replace(predictions[index], in_float32=anew) for index, anew in enumerate(again)]

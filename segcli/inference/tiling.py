@@ -68,15 +68,15 @@ def run(network: Callable[[Tensor], Tensor], view: Tensor, tile: int, corner: in
     sides = [max(1, -(-(side - corner) // STRIDE)) * STRIDE + corner for side in view.shape[-2:]]
     padded = F.pad(view, (0, sides[1] - view.shape[-1], 0, sides[0] - view.shape[-2]))
     total = weights = None
-    for top in _starts(sides[0], tile):
-        for left in _starts(sides[1], tile):
+    for top in starts(sides[0], tile):
+        for left in starts(sides[1], tile):
             scores = network(padded[..., top : top + tile, left : left + tile])
             stride = (min(tile, sides[0]) - corner) // max(scores.shape[-2] - corner, 1)
             if total is None:
                 grid = [(side - corner) // stride + corner for side in sides]
                 total = scores.new_zeros(*scores.shape[:2], *grid)
                 weights = scores.new_zeros(grid)
-            window = _window(scores.shape[-2], scores)[:, None] * _window(scores.shape[-1], scores)
+            window = bell(scores.shape[-2], scores)[:, None] * bell(scores.shape[-1], scores)
             place = (..., *_cells(top // stride, left // stride, scores))
             total[place] += scores * window
             weights[place] += window
@@ -87,7 +87,7 @@ def _cells(top: int, left: int, scores: Tensor) -> tuple[slice, slice]:
     return slice(top, top + scores.shape[-2]), slice(left, left + scores.shape[-1])
 
 
-def _starts(side: int, tile: int) -> Iterator[int]:
+def starts(side: int, tile: int) -> Iterator[int]:
     """Where windows begin along a side: evenly spread multiples of 32, the last flush with the end."""
     reach = side - min(tile, side)
     step = max(STRIDE, int(tile * (1 - OVERLAP)) // STRIDE * STRIDE)
@@ -95,7 +95,7 @@ def _starts(side: int, tile: int) -> Iterator[int]:
     yield from dict.fromkeys(round(reach / STRIDE * i / max(count, 1)) * STRIDE for i in range(count + 1))
 
 
-def _window(cells: int, like: Tensor) -> Tensor:
+def bell(cells: int, like: Tensor) -> Tensor:
     """Weights along one axis of a window: a squared cosine bell, next to nothing at its ends, where zeros pad it."""
     phase = (torch.arange(cells, device=like.device, dtype=like.dtype) + 0.5) / cells
     return (0.5 - 0.5 * torch.cos(2 * torch.pi * phase)) ** 2 + 1e-6

@@ -173,8 +173,8 @@ class Enlargement:
 def enlargement(scores: Tensor, place: Geometry, align_corners: bool, size: tuple[int, int]) -> Enlargement:
     """The Enlargement of scores (N, K, h, w) to a picture of size (height, width) that shows the whole photo."""
     vertical, horizontal = (
-        _axis(size[axis], place.resized[axis], place.padded[axis], scores.shape[2 + axis], align_corners, scores.device)
-        for axis in (0, 1)
+        axis(size[k], place.resized[k], place.padded[k], scores.shape[2 + k], align_corners, scores.device)
+        for k in (0, 1)
     )
     return Enlargement(horizontal.interpolate(scores, -1, 0, size[1]), vertical)
 
@@ -213,7 +213,7 @@ def bands(
         yield rows, enlarged.rows(rows.start, rows.stop)[0]
 
 
-def _axis(pixels: int, resized: int, padded: int, scores: int, align_corners: bool, device: torch.device) -> Axis:
+def axis(pixels: int, resized: int, padded: int, scores: int, align_corners: bool, device: torch.device) -> Axis:
     """How `pixels` of the photo lie among the `scores` of its padded input, along one axis."""
     pixel = torch.arange(pixels, dtype=torch.float64)
     inside = ((pixel + 0.5) * (resized / pixels) - 0.5).clamp(0, resized - 1)

@@ -214,6 +214,20 @@ def load_with(
     return Model(Segmenter(model, device, **protocol), options)
 
 
+def under_torch(model: Model, reference: ModelReference | None, listener: Listener = SILENT) -> Segmenter:
+    """The segmenter of a model, of one that runs under onnxruntime another: windows need torch.
+
+    Raises:
+        InputError: There is only a graph that was exported.
+    """
+    if model.facts.engine != "onnx":
+        return model.segmenter
+    if reference is None or reference.is_exported:
+        message = "it is too large for memory, and an exported graph takes no parts of pictures"
+        raise InputError(message, "Give the checkpoint that the graph was exported from.")
+    return load_with(replace(model.options, engine="torch"), reference, listener).segmenter
+
+
 def load_network(reference: ModelReference, output_stride: int | None, listener: Listener = SILENT) -> LoadedModel:
     """Load the network alone, on the CPU, fetching its weights where need be."""
     from segcli.weights import model_io

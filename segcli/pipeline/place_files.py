@@ -29,10 +29,10 @@ def write_mask(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     if place is not None and place.tags:
         info = {**outputs.info, **outputs.read_as}
         beside = geotiff.write_label_map(tif, labelled.label_map, outputs.labels, place, info)
-        _remove(png)
+        remove_mask(png)
         return {"mask": tif, "mask names": beside}
     masks.write_label_map(png, labelled.label_map, outputs.labels, outputs.info)
-    _remove(tif)
+    remove_mask(tif)
     return {"mask": png, **_write_beside(png, place, labelled, outputs)}
 
 
@@ -57,7 +57,7 @@ def _contents(place: Place, outputs: Outputs, void: int) -> Iterator[tuple[str, 
         yield sidecars.AUX, sidecars.pam(labels.names, labels.palette, place.crs.wkt, no_data=void)
 
 
-def _remove(path: Path) -> None:
+def remove_mask(path: Path) -> None:
     """Remove a mask of segcli's that an earlier run, or a version without places, has left under the other suffix."""
     try:
         if path.is_file() and masks.labels_of(path) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from segcli.labels import Byte, LabelSet
 from segcli.pipeline import photo_values, place_files
 from segcli.pipeline.film_files import FRAME_FILES
 from segcli.pipeline.foresight import foresee
+from segcli.pipeline.giants.plan import GiantPlan
 from segcli.pipeline.int8 import Seen
 from segcli.pipeline.label_files import MinArea, check_tidying
 from segcli.pipeline.listener import SILENT, Listener
@@ -31,6 +33,7 @@ from segcli.pipeline.model import (
     load_with,
     meant_model,
     provenance,
+    under_torch,
 )
 from segcli.pipeline.reading import Reading
 from segcli.pipeline.records import engine_of, int8_of
@@ -147,16 +150,23 @@ class PredictJob:
             except (InputError, OSError):
                 continue  # the run will say why
 
-    def stages(self, model: Model) -> Stages:
+    def stages(self, model: Model, listener: Listener = SILENT) -> Stages:
         """The stages that each photo passes through."""
         from segcli.crf.stage import Refinement
         from segcli.inference import oom
         from segcli.pipeline import stages
+        from segcli.pipeline.giants.giant import Giants
 
         refine = self.crf and Refinement.by(self.crf)
         network = stages.network(model.segmenter)
         fallback = oom.on_cpu(model.segmenter, stages.network)
-        return stages.Stages(self.reading.read, network, refine, fallback, self.reading.open_film)
+        giants = Giants(self.giants, partial(under_torch, model, self.reference, listener), listener)
+        return stages.Stages(self.reading.read, network, refine, fallback, self.reading.open_film, giants)
+
+    @property
+    def giants(self) -> GiantPlan:
+        """How pictures that are too large for memory are done."""
+        return GiantPlan(self.options, self.reading.photos, self.crf, self.reading.gsd)
 
 
 def run(
@@ -185,6 +195,7 @@ def run(
     place_files.check(job.saving.kinds, job.saving.geojson_crs, found.photos)
     if FRAME_FILES in job.saving.kinds and not found.films:
         raise UsageError(f"--save {FRAME_FILES}: there is no film", "Name films, or moving pictures with --films all.")
+    job = replace(job, options=job.giants.options_for(job.reference, found.files))
     ready_for = _once_a_model(job, found, listener)
 
     def prepare() -> tuple[Plan, Stages]:
@@ -193,7 +204,7 @@ def run(
         details["first"] = lambda facts: ready_for(facts).readable(found)
         ready = model or load_with(job.options, job.reference, listener, **details)
         whole = ready_for(ready.facts)
-        return whole.plan(ready.facts), whole.stages(ready)
+        return whole.plan(ready.facts), whole.stages(ready, listener)
 
     begun = any(job.folder.glob("manifest*.jsonl"))  # else nothing can be done already
     facts = model.facts if model else job.foreseen() if begun else None
@@ -274,7 +285,7 @@ def predict_folder(
             them, or (low, high); None: the model's.
         bands: The bands that become grey (one) or red, green, blue (three), by number from 1 on or by name.
         alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
-        max_pixels: Photos with more pixels are refused.
+        max_pixels: Photos with more pixels are done in parts, at full size.
         pages: Every page of TIFF and GIF files, or plane of a stack.
         films: What is a film: "auto" video files, "all" moving GIF and WebP pictures too, "none" nothing.
         stride: Every so manieth frame of a film is used.

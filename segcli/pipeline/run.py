@@ -233,10 +233,10 @@ class FolderRun:
             share = self._unproved(share)
         self._taken = True
         if photos := [source for source in share if not source.film]:
-            from segcli.pipeline.stages import segment
+            from segcli.pipeline.stages import work
 
             outputs, settings = self.plan.outputs, self.plan.settings
-            yield from segment(photos, self.stages, outputs, self.ledger, settings, self.batch)
+            yield from work(photos, self.stages, outputs, self.ledger, settings, self.batch)
         if films := [source for source in share if source.film]:
             yield from self.film_run().records(films, self.ledger)
 

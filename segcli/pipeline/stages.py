@@ -4,6 +4,8 @@ The network works in the caller's thread, each other stage in threads of its own
 at the same time. Between two stages a few photos wait at most: the slowest stage sets the pace, and no queue grows.
 """
 
+from __future__ import annotations
+
 import os
 import time
 from collections import deque
@@ -12,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,6 +31,9 @@ from segcli.inference.segmenter import Prediction, Segmenter
 from segcli.pipeline.recorder import Recorder
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record, state
 from segcli.pipeline.writer import Outputs
+
+if TYPE_CHECKING:
+    from segcli.pipeline.giants.giant import Giants
 
 THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
 """That read, and as many that write. A photo of 12 megapixels takes 0.1 s to decode and 0.3 s to write, which a GPU
@@ -56,6 +61,7 @@ class Stages:
         refine: From a photo, uint8 (H, W, 3), and its prediction to a better one, such as the CRF's.
         fallback: `predict` on the CPU, for a photo that is too much for the device's memory.
         open_film: Opens a film, whose frames `read` takes too; None where there are photos alone.
+        giants: Does the items that are too large for memory; None where there can be none.
     """
 
     read: Callable[[Any], Readable]
@@ -63,6 +69,11 @@ class Stages:
     refine: Callable[[np.ndarray, Prediction], Prediction] | None = None
     fallback: Callable[[Sequence[Readable]], list[Prediction]] | None = None
     open_film: Callable[[Path], Film] | None = None
+    giants: Giants | None = None
+
+    def is_giant(self, item: Any) -> bool:
+        """Whether an item is done in parts."""
+        return self.giants is not None and self.giants.plan.wants(item)
 
 
 def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
@@ -118,8 +129,22 @@ def predict_all(
             yield from _ahead(refiner, partial(_refined, stages.refine), predicted, REFINE_BEHIND)
 
 
+def work(
+    sources: Iterable[Source], stages: Stages, outputs: Outputs, ledger: Ledger, settings: str, batch: int = 1
+) -> Iterator[Record]:
+    """Do photos in their order, those too large for memory in parts; arguments and errors are those of `segment`.
+
+    Headers are read as it gets to them.
+    """
+    for is_giant, group in groupby(sources, stages.is_giant):
+        if is_giant:
+            yield from stages.giants.records(group, outputs, ledger, settings)
+        else:
+            yield from segment(group, stages, outputs, ledger, settings, batch)
+
+
 def segment(
-    sources: Sequence[Source], stages: Stages, outputs: Outputs, ledger: Ledger, settings: str, batch: int = 1
+    sources: Iterable[Source], stages: Stages, outputs: Outputs, ledger: Ledger, settings: str, batch: int = 1
 ) -> Iterator[Record]:
     """Segment and write photos; yield a Record each, in the order of the sources.
 

@@ -192,14 +192,14 @@ class Outputs:
     def label_map(self, prediction: Prediction) -> np.ndarray:
         """The final label map, of the chosen classes only."""
         label_map = prediction.labels()
-        return label_map if self.classes is None else self._kept.take(label_map)
+        return label_map if self.classes is None else self.kept.take(label_map)
 
     def _drawn(self, label_map: np.ndarray, prediction: Prediction) -> tuple[np.ndarray, int | None]:
         """The label map of label files and objects, and the number of specks that it is without."""
         return objects.drawn(label_map, prediction.valid, self.labels, self._other, self.min_area, self.fill_holes)
 
     @cached_property
-    def _kept(self) -> np.ndarray:
+    def kept(self) -> np.ndarray:
         """A table from the network's ids to those that are written."""
         table = np.full(65536, self._other, np.uint16 if len(self.labels) > VOID else np.uint8)
         for label in self.classes or ():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from pretended_gpu import CUDA, pretend
-from tiny import SMALL, tiny_model
+from tiny import SMALL, PooledNetwork, tiny_model
 from torch.nn import functional as F
 
 from segcli.images.masks import read_label_map
@@ -18,8 +18,6 @@ from segcli.inference.transform import Geometry, to_input
 from segcli.labels import VOC, LabelSet
 from segcli.models import variants
 from segcli.models.networks.deeplab import DeepLab
-from segcli.models.networks.heads import ASPP
-from segcli.models.spec import ASPPSpec
 from segcli.models.variants import PAPER_SCALES
 
 PRECISIONS = ("float32", "bf16")
@@ -169,19 +167,6 @@ def test_windows_of_a_model_on_a_corner_grid_whose_enlargement_is_none():
 def windows_alone(monkeypatch):
     """What tiles are without the whole picture's pooled features: each window pools itself."""
     monkeypatch.setattr(DeepLab, "pools_image", False)
-
-
-class PooledNetwork(DeepLab):
-    """Stride 8 and a small receptive field, but for image pooling."""
-
-    def __init__(self):
-        torch.nn.Module.__init__(self)
-        self.scales, self.align_corners = (), True
-        self.decoder = self.multi_scale = None
-        self.backbone = lambda x: (tiny_model().network.features(x).relu(),)
-        self.aspp = ASPP(ASPPSpec(rates=(), channels=16), 16, 8)
-        self.classifier = torch.nn.Conv2d(16, 21, 1)
-        torch.nn.init.normal_(self.aspp.pooling.conv.weight)
 
 
 @pytest.mark.parametrize("protocol", [{}, {"flip": True, "scales": (0.5, 1.0)}], ids=["plain", "views"])

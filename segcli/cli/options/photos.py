@@ -53,7 +53,12 @@ class Photos:
     ] = None
     max_pixels: Annotated[
         int,
-        Option("--max-pixels", min=1, help="Refuse photos with more pixels than this.", rich_help_panel=PANEL),
+        Option(
+            "--max-pixels",
+            min=1,
+            help="Photos with more pixels are refused, or by predict done in parts.",
+            rich_help_panel=PANEL,
+        ),
     ] = MAX_PIXELS
 
     def reading(self) -> PhotoReading:

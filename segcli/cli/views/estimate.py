@@ -17,6 +17,7 @@ from segcli.pipeline.run import FolderRun
 if TYPE_CHECKING:
     from segcli.pipeline.estimate import Forecast
     from segcli.pipeline.film_estimate import FilmForecast
+    from segcli.pipeline.giants.foresight import Foreseen
     from segcli.pipeline.writer import Outputs
 
 
@@ -24,11 +25,14 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     """Try two photos of a run, and print what all would take."""
     from segcli.inference.transform import geometry
     from segcli.pipeline.estimate import forecast
+    from segcli.pipeline.giants.foresight import foreseen
 
     todo = run.find_todo()
     outputs = run.plan.outputs
     films = _films(run, [source for source in todo if source.film])
-    facts = forecast([source for source in todo if not source.film], run.stages, outputs, max_pixels)
+    photos = [source for source in todo if not source.film]
+    giants = [source for source in photos if run.stages.is_giant(source)]
+    facts = forecast([source for source in photos if source not in giants], run.stages, outputs, max_pixels)
     preprocessing = Preprocessing(**run.plan.recipe["preprocessing"])
     working = geometry(facts.size, preprocessing).padded if facts.photos else (0, 0)
     skipped = len(run.found.files) - len(todo)
@@ -36,11 +40,15 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     seen = f"{gsd:g} cm of ground a pixel" if gsd else f"{working[1]} x {working[0]}"
     for line in (*_lines(facts, skipped, seen, outputs), *_film_lines(films)):
         display.data(line)
+    large = [foreseen(run.stages.giants, source) for source in giants]
+    for one in large:
+        display.data(f"in parts      {one.input}: {one.how}{_cost(one)}")
     if run.found.unread:
         display.data(f"not read      {formats.unread(run.found.unread)}")
     counts = {"skipped": skipped, "ignored": run.found.ignored, "unread": dict(run.found.unread)}
     counts["working_size"] = None if gsd else list(working)
     counts |= {"films": asdict(films)} if films else {}
+    counts |= {"giants": [one.to_dict() for one in large]} if large else {}
     display.json({"output": str(outputs.folder), **asdict(facts), **counts})
 
 
@@ -63,6 +71,11 @@ def _film_lines(films: FilmForecast | None) -> list[str]:
         return [f"films         {todo}"]
     rate = f"{films.seconds / films.frames:.2f} s per frame"
     return [f"films         {todo}: {clock(films.seconds)} ({rate}), {megabytes(films.disk)}"]
+
+
+def _cost(one: Foreseen) -> str:
+    """What a picture that is done in parts takes, in words; empty where it cannot be done."""
+    return f"; {clock(one.seconds)}, {one.memory / 1e9:.2g} GB beside the network's" if one.seconds else ""
 
 
 def _lines(facts: Forecast, skipped: int, working: str, outputs: Outputs) -> list[str]:

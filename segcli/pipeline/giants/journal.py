@@ -1,0 +1,139 @@
+"""Journal: how far a picture is that is done in parts, so that a run that is stopped goes on where it was.
+
+What grows with the picture is appended to files, spools; the rest is one small file that takes the place of the last
+one once the spools are on the disk. Whatever moment a process ends at, the two say the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segcli.files.atomic import write_whole
+from segcli.files.encoding import to_json
+
+FOLDER = ".segcli-giants"
+"""The folder, below an output folder, of the journals of pictures that are not done."""
+_STATE = "state.npz"
+_META = "meta"
+
+
+class Spool:
+    """A file that only grows; what lies beyond its length was written by a process that ended before it said so.
+
+    Args:
+        path: The file.
+        length: Its length in bytes as the journal knows it.
+    """
+
+    def __init__(self, path: Path, length: int):
+        self._path = path
+        with path.open("ab") as file:
+            file.truncate(length)
+        self._file = path.open("ab")
+        self.length = length
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Add bytes to it."""
+        self._file.write(data)
+        self.length += len(data)
+
+    def sync(self) -> None:
+        """Bring it to the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def read(self, start: int = 0) -> np.ndarray:
+        """Its bytes from `start` on, uint8 (n,)."""
+        self._file.flush()
+        return np.fromfile(self._path, np.uint8, self.length - start, offset=start)
+
+    def chunks(self) -> Iterator[bytes]:
+        """What was added by `append_chunk`, one after the other."""
+        self._file.flush()
+        with self._path.open("rb") as file:
+            while file.tell() < self.length:
+                yield file.read(int.from_bytes(file.read(8), "little"))
+
+    def append_chunk(self, data: bytes) -> None:
+        """Add bytes that `chunks` gives again."""
+        self.append(len(data).to_bytes(8, "little"))
+        self.append(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Journal:
+    """The journal of one picture.
+
+    Args:
+        folder: The output folder.
+        name: The picture's name in it.
+        key: Everything that decides what is made of it, JSON-plain: another key begins anew.
+
+    Attributes:
+        facts: What was last noted, JSON-plain; empty at the beginning.
+        arrays: The arrays that were noted with it.
+    """
+
+    def __init__(self, folder: Path, name: str, key: Mapping[str, Any]):
+        self._key = json.loads(to_json(dict(key)))
+        self._folder = folder / FOLDER / name
+        self.facts: dict[str, Any] = {}
+        self.arrays: dict[str, np.ndarray] = {}
+        self._spools: dict[str, Spool] = {}
+        self._load()
+        if not self.facts:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def _load(self) -> None:
+        try:
+            with np.load(self._folder / _STATE, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            facts = json.loads(arrays.pop(_META).tobytes())
+            lengths = {name: (self._folder / name).stat().st_size for name in facts["spools"]}
+            whole = all(lengths[name] >= length for name, length in facts["spools"].items())
+        except (OSError, ValueError, KeyError, TypeError, EOFError):  # there is none, or it is damaged
+            return
+        if facts.get("key") == self._key and whole:
+            self.facts, self.arrays = facts, arrays
+
+    def spool(self, name: str) -> Spool:
+        """The spool of that name."""
+        if name not in self._spools:
+            self._spools[name] = Spool(self._folder / name, self.facts.get("spools", {}).get(name, 0))
+        return self._spools[name]
+
+    def note(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Note how far the picture is, once its spools are on the disk."""
+        for spool in self._spools.values():
+            spool.sync()
+        lengths = {name: spool.length for name, spool in self._spools.items()}
+        self.facts = {**facts, "key": self._key, "spools": lengths}
+        text = np.frombuffer(to_json(self.facts).encode(), np.uint8)
+        with write_whole(self._folder / _STATE, durable=True) as file:
+            np.savez(file, **arrays, **{_META: text})
+
+    def close(self) -> None:
+        """Close the spools; they stay."""
+        for spool in self._spools.values():
+            spool.close()
+
+    def remove(self) -> None:
+        """Remove it, when the picture is done."""
+        self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in (self._folder.parent,):
+            try:
+                folder.rmdir()
+            except OSError:  # another picture's is there
+                return

@@ -1,0 +1,147 @@
+"""Plan: which pictures are done in parts, in which windows, and how much memory that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from segcli.crf.settings import CRFSettings
+from segcli.errors import InputError
+from segcli.files import headroom
+from segcli.files.sources import Source
+from segcli.images.geo.ground import working_size
+from segcli.images.geo.place import Place, read_place
+from segcli.images.reading import PhotoReading
+from segcli.images.strips.extent import Extent, extent
+from segcli.inference.options import ModelOptions
+from segcli.models.preprocessing import at_size, corner, fitting
+
+if TYPE_CHECKING:
+    from segcli.inference.transform import Geometry
+    from segcli.inference.windows import Windows
+    from segcli.weights.facts import ModelFacts
+    from segcli.weights.reference import ModelReference
+
+SMALL = 20_000_000
+"""The pixels up to which a picture is done as a whole, whatever memory is free."""
+INPUT, ACTIVATIONS = 40, 500
+"""The bytes of each pixel of a network's input: what windows are cut from, and about what a network makes of it."""
+TILE = 769
+"""The side of a window, in pixels, where nobody says another. One of street's takes 0.3 GB, and one of 1025 0.6 GB."""
+
+
+@dataclass(frozen=True)
+class GiantPlan:
+    """How pictures that are done in parts are done.
+
+    Attributes:
+        options: How the model is applied.
+        photos: How photos are read.
+        crf: The CRF's settings; None leaves the network's outlines.
+        gsd: The centimetres of ground that a pixel shows the network; None leaves the size to the options.
+    """
+
+    options: ModelOptions
+    photos: PhotoReading
+    crf: CRFSettings | None = None
+    gsd: float | None = None
+
+    def wants(self, source: Source) -> bool:
+        """Whether a picture is done in parts, by its header.
+
+        It is where it has more pixels or values than `photos` allow, or takes more memory than is free.
+        """
+        found = extent(source.path, source.page)
+        if found is None:
+            return False
+        return found.is_beyond(self.photos.max_pixels) or (found.pixels > SMALL and self._is_too_much(source, found))
+
+    def _is_too_much(self, source: Source, found: Extent) -> bool:
+        """Whether a picture takes more memory as a whole than is free, about."""
+        room = headroom.of_host()
+        seen = self._seen(source, found) * (INPUT if self.options.tile else ACTIVATIONS)
+        return room is not None and room.free < 4 * found.pixels + found.nbytes + seen
+
+    def _seen(self, source: Source, found: Extent) -> int:
+        """The pixels of the network's input, where that grows with the picture."""
+        if self.gsd is None:
+            return found.pixels if self.options.size == 0 else 0
+        place, _ = read_place(source.path, source.page)
+        try:
+            height, width = working_size(None if place is None else place.of_size(found.size), self.gsd)
+        except InputError:  # whoever does it says why
+            return 0
+        return height * width
+
+    def options_for(self, reference: ModelReference | None, sources: Iterable[Source]) -> ModelOptions:
+        """The options for a run of these pictures: under torch where all are done in parts, if nobody named one."""
+        free = self.options.engine == "auto" and reference is not None and not reference.is_exported
+        return replace(self.options, engine="torch") if free and all(map(self.wants, sources)) else self.options
+
+    def check(self) -> None:
+        """Refuse what is not done of such pictures; raises InputError."""
+        if self.options.scales != (1.0,) or self.options.flip:
+            message = "it is too large for memory, and --scales and --flip are not done on parts of pictures"
+            raise InputError(message, "Leave them out for it, or cut it into parts.")
+        if self.options.precision == "int8":
+            message = "it is too large for memory, and --precision int8 is not done on parts of pictures"
+            raise InputError(message, "Leave it out for it, or cut it into parts.")
+
+    def windows(self, photo: tuple[int, int], place: Place | None, facts: ModelFacts) -> Windows:
+        """The windows of a photo of (height, width): at its full size, unless `gsd` or the options say another.
+
+        Raises:
+            InputError: It is not known how large its pixels are, or a row of windows has more pixels than are allowed.
+        """
+        from segcli.inference.windows import Windows
+
+        edge = corner(facts.spec)
+        windows = Windows(self._geometry(photo, place, facts), fitting(self.options.tile or TILE, edge), edge)
+        pixels = windows.size[0] * windows.place.padded[1]
+        if pixels > self.photos.max_pixels:
+            message = f"a row of its windows has {pixels / 1e6:.0f} megapixels, more than the limit of "
+            hint = "Take a smaller --tile, or if you trust the file, raise the limit with --max-pixels."
+            raise InputError(f"{message}{self.photos.max_pixels / 1e6:g}", hint)
+        return windows
+
+    def _geometry(self, photo: tuple[int, int], place: Place | None, facts: ModelFacts) -> Geometry:
+        from segcli.inference.transform import geometry, geometry_at
+
+        full, size = at_size(facts.preprocessing, 0), self.options.size
+        if self.gsd is not None:
+            where = None if place is None else place.of_size(photo)
+            return geometry_at(photo, working_size(where, self.gsd), full)
+        if size is None and photo[0] * photo[1] > self.photos.max_pixels:
+            size = 0
+        return geometry(photo, at_size(facts.preprocessing, size))
+
+
+def said(extents: Extent, windows: Windows) -> str:
+    """The line that tells how a picture is done."""
+    height, width = extents.size
+    count = len(windows.rows) * len(windows.columns)
+    at = "full size" if windows.place.resized == extents.size else "{1} x {0} pixels".format(*windows.place.resized)
+    side = max(windows.size)
+    return (
+        f"{extents.pixels / 1e6:.0f} megapixels ({width} x {height}), done in parts: {count} windows of {side} at {at}"
+    )
+
+
+def memory(windows: Windows, classes: int, stride: int, band: int, value_bytes: int) -> int:
+    """The most bytes that a picture takes beside the network itself, whatever its height.
+
+    Args:
+        windows: Its windows.
+        classes: The number of classes, K.
+        stride: Input pixels a score.
+        band: The rows of the picture that are read together.
+        value_bytes: The bytes of a pixel's values in the file.
+    """
+    from segcli.inference.windows import ENLARGED, WIDE
+
+    (tall, _), wide = windows.size, windows.place.padded[1]
+    photo = windows.place.photo[1]
+    ring = 4 * (classes + 1) * (tall // stride + 2) * (wide // stride + 2)
+    rows = 3 * wide * (tall + band) + photo * band * (2 * value_bytes + 12)
+    return 3 * ring + rows + 2 * WIDE + 2 * ENLARGED + 16 * photo * 128
