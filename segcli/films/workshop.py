@@ -69,8 +69,7 @@ class Workshop:
     @classmethod
     def of(cls, output: Path, source: Source, kinds: tuple[str, ...], key: str) -> Workshop:
         """Open the film's, with what an earlier run of the same key left; what another one left goes."""
-        name = sha256(source.tree.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        shop = cls(output / f".film-{name}", kinds)
+        shop = cls(_place(output, source), kinds)
         if not shop._is_of(key):
             shutil.rmtree(shop.folder, ignore_errors=True)
             shop.folder.mkdir(parents=True)
@@ -106,10 +105,6 @@ class Workshop:
         with np.load(self._state(len(self.segments) - 1), allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def remove(self) -> None:
-        """Remove the folder with all segments."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _is_of(self, key: str) -> bool:
         try:
             return (self.folder / _KEY).read_bytes() == key.encode()
@@ -143,3 +138,13 @@ class Workshop:
 
     def _facts(self, number: int) -> Path:
         return self.folder / f"{number:05}.json"
+
+
+def remove(output: Path, source: Source) -> None:
+    """Remove a film's folder with all segments, once the film is on record."""
+    shutil.rmtree(_place(output, source), ignore_errors=True)
+
+
+def _place(output: Path, source: Source) -> Path:
+    name = sha256(source.tree.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return output / f".film-{name}"

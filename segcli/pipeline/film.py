@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from segcli.errors import InputError
-from segcli.files.atomic import writing
+from segcli.files.atomic import sync, writing
 from segcli.files.sources import Source
+from segcli.films import workshop
 from segcli.films.encoding import OVERLAY, Piece, of_labels, piece
 from segcli.films.frame import Film, Frame, Mark
 from segcli.films.options import FilmOptions
@@ -74,7 +75,9 @@ class FilmRun:
         for source in sources:
             with writing(self.outputs.folder):
                 record = self.record(source)
+                sync(self.outputs.folder / output["path"] for output in record.outputs.values())
                 ledger.append(record)
+                workshop.remove(self.outputs.folder, source)  # not before: a run killed in between would do all again
             yield record
 
     def record(self, source: Source) -> Record:
@@ -119,12 +122,9 @@ class _FilmWork:
             while (first := next(frames, None)) is not None:
                 self._segment(chain([first], islice(frames, FRAMES - 1)), writer)
         if not self.shop.segments:
-            self.shop.remove()
             reason = self.film.broken or "no frame of it lies in the part that is asked for"
             raise InputError(f"{self.source.path}: {reason}", "Does a player play it?")
-        record = self._joined()
-        self.shop.remove()
-        return record
+        return self._joined()
 
     def _predicted(self) -> Iterator[tuple[Frame, np.ndarray, Prediction]]:
         """Each frame with its pixels and its final prediction; one that cannot be predicted breaks the film off."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segcli.files.sources import Source
-from segcli.films.workshop import Segment, Workshop
+from segcli.films.workshop import Segment, Workshop, remove
 
 SOURCE = Source("clip.mp4", PurePosixPath("trip/clip"))
 
@@ -53,5 +53,5 @@ def test_a_segment_whose_pictures_or_facts_are_damaged_is_done_again(shop, tmp_p
 
 
 def test_it_can_be_removed(shop, tmp_path):
-    shop.remove()
+    remove(tmp_path, SOURCE)
     assert not list(tmp_path.iterdir())

@@ -150,6 +150,23 @@ def test_a_stopped_run_goes_on_with_the_same_bytes(frames, model, short, left_al
         assert (tmp_path / "out" / name).read_bytes() == (left_alone / name).read_bytes(), name
 
 
+def test_segments_are_kept_until_the_film_is_on_record(model, short, tmp_path, monkeypatch):
+    """A run that is killed after all frames are done does none of them again."""
+    run = work(model, short, tmp_path / "out", save=["mask"])
+    monkeypatch.setattr(run.ledger, "append", _killed)
+    with pytest.raises(Stopped):
+        list(run)
+    seen = []
+    again = work(model, short, tmp_path / "out", save=["mask"])
+    again.watch = lambda _, done, *__: seen.append(done)
+    assert [record.status for record in again] == [DONE]
+    assert seen == []
+
+
+def _killed(*_):
+    raise Stopped
+
+
 def test_a_film_that_breaks_off_keeps_what_was_decoded(model, clip, tmp_path):
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
