@@ -26,6 +26,7 @@ class ErrorsAsLines(TyperGroup):
         """Run the command; its arguments are still unparsed here, so `--json` is looked up by hand."""
         is_main = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one alone writes JSON
         display = Display(as_json="--json" in ctx.args and is_main)
+        WATCH.owes_json = display.as_json
         try:
             return super().invoke(ctx)
         except Exception as error:

@@ -66,6 +66,7 @@ class Display(Listener):
     def json(self, value: dict) -> None:
         """The one JSON object of --json; without it, nothing."""
         if self.as_json:
+            WATCH.owes_json = False
             sys.stdout.write(to_json(value) + "\n")
 
     def say(self, text: str, style: str = "") -> None:

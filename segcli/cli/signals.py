@@ -16,6 +16,10 @@ from typing import Any, NoReturn
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The signals that end a program; Windows has no SIGHUP."""
 _SHOW_CURSOR = b"\x1b[?25h"
+_LAST_WORDS = (
+    b'{"error": "interrupted", "hint": "What was written is whole: give the same command again, a training with '
+    b'--resume.", "exit_code": %d}\n'
+)
 
 
 class Watch:
@@ -23,10 +27,12 @@ class Watch:
 
     Attributes:
         received: The number of the first signal that came; 0 before.
+        owes_json: Whether `--json` has yet to print its object, which then says that the command was interrupted.
     """
 
     def __init__(self):
         self.received = 0
+        self.owes_json = False
         self._orderly = 0
 
     def begin(self) -> None:
@@ -51,10 +57,14 @@ class Watch:
         """End the process now, without Python's own end: threads of libraries abort in it now and then."""
         if atomic := sys.modules.get("segcli.files.atomic"):
             atomic.clear_unfinished()
+        code = 128 + self.received
         with suppress(OSError):
             if os.isatty(2):
                 os.write(2, _SHOW_CURSOR)  # a progress bar hides it
-        os._exit(128 + self.received)
+        with suppress(OSError):
+            if self.owes_json:
+                os.write(1, _LAST_WORDS % code)
+        os._exit(code)
 
     def _answer(self, number: int, _: FrameType | None) -> None:
         is_first = not self.received

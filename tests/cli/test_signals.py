@@ -1,11 +1,15 @@
 """What a process does when it is told to end; the processes here are small ones, which only watch."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 
 import pytest
+
+from segcli.cli.display import Display
+from segcli.cli.signals import WATCH
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for other processes")
 
@@ -36,6 +40,20 @@ def ended(code, **options):
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_where_nothing_is_in_hand_the_end_is_at_once_and_in_silence(name, code):
     assert ended(f"os.kill(os.getpid(), signal.{name}); time.sleep(9)") == (code, "", "")
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_json_tells_of_the_end_too(name, code):
+    said = ended(f"WATCH.owes_json = True; os.kill(os.getpid(), signal.{name}); time.sleep(9)")
+    assert (said[0], json.loads(said[1])["error"], json.loads(said[1])["exit_code"]) == (code, "interrupted", code)
+
+
+def test_json_owes_nothing_once_its_object_is_printed(capsys, monkeypatch):
+    monkeypatch.setattr(WATCH, "owes_json", True)
+    Display().json({})
+    assert WATCH.owes_json
+    Display(as_json=True).json({})
+    assert not WATCH.owes_json
 
 
 def test_what_is_in_hand_is_tidied_up():
