@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from segcli.data.dataset import Dataset
+from segcli.data.dataset import Dataset, Sample
 from segcli.distributed import Processes
+from segcli.errors import DatasetError, InputError
 from segcli.inference.segmenter import Segmenter
 from segcli.training import init
-from segcli.training.crops.loader import Crops, MicroBatch, Positions
+from segcli.training.crops.loader import Crop, Crops, MicroBatch
 from segcli.training.optimization.trainer import Trainer
 from segcli.training.recipe import Recipe
 from segcli.weights.model_io import LoadedModel
@@ -26,6 +27,8 @@ ENOUGH = 4.0
 """So many seconds are spent on repeating an attempt, the first of which is slower than the others."""
 MOST = 3
 """The most attempts."""
+MOST_BAD = 32
+"""So many photos that cannot be used are passed over."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,10 @@ def timed(model: LoadedModel, recipe: Recipe, train: Dataset, val: Dataset, devi
         device: Where the network is.
 
     Raises:
-        SegcliError: A photo cannot be read, or memory runs out.
+        SegcliError: No photo of some can be read, or memory runs out.
     """
     crops = Crops(train, recipe.augment, model.preprocessing, recipe.run.seed)
-    positions = next(iter(Positions(recipe.schedule, Processes(), 0)))
-    start = time.perf_counter()
-    read = [crops[position] for position in positions]
-    reading = time.perf_counter() - start
+    read, reading = _read(crops, recipe.schedule.batch // recipe.schedule.accumulate)
     images, labels, names = zip(*read, strict=True)
     batch = (torch.stack(images), torch.stack(labels), list(names))
     with unchanged(model.network):
@@ -72,6 +72,25 @@ def timed(model: LoadedModel, recipe: Recipe, train: Dataset, val: Dataset, devi
     parts = recipe.schedule.accumulate
     steps = [parts * _together(seconds, reading, recipe.run.workers, device) for seconds in (frozen, thawed)]
     return Trial(*steps, _validation(init.scored(model, recipe.model.eval_output_stride), val, device))
+
+
+def _read(crops: Crops, count: int) -> tuple[list[Crop], float]:
+    """So many crops, and the seconds that reading them took; what cannot be read is passed over: the run tells."""
+    read, taken, failed = [], 0.0, None
+    for position in range(count + MOST_BAD):
+        start = time.perf_counter()
+        try:
+            read.append(crops[position])
+        except (InputError, DatasetError) as error:
+            failed = error
+            continue
+        taken += time.perf_counter() - start
+        if len(read) == count:
+            return read, taken
+    if not read:
+        raise failed
+    times = -(-count // len(read))
+    return (times * read)[:count], times * taken
 
 
 @contextmanager
@@ -129,8 +148,17 @@ def _together(computing: float, reading: float, workers: int, device: torch.devi
 
 
 def _validation(model: LoadedModel, val: Dataset, device: torch.device) -> float:
-    """The seconds of one photo."""
-    if not len(val):
+    """The seconds of one photo, the first one that can be read."""
+    sample = next((sample for sample in val.samples[:MOST_BAD] if _is_readable(val, sample)), None)
+    if sample is None:
         return 0.0
     segmenter = Segmenter(model, device)
-    return _seconds(lambda: segmenter.labels(val.read_photo(val.samples[0]).rgb), device)
+    return _seconds(lambda: segmenter.labels(val.read_photo(sample).rgb), device)
+
+
+def _is_readable(data: Dataset, sample: Sample) -> bool:
+    try:
+        data.read_photo(sample)
+    except InputError:
+        return False
+    return True

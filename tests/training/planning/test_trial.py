@@ -4,6 +4,7 @@ import pytest
 import torch
 from blobs import begin, blob_recipe, write_blobs
 
+from segcli.errors import InputError
 from segcli.training.planning import trial
 
 CPU = torch.device("cpu")
@@ -41,6 +42,20 @@ def test_a_run_ends_with_the_same_weights_whether_or_not_it_was_tried(blobs, tmp
     (losses, plain), (tried_losses, other) = ends
     assert losses == tried_losses
     assert all(torch.equal(tensor, other[key]) for key, tensor in plain.items())
+
+
+def test_photos_that_cannot_be_used_are_passed_over(tmp_path):
+    """One photo and the mask of another one are broken; what remains is tried all the same."""
+    folder = write_blobs(tmp_path / "blobs", 4)
+    run = begin(blob_recipe(folder, {"schedule": {"batch": 2}}), tmp_path / "run")
+    (folder / "images" / f"{run.train.samples[0].name}.png").write_bytes(b"no picture")
+    (folder / "masks" / f"{run.train.samples[1].name}.png").write_bytes(b"no picture")
+    found = trial.timed(run.model, run.recipe, run.train, run.train, CPU)
+    assert min(found.seconds, found.validation_seconds) > 0
+    for sample in run.train.samples:
+        sample.image.write_bytes(b"no picture")
+    with pytest.raises(InputError):
+        timed(run)
 
 
 def test_slow_steps_are_tried_once_on_one_crop(blobs, tmp_path, monkeypatch):
