@@ -175,8 +175,7 @@ class Training:
         if best and self.processes.is_main:
             self.checkpoints.write_best(done, scores)
         seconds = time.perf_counter() - start
-        if done:
-            self._save()
+        self._save()
         return Validation(done, scores, best, seconds, segmenter, images)
 
     def _keep(self) -> None:

@@ -96,6 +96,17 @@ def test_a_validation_that_fails_loses_no_training_and_is_made_up(blobs, tmp_pat
     assert not list(resumed(settings, tmp_path / "parts").run())
 
 
+def test_a_run_stopped_before_its_first_step_keeps_what_its_first_weights_came_to(blobs, tmp_path):
+    list(begin(blob_recipe(blobs, {"schedule": {"iterations": 1}}), tmp_path / "first").run())
+    settings = blob_recipe(blobs, {"model": {"name": "", "init": str(tmp_path / "first" / LAST)}})
+    events = begin(settings, tmp_path / "second").run()
+    assert (type(scored := next(events)), scored.iteration) == (Validation, 0)
+    events.close()
+    rest = resumed(settings, tmp_path / "second")
+    assert rest.history.best == scored.scores.miou
+    assert isinstance(next(rest.run()), Step)
+
+
 def interrupted(*_):
     raise KeyboardInterrupt
 

@@ -13,7 +13,7 @@ from segcli.files.lock import locked
 from segcli.files.paths import shown
 from segcli.pipeline.records import check_folder
 from segcli.training.recipe import Recipe
-from segcli.weights.reference import BEST, LAST, RECIPE  # noqa: F401 - whoever asks for a run's files finds all here
+from segcli.weights.reference import BEST, LAST, RECIPE
 
 STATE = "state.pt"
 """The state from which the run is resumed."""
@@ -36,7 +36,7 @@ def check(folder: Path, resume: bool) -> None:
         return
     if (folder / STATE).exists():
         raise UsageError(f"{folder} holds a run already", "Go on with --resume, or name another folder with --output.")
-    if (folder / LAST).exists():
+    if any((folder / name).exists() for name in (LAST, BEST)):
         raise UsageError(
             f"{folder} holds the checkpoints of a run, which a new one would overwrite",
             "Name another folder with --output.",

@@ -164,7 +164,8 @@ def test_a_folder_with_a_run_is_not_overwritten(trained, home):
 
 
 def test_a_new_run_does_not_overwrite_the_checkpoints_of_one_whose_state_was_deleted(home, tmp_path):
-    for name, said in (("state.pt", "--resume"), ("last.safetensors", "would overwrite")):
+    kept = {"state.pt": "--resume", "last.safetensors": "would overwrite", "best.safetensors": "would overwrite"}
+    for name, said in kept.items():
         (tmp_path / name).touch()
         result = train(home, tmp_path)
         assert result.exit_code == 2
