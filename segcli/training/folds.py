@@ -156,16 +156,25 @@ def run(
     """
     _check(recipe.recipe if isinstance(recipe, Plan) else recipe, k)
     folder = Path(folder)
+    if not resume:
+        check(folder, k)
     places = [(number, folder / FOLD.format(number)) for number in range(1, k + 1)] + [(k + 1, folder)]
     is_begun = any((place / STATE).exists() for _, place in places)
-    if is_begun and not resume:
-        hint = "Go on with --resume, or name another folder with --output."
-        raise UsageError(f"{shown(folder)} holds runs of folds already", hint)
     for _, place in places:
         run_folder.check(place, resume)
     flags = {"device": device, "skip_bad": skip_bad, "allow_missing": allow_missing, "listener": listener}
     nothing = not is_begun and not (places[0][1] / RECIPE).is_file()
     return _events(recipe, places, resume and nothing, processes, flags)
+
+
+def check(folder: Path, k: int) -> None:
+    """UsageError where a folder holds folds already, and a new run shall start in it; `k` is its number of folds or 0.
+
+    Folds that were stopped before the first checkpoint of all may be begun anew.
+    """
+    if begun(folder) and (not k or (folder / FOLD.format(1) / STATE).exists()):
+        hint = "Go on with --resume, or name another folder with --output."
+        raise UsageError(f"{shown(folder)} holds runs of folds already", hint)
 
 
 def read(folder: str | Path, k: int) -> FoldScores:

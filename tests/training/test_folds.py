@@ -28,6 +28,7 @@ def trained(monkeypatch):
         (folder / "state.pt").touch()
         data = (recipe.recipe if isinstance(recipe, Plan) else recipe).data
         if data.fold:
+            run_folder.write_recipe(folder, recipe.recipe if isinstance(recipe, Plan) else recipe)
             (folder / "best.safetensors").write_text(str(data.fold[0] / 10))
         yield "validation"
 

@@ -87,6 +87,8 @@ def train(
     flags = {"device": device, "skip_bad": skip_bad, "allow_missing": allow_missing}
     own = tuple(changes or ())
     k = source.folds
+    if not (resume or dry_run):
+        folds.check(output, k)
     if config is not None:
         job = recipes.read(packaged.find(config), (*source.changes(config, reading.choice()), *own))
     elif resume:
@@ -154,7 +156,7 @@ def _of_run(folder: Path, wanted: int, changes: tuple[str, ...]) -> tuple[Recipe
         changes: As for `--set`.
 
     Raises:
-        UsageError: There is no run, or it has another number of folds.
+        UsageError: There is no run, or it was begun without folds or with another number of them.
     """
     if found := folds.begun(folder):
         recipe, k = found
@@ -164,4 +166,7 @@ def _of_run(folder: Path, wanted: int, changes: tuple[str, ...]) -> tuple[Recipe
     path = folder / run_folder.RECIPE
     if not path.is_file():
         raise UsageError(f"{shown(folder)} holds no run to go on with", "Name its folder with --output.")
-    return recipes.read(path, changes), wanted
+    if wanted:
+        hint = "Leave out --folds to go on, or name another folder with --output."
+        raise UsageError(f"the run in {shown(folder)} was begun without folds", hint)
+    return recipes.read(path, changes), 0
