@@ -60,6 +60,6 @@ def _tell_end(display: Display, summary: Summary, recipe: Recipe) -> None:
         count = recipe.run.patience
         waited = f"{count} validation{'s' * (count > 1)} without a gain of {100 * GAIN:g} points"
         display.say(f"stopped early, after {planned}: {waited}")
-        display.say("--resume goes on with a higher run.patience", "dim")
+        display.say(f"--resume --set run.patience={2 * count} goes on", "dim")
     elif summary.ended == "minutes":
         display.say(f"{planned}: no more fitted its time; a new run with more --minutes would help")

@@ -42,7 +42,8 @@ def look(dataset: Dataset, found: Fingerprint, allow_missing: bool, listener: Li
     if whole or len(found.census.present(found.labels)) < 2:
         coverage.check(dataset, found.census, Census(len(found.labels)), allow_missing, listener)
     if found.photos < FEWEST:
-        listener.warn(f"{found.photos} labels are very few: label 10 or more for a model that is of use elsewhere")
+        few = f"{found.photos} label{'s are' if found.photos > 1 else ' is'} very few"
+        listener.warn(f"{few}: label 10 or more for a model that is of use elsewhere")
     if found.void > VOID:
         listener.warn(
             f"{found.void:.0%} of the labels' pixels are void, which teaches nothing; if that is a class, see --void"

@@ -65,9 +65,9 @@ class Foretold:
         """The time in words, the limit among them where not all steps fit; "" where nobody knows."""
         if self.seconds is None:
             return ""
-        whole, step = duration(self.seconds), f"{self.step_seconds:.2g} s a step"
+        whole, step = duration(self.seconds), f"{self.step_seconds:.2g} s an iteration"
         if self.minutes and self.seconds > 60 * self.minutes:
-            return f"{self.minutes:g} min, too short for all steps (about {whole}, {step})"
+            return f"{self.minutes:g} min, too short for all iterations (about {whole}, {step})"
         return f"about {whole} ({step})"
 
     def within_minutes(self) -> Foretold:

@@ -112,7 +112,7 @@ def _iterations(wanted: Wanted, steps: int, most: int, fit: int, mean: float) ->
     rounds = steps * wanted.batch / max(1, wanted.photos)
     taken = f"{'about ' * (most > steps)}{steps}, {rounds:.0f} rounds through the photos"
     if wanted.steps:
-        return Reason("steps", taken, f"as you say, at {mean:.2g} s each", keys)
+        return Reason("iterations", taken, f"as you say, at {mean:.2g} s each", keys)
     if fit < FEWEST:
         enough = _minutes(1.25 * FEWEST * mean * wanted.runs / IN_HAND / 60)
         why = f"at {mean:.2g} s each only about {max(fit, 1)} will fit the time; --minutes {enough} holds them all"
@@ -120,7 +120,7 @@ def _iterations(wanted: Wanted, steps: int, most: int, fit: int, mean: float) ->
         why = f"what fits {wanted.minutes:g} minutes at {mean:.2g} s each; more time helps: --minutes"
     else:
         why = "the most that is planned, so that it ends sooner than asked"
-    return Reason("steps", taken, why, keys)
+    return Reason("iterations", taken, why, keys)
 
 
 def _minutes(exact: float) -> str:
@@ -131,7 +131,7 @@ def _minutes(exact: float) -> str:
 def _frozen(wanted: Wanted, most: int) -> tuple[Reason, ...]:
     count = round(wanted.frozen * most)
     why = "until the new last layer has learned something, it would spoil the rest of the network"
-    taken = f"frozen for {round(100 * wanted.frozen)} % of the steps"
+    taken = f"frozen for {round(100 * wanted.frozen)} % of the iterations"
     return (Reason("backbone", taken, why, {"model.freeze_backbone": count}),) if count else ()
 
 
@@ -142,16 +142,18 @@ def _looks(steps: int, every: int, pace: Pace, mean: float) -> Reason:
         "run.log_every": max(1, min(20, steps // 50)),
     }
     if not pace.validation:
-        return Reason("saved", f"every {keys['run.save_every']} steps", "a stopped run goes on with --resume", keys)
+        return Reason(
+            "saved", f"every {keys['run.save_every']} iterations", "a stopped run goes on with --resume", keys
+        )
     count = steps // every
     if count >= 2 * PATIENCE - 2:
         keys["run.patience"] = PATIENCE
     why = f"the best is kept; after {PATIENCE} without a gain it ends" if "run.patience" in keys else "the best is kept"
-    return Reason("validated", f"every {every} steps", why, keys)
+    return Reason("validated", f"every {every} iterations", why, keys)
 
 
 def _average(steps: int) -> Reason:
     decay = round(min(SLOWEST_AVERAGE, max(0.9, 1 - LOOKS_BACK / steps)), 4)
-    taken = f"of the weights over about {min(1000, round(1 / (1 - decay)))} steps"
+    taken = f"of the weights over about {min(1000, round(1 / (1 - decay)))} iterations"
     why = "this is what is scored and kept; it wavers less than the last weights"
     return Reason("average", taken, why, {"optimizer.ema": decay})

@@ -128,7 +128,7 @@ class Clock:
         if abs(taken - thought) <= OFF * thought:
             return ""
         whole = self.spent + self.costs.left(self.recipe, done, total, pace)
-        return f"a step takes {taken:.2g} s, not {thought:.2g} s as foretold: about {duration(whole)} in all"
+        return f"an iteration takes {taken:.2g} s, not {thought:.2g} s as foretold: about {duration(whole)} in all"
 
     def fitting(self, done: int, pace: Pace) -> int | None:
         """The number of steps with which the run ends within its minutes; None where it may stay as it is.

@@ -54,7 +54,7 @@ def test_a_run_that_fits_is_told_in_a_line(run):
     line = str(
         replace(found, seconds=720.0, step_seconds=1.5, memory=2_400_000_000, available=9 * 10**9, disk=35_000_000)
     )
-    assert line == "about 12 min (1.5 s a step), 2.4 GB of memory of 9.0 GB free, 35 MB on disk"
+    assert line == "about 12 min (1.5 s an iteration), 2.4 GB of memory of 9.0 GB free, 35 MB on disk"
 
 
 def test_the_smallest_accumulate_that_fits_is_named(run, monkeypatch):

@@ -14,7 +14,7 @@ def keys(wanted, pace):
 
 
 def steps_of(wanted, pace):
-    (reason,) = (one for one in length.decide(wanted, pace) if one.topic == "steps")
+    (reason,) = (one for one in length.decide(wanted, pace) if one.topic == "iterations")
     return reason
 
 
@@ -30,8 +30,8 @@ def test_steps_are_what_fits_the_time_with_some_in_hand():
 
 def test_what_is_told_is_what_fits():
     told = {one.topic: one.taken for one in length.decide(Wanted(10, 200, 4, thawed=False), Pace(0.5, 2.0, 4.0))}
-    assert told["steps"] == "about 353, 7 rounds through the photos"
-    assert told["backbone"] == "frozen for 33 % of the steps"
+    assert told["iterations"] == "about 353, 7 rounds through the photos"
+    assert told["backbone"] == "frozen for 33 % of the iterations"
 
 
 def test_weights_that_know_the_classes_are_not_frozen():
@@ -80,4 +80,4 @@ def test_the_average_looks_back_over_less_where_there_are_fewer_steps(steps, dec
 
 def test_nothing_is_validated_where_nothing_is_held_out():
     reasons = length.decide(Wanted(10, 5, 2, False), Pace(1, 1, 0))
-    assert [reason.topic for reason in reasons] == ["steps", "backbone", "saved", "average"]
+    assert [reason.topic for reason in reasons] == ["iterations", "backbone", "saved", "average"]

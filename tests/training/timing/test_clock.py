@@ -84,7 +84,7 @@ def test_an_estimate_that_was_far_off_is_told_once(wall):
         wall.now += 2.0
         one.add_step(2.0, frozen=False)
         told.append(one.difference(done, 100, ()))
-    assert [text for text in told if text] == ["a step takes 2 s, not 1 s as foretold: about 3 min in all"]
+    assert [text for text in told if text] == ["an iteration takes 2 s, not 1 s as foretold: about 3 min in all"]
     assert told[9]
 
 
