@@ -29,6 +29,7 @@ _HOMES = {
     "segcli.pipeline.result": ("Result",),
     "segcli.pipeline.run": ("FolderRun", "Summary"),
     "segcli.training.events": ("Step", "Validation"),
+    "segcli.training.partition.own_photos": ("photos_of_run",),
     "segcli.training.planning.plan": ("Plan", "plan"),
     "segcli.training.recipe": ("Recipe",),
     "segcli.training.run": ("train",),
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from segcli.pipeline.summary import Summary as Summary
     from segcli.training.events import Step as Step
     from segcli.training.events import Validation as Validation
+    from segcli.training.partition.own_photos import photos_of_run as photos_of_run
     from segcli.training.planning.plan import Plan as Plan
     from segcli.training.planning.plan import plan as plan
     from segcli.training.recipe import Recipe as Recipe

@@ -284,7 +284,8 @@ def evaluate(
 
     Args:
         model: A name, a checkpoint, an exported .onnx or a run's folder, or a model from `load`.
-        dataset: A published one by name, such as "voc2012", or "folder" with `images` and what else it needs.
+        dataset: A published one by name, such as "voc2012", or "folder" with `images` and what else it needs; or a
+            Dataset, such as `segcli.photos_of_run` gives.
         data_dir: The folder that holds a published dataset.
         split: Which part of a published dataset.
         images: The folder of the photos.
@@ -340,7 +341,8 @@ def _listed(
     if dataset != "folder":
         return layouts.load(dataset, data_dir, split)
     if images is None:
-        raise UsageError('dataset="folder" needs images', "Give the folder of the photos, and that of their labels.")
+        hint = "Give the folder of the photos, and that of their labels; or dataset=segcli.photos_of_run(run)."
+        raise UsageError('dataset="folder" needs images', hint)
     from segcli.data.folder import open_folder
 
     classes = None if names is None else class_names.parse(names)

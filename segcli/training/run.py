@@ -26,7 +26,7 @@ from segcli.training import recipe as recipes
 from segcli.training.events import Event
 from segcli.training.output import record, run_folder
 from segcli.training.output.history import History
-from segcli.training.partition import split
+from segcli.training.partition import own_photos, split
 from segcli.training.planning.plan import Plan
 from segcli.training.recipe import Recipe
 
@@ -98,18 +98,13 @@ def train(
     early = listener if (processes.is_main if processes else distributed.is_main()) else SILENT
     resume = resume or run_folder.restarted(Path(folder))
     begun = split_file.read(Path(folder)) if resume else None
-    how: list[str] = []
-    train_set, val_set = split.choose(wanted.data, early.counting, how.append, begun)
-    if train_set.reading is not None:
-        train_set.reading.tell(early.note, early.warn)
-    if split.is_told(wanted.data):
-        early.note(how[0])
+    planned = recipe if isinstance(recipe, Plan) else None
+    train_set, val_set, how = _parted(wanted, planned, begun, early)
     wanted = replace(wanted, data=split.recorded(wanted.data, train_set))
     run_folder.check(Path(folder), resume)
     _check_classes(wanted, train_set.labels)
     wanted, (train_set, val_set) = _with_photos(wanted, (train_set, val_set), Path(folder) if resume else None, early)
-    planned = recipe if isinstance(recipe, Plan) else None
-    job = _Job(wanted, train_set, val_set, how[0], begun, Path(folder), resume, skip_bad, allow_missing, planned)
+    job = _Job(wanted, train_set, val_set, how, begun, Path(folder), resume, skip_bad, allow_missing, planned)
     return job.events(nullcontext(processes) if processes else distributed.join(), listener)
 
 
@@ -117,6 +112,23 @@ def _recipe_of(recipe: Recipe | Plan | str | Path) -> Recipe:
     if isinstance(recipe, Plan):
         return recipe.recipe
     return recipe if isinstance(recipe, Recipe) else recipes.read(packaged.find(recipe))
+
+
+def _parted(
+    recipe: Recipe, planned: Plan | None, begun: Parts | None, listener: Listener
+) -> tuple[Dataset, Dataset, str]:
+    """The photos to learn from, those to validate on, and how they were parted; a plan may have parted them already."""
+    known = planned and planned.sides
+    if known and begun is None and known.data == recipe.data:
+        return known.train, known.val, known.how
+    how: list[str] = []
+    first = None if begun else own_photos.of_first_weights(recipe.model.init)
+    train, val = split.choose(recipe.data, listener.counting, how.append, begun, first)
+    if train.reading is not None and planned is None:
+        train.reading.tell(listener.note, listener.warn)
+    if split.is_told(recipe.data):
+        listener.note(how[0])
+    return train, val, how[0]
 
 
 def _with_photos(
@@ -223,9 +235,9 @@ class _Job:
         return plan.foretold.costs if here else None
 
     def _keep_split(self, train: Dataset, val: Dataset, processes: Processes, listener: Listener) -> None:
-        """Write split.toml where the run has none yet."""
+        """Write split.toml where the run has none yet; where it has one, the photos must be those."""
         if self.begun is not None:
-            record.check(self.begun, train, val)
+            record.check(self.begun, train, val, processes, listener)
         elif processes.is_main:
             record.write(self.folder, self.recipe, train, val, self.how, listener)
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from segcli.data import parts
 from segcli.data.dataset import Dataset
 from segcli.data.parts import Parts
-from segcli.errors import SegcliError, UsageError
+from segcli.distributed import Processes
+from segcli.errors import UsageError
 from segcli.labels import some_of
 from segcli.pipeline.listener import Listener
-from segcli.training.recipe import IMAGENET, RANDOM, Recipe
-from segcli.weights.reference import resolve
+from segcli.training.output.run_folder import LAST
+from segcli.training.partition import own_photos
+from segcli.training.recipe import Recipe
 
 
 def write(folder: Path, recipe: Recipe, train: Dataset, val: Dataset, how: str, listener: Listener) -> None:
@@ -27,7 +29,7 @@ def write(folder: Path, recipe: Recipe, train: Dataset, val: Dataset, how: str, 
         DatasetError: The split.toml of the run that the first weights come from is damaged.
         SegcliError: The folder cannot be written to.
     """
-    found = Parts.of(train, val, how, _parts_of_first(recipe.model.init), listener.counting)
+    found = Parts.of(train, val, how, own_photos.of_first_weights(recipe.model.init), listener.counting)
     if seen := found.seen_before:
         listener.warn(
             f"{len(seen)} of {len(val)} photos to validate on were learned from too, as copies or by the first "
@@ -36,21 +38,36 @@ def write(folder: Path, recipe: Recipe, train: Dataset, val: Dataset, how: str, 
     parts.write(folder, found)
 
 
-def check(begun: Parts, train: Dataset, val: Dataset) -> None:
-    """UsageError where the split.toml of a run that is resumed names other photos than the run has."""
+def check(begun: Parts, train: Dataset, val: Dataset, processes: Processes, listener: Listener) -> None:
+    """Refuse to go on with a run whose photos are not those of its split.toml any more.
+
+    Every file is hashed: with other photos under the same names `eval` would take learned ones for new ones.
+
+    Args:
+        begun: The split.toml of the run.
+        train: The photos to learn from; repeats do no harm.
+        val: The photos to validate on.
+        processes: Who shares the hashing; all of them raise the same.
+        listener: Hears of the progress.
+
+    Raises:
+        UsageError: The names or the contents are others. Files that cannot be read are told by whoever reads them.
+    """
     if not begun.has_names_of(train, val):
         raise UsageError(
             f"{parts.SPLIT} names other photos than this run learns from and holds out",
             "Copy the run's own back, or remove it: it is then written anew.",
         )
+    known = {sample: side[parts.key_of(sample)] for side, part in _sides(begun, train, val) for sample in part.samples}
+    found = parts.contents(processes.shard(list(known)), listener.counting, "hashing")
+    shares = processes.all_gather([parts.key_of(sample) for sample in found if found[sample] != known[sample]])
+    if changed := sorted(name for share in shares for name in share):
+        count = f"{len(changed)} photo{'s' * (len(changed) != 1)}"
+        raise UsageError(
+            f"{count} of this run changed since it began: {some_of(changed, 3)}",
+            f"Put the run's own files back, or start a new run with model.init = RUN/{LAST}.",
+        )
 
 
-def _parts_of_first(init: str) -> Parts | None:
-    """The photos of the run that the first weights come from; None where they come from no run."""
-    if init in (RANDOM, IMAGENET):
-        return None
-    try:
-        path = resolve(init, must_exist=False).path
-    except SegcliError:  # loading them has said why
-        return None
-    return None if path is None else parts.beside(path)
+def _sides(begun: Parts, train: Dataset, val: Dataset) -> tuple[tuple[dict[str, str], Dataset], ...]:
+    return (begun.train, train), (begun.held_out, val)

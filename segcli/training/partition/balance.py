@@ -20,7 +20,13 @@ EVEN = 12**-0.5
 """The standard deviation of places that are spread evenly over 0..1."""
 
 
-def held_out(sizes: Sequence[int], holds: np.ndarray, wanted: int, pieces: Sequence[bool] | None = None) -> list[int]:
+def held_out(
+    sizes: Sequence[int],
+    holds: np.ndarray,
+    wanted: int,
+    pieces: Sequence[bool] | None = None,
+    allowed: Sequence[bool] | None = None,
+) -> list[int]:
     """The groups to hold out: of about `wanted` photos, with every class that two groups show on both sides.
 
     A class that one group alone shows stays with the photos to learn from.
@@ -30,12 +36,15 @@ def held_out(sizes: Sequence[int], holds: np.ndarray, wanted: int, pieces: Seque
         holds: int (G, K), the photos of each group that show each class.
         wanted: The number of photos to hold out, at least 1.
         pieces: Which groups are pieces of a run of neighbours, which are rather left alone; None: none.
+        allowed: Which groups may be held out, at least one; None: all.
 
     Returns:
         Indices of groups, ascending; at least one, and not all.
     """
-    choice = _Choice(np.asarray(sizes), np.asarray(holds), wanted, np.asarray(pieces or [False] * len(sizes)))
-    return (choice.best_of_all() if len(sizes) <= EXACT else choice.improved(choice.step_by_step())).tolist()
+    cut = np.asarray(pieces or [False] * len(sizes))
+    free = np.asarray([True] * len(sizes) if allowed is None else allowed)
+    choice = _Choice(np.asarray(sizes), np.asarray(holds), wanted, cut, free)
+    return (choice.best_of_all() if free.sum() <= EXACT else choice.improved(choice.step_by_step())).tolist()
 
 
 def folds(sizes: Sequence[int], holds: np.ndarray, k: int) -> list[int]:
@@ -65,12 +74,13 @@ class _Choice:
     Each group is a row of numbers, and the sum of the chosen rows tells what a choice costs.
     """
 
-    def __init__(self, sizes: np.ndarray, holds: np.ndarray, wanted: int, pieces: np.ndarray):
+    def __init__(self, sizes: np.ndarray, holds: np.ndarray, wanted: int, pieces: np.ndarray, allowed: np.ndarray):
         shown = holds[:, holds.any(axis=0)].astype(float)
         places = (np.arange(len(sizes)) + 0.5) / len(sizes)
         facts = (np.ones(len(sizes)), sizes, sizes * pieces, places, places**2)
         self.rows = np.column_stack([*facts, shown > 0, shown / shown.sum(axis=0)])
         self.wanted, self.photos, self.classes = wanted, sizes.sum(), shown.shape[1]
+        self.allowed = allowed
         self.groups_of = (shown > 0).sum(axis=0)
 
     def cost(self, sums: np.ndarray) -> np.ndarray:
@@ -88,9 +98,9 @@ class _Choice:
 
     def best_of_all(self) -> np.ndarray:
         """The cheapest of all choices, as indices."""
-        groups = len(self.rows)
-        every = (np.arange(2**groups)[:, None] >> np.arange(groups)) & 1
-        return np.flatnonzero(every[np.argmin(self.cost(every @ self.rows))])
+        groups = np.flatnonzero(self.allowed)
+        every = (np.arange(2 ** len(groups))[:, None] >> np.arange(len(groups))) & 1
+        return groups[every[np.argmin(self.cost(every @ self.rows[groups]))] > 0]
 
     def step_by_step(self) -> np.ndarray:
         """A cheap choice, as indices: the group that makes it cheapest is added until none does."""
@@ -128,11 +138,11 @@ class _Choice:
         seen = sums[5 : 5 + self.classes]
         lacking = np.flatnonzero((seen == 0) & (self.groups_of > 1))
         for label in lacking[np.argsort(self.groups_of[lacking], kind="stable")]:
-            some = _thinned(np.flatnonzero(~chosen & (self.rows[:, 5 + label] > 0)))
+            some = _thinned(np.flatnonzero(~chosen & self.allowed & (self.rows[:, 5 + label] > 0)))
             loses = (seen + self.rows[some, 5 : 5 + self.classes] == self.groups_of).any(axis=1)
             if not loses.all():
                 return some[~loses]
-        return _thinned(np.flatnonzero(~chosen))
+        return _thinned(np.flatnonzero(~chosen & self.allowed))
 
 
 def _thinned(groups: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Hold-out: the photos of a folder that a network does not learn from, so that they tell how good it is on new ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from segcli.data.census import Census
 from segcli.data.counting import Counting
 from segcli.data.dataset import Dataset, Sample
+from segcli.data.parts import Parts, contents
 from segcli.errors import DatasetError
 from segcli.labels import some_of
 from segcli.training.partition import balance, groups
@@ -27,20 +29,45 @@ class Held(NamedTuple):
 
     Attributes:
         samples: They, in the order of the dataset.
-        words: What was done, in one line.
+        how: What was done with them, "held out", or which fold they are.
+        photos: The number of photos that they were chosen from.
+        remarks: What goes with the choice, to be read on after how many there are; empty where there is nothing to say.
     """
 
     samples: tuple[Sample, ...]
-    words: str
+    how: str
+    photos: int
+    remarks: str
+
+    @property
+    def count(self) -> str:
+        """How many they are, such as "8 of 40 photos"."""
+        return f"{len(self.samples)} of {self.photos} photos"
+
+    @property
+    def words(self) -> str:
+        """What was done, in one line."""
+        return f"{self.how}: {self.count}{self.remarks}"
 
 
-def of_share(dataset: Dataset, share: float, counting: Counting) -> Held:
+def of_share(
+    dataset: Dataset,
+    share: float,
+    counting: Counting,
+    first: Parts | None = None,
+    known: Mapping[Sample, np.ndarray] = MappingProxyType({}),
+) -> Held:
     """About a share of the photos, neighbours kept together, with every class on both sides where the labels allow it.
 
+    What the first weights have learned from is learned from again, unless there is nothing else to hold out: it would
+    be scored too well, and hide what the run gains.
+
     Args:
-        dataset: All photos; the label of each is read once.
+        dataset: All photos; the label of each that `known` lacks is read once.
         share: In 0..1, neither of them.
         counting: Shows how far the reading has come.
+        first: The photos of the run that the first weights come from; None: they come from no run.
+        known: int64 (K), the pixels of each class in a label, of photos whose labels were read before.
 
     Raises:
         DatasetError: There are too few photos, or all are neighbours that cannot be parted.
@@ -49,10 +76,13 @@ def of_share(dataset: Dataset, share: float, counting: Counting) -> Held:
     wanted = max(1, round(share * len(labelled)))
     if len(labelled) <= wanted:
         raise too_few(len(labelled))
-    parted = _Parted.of(dataset, labelled, wanted, counting)
+    parted = _Parted.of(dataset, labelled, wanted, counting, known=known)
     pieces = [group.kind == "block" and len(group) > 1 for group in parted.groups]
-    chosen = balance.held_out(parted.sizes, parted.holds, wanted, pieces)
-    return parted.held(chosen, "held out")
+    unseen = parted.unseen_by(first, counting) if first else []
+    chosen = balance.held_out(parted.sizes, parted.holds, wanted, pieces, unseen if any(unseen) else None)
+    held = parted.held(chosen, "held out")
+    kept = any(unseen) and not all(unseen)
+    return held._replace(remarks=f"{held.remarks}; none that the first weights learned from") if kept else held
 
 
 def of_fold(dataset: Dataset, fold: int, k: int, counting: Counting) -> Held:
@@ -106,7 +136,13 @@ class _Parted:
 
     @classmethod
     def of(
-        cls, dataset: Dataset, labelled: tuple[Sample, ...], wanted: int, counting: Counting, at_least: int = 2
+        cls,
+        dataset: Dataset,
+        labelled: tuple[Sample, ...],
+        wanted: int,
+        counting: Counting,
+        at_least: int = 2,
+        known: Mapping[Sample, np.ndarray] = MappingProxyType({}),
     ) -> "_Parted":
         """The groups of photos of which about `wanted` shall be held out; DatasetError where they are too few."""
         most = max(1, min(wanted + wanted // 2, len(labelled) // 2))
@@ -116,7 +152,7 @@ class _Parted:
             others = 'Hold out every n-th with data.holdout_by = "every", or name others with data.val_images.'
             hint = others if at_least == 2 else f"Take {max(2, len(found))} folds or fewer."
             raise DatasetError(f"the {len(labelled)} photos cannot be parted: they are {few}", hint)
-        return cls(dataset, labelled, found, _pixels(dataset, labelled, counting))
+        return cls(dataset, labelled, found, _pixels(dataset, labelled, counting, known))
 
     @property
     def sizes(self) -> list[int]:
@@ -129,13 +165,18 @@ class _Parted:
         shows = self.counts > 0
         return np.array([shows[list(group.members)].sum(axis=0) for group in self.groups])
 
+    def unseen_by(self, first: Parts, counting: Counting) -> list[bool]:
+        """Whether a run has learned from no photo of each group, by the content of their files."""
+        found = contents(self.labelled, counting, "hashing")
+        learned = [found.get(sample) in first.learned for sample in self.labelled]
+        return [not any(learned[index] for index in group.members) for group in self.groups]
+
     def held(self, chosen: Sequence[int], how: str) -> Held:
         """The photos of the chosen groups."""
         indices = {index for number in chosen for index in self.groups[number].members}
         aside = {self.labelled[index] for index in indices}
         samples = tuple(sample for sample in self.dataset.samples if sample in aside)
-        words = f"{how}: {len(samples)} of {len(self.labelled)} photos{self._together()}{self._one_sided(indices)}"
-        return Held(samples, words)
+        return Held(samples, how, len(self.labelled), self._together() + self._one_sided(indices))
 
     def _together(self) -> str:
         """What was kept together, as a part of a sentence."""
@@ -152,18 +193,20 @@ class _Parted:
         return "".join(texts)
 
 
-def _pixels(dataset: Dataset, samples: Sequence[Sample], counting: Counting) -> np.ndarray:
+def _pixels(
+    dataset: Dataset, samples: Sequence[Sample], counting: Counting, known: Mapping[Sample, np.ndarray]
+) -> np.ndarray:
     """The pixels of each class in each photo's label, int64 (photos, K); none for a label that cannot be read."""
-    one = Census(len(dataset.labels))
-    rows = []
-    with counting(len(samples), "reading labels of") as counter:
-        for sample in samples:
+    one, rows = Census(len(dataset.labels)), dict(known)
+    unknown = [sample for sample in samples if sample not in rows]
+    with counting(len(unknown), "reading labels") as counter:
+        for sample in unknown:
             with suppress(DatasetError):  # the check of every file says why
                 one.add(dataset.read_label(sample))
-            rows.append(one.pixels[:-1].copy())
+            rows[sample] = one.pixels[:-1].copy()
             one.clear()
             counter.advance()
-    counts = np.array(rows)
+    counts = np.array([rows[sample] for sample in samples])
     if dataset.labels.ignore is not None:
         counts[:, dataset.labels.ignore :][:, :1] = 0  # a channel that stands for void is no class
     return counts

@@ -6,15 +6,38 @@ from pathlib import Path
 from segcli.data import parts
 from segcli.data.dataset import Dataset
 from segcli.data.parts import Parts
-from segcli.errors import DatasetError, UsageError
+from segcli.distributed import Processes
+from segcli.errors import DatasetError, SegcliError, UsageError
 from segcli.files.paths import shown
 from segcli.images.reading import PLAIN
+from segcli.pipeline import scored
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.scored import Part
 from segcli.training import recipe as recipes
 from segcli.training.partition import split
-from segcli.training.recipe import Data
-from segcli.weights.reference import RECIPE
+from segcli.training.recipe import IMAGENET, RANDOM, Data
+from segcli.weights.reference import RECIPE, checkpoint_at, resolve
+
+
+def photos_of_run(run: str | Path, part: Part = "held-out", listener: Listener = SILENT) -> Dataset:
+    """The photos of a part of a training run, with their labels, to be scored by `segcli.evaluate` or looked at.
+
+        scores = segcli.evaluate("run", segcli.photos_of_run("run"))
+
+    scores what the run held out, as `segcli eval --weights run` does.
+
+    Args:
+        run: The folder of the run, or a checkpoint in it.
+        part: "held-out"; "train", those that it learned from; "new", those that were added to its folder since;
+            "unseen", those held out and new; or "all". `segcli.evaluate` scores learned photos with `part="all"` only.
+        listener: Hears how the labels are read, and how many photos of which kind there are.
+
+    Raises:
+        UsageError: The folder is no run's, or the part lies in two datasets.
+        DatasetError: The photos are not where the run's recipe.toml says, or there are none of that part.
+    """
+    model = checkpoint_at(Path(run), "").path
+    return scored.choose(of_run(model, part, listener), model, part, Processes(), listener)[0]
 
 
 def of_run(model: Path, part: Part, listener: Listener = SILENT) -> Dataset:
@@ -42,6 +65,21 @@ def of_run(model: Path, part: Part, listener: Listener = SILENT) -> Dataset:
     if train.reading is not None:
         train.reading.tell(listener.note, listener.warn)
     return replace(_holding(part, data, train, val), photos=replace(PLAIN, alpha=data.alpha))
+
+
+def of_first_weights(init: str) -> Parts | None:
+    """The photos of the run that `model.init` names a checkpoint of; None where it names none.
+
+    Raises:
+        DatasetError: The run's split.toml is damaged.
+    """
+    if init in (RANDOM, IMAGENET):
+        return None
+    try:
+        path = resolve(init, must_exist=False).path
+    except SegcliError:  # loading them says why
+        return None
+    return None if path is None else parts.beside(path)
 
 
 def _listed(data: Data, begun: Parts, folder: Path, listener: Listener) -> tuple[Dataset, Dataset]:

@@ -1,7 +1,7 @@
 """The split of a recipe's photos: those to learn from, rare classes repeated, and those to validate on."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,30 @@ from segcli.data.reading import Choice, read_void, void_text
 from segcli.errors import DatasetError, UsageError, nearest
 from segcli.labels import LabelSet
 from segcli.training.partition import holdout
+from segcli.training.partition.holdout import Held
 from segcli.training.recipe import Data
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Photos that were parted already.
+
+    Attributes:
+        data: The recipe's table by which they were.
+        train: Those to learn from.
+        val: Those to validate on.
+        how: How they were parted, in one line.
+    """
+
+    data: Data
+    train: Dataset
+    val: Dataset
+    how: str
+
+
+def sides(data: Data, dataset: Dataset, held: Held) -> Sides:
+    """The photos of one folder, some of which are held out, as `choose` parts them."""
+    return Sides(data, *_sides(dataset, held.samples), held.words)
 
 
 def choose(
@@ -23,6 +46,7 @@ def choose(
     counting: Counting = uncounted,
     tell: Callable[[str], None] = lambda text: None,
     begun: Parts | None = None,
+    first: Parts | None = None,
 ) -> tuple[Dataset, Dataset]:
     """The photos to learn from and those to validate on, as the recipe names them; none of the latter is no error.
 
@@ -35,6 +59,7 @@ def choose(
         counting: As for `open_folder`.
         tell: Hears in one line which photos were held out.
         begun: The split with which the run has begun; groups are then not sought again.
+        first: The photos of the run that the first weights come from, which shares of groups hold out last.
 
     Returns:
         (train, val).
@@ -60,7 +85,7 @@ def choose(
     if data.val_images:
         tell("split: the photos to validate on are those of data.val_images")
         return _filled(train), _filled(_named_apart(data, train, counting))
-    return _parted(data, train, counting, tell, begun)
+    return _parted(data, train, counting, tell, begun, first)
 
 
 def _choice(data: Data) -> Choice:
@@ -112,7 +137,12 @@ def _published(data: Data) -> tuple[Dataset, Dataset]:
 
 
 def _parted(
-    data: Data, dataset: Dataset, counting: Counting, tell: Callable[[str], None], begun: Parts | None
+    data: Data,
+    dataset: Dataset,
+    counting: Counting,
+    tell: Callable[[str], None],
+    begun: Parts | None,
+    first: Parts | None,
 ) -> tuple[Dataset, Dataset]:
     """The photos of one folder, some of which are held out."""
     if not (data.fold or data.holdout):
@@ -122,10 +152,10 @@ def _parted(
         words = f"held out: {len(held)} of {len(dataset)} photos, spread evenly in the order of their names"
     elif begun is not None:
         held, words = _as_begun(dataset, begun), begun.how
-    elif data.fold:
-        held, words = holdout.of_fold(dataset, *data.fold, counting)
     else:
-        held, words = holdout.of_share(dataset, data.holdout, counting)
+        found = holdout.of_fold(dataset, *data.fold, counting) if data.fold else None
+        found = found or holdout.of_share(dataset, data.holdout, counting, first)
+        held, words = found.samples, found.words
     tell(words)
     return _sides(dataset, held)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +46,7 @@ class Fingerprint:
         left_out: The number of labels that were looked at and cannot be used.
         regions: The class id, the number of its label, and the square root of the area in pixels of every region:
             float64 (m, 3).
+        counts: int64 (K), the pixels of each class, of each label that was looked at.
     """
 
     labels: LabelSet
@@ -56,6 +57,7 @@ class Fingerprint:
     doubts: tuple[Doubt, ...] = ()
     left_out: int = 0
     regions: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    counts: Mapping[Sample, np.ndarray] = field(default_factory=dict)
 
     @property
     def looked_at(self) -> int:
@@ -178,6 +180,7 @@ class _Gathered:
         self.leaning = Leaning()
         self.sizes: list[Size] = []
         self.regions: list[np.ndarray] = []
+        self.counts: dict[Sample, np.ndarray] = {}
         self.left_out = 0
 
     def add(self, sample: Sample) -> None:
@@ -190,7 +193,10 @@ class _Gathered:
                 raise DatasetError(error.message, hint) from error
             self.left_out += 1
             return
-        self.census.add(label)
+        one = Census(self.census.classes)
+        one.add(label)
+        self.counts[sample] = one.pixels[:-1].copy()
+        self.census.take(one)
         self.doubts.add(self.dataset, sample, None, label)
         self.leaning.add(label, len(self.dataset.labels))
         self.regions.append(_regions(label, len(self.dataset.labels), len(self.sizes)))
@@ -208,6 +214,7 @@ class _Gathered:
             tuple(self.doubts.found),
             self.left_out,
             np.concatenate(self.regions),
+            self.counts,
         )
 
 

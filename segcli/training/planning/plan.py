@@ -14,7 +14,9 @@ from segcli.data.reading import Choice, void_text
 from segcli.errors import UsageError
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.training import recipe as recipes
-from segcli.training.partition import split
+from segcli.training.partition import holdout, own_photos, split
+from segcli.training.partition.holdout import Held
+from segcli.training.partition.split import Sides
 from segcli.training.planning import doubtful, fingerprint, length, machine, rules, start, tried
 from segcli.training.planning.fingerprint import Fingerprint
 from segcli.training.planning.length import Wanted
@@ -42,6 +44,7 @@ class Plan:
         machine: What the plan is for.
         foretold: The time, memory and disk that it will take, all folds together.
         folds: The number of folds; 0 for none.
+        sides: The photos as the run will part them, where that is known already.
     """
 
     recipe: Recipe
@@ -50,6 +53,7 @@ class Plan:
     machine: Machine
     foretold: Foretold
     folds: int = 0
+    sides: Sides | None = None
 
     @property
     def title(self) -> str:
@@ -138,6 +142,7 @@ def plan(
     doubtful.look(whole, found, allow_missing, listener)
     begin = start.choose(keys.get("model.init", model), listener)
     facts = Facts(found, begin, machine.look(asked.run.device), folds, len(apart), keys)
+    facts = replace(facts, held=_held(facts, asked.data, whole, listener))
     doubtful.look_at_parts(facts, listener)
     tables["data"] |= _recorded(asked.data, whole)
     return _planned(facts, _Draft(tables, changes), whole, _limit(minutes, keys), Path(output), listener)
@@ -189,6 +194,15 @@ def _recorded(asked: Data, whole: Dataset) -> dict[str, str]:
     return {key: value for key in ("read_as", "void") if (value := getattr(taken, key)) is not None}
 
 
+def _held(facts: Facts, asked: Data, whole: Dataset, listener: Listener) -> Held | None:
+    """The photos that the run will hold out; None where there are none, or not all labels were looked at."""
+    by_group = not (facts.folds or facts.apart or asked.fold) and facts.asked.get("data.holdout_by") != "every"
+    if not (by_group and facts.wanted) or facts.data.looked_at < len(whole):
+        return None
+    first = own_photos.of_first_weights(facts.start.init)
+    return holdout.of_share(whole, facts.share, listener.counting, first, facts.data.counts)
+
+
 def _limit(minutes: float | None, keys: Mapping[str, Any]) -> float:
     """The minutes of the whole; 0 where the user has set the steps and no time."""
     return minutes or keys.get("schedule.minutes") or (0.0 if "schedule.iterations" in keys else MINUTES)
@@ -228,4 +242,5 @@ def _planned(facts: Facts, draft: _Draft, whole: Dataset, minutes: float, output
     reasons = (*reasons, *length.decide(wanted, pace))
     recipe = draft(reasons)
     told = tried.told(facts, recipe, model, whole, pace, output)
-    return Plan(recipe, draft.told(reasons), facts.data, facts.machine, told, facts.folds)
+    sides = facts.held and split.sides(recipe.data, whole, facts.held)
+    return Plan(recipe, draft.told(reasons), facts.data, facts.machine, told, facts.folds, sides)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from segcli.models.preprocessing import STRIDE, at_size
+from segcli.training.partition.holdout import Held
 from segcli.training.planning.fingerprint import Fingerprint, Size
 from segcli.training.planning.machine import Machine
 from segcli.training.planning.start import Start
@@ -69,6 +70,7 @@ class Facts:
         folds: The number of folds; 0 for none.
         apart: The number of photos to validate on that lie in a folder of their own; 0 where there is none.
         asked: The recipe's keys that the user has set, "table.key" -> value; rules that build on them look here.
+        held: The photos that are held out, where that could be found out already.
     """
 
     data: Fingerprint
@@ -77,10 +79,21 @@ class Facts:
     folds: int = 0
     apart: int = 0
     asked: Mapping[str, Any] = field(default_factory=dict)
+    held: Held | None = None
 
     @property
     def held_out(self) -> int:
-        """The number of photos that are held out; in each fold where there are folds."""
+        """The number of photos that are held out, or about so many; in each fold where there are folds."""
+        return self.wanted if self.held is None else len(self.held.samples)
+
+    @property
+    def share(self) -> float:
+        """The share of the photos that shall be held out, 0..1."""
+        return self.asked.get("data.holdout", round(self.wanted / self.data.photos, 4))
+
+    @property
+    def wanted(self) -> int:
+        """The number of photos that shall be held out: neighbours stay together, so that some more or fewer are."""
         photos = self.data.photos
         if self.apart or self.folds:
             return 0 if self.apart else photos // self.folds
@@ -136,8 +149,11 @@ def hold_out(facts: Facts) -> Reason:
     if not count:
         why = f"{photos} photos cannot spare one, so that nothing says how good the model is; --folds tells"
         return Reason("held out", "no photo, not validated", why, {"data.holdout": 0.0})
-    keys = {"data.holdout": round(count / photos, 4), "data.holdout_by": "group"}
-    why = "the model is scored by them; photos that belong together stay on one side"
+    keys = {"data.holdout": facts.share, "data.holdout_by": "group"}
+    why = "the model is scored by them"
+    if facts.held:
+        return Reason("held out", facts.held.count, f"{why}{facts.held.remarks}", keys)
+    why = f"{why}; photos that belong together stay on one side"
     return Reason("held out", f"about {count} of {photos} photos", why, keys)
 
 
@@ -216,7 +232,7 @@ def batch_of(facts: Facts, count: int, why: str) -> Reason:
     why += f"; with fewer than {OWN_STATISTICS} batch normalisation keeps the statistics that it has" if frozen else ""
     workers = min(8, max(1, facts.machine.cores - 1)) if facts.machine.has_gpu else 1
     keys = {"schedule.batch": count, "model.freeze_bn": frozen, "run.workers": workers}
-    return Reason("batch", f"{count} crops a step", why, keys)
+    return Reason("batch", f"{count} crops an iteration", why, keys)
 
 
 def stride(facts: Facts) -> Reason | None:
@@ -226,7 +242,7 @@ def stride(facts: Facts) -> Reason | None:
         return None
     taken = f"{LEARNED_AT} pixels to learn, {own} to score and predict"
     keys = {"model.output_stride": LEARNED_AT, "model.eval_output_stride": own}
-    return Reason("output stride", taken, "about twice as many steps fit the time", keys)
+    return Reason("output stride", taken, "about twice as many iterations fit the time", keys)
 
 
 def loss(facts: Facts) -> Reason | None:

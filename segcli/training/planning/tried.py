@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.training.partition import split
+from segcli.training.partition import own_photos, split
 from segcli.training.planning import machine, rules
 from segcli.training.planning.length import Pace
 from segcli.training.planning.rules import Facts, Reason
@@ -131,7 +131,8 @@ def of_recipe(recipe: Recipe, folder: Path, listener: Listener = SILENT) -> Fore
     """
     from segcli.training.planning import foretold
 
-    train, val = split.choose(recipe.data, listener.counting)
+    first = own_photos.of_first_weights(recipe.model.init)
+    train, val = split.choose(recipe.data, listener.counting, first=first)
     if train.reading is not None:
         train.reading.tell(listener.note, listener.warn)
     place = machine.look(recipe.run.device).device

@@ -58,7 +58,7 @@ def test_a_dry_run_tells_the_plan_and_what_it_takes_and_leaves_nothing(home, tmp
     lines = result.stdout.splitlines()
     assert lines[0].startswith("plan for 12 photos of 80 x 64, 2 classes, cpu")
     topics = [line.split("  ")[0] for line in lines[1:] if not line.startswith(" ")]
-    assert {"first weights", "held out", "crop", "batch", "rate", "steps", "time", "memory", "disk"} <= set(topics)
+    assert {"first weights", "held out", "crop", "batch", "rate", "iterations", "time", "memory", "disk"} <= set(topics)
     assert max(map(len, lines)) <= 80
     assert "time           about 5 min (" in result.stdout
     assert not (tmp_path / "run").exists()
@@ -77,7 +77,7 @@ def test_a_run_keeps_its_plan_and_the_reasons_in_recipe_toml(trained, home):
     result, output = trained
     assert result.exit_code == 0, result.output
     assert "as you say     schedule.iterations = 2" in result.stderr
-    assert "(1.2 s a step), " in result.stderr  # by what the plan has measured
+    assert "(1.2 s an iteration), " in result.stderr  # by what the plan has measured
     text = (output / "recipe.toml").read_text()
     assert text.startswith("# plan for 12 photos")
     assert "\n# rate: 0.005" in text
@@ -145,6 +145,24 @@ def test_what_cannot_be_done_is_told_with_the_next_step(home, arguments, said, t
     assert result.exit_code in (1, 2)
     assert said in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folds_and_single_runs_keep_apart(trained, home, tmp_path):
+    folds = segcli("--resume", "--folds", "3", "-o", trained[1])
+    assert (folds.exit_code, "begun without folds" in folds.stderr) == (2, True)
+    assert not (trained[1] / "fold-1").exists()
+    (tmp_path / "fold-1").mkdir()
+    text = (trained[1] / "recipe.toml").read_text().replace("[data]", "[data]\nfold = [1, 3]")
+    (tmp_path / "fold-1" / "recipe.toml").write_text(text)
+    single = train(home, tmp_path, *SHORT)
+    assert (single.exit_code, "holds runs of folds already" in single.stderr) == (2, True)
+    assert tree(tmp_path) == {"fold-1/recipe.toml"}
+
+
+def test_what_a_plan_says_of_the_labels_is_not_said_again(trained):
+    said = trained[0].stderr
+    assert [said.count(words) for words in ("labels: ", "looking at masks", "reading labels", "held out  ")] == [1] * 4
+    assert "held out: " not in said
 
 
 def test_several_processes_are_told_to_plan_in_one(home, tmp_path, monkeypatch):

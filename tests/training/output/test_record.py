@@ -5,6 +5,7 @@ from blobs import blob_recipe, write_blobs
 from heard import Heard
 
 from segcli.data import parts
+from segcli.distributed import Processes
 from segcli.errors import DatasetError, UsageError
 from segcli.training.output import record
 from segcli.training.partition import split
@@ -22,7 +23,7 @@ def test_a_run_writes_down_its_photos(begun, tmp_path):
     record.write(tmp_path, recipe, train, val, "how", heard := Heard())
     found = parts.read(tmp_path)
     assert (len(found.train), len(found.held_out), found.how, found.before) == (6, 2, "how", ())
-    record.check(found, train, val)
+    record.check(found, train, val, Processes(), heard)
     assert heard.warnings == []
 
 
@@ -30,7 +31,17 @@ def test_a_split_of_other_photos_is_refused(begun, tmp_path):
     recipe, train, val = begun
     record.write(tmp_path, recipe, train, val, "how", Heard())
     with pytest.raises(UsageError, match=r"split\.toml names other photos"):
-        record.check(parts.read(tmp_path), val, train)
+        record.check(parts.read(tmp_path), val, train, Processes(), Heard())
+
+
+def test_other_photos_under_the_same_names_are_refused(begun, tmp_path):
+    """`eval` would take the new one for a photo that the run has never met."""
+    recipe, train, val = begun
+    record.write(tmp_path, recipe, train, val, "how", Heard())
+    first, second = (sample.image for sample in train.samples[:2])
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(UsageError, match=rf"1 photo of .* changed since it began: {train.samples[0].name}\."):
+        record.check(parts.read(tmp_path), train, val, Processes(), Heard())
 
 
 def test_photos_that_the_first_weights_learned_from_are_told(begun, tmp_path):

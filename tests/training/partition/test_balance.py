@@ -72,6 +72,17 @@ def test_whole_groups_are_rather_held_out_than_pieces_of_runs():
     assert balance.held_out([5] * 9, np.ones((9, 1), int), 5, pieces) == [4]
 
 
+@pytest.mark.parametrize("groups", [8, 12, 40])
+def test_groups_that_must_be_learned_from_are_never_held_out(groups):
+    sizes, holds = random_groups(groups, groups, 4)
+    allowed = [index % 3 == 0 for index in range(groups)]
+    free = balance.held_out(sizes, holds, max(1, round(0.2 * sizes.sum())))
+    chosen = balance.held_out(sizes, holds, max(1, round(0.2 * sizes.sum())), allowed=allowed)
+    assert not set(free) <= set(np.flatnonzero(allowed))  # without the word it would hold out others
+    assert chosen
+    assert set(chosen) <= set(np.flatnonzero(allowed))
+
+
 def test_one_of_two_groups_is_held_out_even_if_a_class_is_lost():
     assert len(balance.held_out([1, 1], np.eye(2, dtype=int), 1)) == 1
     assert 0 < len(balance.held_out([1] * 20, np.eye(20, dtype=int), 4)) <= 8

@@ -39,6 +39,16 @@ def test_the_held_out_photos_are_found_by_the_recipe(home, tmp_path):
     assert data.read_label(data.samples[0]).max() == 255
 
 
+def test_python_users_get_them_too(home, tmp_path):
+    begin(tmp_path / "run", blob_recipe(home))
+    heard = Heard()
+    assert [sample.name for sample in own_photos.photos_of_run(tmp_path / "run", listener=heard).samples] == ["2", "6"]
+    assert heard.notes[-1] == "photos scored: 2 held out; left out: 6 learned from (--part chooses)"
+    assert len(own_photos.photos_of_run(str(tmp_path / "run"), "train")) == 6
+    with pytest.raises(UsageError, match=f"^{tmp_path}/nowhere: no such file"):
+        own_photos.photos_of_run(tmp_path / "nowhere")
+
+
 def test_a_numbered_checkpoint_finds_them_too(home, tmp_path):
     begin(tmp_path / "run", blob_recipe(home))
     model = tmp_path / "run" / "checkpoints" / "000500.safetensors"
@@ -65,7 +75,7 @@ def test_photos_that_moved_are_told_in_one_line(home, tmp_path):
     ) as caught:
         own_photos.of_run(model, "held-out")
     assert "\n" not in caught.value.message
-    assert "--images" in caught.value.hint
+    assert "segcli eval photos labels" in caught.value.hint
 
 
 def test_a_run_that_held_out_none_and_one_of_an_earlier_version_are_refused(home, tmp_path):

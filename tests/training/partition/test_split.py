@@ -129,6 +129,23 @@ def test_neighbours_are_held_out_together_with_every_class_on_both_sides(tmp_pat
     assert split.choose(data) == (train, val)
 
 
+def test_what_the_first_weights_learned_from_is_learned_from_again(tmp_path):
+    """A second run, on ten more pictures: the first run's learned photos would be scored too well."""
+    ids = (0, 1, 2)
+    one = Data(**scene_folder(tmp_path / "one", {f"{name}_{n}": ids for name in "abcde" for n in range(2)}))
+    begun = Parts.of(*split.choose(replace(one, holdout_by="group")), "")
+    more = {f"{name}_{n}": ids for name in "abcdefghij" for n in range(2)}
+    two, told = Data(**scene_folder(tmp_path / "two", more), holdout_by="group"), []
+    for name in begun.train | begun.held_out:
+        assert (tmp_path / f"two/images/{name}.png").read_bytes() == (tmp_path / f"one/images/{name}.png").read_bytes()
+    train, val = split.choose(two, tell=told.append, first=begun)
+    assert Parts.of(train, val, "", begun).seen_before == []
+    assert len(val) == 4
+    assert told[0].endswith("kept together; none that the first weights learned from")
+    alone = split.choose(replace(one, holdout_by="group"), first=Parts(begun.train | begun.held_out, {}))
+    assert len(alone[1]) == 2  # nothing else is there; the run then warns
+
+
 def test_a_class_that_one_picture_shows_is_learned_and_said(tmp_path):
     shown = {f"{name}_{tile}": (0, 2) if name == "c" else (0, 1) for name in "abcdef" for tile in range(2)}
     told = []

@@ -10,6 +10,7 @@ from heard import Heard
 import segcli
 from segcli.errors import UsageError
 from segcli.labels import from_names
+from segcli.training.partition import split
 from segcli.training.planning import trial
 from segcli.training.recipe import Recipe
 
@@ -56,11 +57,21 @@ def test_photos_and_labels_make_a_recipe(plan, home, tried):
     assert (data.holdout, data.holdout_by) == (0.25, "group")
     assert plan.recipe.model.init == str(home / "others.safetensors")
     assert plan.recipe.schedule.minutes == 10
-    # 570 s less ten validations of 3 s; a third of the steps takes 0.5 s, the rest 2 s
-    assert plan.recipe.schedule.iterations == 466  # 1.3 times 359
-    assert plan.recipe.model.freeze_backbone == 155
+    # 570 s less ten validations of 4 photos of 1 s; a third of the steps takes 0.5 s, the rest 2 s
+    assert plan.recipe.schedule.iterations == 458  # 1.3 times 353
+    assert plan.recipe.model.freeze_backbone == 153
     assert tried[0].model.freeze_backbone == 1
     assert tried[0].augment == plan.recipe.augment
+
+
+def test_the_plan_holds_out_the_very_photos_that_the_run_will(plan, home):
+    _, val = split.choose(plan.recipe.data)
+    assert plan.data.counts.keys() >= set(val.samples)
+    reason = next(reason for reason in plan.reasons if reason.topic == "held out")
+    assert reason.taken == f"{len(val)} of 12 photos"
+    assert reason.why == "the model is scored by them, whole blocks of consecutive photos kept together"
+    several = planned(home, changes=["data.holdout=0.5"])
+    assert several.foretold.costs.validation == len(split.choose(several.recipe.data)[1])  # at 1 s a photo
 
 
 def test_every_reason_says_what_stands_in_the_recipe(plan):
