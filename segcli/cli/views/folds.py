@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -48,7 +49,7 @@ class FoldsDisplay(TrainingDisplay):
         self.table(_table(scores))
         self.data(f"mIOU over {scores.miou.folds} folds: {_told(scores.miou)}")
         self.data(f"{self.folder} holds the model that learned from all photos: expect about that mIOU")
-        self.data(f"segcli predict PHOTOS --weights {self.folder / LAST}")
+        self.data(f"segcli predict PHOTOS --weights {shlex.quote(str(self.folder / LAST))}")
         self.json({"output": str(self.folder), "weights": str(self.folder / LAST), **scores.to_dict()})
 
 

@@ -1,6 +1,7 @@
 """Doubtful: what is refused, or warned of, before anything is trained on labels of one's own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from segcli.data.census import Census
 from segcli.data.dataset import Dataset
@@ -22,6 +23,25 @@ WRONG = ("photo-as-label", "same-label")
 """The doubts that, true of half of the labels, mean that these are not the labels."""
 MOSTLY = 0.5
 """The share of the photos above which more are held out than is of use."""
+
+
+def labelled(dataset: Dataset, skip_bad: bool, listener: Listener) -> Dataset:
+    """The dataset without the photos whose label is not there; it stays as it is where all are.
+
+    Raises:
+        DatasetError: Some are not there, and none may be left out; or none is there.
+    """
+    kept = tuple(sample for sample in dataset.samples if sample.label.is_file())
+    missing = len(dataset) - len(kept)
+    if not missing:
+        return dataset
+    told = f"{missing} of {len(dataset)} photos have no label"
+    if not (skip_bad and kept):
+        first = next(sample for sample in dataset.samples if sample not in kept)
+        hint = "Labels are matched with photos by their names" + ("; --skip-bad leaves out those without." * bool(kept))
+        raise DatasetError(f"{told}, such as {shown(first.image)}", hint if kept else f"{hint}.")
+    listener.warn(f"{told} and are left out")
+    return replace(dataset, samples=kept)
 
 
 def look(dataset: Dataset, found: Fingerprint, allow_missing: bool, listener: Listener) -> None:

@@ -67,7 +67,7 @@ class Foretold:
             return ""
         whole, step = duration(self.seconds), f"{self.step_seconds:.2g} s an iteration"
         if self.minutes and self.seconds > 60 * self.minutes:
-            return f"{self.minutes:g} min, too short for all iterations (about {whole}, {step})"
+            return f"{round(self.minutes, 2):g} min, too short for all iterations (about {whole}, {step})"
         return f"about {whole} ({step})"
 
     def within_minutes(self) -> Foretold:

@@ -61,7 +61,7 @@ class Plan:
         height, width = self.data.median_size
         classes = len(self.data.shares)
         looked = f", {self.data.looked_at} of which were looked at" if self.data.looked_at < self.data.photos else ""
-        photos = f"{self.data.photos} photos of {width} x {height}{looked}"
+        photos = f"{self.data.photos} photo{'s' * (self.data.photos != 1)} of {width} x {height}{looked}"
         return f"plan for {photos}, {classes} classes, {self.machine.name}"
 
     @property
@@ -117,7 +117,7 @@ def plan(
         has_up: Whether the photos have an up, as scenes have and cells have not; None: it is found out.
         folds: Plan so many folds, to be run by `segcli.training.folds.run`; 0: one run.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        skip_bad: Pass over labels that cannot be used; give it to `train` too.
+        skip_bad: Pass over photos without a label and labels that cannot be used; give it to `train` too.
         allow_missing: Plan although no label holds a pixel of a class that is named; give it to `train` too.
         changes: Keys of the recipe that shall be otherwise, "table.key=value" each; they win over the plan.
         output: The folder that the run will fill, for what its disk has left.
@@ -138,6 +138,7 @@ def plan(
     _check(asked, minutes, folds)
     whole, apart = split.choose(replace(asked.data, holdout=0.0, fold=None), listener.counting)
     whole.reading.tell(listener.note, listener.warn)
+    whole = doubtful.labelled(whole, skip_bad, listener)
     found = fingerprint.of(whole, has_up, skip_bad, listener.counting)
     doubtful.look(whole, found, allow_missing, listener)
     begin = start.choose(keys.get("model.init", model), listener)

@@ -29,6 +29,8 @@ LOVASZ = 1.0
 FEW, MANY = 8, 250
 """Fewer photos than FEW cannot spare one to be held out; of more than MANY a fixed number suffices."""
 HELD_OUT, HELD_OUT_SHARE, FEWEST_HELD_OUT = 50, 0.2, 3
+FOLDS = 5
+"""The usual number of folds."""
 RARE, VERY_RARE = 0.01, 0.001
 STRIDES = 2
 """A region of fewer output strides a side is hardly seen by the network."""
@@ -147,7 +149,8 @@ def hold_out(facts: Facts) -> Reason:
         why = f"each holds out others, about {count} of {photos} photos; one more run learns from all"
         return Reason("held out", f"{facts.folds} folds", why, {"data.holdout_by": "group"})
     if not count:
-        why = f"{photos} photos cannot spare one, so that nothing says how good the model is; --folds tells"
+        why = f"{_photos(photos)} cannot spare one, so that nothing says how good the model is"
+        why += f"; --folds {min(photos, FOLDS)} tells" if photos > 1 else ""
         return Reason("held out", "no photo, not validated", why, {"data.holdout": 0.0})
     keys = {"data.holdout": facts.share, "data.holdout_by": "group"}
     why = "the model is scored by them"
@@ -221,7 +224,7 @@ def batch(facts: Facts) -> Reason:
     """The crops a step, and whether batch normalisation learns."""
     usual = GPU_BATCH if facts.machine.has_gpu else CPU_BATCH
     count = facts.asked.get("schedule.batch") or max(2, min(usual, facts.learned // 5))
-    few = f"{facts.learned} photos to learn from are few"
+    few = f"{_photos(facts.learned)} to learn from {'is' if facts.learned == 1 else 'are'} few"
     why = f"usual on a {_place(facts)}" if count == usual else few
     return batch_of(facts, count, why)
 
@@ -285,6 +288,10 @@ def turns(facts: Facts) -> Reason:
     keys = {"augment.flip_vertical": True, "augment.quarter_turns": True}
     why = f"pictures have no up ({upright.why}){'' if told else '; --up if they have one'}"
     return Reason("mirrored", "and turned every way", why, keys)
+
+
+def _photos(count: int) -> str:
+    return f"{count} photo{'s' * (count != 1)}"
 
 
 def _place(facts: Facts) -> str:

@@ -72,7 +72,8 @@ class Pacer:
     def _say(self, fits: int, before: int) -> None:
         left = self.clock.costs.left(self.recipe, self.history.iteration, fits, self.history.pace)
         self.said = fits
+        minutes = f"{round(self.recipe.schedule.minutes, 2):g} min"
         self.listener.note(
-            f"{fits} iterations instead of {before} fit into {self.recipe.schedule.minutes:g} min: "
+            f"{fits} iterations instead of {before} fit into {minutes}: "
             f"{duration(left)} left, the learning rate falls to its end by then"
         )

@@ -35,6 +35,18 @@ def blobs(count):
     return list(found)
 
 
+def test_photos_without_a_label_stop_it_or_are_left_out(tmp_path):
+    looked(tmp_path, blobs(5))
+    for index in (1, 2):
+        (tmp_path / "labels" / f"{index}.png").unlink()
+    data, heard = open_folder(tmp_path / "photos", tmp_path / "labels", parse("field,blob")), Heard()
+    with pytest.raises(DatasetError, match=r"2 of 5 photos have no label, such as .*1\.png") as caught:
+        doubtful.labelled(data, False, heard)
+    assert "--skip-bad" in caught.value.hint
+    assert [sample.name for sample in doubtful.labelled(data, True, heard).samples] == ["0", "3", "4"]
+    assert heard.warnings == ["2 of 5 photos have no label and are left out"]
+
+
 def test_sound_labels_pass_without_a_word(tmp_path):
     assert looked(tmp_path, blobs(5)) == []
 
