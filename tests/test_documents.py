@@ -31,7 +31,7 @@ NOT_RUN = {
     r"segcli eval --dataset (voc2012|camvid|cityscapes) .*": "needs a published dataset",
     r"segcli data check --dataset voc2012 .*": "needs a published dataset",
     r"segcli eval round2/labelme .*": "needs a person's corrections",
-    r"segcli eval --weights (mine|run).*": "needs the run that was trained on the page",
+    r"segcli eval (photos labels .*)?--weights (mine|run).*": "needs the run that was trained on the page",
     r"segcli weights convert model.pth .*": "needs 240 MB of another project's weights",
     r"segcli (export|predict|eval) .*--precision int8.*": "calibrates for seconds; tests/cli/commands runs it",
     r"segcli predict .* --weights fast.onnx": "needs that file",

@@ -32,7 +32,7 @@ EXAMPLES = """\
 [bold]Examples[/bold]\n
 segcli eval --weights run\n
 segcli eval --dataset voc2012 --data-dir ~/data --output-stride 8 --ms --flip\n
-segcli eval photos labels --names background,cat --weights model.safetensors\n
+segcli eval photos labels --names background,cat --weights my.safetensors\n
 torchrun --nproc-per-node 2 -m segcli eval --dataset cityscapes --data-dir ~/data --json
 """
 DEFAULT_VARIANT = "v3plus-xception"

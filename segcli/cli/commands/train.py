@@ -93,6 +93,12 @@ def train(
         job = recipes.read(packaged.find(config), (*source.changes(config, reading.choice()), *own))
     elif resume:
         job, k = _of_run(output, k, (*source.changes("", reading.choice()), *own))
+    elif source.photos is None:
+        raise UsageError(
+            "nothing says what to learn from",
+            "Name photos and their labels (segcli train photos labels), a recipe (--config), or a run to go on with "
+            "(--resume -o run).",
+        )
     else:
         run_folder.check(output, resume=dry_run)  # a plan alone overwrites nothing
         job = _planned(source, reading.choice(), own, output, flags, display)
@@ -113,12 +119,6 @@ def _planned(
     source: Source, reading: Choice, changes: tuple[str, ...], output: Path, flags: dict[str, Any], display: Display
 ) -> Plan:
     """The plan for the photos and labels that were named."""
-    if source.photos is None:
-        raise UsageError(
-            "nothing says what to learn from",
-            "Name photos and their labels (segcli train photos labels), a recipe (--config), or a run to go on with "
-            "(--resume -o run).",
-        )
     return plan(
         source.photos,
         source.labels,
