@@ -128,6 +128,11 @@ def _parted(
         train.reading.tell(listener.note, listener.warn)
     if split.is_told(recipe.data):
         listener.note(how[0])
+    if begun is not None:
+        count = len(train) + len(val)
+        train, val = split.known(begun, train, val)
+        if left := count - len(train) - len(val):
+            listener.note(f"{left} photos that this run did not begin with are left out")
     return train, val, how[0]
 
 

@@ -1,6 +1,7 @@
 """`train` for Python users: the whole run folder, everything that is wrong told by the call, and who hears what."""
 
 import csv
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -119,6 +120,21 @@ def test_a_run_that_was_left_goes_on(home, trained, tmp_path):
     assert (heard.begins, heard.counted) == (2, [(8, "looking at masks"), (8, "hashing")])  # none is checked again
     for name in ("best.safetensors", "last.safetensors", "metrics.csv", "recipe.toml"):
         assert (tmp_path / name).read_bytes() == (trained[2] / name).read_bytes(), name
+
+
+def test_a_run_goes_on_without_the_photos_that_it_did_not_begin_with(tmp_path):
+    """One that it left out as unusable, and one that came later: every fourth photo would be another one with it."""
+    folder, heard = write_blobs(tmp_path / "blobs", 9), Heard()
+    (folder / "images" / "8.png").write_bytes(b"no picture")
+    events = train(blob_recipe(folder, SHORT), tmp_path / "run", skip_bad=True)
+    while next(events).iteration < 3:
+        pass
+    events.close()
+    for kind in ("images", "masks"):
+        shutil.copy(folder / kind / "3.png", folder / kind / "00.png")
+    rest = list(train(tmp_path / "run" / "recipe.toml", tmp_path / "run", resume=True, listener=heard))
+    assert [event.iteration for event in rest] == [3, 4, 4]
+    assert "2 photos that this run did not begin with are left out" in heard.notes
 
 
 def test_the_device_is_the_callers_where_it_names_one(home, tmp_path):

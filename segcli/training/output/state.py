@@ -175,6 +175,5 @@ def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
     if others or state.samples != fingerprint(train, val):
         raise UsageError(
             "the photos to learn from or to choose by are others than when this run began",
-            "Resume with the same photos, and with --skip-bad if the run began with it; or start a new run with "
-            f"model.init = RUN/{LAST}.",
+            f"Put the run's own photos back, or start a new run with model.init = RUN/{LAST}.",
         )

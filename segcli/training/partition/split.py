@@ -58,7 +58,7 @@ def choose(
         data: The recipe's table.
         counting: As for `open_folder`.
         tell: Hears in one line which photos were held out.
-        begun: The split with which the run has begun; groups are then not sought again.
+        begun: The split with which the run has begun: it then decides what is held out.
         first: The photos of the run that the first weights come from, which shares of groups hold out last.
 
     Returns:
@@ -147,17 +147,27 @@ def _parted(
     """The photos of one folder, some of which are held out."""
     if not (data.fold or data.holdout):
         held, words = (), "not validated: no photo is held out"
+    elif begun is not None:
+        held, words = _as_begun(dataset, begun), begun.how
     elif data.holdout_by == "every" and not data.fold:
         held = _every(dataset, data.holdout)
         words = f"held out: {len(held)} of {len(dataset)} photos, spread evenly in the order of their names"
-    elif begun is not None:
-        held, words = _as_begun(dataset, begun), begun.how
     else:
         found = holdout.of_fold(dataset, *data.fold, counting) if data.fold else None
         found = found or holdout.of_share(dataset, data.holdout, counting, first)
         held, words = found.samples, found.words
     tell(words)
     return _sides(dataset, held)
+
+
+def known(begun: Parts, train: Dataset, val: Dataset) -> tuple[Dataset, Dataset]:
+    """Both datasets without the photos that a run does not know: it could not use them, or they came later."""
+    sides = ((begun.train, train), (begun.held_out, val))
+    kept = [
+        replace(part, samples=tuple(sample for sample in part.samples if key_of(sample) in names))
+        for names, part in sides
+    ]
+    return kept[0], kept[1]
 
 
 def is_told(data: Data) -> bool:
