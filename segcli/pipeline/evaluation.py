@@ -284,8 +284,7 @@ def evaluate(
 
     Args:
         model: A name, a checkpoint, an exported .onnx or a run's folder, or a model from `load`.
-        dataset: A published one by name, such as "voc2012", or "folder" with `images` and what else it needs; or a
-            Dataset, such as `segcli.photos_of_run` gives.
+        dataset: The name of a published one, "folder" with `images`, or a Dataset, as of `segcli.photos_of_run`.
         data_dir: The folder that holds a published dataset.
         split: Which part of a published dataset.
         images: The folder of the photos.
