@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segcli.export import onnx_cache
+from segcli.export import conversions, onnx_cache
 from segcli.files.sources import Source
 from segcli.images.read import read_photo
 from segcli.inference.segmenter import Segmenter
@@ -147,7 +147,7 @@ def checkpoint(variant: str, photos: Sequence[Path], path: Path) -> Path:
 
 def usable(engine: str) -> bool:
     """Whether this machine has an engine of segcli, "torch" or "onnx"."""
-    return engine == "torch" or onnx_cache.available()
+    return engine == "torch" or conversions.available()
 
 
 def segmenter(path: Path, engine: str) -> Segmenter:

@@ -27,7 +27,7 @@ from segcli.crf import dense_crf
 from segcli.crf.params import CRFParams
 from segcli.crf.stage import Refinement
 from segcli.images.read import read_rgb
-from segcli.inference.segmenter import from_probabilities
+from segcli.inference.prediction import from_probabilities
 
 LARGE = 3000, 4000
 CLASSES = 21

@@ -18,7 +18,8 @@ from segcli.films import steady
 from segcli.films.steady import Steady
 from segcli.images.masks import read_label_map
 from segcli.images.read import read_rgb
-from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.inference.prediction import Prediction
+from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOID
 from segcli.pipeline.model import load
 

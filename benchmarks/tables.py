@@ -20,7 +20,8 @@ from segcli.images import overlay
 from segcli.images.masks import areas, write_label_map
 from segcli.images.read import read_photo
 from segcli.inference import uncertainty
-from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.inference.prediction import Prediction
+from segcli.inference.segmenter import Segmenter
 from segcli.inference.transform import to_input
 from segcli.labels import VOC
 from segcli.pipeline.records import DONE, Ledger, Record, open_folder

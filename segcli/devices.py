@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
+from segcli import processor
 from segcli.errors import DeviceError, UsageError
 
 HALF_TYPES: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -113,4 +114,4 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         facts = torch.cuda.get_device_properties(device)
         return f"{device} ({facts.name}, {facts.total_memory / 2**30:.0f} GiB)"
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
+    return processor.describe() if device.type == "cpu" else str(device)

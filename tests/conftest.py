@@ -59,6 +59,16 @@ def _own_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _few_photos_stay_with_torch():
+    """Most tests compare with torch to the bit, and have models of their own, each of which would be converted."""
+    from segcli.export import engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "WORTHWHILE", 20)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     import threads

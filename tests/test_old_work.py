@@ -196,18 +196,18 @@ def test_weights_that_were_downloaded_and_converted_are_not_again(name, tmp_path
 
 @pytest.mark.parametrize(("name", "stride"), [("street", None), ("street", 8), ("tiny", None)])
 def test_networks_converted_for_onnxruntime_are_not_again(name, stride, tmp_path, monkeypatch):
-    from segcli.export import onnx_cache
+    from segcli.export import conversions
     from segcli.weights import model_io
 
     installed = {"torch": "2.0", "onnx": "1.0", "onnxruntime": "1.0"}
     monkeypatch.setattr(metadata, "version", installed.get)
-    monkeypatch.setattr(onnx_cache, "__version__", "0")
+    monkeypatch.setattr(conversions, "__version__", "0")
     monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path))
     monkeypatch.chdir(OLD_WORK)
     model = model_io.load(Path("run/small.safetensors") if name == "tiny" else name, stride)
-    assert onnx_cache.kept(model) is None
+    assert conversions.kept(model) is None
     key = FACTS["onnx"][f"{name} at {stride}" if stride else name]
     path = tmp_path / "onnx" / f"{key}-0123456789ab.onnx"
     path.parent.mkdir()
     path.write_bytes(b"a graph")
-    assert onnx_cache.kept(model) == path
+    assert conversions.kept(model) == path

@@ -14,7 +14,7 @@ ROOMS = (
 )
 """A room imports only rooms before it; the files beside the rooms are the first."""
 WITHOUT_TORCH = (
-    *("errors", "decoding", "labels", "distributed", "files", "images", "data", "evaluation", "cli"),
+    *("errors", "decoding", "labels", "distributed", "processor", "files", "images", "data", "evaluation", "cli"),
     *("models/spec", "models/variants", "models/differences", "models/limits", "models/preprocessing"),
     *("weights/manifest", "weights/hub"),
     *(
@@ -22,10 +22,16 @@ WITHOUT_TORCH = (
         "weights/tensorflow_bundle",
         "weights/metadata",
         "weights/cache",
+        "weights/facts",
         "weights/fetch",
+        "weights/graph",
         "crf/params",
         "crf/settings",
     ),
+    *(f"inference/{name}" for name in ("axis", "contending", "graph_segmenter", "lerp", "oom", "options")),
+    *(f"inference/{name}" for name in ("prediction", "resizing", "transform", "uncertainty")),
+    "export/conversions",
+    *("pipeline/converted", "pipeline/stages"),
     *("pipeline/evaluation", "pipeline/foresight", "pipeline/listener", "pipeline/model", "pipeline/predict"),
     *(f"films/{name}" for name in ("animation", "choice", "encoding", "flow", "frame", "joining")),
     *(f"films/{name}" for name in ("opening", "options", "sound", "video", "workshop")),
@@ -45,7 +51,7 @@ WITHOUT_TORCH = (
     *(f"training/planning/{name}" for name in ("plan", "rules", "start", "tried", "upright")),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
-HEAVY = {"torch", "torchvision", "onnxruntime", "av", "cv2"}
+HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "av", "cv2"}
 
 
 def room(module: str) -> str:
@@ -120,7 +126,7 @@ def test_help_and_usage_errors_import_no_torch(arguments, code, tmp_path):
         "import sys\nfrom segcli.cli.app import app\n"
         f"try: app({arguments!r}, prog_name='segcli')\n"
         "except SystemExit as stop: code = stop.code\n"
-        "print('heavy:', {'torch', 'torchvision'} & set(sys.modules), 'code:', code)"
+        "print('heavy:', {'torch', 'torchvision', 'huggingface_hub'} & set(sys.modules), 'code:', code)"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert f"heavy: set() code: {code}" in result.stdout, result.stdout + result.stderr

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from segcli.crf import dense_crf
 from segcli.crf.mean_field import kept_classes
 from segcli.crf.settings import CRFSettings
-from segcli.inference.segmenter import Channels, Prediction, from_probabilities
+from segcli.inference.prediction import Channels, Prediction, from_probabilities
+from segcli.inference.resizing import resize
 from segcli.inference.transform import fit
 
 
@@ -39,17 +39,14 @@ class Refinement(CRFSettings):
 
 def _shrunk(photo: np.ndarray, size: tuple[int, int]) -> Tensor:
     """A photo (H, W, 3) at another (height, width), uint8 (h, w, 3)."""
-    picture = torch.from_numpy(photo).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
-    if size != photo.shape[:2]:
-        picture = transforms.resize(picture, list(size), antialias=True)
-    return picture.permute(1, 2, 0).contiguous()
+    return torch.from_numpy(np.require(resize(photo, size), requirements="CW"))
 
 
 def _kept(prediction: Prediction, size: tuple[int, int], eps: float) -> tuple[tuple[int, ...], Tensor]:
     """The ids of the classes that the CRF keeps at that size, and their probabilities (k, H, W)."""
     kept = {label for _, band in prediction.probability_bands(size) for label in kept_classes(band, eps).tolist()}
     ids = sorted(kept)
-    probabilities = prediction.scores.new_empty(len(ids), *size)
+    probabilities = prediction.tensor.new_empty(len(ids), *size)
     for rows, band in prediction.probability_bands(size):
         probabilities[:, rows] = band[ids]
     return tuple(ids), probabilities

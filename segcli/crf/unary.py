@@ -18,7 +18,7 @@ from segcli.images.photo import Photo
 from segcli.images.probabilities import read_probabilities
 from segcli.images.read import read_placed
 from segcli.images.reading import PLAIN, PhotoReading
-from segcli.inference.segmenter import Prediction, from_probabilities
+from segcli.inference.prediction import Prediction, from_probabilities
 from segcli.inference.transform import fit
 from segcli.labels import VOID, LabelSet
 

@@ -5,17 +5,24 @@ from collections.abc import Callable
 import torch
 
 from segcli.errors import SegcliError
-from segcli.export import onnx_cache
+from segcli.export import conversions, onnx_cache
 from segcli.weights.model_io import LoadedModel
 
-WORTHWHILE = 20
-"""Passes through the network from which on converting it saves time: v3plus-xception was converted in 2.6 s, and a
-pass then took 0.8 s of two busy cores' time instead of 1.2."""
+WORTHWHILE = 1
+"""Passes through the network from which on "auto" converts it: already the first, for whoever labels a photo at a time.
+
+A process that finds a conversion imports no torch, which alone takes longer than most photos. In processor time one
+photo's process is so 2.8 s (v3plus-mobilenetv2), 3.9 s (v3plus-xception) and 3.3 s (v3plus-resnet101) shorter, and
+converting them takes 1.7, 8.0 and 8.4 s, once: it is earned back by the first to the third photo that follows. Later is
+too late, since an output folder stays with the engine that it was begun with.
+"""
+ALWAYS = 20
+"""Passes from which on label maps that are stored between runs are onnxruntime's, however they were begun."""
 
 
 def by_number(passes: int) -> str:
     """The engine by the number of passes alone: that of every run of the same kind, whatever is converted by now."""
-    return "onnx" if passes >= WORTHWHILE else "torch"
+    return "onnx" if passes >= ALWAYS else "torch"
 
 
 def select_engine(
@@ -57,9 +64,9 @@ def select_engine(
 
 def _saves_time(model: LoadedModel, device: torch.device, passes: int, keep: str | None) -> bool:
     """Whether "auto" means onnxruntime; SegcliError where the model cannot be told apart from others."""
-    if device.type != "cpu" or keep == "torch" or not onnx_cache.available():
+    if device.type != "cpu" or keep == "torch" or not conversions.available():
         return False
-    return keep == "onnx" or passes >= WORTHWHILE or onnx_cache.kept(model) is not None
+    return keep == "onnx" or passes >= WORTHWHILE or conversions.kept(model) is not None
 
 
 def _under_onnxruntime(model: LoadedModel, tell: Callable[[str], None]) -> LoadedModel:

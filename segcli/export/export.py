@@ -21,12 +21,11 @@ from segcli.labels import VOID
 from segcli.models.preprocessing import MAX_SIDE, Preprocessing
 from segcli.weights import metadata, onnx_file
 from segcli.weights.facts import Int8
+from segcli.weights.graph import IMAGE, LABELS, LOGITS, OPSET, PHOTO, package
 from segcli.weights.metadata import Metadata
 from segcli.weights.model_io import LoadedModel
-from segcli.weights.onnx_file import IMAGE, LABELS, LOGITS, PHOTO, Making, package
+from segcli.weights.onnx_file import Making
 
-OPSET = 17
-"""The version of ONNX's operators: the first with all that the networks need is long behind every runtime in use."""
 SMALLEST = 33
 """The least pixels a side that a .pt2 takes; an ONNX file takes any."""
 EXAMPLE = (2, 161, 225)

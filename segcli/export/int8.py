@@ -23,7 +23,7 @@ from segcli.export.export import Export, prepare, to_onnx
 from segcli.export.int8_layers import Layers
 from segcli.export.ranges import Range, measure
 from segcli.images.reading import PhotoReading
-from segcli.weights import onnx_file
+from segcli.weights import graph
 from segcli.weights.model_io import LoadedModel
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def to_int8(network: bytes, inputs: Iterable[np.ndarray]) -> bytes:
     Raises:
         SegcliError: A package is missing, no layer can compute in 8 bits, there is no photo, or onnxruntime fails.
     """
-    onnx = onnx_file.package("onnx")
+    onnx = graph.package("onnx")
     model = _unshared(onnx.load_model_from_string(network))
     layers = int8_layers.choose(model.graph)
     if not layers.nodes:

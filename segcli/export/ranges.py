@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from segcli.errors import SegcliError
-from segcli.weights import onnx_file
+from segcli.weights import graph
 
 PERCENTILE = 99.999
 """The percentage of a tensor's values that end within its range, counted from the other end."""
@@ -56,7 +56,7 @@ def measure(network: bytes, tensors: Sequence[str], inputs: Iterable[np.ndarray]
     Raises:
         SegcliError: There is no input, or the network gives no numbers for one.
     """
-    session = onnx_file.session(_sampling(network, tensors))
+    session = graph.session(_sampling(network, tensors))
     (taken,) = session.get_inputs()
     extremes = {name: Extremes() for name in tensors}
     samples = [_sample(name) for name in tensors]
@@ -76,7 +76,7 @@ def _largest(values: np.ndarray) -> np.ndarray:
 
 def _sampling(network: bytes, tensors: Iterable[str]) -> bytes:
     """The network with a sample of each tensor among its outputs."""
-    onnx = onnx_file.package("onnx")
+    onnx = graph.package("onnx")
     model = onnx.load_model_from_string(network)
     numbers = {"flat": [-1], "first": [0], "last": [np.iinfo(np.int64).max], "axis": [0], "step": [STEP]}
     for name, value in numbers.items():

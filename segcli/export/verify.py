@@ -12,9 +12,9 @@ from segcli.errors import SegcliError
 from segcli.export.export import Export, enlarged
 from segcli.inference.transform import to_input
 from segcli.models.preprocessing import Preprocessing
-from segcli.weights import onnx_file
+from segcli.weights import graph
 from segcli.weights.checkpoint import is_finite
-from segcli.weights.onnx_file import LABELS, LOGITS
+from segcli.weights.graph import LABELS, LOGITS
 
 EQUAL = 0.999
 """The share of equal labels from which on two networks count as the same."""
@@ -66,7 +66,7 @@ class Agreement:
 
 def onnx_runtime(model: bytes, export: Export) -> Runtime:
     """The runtime of an ONNX file, given its bytes: onnxruntime."""
-    session = onnx_file.session(model)
+    session = graph.session(model)
 
     def run(x: Tensor) -> dict[str, Tensor]:
         values = session.run(list(export.outputs), {export.input: x.numpy()})

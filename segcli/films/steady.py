@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from segcli.films import flow
 from segcli.films.flow import Motion
-from segcli.inference.segmenter import Prediction, from_probabilities
+from segcli.inference.prediction import Prediction, from_probabilities
 
 SECONDS, PLAIN_SECONDS = 0.41, 0.055
 """The time after which a frame counts for e^-1 (37 %) in the average: where it is moved by optical flow, and where not.

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from segcli.inference.segmenter import Prediction
+from segcli.inference.prediction import Prediction
 from segcli.inference.transform import fit
 
 LONGEST = 1024

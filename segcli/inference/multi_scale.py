@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
+from segcli.inference.enlargement import to_photo
 from segcli.inference.forward import Scores
 from segcli.inference.tiling import Tiled
-from segcli.inference.transform import Geometry, to_photo
+from segcli.inference.transform import Geometry
 from segcli.models.preprocessing import scaled
 
 

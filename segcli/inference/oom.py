@@ -1,14 +1,19 @@
 """Out of memory: smaller batches, then the CPU, then a word about that one photo; labels do not change."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeVar
-
-import torch
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segcli.errors import InputError
-from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.inference.prediction import Prediction
+
+if TYPE_CHECKING:
+    from segcli.inference.graph_segmenter import GraphSegmenter
+    from segcli.inference.segmenter import Segmenter
 
 SMALLER = "Memory did not suffice for the whole batch: it was divided. A smaller --batch saves the attempt."
 ON_CPU = "The device's memory did not suffice for this photo: it was done on the CPU."
@@ -34,7 +39,7 @@ class Outcome:
 
 def is_shortage(error: BaseException) -> bool:
     """Whether an error means that memory ran out, on whatever device."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(saying in str(error).lower() for saying in _SAYINGS)
 
@@ -70,17 +75,25 @@ def near(work: Callable[[Prediction], Made], prediction: Prediction) -> Made:
     Raises:
         InputError: The CPU's does not suffice either.
     """
-    for place in dict.fromkeys((prediction.scores.device, torch.device("cpu"))):
-        made = _attempt(lambda here: (work(here),), prediction.to(place))
+    for here in _here_and_on_cpu(prediction):
+        made = _attempt(lambda given: (work(given),), here)
         if made is not None:
             return made[0]
     raise too_large()
 
 
-def on_cpu(segmenter: Segmenter, stage: Callable[[Segmenter], Predict]) -> Predict | None:
+def _here_and_on_cpu(prediction: Prediction) -> Iterator[Prediction]:
+    yield prediction
+    if not prediction.is_on_cpu:
+        yield prediction.to("cpu")
+
+
+def on_cpu(segmenter: Segmenter | GraphSegmenter, stage: Callable[[Segmenter], Predict]) -> Predict | None:
     """A fallback for `predict`: the same stage of a Segmenter on the CPU, made when first needed; None where it is."""
-    if segmenter.device.type == "cpu":
+    if segmenter.is_on_cpu:
         return None
+    import torch
+
     twin = cache(lambda: stage(segmenter.on(torch.device("cpu"))))
 
     def predict_there(photos: Sequence[Any]) -> list[Prediction]:
@@ -99,7 +112,8 @@ def _attempt(work: Callable[[Any], Made], argument: Any) -> Made | None:
     except Exception as error:
         if not is_shortage(error):
             raise
-    if torch.cuda.is_initialized():
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     return None
 

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from segcli.inference.argmax import argmax, candidates
+from segcli.inference.axis import Axis, axes
+from segcli.inference.enlargement import Enlargement, interpolated
 from segcli.inference.tiling import bell, starts
-from segcli.inference.transform import Axis, Enlargement, Geometry, axis, normalise
+from segcli.inference.transform import Geometry, grey, normalise
 from segcli.labels import VOID
 from segcli.models.preprocessing import STRIDE, Preprocessing
 
@@ -97,9 +99,9 @@ class Windows:
         """
         high, wide = (max(0, room - at) for room, at in zip(self.place.padded, (top, left), strict=True))
         window = torch.zeros(1, 3, *self.size)
-        window[..., :high, :wide] = normalise(torch.full((3, 1, 1), float(preprocessing.pad_value)), preprocessing)
-        photo = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)
-        window[..., : rgb.shape[0], : rgb.shape[1]] = normalise(photo, preprocessing)
+        window[..., :high, :wide] = torch.from_numpy(grey(preprocessing))
+        photo = normalise(rgb.transpose(2, 0, 1), preprocessing)
+        window[..., : rgb.shape[0], : rgb.shape[1]] = torch.from_numpy(photo)
         return window
 
 
@@ -173,15 +175,12 @@ class Enlarging:
     """
 
     def __init__(self, windows: Windows, grid: tuple[int, int], align_corners: bool, size: tuple[int, int]):
-        place, device = windows.covered, torch.device("cpu")
         self.size = size
-        self.vertical, self._horizontal = (
-            axis(size[k], place.resized[k], place.padded[k], grid[k], align_corners, device) for k in (0, 1)
-        )
+        self.vertical, self._horizontal = axes(grid, windows.covered, align_corners, size)
 
     def ready(self, until: int) -> int:
         """The rows of the picture, from 0 on, that need no row of scores from `until` on."""
-        return int(torch.searchsorted(self.vertical.second, until))
+        return int(np.searchsorted(self.vertical.second, until))
 
     def needed(self, row: int) -> int:
         """The first row of scores that the picture's rows from `row` on need."""
@@ -189,13 +188,13 @@ class Enlarging:
 
     def rows(self, scores: Tensor, first: int, top: int, bottom: int) -> Tensor:
         """Scores (1, K, bottom - top, W) of the picture's rows, of scores (1, K, h, w) whose first row is `first`."""
-        return Enlargement(self._horizontal.interpolate(scores, -1, 0, self.size[1]), self._part(first)).rows(
+        return Enlargement(interpolated(scores, -1, self._horizontal, 0, self.size[1]), self._part(first)).rows(
             top, bottom
         )
 
     def area(self, scores: Tensor, first: int, rows: slice, columns: slice) -> Tensor:
         """Scores (K, h, w) of a part of the picture, of scores (1, K, ., .) whose first row is `first`."""
-        wide = self._horizontal.interpolate(scores, -1, columns.start, columns.stop)
+        wide = interpolated(scores, -1, self._horizontal, columns.start, columns.stop)
         return Enlargement(wide, self._part(first)).rows(rows.start, rows.stop)[0]
 
     def _part(self, first: int) -> Axis:
@@ -221,7 +220,7 @@ class Enlarging:
             ids = candidates(part[0])
             classes = ids.numpy().astype(kind)
             few = max(1, ENLARGED // (4 * len(ids) * self.size[1]))
-            wide = self._horizontal.interpolate(part[:, ids], -1, 0, self.size[1])
+            wide = interpolated(part[:, ids], -1, self._horizontal, 0, self.size[1])
             enlarged = Enlargement(wide, self._part(self.needed(begin)))
             for row in range(begin, end, few):
                 until = min(row + few, end)

@@ -33,7 +33,7 @@ from segcli.pipeline.usable import usable
 from segcli.weights.reference import ModelReference, what_fits
 
 if TYPE_CHECKING:
-    from segcli.inference.segmenter import Prediction
+    from segcli.inference.prediction import Prediction
     from segcli.pipeline.tally import Tally
 
 WORST = 5

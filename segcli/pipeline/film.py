@@ -25,7 +25,7 @@ from segcli.films.workshop import FRAMES, Segment, Workshop
 from segcli.images.masks import write_label_map
 from segcli.images.overlay import film_overlay
 from segcli.inference import oom
-from segcli.inference.segmenter import Prediction
+from segcli.inference.prediction import Prediction
 from segcli.inference.uncertainty import uncertainty
 from segcli.labels import BACKGROUND
 from segcli.pipeline import film_files

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from segcli import processor
 from segcli.crf.settings import CRF
 from segcli.errors import InputError
 from segcli.files.encoding import to_json
@@ -19,7 +20,7 @@ from segcli.images.read import from_image, read_placed
 from segcli.images.reading import PLAIN, PhotoReading
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
-from segcli.pipeline import int8, photo_values
+from segcli.pipeline import converted, int8, photo_values
 from segcli.pipeline.int8 import FirstPhotos
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.result import Result
@@ -27,6 +28,7 @@ from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference, resolve
 
 if TYPE_CHECKING:
+    from segcli.inference.graph_segmenter import GraphSegmenter
     from segcli.inference.segmenter import Segmenter
     from segcli.weights.model_io import LoadedModel
 
@@ -50,7 +52,7 @@ class Model:
         options: What it was loaded with.
     """
 
-    def __init__(self, segmenter: Segmenter, options: ModelOptions):
+    def __init__(self, segmenter: Segmenter | GraphSegmenter, options: ModelOptions):
         self.segmenter = segmenter
         self.options = options
 
@@ -59,7 +61,7 @@ class Model:
         return f"<segcli model {facts.spec.name}, {len(self.labels)} classes of {self.labels.name}, {facts.engine}>"
 
     @property
-    def facts(self) -> LoadedModel:
+    def facts(self) -> ModelFacts:
         """The model's description, and where its weights come from."""
         return self.segmenter.model
 
@@ -153,7 +155,7 @@ def load(
             exported .onnx.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         engine: What computes on the CPU: "torch", "onnx" (onnxruntime; converts the network once), or "auto", which
-            takes onnxruntime where the network is converted already.
+            takes onnxruntime where it can.
         output_stride: Input pixels a feature: 8, 16 or 32; None: the one the weights were made for.
         size: Working size in pixels; 0 keeps the photo's own, None takes the weights' own.
         scales: The scales whose probabilities are averaged.
@@ -194,6 +196,12 @@ def load_with(
         first: Gives the first photos, on which labels in 8 bits are compared where these are wanted.
     """
     options.check(reference)
+    if ready := converted.segmenter(reference, options, keep_engine):
+        listener.note(f"device {processor.describe()}")
+        if reference.note:
+            listener.note(reference.note)
+        _announce(ready.model, listener)
+        return Model(ready, options)
     from segcli import devices
     from segcli.export.engine import select_engine
     from segcli.inference.segmenter import Segmenter
@@ -207,11 +215,15 @@ def load_with(
     model = select_engine(
         model, options.wanted_engine(), device, options.passes(photos), keep_engine, tell=listener.note
     )
+    _announce(model, listener)
+    return Model(Segmenter(model, device, **protocol), options)
+
+
+def _announce(model: ModelFacts, listener: Listener) -> None:
     how = ", under onnxruntime" if model.engine == "onnx" else ""
     how += ", in 8 bits" if model.int8 else ""
     how += f", for {words}" if (words := photo_values.words(model.photos)) else ""
     listener.note(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{how}")
-    return Model(Segmenter(model, device, **protocol), options)
 
 
 def under_torch(model: Model, reference: ModelReference | None, listener: Listener = SILENT) -> Segmenter:

@@ -23,7 +23,7 @@ from segcli.labels import LabelSet
 from segcli.pipeline.tables import table
 
 if TYPE_CHECKING:
-    from segcli.inference.segmenter import Prediction
+    from segcli.inference.prediction import Prediction
     from segcli.pipeline.writer import Labelled, Outputs
 
 HEADINGS = (

@@ -44,6 +44,7 @@ from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference
 
 if TYPE_CHECKING:
+    from segcli.pipeline.giants.giant import Giants
     from segcli.pipeline.stages import Stages
 
 DEFAULT_FOLDER = Path("segmented")
@@ -152,21 +153,30 @@ class PredictJob:
 
     def stages(self, model: Model, listener: Listener = SILENT) -> Stages:
         """The stages that each photo passes through."""
-        from segcli.crf.stage import Refinement
         from segcli.inference import oom
         from segcli.pipeline import stages
-        from segcli.pipeline.giants.giant import Giants
 
-        refine = self.crf and Refinement.by(self.crf)
+        refine = None
+        if self.crf:  # which torch computes
+            from segcli.crf.stage import Refinement
+
+            refine = Refinement.by(self.crf)
         network = stages.network(model.segmenter)
         fallback = oom.on_cpu(model.segmenter, stages.network)
-        giants = Giants(self.giants, partial(under_torch, model, self.reference, listener), listener)
-        return stages.Stages(self.reading.read, network, refine, fallback, self.reading.open_film, giants)
+        giants = partial(_giants, self, model, listener)
+        return stages.Stages(self.reading.read, network, refine, fallback, self.reading.open_film, self.giants, giants)
 
     @property
     def giants(self) -> GiantPlan:
         """How pictures that are too large for memory are done."""
         return GiantPlan(self.options, self.reading.photos, self.crf, self.reading.gsd)
+
+
+def _giants(job: PredictJob, model: Model, listener: Listener) -> Giants:
+    """What does the pictures of a job that are too large for memory."""
+    from segcli.pipeline.giants.giant import Giants
+
+    return Giants(job.giants, partial(under_torch, model, job.reference, listener), listener)
 
 
 def run(

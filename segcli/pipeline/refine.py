@@ -262,7 +262,7 @@ def refine(
 
     from segcli import devices
     from segcli.crf.dense_crf import unary_from_labels
-    from segcli.inference.segmenter import from_probabilities
+    from segcli.inference.prediction import from_probabilities
 
     read, path = as_photo(photo)
     known = _classes(said, classes)

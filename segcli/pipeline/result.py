@@ -23,7 +23,7 @@ from segcli.pipeline.label_files import OBJECTS, SEVERAL, MinArea, check_tidying
 from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of
 
 if TYPE_CHECKING:
-    from segcli.inference.segmenter import Prediction
+    from segcli.inference.prediction import Prediction
 
 DEFAULT_KINDS = ("mask", "overlay")
 """The kinds of files that are written where nothing else is asked for."""

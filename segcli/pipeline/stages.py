@@ -27,13 +27,16 @@ from segcli.films.frame import Film
 from segcli.images.geo.place import Place
 from segcli.images.photo import Photo
 from segcli.inference import oom
-from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.inference.prediction import Prediction
 from segcli.pipeline.recorder import Recorder
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record, state
 from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:
+    from segcli.inference.graph_segmenter import GraphSegmenter
+    from segcli.inference.segmenter import Segmenter
     from segcli.pipeline.giants.giant import Giants
+    from segcli.pipeline.giants.plan import GiantPlan
 
 THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
 """That read, and as many that write. A photo of 12 megapixels takes 0.1 s to decode and 0.3 s to write, which a GPU
@@ -61,7 +64,8 @@ class Stages:
         refine: From a photo, uint8 (H, W, 3), and its prediction to a better one, such as the CRF's.
         fallback: `predict` on the CPU, for a photo that is too much for the device's memory.
         open_film: Opens a film, whose frames `read` takes too; None where there are photos alone.
-        giants: Does the items that are too large for memory; None where there can be none.
+        giant_plan: Tells the items that are too large for memory; None where there can be none.
+        giants: Gives what does these; torch is imported then.
     """
 
     read: Callable[[Any], Readable]
@@ -69,14 +73,15 @@ class Stages:
     refine: Callable[[np.ndarray, Prediction], Prediction] | None = None
     fallback: Callable[[Sequence[Readable]], list[Prediction]] | None = None
     open_film: Callable[[Path], Film] | None = None
-    giants: Giants | None = None
+    giant_plan: GiantPlan | None = None
+    giants: Callable[[], Giants] | None = None
 
     def is_giant(self, item: Any) -> bool:
         """Whether an item is done in parts."""
-        return self.giants is not None and self.giants.plan.wants(item)
+        return self.giant_plan is not None and self.giant_plan.wants(item)
 
 
-def network(segmenter: Segmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
+def network(segmenter: Segmenter | GraphSegmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
     """A predict stage that asks a Segmenter."""
 
     def predict(photos: Sequence[Photo]) -> list[Prediction]:
@@ -138,7 +143,7 @@ def work(
     """
     for is_giant, group in groupby(sources, stages.is_giant):
         if is_giant:
-            yield from stages.giants.records(group, outputs, ledger, settings)
+            yield from stages.giants().records(group, outputs, ledger, settings)
         else:
             yield from segment(group, stages, outputs, ledger, settings, batch)
 

@@ -20,7 +20,8 @@ from segcli.evaluation.scoring import ImageScore, evaluate
 from segcli.evaluation.trimap import Trimap
 from segcli.files.atomic import writing
 from segcli.inference import oom
-from segcli.inference.segmenter import Prediction, Segmenter
+from segcli.inference.prediction import Prediction
+from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.stages import Stages, network, predict_all, settle
 
 Refine = Callable[[np.ndarray, Prediction], Prediction]

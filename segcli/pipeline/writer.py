@@ -32,7 +32,7 @@ from segcli.pipeline import label_files, objects, place_files
 
 if TYPE_CHECKING:
     from segcli.images.objects import Objects
-    from segcli.inference.segmenter import Prediction
+    from segcli.inference.prediction import Prediction
 
 OWN_ERRORS = (None, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 """The errno of an OSError that one photo's outputs alone meet; Pillow's own errors have none."""

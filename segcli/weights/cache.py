@@ -19,8 +19,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.utils import WeakFileLock
 from msgspec import Meta
 
 from segcli import decoding, labels
@@ -28,7 +26,7 @@ from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
 from segcli.files.download import Progress
 from segcli.files.encoding import to_json
-from segcli.weights import fetch, manifest
+from segcli.weights import manifest
 from segcli.weights.manifest import HubFile, PackagedFile, WeightsEntry
 from segcli.weights.reference import CHECKPOINT_SUFFIX
 
@@ -206,6 +204,8 @@ def _home(entry: WeightsEntry) -> Path:
 @contextmanager
 def _locked(entry: WeightsEntry) -> Iterator[None]:
     """Alone with the entry's folder: several processes may start at once."""
+    from huggingface_hub.utils import WeakFileLock  # the Hub's client takes longer to import than a photo to segment
+
     _home(entry).mkdir(parents=True, exist_ok=True)
     with WeakFileLock(_home(entry) / LOCK_FILE):
         yield
@@ -247,6 +247,8 @@ def _intact(entry: WeightsEntry) -> Cached | None:
 
 def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
     """The weights once they are downloaded, verified, converted and remembered."""
+    from segcli.weights import fetch
+
     known = _recorded(entry)
     download = fetch.fetch(entry, _home(entry), known.commit if known else "", progress)
     expected = fetch.expected(entry, download, known.sha256 if known else "")
@@ -270,7 +272,7 @@ def _understood(entry: WeightsEntry, record: Record, path: Path, *, on_trust: bo
     A download that is taken on trust and turns out to be no weights is deleted: nothing says that these are the right
     bytes, and they may be a network's login page.
     """
-    from segcli.weights import foreign
+    from segcli.weights import fetch, foreign
     from segcli.weights.conversion import converted
 
     try:
@@ -302,6 +304,8 @@ def _tidy(entry: WeightsEntry, downloaded: Path, kept: Path) -> None:
 
 def _emptied(entry: WeightsEntry) -> int:
     """Delete an entry's files, here and in the Hub's cache; returns the bytes freed."""
+    from segcli.weights import fetch
+
     freed = 0
     if hub_file := _hub_path(entry, _recorded(entry)):
         freed += hub_file.stat().st_size
@@ -324,6 +328,8 @@ def _hub_path(entry: WeightsEntry, record: Record | None) -> Path | None:
     """The entry's file in the Hub's cache; None if it is not there."""
     if not isinstance(entry.source, HubFile):
         return None
+    from huggingface_hub import try_to_load_from_cache
+
     revision = record.commit if record else entry.source.revision
     path = try_to_load_from_cache(entry.source.repo, entry.source.file, revision=revision)
     return Path(path) if isinstance(path, str) else None

@@ -5,7 +5,6 @@ could lead anywhere; subgraphs, with which a graph could loop for ever; weights 
 nothing of themselves. A .pt2 is never read here, since torch.export.load trusts what it loads.
 """
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,18 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from segcli import decoding
-from segcli.errors import SegcliError, WeightsError
+from segcli.errors import WeightsError
 from segcli.files.paths import shown
 from segcli.models.preprocessing import Preprocessing
 from segcli.weights import metadata
 from segcli.weights.facts import Int8
+from segcli.weights.graph import Graph, line, package
 from segcli.weights.metadata import Metadata
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-IMAGE, PHOTO, LABELS, LOGITS = "image", "photo", "labels", "logits"
-"""Names of inputs (without and with preprocessing inside) and outputs."""
 KEY = "segcli.export"
 """The name of the metadata that tell how a file was made; those under `metadata.KEY` are a checkpoint's."""
 LARGEST_INT8 = 64
@@ -78,53 +76,15 @@ class Exported:
 
 
 class OnnxNetwork(nn.Module):
-    """A network that onnxruntime runs on the CPU, called like the one that it was made of.
-
-    It uses as many threads as torch does, which do not spin between photos: reading and writing want the cores then.
-
-    Args:
-        model: The ONNX file's bytes.
-        classes: Channels of the logits.
-        inside: The preprocessing that is part of the graph: it is undone before; None where it is not.
-
-    Raises:
-        SegcliError: onnxruntime is not installed.
-        WeightsError: It cannot make a session of them, or inputs and outputs are not those of `segcli export`.
-    """
+    """A `Graph` called like the torch network that it was made of; its arguments and errors are the Graph's."""
 
     def __init__(self, model: bytes, classes: int, inside: Preprocessing | None = None):
         super().__init__()
-        self.classes = classes
-        self.inside = inside
-        try:
-            self._session = session(model)
-        except Exception as error:  # onnxruntime has an exception for every kind of damage
-            if isinstance(error, SegcliError):
-                raise
-            raise WeightsError(f"onnxruntime cannot run the network ({_line(error)})") from error
-        inputs = [(entry.name, entry.type) for entry in self._session.get_inputs()]
-        outputs = [entry.name for entry in self._session.get_outputs()]
-        wanted = (IMAGE, "tensor(float)") if inside is None else (PHOTO, "tensor(uint8)")
-        if inputs != [wanted] or LOGITS not in outputs:
-            raise WeightsError(f"the network takes {inputs} and gives {outputs}, unlike those of `segcli export`")
+        self.graph = Graph(model, classes, inside)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Float32 (N, 3, H, W), normalised -> logits (N, classes, h, w), on the input's device.
-
-        Raises:
-            MemoryError: The machine's does not suffice.
-            WeightsError: The network cannot take this input, or does not give logits.
-        """
-        name, array = (IMAGE, x.cpu().numpy()) if self.inside is None else (PHOTO, _as_photo(x, self.inside))
-        try:
-            (logits,) = self._session.run([LOGITS], {name: np.ascontiguousarray(array)})
-        except Exception as error:
-            if "alloc" in str(error).lower():
-                raise MemoryError(str(error)) from error
-            raise WeightsError(f"the network cannot take {tuple(x.shape)} ({_line(error)})") from error
-        if logits.ndim != 4 or logits.shape[:2] != (len(x), self.classes) or logits.dtype != np.float32:
-            raise WeightsError(f"the network gives {logits.dtype} {logits.shape}, which are no {self.classes} classes")
-        return torch.from_numpy(logits).to(x.device)
+        """Float32 (N, 3, H, W), normalised -> logits (N, classes, h, w), on the input's device."""
+        return torch.from_numpy(self.graph(x.cpu().numpy())).to(x.device)
 
 
 def read(path: Path) -> Exported:
@@ -168,37 +128,6 @@ def _described(path: Path) -> tuple[bytes, Metadata, Making]:
     return data, about, making
 
 
-def package(name: str) -> Any:
-    """The package `onnx` or `onnxruntime`; SegcliError with the line that installs it where it is missing."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise SegcliError(f"this needs {name} ({error})", f"pip install {name}") from error
-
-
-def session(model: bytes) -> Any:
-    """An onnxruntime session on the CPU, with as many threads as torch, which sleep between runs.
-
-    Raises:
-        SegcliError: onnxruntime is not installed.
-        Exception: One of onnxruntime's own, where it cannot understand the model.
-    """
-    onnxruntime = package("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 4  # what matters is raised
-    options.enable_mem_pattern = False  # one would be kept for every size of photo
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _as_photo(x: Tensor, preprocessing: Preprocessing) -> np.ndarray:
-    """The uint8 (N, H, W, 3) RGB pictures that a normalised input was made of."""
-    x = x.flip(1) if preprocessing.channels == "BGR" else x
-    picture = x.cpu().permute(0, 2, 3, 1) * torch.tensor(preprocessing.std) + torch.tensor(preprocessing.mean)
-    return picture.round().clamp(0, 255).to(torch.uint8).numpy()
-
-
 def _parsed(data: bytes, name: str) -> Any:
     onnx = package("onnx")
     try:
@@ -224,7 +153,7 @@ def _check_weights(part: Any, name: str) -> None:
     try:
         values = package("onnx").numpy_helper.to_array(part)
     except Exception as error:  # a shape or a type that does not fit the bytes
-        raise WeightsError(f"{name} has weights that cannot be read ({_line(error)})") from error
+        raise WeightsError(f"{name} has weights that cannot be read ({line(error)})") from error
     ends = np.array([values.min(), values.max()]) if values.size else np.zeros(2)
     if values.dtype.kind == "f" and not np.isfinite(ends).all():
         raise WeightsError(f"the weights {name} hold NaN or infinite values in {part.name}", "Export it again.")
@@ -240,7 +169,3 @@ def _parts(message: "Message") -> Iterator["Message"]:
         if field.message_type is not None:
             for part in (value,) if hasattr(value, "ListFields") else value:
                 yield from _parts(part)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -8,7 +8,7 @@ from segcli.crf import dense_crf
 from segcli.crf.params import CRFParams
 from segcli.crf.stage import Refinement
 from segcli.errors import InputError
-from segcli.inference.segmenter import Prediction, from_probabilities
+from segcli.inference.prediction import Prediction, from_probabilities
 from segcli.inference.transform import Geometry
 
 PARAMS = CRFParams(iterations=3)
@@ -63,7 +63,7 @@ def test_classes_that_matter_nowhere_take_no_memory():
 def test_bands_change_nothing(monkeypatch):
     photo, prediction = example()
     whole = Refinement(PARAMS)(photo, prediction)
-    monkeypatch.setattr("segcli.inference.transform.CACHED", 7 * 60 * 3 * 4)
+    monkeypatch.setattr("segcli.inference.enlargement.CACHED", 7 * 60 * 3 * 4)
     assert torch.equal(Refinement(PARAMS)(photo, prediction).scores, whole.scores)
 
 

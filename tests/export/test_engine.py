@@ -5,13 +5,14 @@ import torch
 from tiny import tiny_model
 
 from segcli.errors import SegcliError
-from segcli.export import engine, onnx_cache
-from segcli.export.engine import WORTHWHILE, by_number, select_engine
+from segcli.export import conversions, engine, onnx_cache
+from segcli.export.engine import ALWAYS, WORTHWHILE, by_number, select_engine
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 MODEL = tiny_model()
 CONVERTED = tiny_model()
-FEW, MANY = WORTHWHILE - 1, WORTHWHILE
+FEW, MANY = 3, 4
+BY_DEFAULT = WORTHWHILE
 
 
 class Cache:
@@ -40,11 +41,25 @@ class Cache:
 def cache(monkeypatch):
     def use(**facts) -> Cache:
         made = Cache(**facts)
-        for name in ("available", "kept", "accelerated", "convert"):
-            monkeypatch.setattr(onnx_cache, name, getattr(made, name))
+        for module, names in ((conversions, ("available", "kept")), (onnx_cache, ("accelerated", "convert"))):
+            for name in names:
+                monkeypatch.setattr(module, name, getattr(made, name))
         return made
 
     return use
+
+
+@pytest.fixture(autouse=True)
+def _worthwhile(monkeypatch):
+    monkeypatch.setattr(engine, "WORTHWHILE", MANY)
+
+
+def test_one_photo_is_enough_by_default(cache, monkeypatch):
+    """Whoever labels a photo at a time begins the output folder with the first one, and it keeps its engine."""
+    monkeypatch.setattr(engine, "WORTHWHILE", BY_DEFAULT)
+    cache()
+    assert select_engine(MODEL, "auto", CPU, 1) is CONVERTED
+    assert select_engine(MODEL, "auto", CPU, 1, "torch") is MODEL
 
 
 @pytest.mark.parametrize(
@@ -105,9 +120,4 @@ def test_a_conversion_that_is_damaged_at_once_is_no_silent_torch(cache, monkeypa
 
 def test_runs_of_the_same_kind_choose_the_same_engine_whatever_is_converted(cache):
     cache(converted=True)
-    assert [by_number(passes) for passes in (1, FEW, MANY)] == ["torch", "torch", "onnx"]
-
-
-def test_the_number_of_passes_is_asked_of_one_place(monkeypatch):
-    monkeypatch.setattr(engine, "WORTHWHILE", 3)
-    assert [by_number(passes) for passes in (2, 3)] == ["torch", "onnx"]
+    assert [by_number(passes) for passes in (1, ALWAYS - 1, ALWAYS)] == ["torch", "torch", "onnx"]

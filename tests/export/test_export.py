@@ -23,7 +23,7 @@ from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC
 from segcli.models import variants
 from segcli.pipeline import foresight
-from segcli.weights import conversion, model_io, onnx_file
+from segcli.weights import conversion, graph, model_io, onnx_file
 from segcli.weights.reference import ModelReference
 
 FAMILIES = ("v1-vgg16", "v3plus-resnet50", "v3plus-xception41", "v3plus-mobilenetv2")
@@ -156,7 +156,7 @@ def test_what_cannot_be_written_or_made_is_one_clear_line(tmp_path, monkeypatch)
     plan = export.prepare(model("v3-mobilenetv2-dm05"))
     with pytest.raises(SegcliError, match="cannot be written"):
         export.write(tmp_path, "onnx", plan)
-    monkeypatch.setattr(onnx_file.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError("gone")))
+    monkeypatch.setattr(graph.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError("gone")))
     with pytest.raises(SegcliError, match="this needs onnx") as caught:
         export.to_onnx(plan)
     assert caught.value.hint == "pip install onnx"

@@ -1,5 +1,6 @@
 """The CPU's engine: converted once, compared with torch, kept within bounds, given up where it differs."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from small_runs import smooth
 
 from segcli.errors import SegcliError
 from segcli.export import export, onnx_cache
+from segcli.export.conversions import kept
 from segcli.inference.segmenter import Segmenter
 
 
@@ -47,12 +49,12 @@ def test_the_segmenter_gives_the_same_labels(original, protocol):
 
 
 def test_a_network_is_converted_once_and_used_from_then_on(original, home, conversions):
-    assert onnx_cache.kept(original) is None
+    assert kept(original) is None
     assert onnx_cache.accelerated(original) is None
     onnx_cache.convert(original)
     onnx_cache.convert(original)
     assert len(conversions) == 1
-    assert onnx_cache.kept(original).parent == home
+    assert kept(original).parent == home
     fast = onnx_cache.accelerated(original)
     assert fast.engine == "onnx"
     assert replace(fast, network=original.network, engine="torch") == original
@@ -65,17 +67,17 @@ def test_a_network_is_converted_once_and_used_from_then_on(original, home, conve
 )
 def test_another_network_has_a_conversion_of_its_own(original, change):
     onnx_cache.convert(original)
-    assert onnx_cache.kept(replace(original, **change)) is None
+    assert kept(replace(original, **change)) is None
 
 
 def test_weights_of_no_known_content_are_not_converted(original):
     with pytest.raises(SegcliError, match="cannot be told apart"):
-        onnx_cache.kept(replace(original, provenance={}))
+        kept(replace(original, provenance={}))
 
 
 def test_a_damaged_file_is_dropped_and_made_again(original, home):
     onnx_cache.convert(original)
-    path = onnx_cache.kept(original)
+    path = kept(original)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
@@ -90,7 +92,7 @@ def test_a_network_that_differs_is_refused_and_never_tried_again(original, home,
         with pytest.raises(SegcliError, match="% of torch's labels"):
             onnx_cache.convert(original)
     assert len(conversions) == 1
-    assert onnx_cache.kept(original) is None
+    assert kept(original) is None
     assert [path.suffix for path in home.iterdir() if path.name != "lock"] == [".refused"]
 
 
@@ -109,18 +111,18 @@ def test_the_oldest_conversions_make_room(original, home, monkeypatch):
     home.mkdir(parents=True)
     for age, name in enumerate(("new", "old")):
         (home / f"{name}.onnx").write_bytes(bytes(1_000_000))
-        onnx_cache.os.utime(home / f"{name}.onnx", (1_000_000 - age, 1_000_000 - age))
+        os.utime(home / f"{name}.onnx", (1_000_000 - age, 1_000_000 - age))
     monkeypatch.setattr(onnx_cache, "ROOM", 4_000_000)
     onnx_cache.convert(original)
-    assert {path.name for path in home.glob("*.onnx")} == {"new.onnx", onnx_cache.kept(original).name}
+    assert {path.name for path in home.glob("*.onnx")} == {"new.onnx", kept(original).name}
 
 
 def test_conversions_of_some_weights_can_be_forgotten(original):
     onnx_cache.convert(original)
     assert onnx_cache.forget("f" * 64) == 0
-    size = onnx_cache.kept(original).stat().st_size
+    size = kept(original).stat().st_size
     assert onnx_cache.forget(original.provenance["sha256"]) == size
-    assert onnx_cache.kept(original) is None
+    assert kept(original) is None
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(original, home):

@@ -10,7 +10,7 @@ from small_runs import smooth
 
 from segcli.films import steady
 from segcli.films.steady import LONGEST_GAP, PLAIN_SECONDS, SECONDS, Steady, memory_of
-from segcli.inference.segmenter import from_probabilities
+from segcli.inference.prediction import from_probabilities
 
 HEIGHT, WIDTH = 48, 64
 STILL = smooth(1, WIDTH, HEIGHT)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from segcli.inference.argmax import argmax, candidates, label_map
-from segcli.inference.transform import Geometry, to_photo
+from segcli.inference.enlargement import to_photo
+from segcli.inference.transform import Geometry
 
 PLACE = Geometry((75, 100), (39, 52), (65, 65))
 

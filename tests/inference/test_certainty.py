@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from segcli.inference.certainty import FINER, LONGEST, certainty
-from segcli.inference.segmenter import from_probabilities
+from segcli.inference.prediction import from_probabilities
 
 CHANCE = torch.Generator().manual_seed(0)
 

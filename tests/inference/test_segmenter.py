@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from segcli.images.masks import read_label_map
 from segcli.images.read import read_rgb
 from segcli.inference import tiling
-from segcli.inference.segmenter import Channels, Prediction, Segmenter, from_probabilities
+from segcli.inference.prediction import Channels, Prediction, from_probabilities
+from segcli.inference.segmenter import Segmenter
 from segcli.inference.transform import Geometry, to_input
 from segcli.labels import VOC, LabelSet
 from segcli.models import variants
@@ -51,7 +52,8 @@ def test_probabilities_are_the_softmax_of_torchs_enlargement():
 def test_bands_do_not_show(monkeypatch):
     prediction = Segmenter(tiny_model()).predict([photo(200, 150)])[0]
     whole = prediction.labels()
-    monkeypatch.setattr("segcli.inference.transform.CACHED", 4 * 21 * 150 * 7)  # seven rows a band, or a few more
+    monkeypatch.setattr("segcli.inference.enlargement.CACHED", 4 * 21 * 150 * 7)  # seven rows a band, or a few more
+    monkeypatch.setattr("segcli.inference.contending.CACHED", 1000)
     assert np.array_equal(prediction.labels(), whole)
 
 

@@ -10,7 +10,9 @@ from pretended_gpu import CUDA, pretend
 from torch.nn import functional as F
 
 from segcli.errors import InputError
-from segcli.inference.transform import Geometry, batched, enlargement, geometry, to_input, to_photo
+from segcli.inference.enlargement import enlargement, to_photo
+from segcli.inference.placement import batched
+from segcli.inference.transform import Geometry, geometry, to_input
 from segcli.models.preprocessing import Preprocessing, at_size
 
 TENSORFLOW = Preprocessing()

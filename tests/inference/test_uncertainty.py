@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from segcli.inference.segmenter import Prediction, from_probabilities
+from segcli.inference.prediction import Prediction, from_probabilities
 from segcli.inference.transform import Geometry
 from segcli.inference.uncertainty import uncertainty
 

@@ -8,8 +8,9 @@ from tiny import tiny_model
 
 from segcli.inference import tiling
 from segcli.inference.argmax import label_map
+from segcli.inference.enlargement import to_photo
 from segcli.inference.pooled_mean import PooledMean
-from segcli.inference.transform import geometry, to_input, to_photo
+from segcli.inference.transform import geometry, to_input
 from segcli.inference.windows import Enlarging, Ring, Windows
 from segcli.models.preprocessing import Preprocessing, at_size
 

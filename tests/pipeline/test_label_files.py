@@ -15,7 +15,7 @@ from segcli.errors import UsageError
 from segcli.files.atomic import write_whole
 from segcli.files.sources import Source
 from segcli.images.masks import read_label_map
-from segcli.inference.segmenter import from_probabilities
+from segcli.inference.prediction import from_probabilities
 from segcli.labels import CITYSCAPES, VOC, from_names
 from segcli.pipeline.label_files import WRITERS
 from segcli.pipeline.writer import MERGERS, Outputs

@@ -17,7 +17,8 @@ from tiny import tiny_model
 from segcli.errors import InputError, SegcliError
 from segcli.files.sources import Source
 from segcli.images.read import read_photo
-from segcli.inference.segmenter import IN_FLOAT32, Segmenter, from_probabilities
+from segcli.inference.prediction import IN_FLOAT32, from_probabilities
+from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC
 from segcli.pipeline import stages as folder
 from segcli.pipeline.records import Ledger

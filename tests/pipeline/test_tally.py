@@ -16,7 +16,8 @@ from segcli.distributed import Processes
 from segcli.errors import InputError
 from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore
-from segcli.inference.segmenter import Segmenter, from_probabilities
+from segcli.inference.prediction import from_probabilities
+from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC, VOID
 from segcli.pipeline.tally import Tally, score
 

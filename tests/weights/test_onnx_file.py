@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from segcli.errors import SegcliError, UsageError, WeightsError
 from segcli.export import export
 from segcli.inference.transform import to_input
-from segcli.weights import model_io, onnx_file
+from segcli.weights import graph, model_io, onnx_file
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_lack_of_memory_is_told_as_such(path, monkeypatch):
         def run(self, *_):
             raise RuntimeError("Failed to allocate memory for requested buffer of size 9")
 
-    network._session = Full()
+    network.graph._session = Full()
     with pytest.raises(MemoryError):
         network(torch.zeros(1, 3, 65, 65))
 
@@ -180,7 +180,7 @@ def test_damage_anywhere_is_an_error_or_a_network(exported_bytes, tmp_path):
 
 
 def test_without_the_package_the_line_that_installs_it(path, monkeypatch):
-    monkeypatch.setattr(onnx_file.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    monkeypatch.setattr(graph.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
     with pytest.raises(SegcliError, match="this needs onnx") as caught:
         onnx_file.read(path)
     assert caught.value.hint == "pip install onnx"

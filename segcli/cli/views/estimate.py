@@ -40,7 +40,7 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     seen = f"{gsd:g} cm of ground a pixel" if gsd else f"{working[1]} x {working[0]}"
     for line in (*_lines(facts, skipped, seen, outputs), *_film_lines(films)):
         display.data(line)
-    large = [foreseen(run.stages.giants, source) for source in giants]
+    large = [foreseen(run.stages.giants(), source) for source in giants]
     for one in large:
         display.data(f"in parts      {one.input}: {one.how}{_cost(one)}")
     if run.found.unread:

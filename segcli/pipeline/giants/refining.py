@@ -13,7 +13,7 @@ from torch import Tensor
 
 from segcli.crf.settings import WORKING_SIZE
 from segcli.crf.stage import Refinement
-from segcli.inference.segmenter import Prediction, from_probabilities
+from segcli.inference.prediction import Prediction, from_probabilities
 from segcli.inference.windows import Enlarging
 
 _SHARE = 8

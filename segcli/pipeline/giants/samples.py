@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from segcli.images.masks import nearest_indices
-from segcli.inference.segmenter import Prediction
+from segcli.inference.prediction import Prediction
 from segcli.inference.transform import Geometry
 from segcli.inference.windows import Enlarging
 from segcli.pipeline.giants.journal import Journal

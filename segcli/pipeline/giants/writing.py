@@ -19,7 +19,7 @@ from segcli.images.polygons import Area
 from segcli.images.probabilities import write_probabilities
 from segcli.images.strips import rings
 from segcli.images.strips.shrinking import Picker, nearest, thumbnail_size
-from segcli.inference.segmenter import Prediction
+from segcli.inference.prediction import Prediction
 from segcli.inference.uncertainty import uncertainty
 from segcli.pipeline import place_files
 from segcli.pipeline.giants.labels import LabelRows

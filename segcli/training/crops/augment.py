@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from segcli.inference.transform import Geometry, geometry, normalise, place_on_grey
+from segcli.inference.transform import Geometry, geometry, grey, normalise, place_on_grey
 from segcli.labels import VOID
 from segcli.models.preprocessing import Preprocessing
 from segcli.training.crops.rotation import Rotation, Turned, Window
@@ -90,11 +90,10 @@ def augment(
     place = Geometry(rgb.shape[:2], tuple(mask.shape), crop)
     filled = torch.full(crop, VOID, dtype=torch.uint8)
     filled[: mask.shape[0], : mask.shape[1]] = mask
-    normal = normalise(photo, preprocessing)
+    normal = normalise(photo.numpy(), preprocessing)
     if params.angle:
-        grey = normalise(torch.full((3, 1, 1), float(preprocessing.pad_value)), preprocessing)
-        normal = torch.where(beyond, grey, normal)
-    return place_on_grey(normal, place, preprocessing)[0], filled
+        normal = np.where(beyond.numpy(), grey(preprocessing), normal)
+    return torch.from_numpy(place_on_grey(normal, place, preprocessing)), filled
 
 
 def _resized(rgb: np.ndarray, label: np.ndarray, scale: float, preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:

@@ -11,9 +11,9 @@ from small_runs import records, smooth
 from typer.testing import CliRunner
 
 from segcli.cli.app import app
-from segcli.export import engine, onnx_cache, verify
+from segcli.export import conversions, engine, onnx_cache, verify
 from segcli.export.verify import Agreement
-from segcli.weights import conversion, model_io, onnx_file
+from segcli.weights import conversion, graph, model_io
 
 
 @pytest.fixture(autouse=True)
@@ -200,8 +200,8 @@ def test_where_it_does_not_work_out_torch_runs_and_one_line_says_so(segcli, phot
 
 def test_without_the_package_auto_says_nothing_and_onnx_names_the_cure(segcli, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "WORTHWHILE", 1)
-    monkeypatch.setattr(onnx_cache.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(onnx_file.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    monkeypatch.setattr(conversions.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(graph.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
     result = segcli(photos, "-o", "out")
     assert result.exit_code == 0, result.output
     assert "onnx" not in result.stderr

@@ -12,7 +12,7 @@ def forecast(path, use):
     stages = job.stages(use)
     (source,) = find([path]).files
     assert stages.is_giant(source)
-    return foreseen(stages.giants, source)
+    return foreseen(stages.giants(), source)
 
 
 def test_time_and_memory_are_foretold_by_one_window(tmp_path):
