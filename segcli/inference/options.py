@@ -6,7 +6,7 @@ No torch here: a run is planned with these before anything is loaded.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -114,6 +114,11 @@ class ModelOptions:
     def wanted_engine(self) -> Engine:
         """The engine once the protocol is considered: tiles and half precision need torch."""
         return "torch" if self.tile or self.precision in HALVES else self.engine
+
+    def under_torch(self) -> ModelOptions:
+        """The same options for torch, which computes in floats what was asked for in 8 bits."""
+        floats = {"precision": "float32", "calibrate": None} if self.precision == "int8" else {}
+        return replace(self, engine="torch", **floats)
 
     def used_precision(self, facts: ModelFacts) -> Precision:
         """What the network computes in: floats where its labels in 8 bits differ too much."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "v3-mobilenetv2"
 """The model that is used where none is named: 21 everyday classes, 10 MB."""
+GIANTS_IN_FLOATS = "pictures that are too large for memory are computed in floats: their windows need torch"
+"""What is said of such pictures in a run in 8 bits."""
 
 Photo = str | Path | Image.Image | np.ndarray
 """A photo as `Model.predict` takes it: a file, a Pillow image, or uint8 (H, W, 3) red-green-blue."""
@@ -237,7 +239,9 @@ def under_torch(model: Model, reference: ModelReference | None, listener: Listen
     if reference is None or reference.is_exported:
         message = "it is too large for memory, and an exported graph takes no parts of pictures"
         raise InputError(message, "Give the checkpoint that the graph was exported from.")
-    return load_with(replace(model.options, engine="torch"), reference, listener).segmenter
+    if model.facts.int8:
+        listener.note(GIANTS_IN_FLOATS)
+    return load_with(model.options.under_torch(), reference, listener).segmenter
 
 
 def load_network(reference: ModelReference, output_stride: int | None, listener: Listener = SILENT) -> LoadedModel:

@@ -29,6 +29,7 @@ from segcli.pipeline.label_files import MinArea, check_tidying
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import (
     DEFAULT_MODEL,
+    GIANTS_IN_FLOATS,
     Model,
     load_with,
     meant_model,
@@ -146,6 +147,8 @@ class PredictJob:
     def readable(self, found: Found) -> Iterator[Seen]:
         """The photos that can be read."""
         for source in found.photos:
+            if self.giants.wants(source):
+                continue  # it cannot be read whole
             try:
                 yield Seen(source.tree.as_posix(), self.reading.read(source))
             except (InputError, OSError):
@@ -205,7 +208,10 @@ def run(
     place_files.check(job.saving.kinds, job.saving.geojson_crs, found.photos)
     if FRAME_FILES in job.saving.kinds and not found.films:
         raise UsageError(f"--save {FRAME_FILES}: there is no film", "Name films, or moving pictures with --films all.")
-    job = replace(job, options=job.giants.options_for(job.reference, found.files))
+    options = job.giants.options_for(job.reference, found.files)
+    if options.precision != job.options.precision:
+        listener.note(GIANTS_IN_FLOATS)
+    job = replace(job, options=options)
     ready_for = _once_a_model(job, found, listener)
 
     def prepare() -> tuple[Plan, Stages]:

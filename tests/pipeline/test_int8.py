@@ -122,6 +122,13 @@ def test_the_recipe_says_what_computed():
     assert (asked.device_name(resolve("street")), asked.wanted_engine()) == ("cpu", "auto")
 
 
+def test_windows_of_large_pictures_are_computed_in_floats(tmp_path):
+    asked = ModelOptions(precision="int8", calibrate=tmp_path, size=0)
+    assert asked.under_torch() == ModelOptions(engine="torch", size=0)
+    asked.under_torch().check(resolve("street"))
+    assert ModelOptions(precision="bf16").under_torch() == ModelOptions(precision="bf16", engine="torch")
+
+
 def test_the_worst_photo_and_the_truth_come_from_a_folder(tmp_path):
     for folder in ("photos", "labels"):
         (tmp_path / folder).mkdir()

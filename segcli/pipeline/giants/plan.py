@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segcli.crf.settings import CRFSettings
@@ -77,7 +77,7 @@ class GiantPlan:
     def options_for(self, reference: ModelReference | None, sources: Iterable[Source]) -> ModelOptions:
         """The options for a run of these pictures: under torch where all are done in parts, if nobody named one."""
         free = self.options.engine == "auto" and reference is not None and not reference.is_exported
-        return replace(self.options, engine="torch") if free and all(map(self.wants, sources)) else self.options
+        return self.options.under_torch() if free and all(map(self.wants, sources)) else self.options
 
     def check(self) -> None:
         """Refuse what is not done of such pictures; raises InputError."""
