@@ -17,7 +17,7 @@ from segcli.files import formats
 from segcli.files.native_output import listened
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
-from segcli.images.decoders import camera_raw, jpeg_2000, jpeg_xl, png, pnm, stacks
+from segcli.images.decoders import camera_raw, gif, jpeg_2000, jpeg_xl, png, pnm, stacks
 from segcli.images.decoders.tiff import reader as tiff
 from segcli.images.geo.place import read_place
 from segcli.images.opening import check, explained, open_image, opened_file
@@ -82,6 +82,8 @@ def read_photo(path: str | Path, reading: PhotoReading = PLAIN, page: int | None
 def _read(path: Path, file: BinaryIO, known: formats.Format, reading: PhotoReading, page: int | None) -> Photo:
     raster = _raster(path, known, reading, page)
     if raster is None:
+        if known.name == "GIF" and page is not None:
+            return _decoded(gif.frame(path, page, reading.max_pixels), reading, [])
         image = open_image(path, file, known, reading.max_pixels)
         return _decoded(image, reading, _frame(path, image, known, reading, page))
     notes = stacks.remarks(path, page) if known.name == "TIFF" else ()
