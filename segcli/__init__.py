@@ -20,7 +20,8 @@ _HOMES = {
     "segcli.data.dataset": ("Dataset",),
     "segcli.errors": ("DatasetError", "DeviceError", "InputError", "SegcliError", "UsageError", "WeightsError"),
     "segcli.labels": ("LabelSet",),
-    "segcli.pipeline.evaluation": ("Evaluation", "evaluate"),
+    "segcli.pipeline.evaluate": ("evaluate",),
+    "segcli.pipeline.evaluation": ("Evaluation",),
     "segcli.pipeline.listener": ("Listener",),
     "segcli.pipeline.model": ("Model", "load"),
     "segcli.pipeline.predict": ("predict_folder",),
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
     from segcli.errors import UsageError as UsageError
     from segcli.errors import WeightsError as WeightsError
     from segcli.labels import LabelSet as LabelSet
+    from segcli.pipeline.evaluate import evaluate as evaluate
     from segcli.pipeline.evaluation import Evaluation as Evaluation
-    from segcli.pipeline.evaluation import evaluate as evaluate
     from segcli.pipeline.listener import Listener as Listener
     from segcli.pipeline.model import Model as Model
     from segcli.pipeline.model import load as load

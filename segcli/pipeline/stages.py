@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby, islice
@@ -28,6 +26,7 @@ from segcli.images.geo.place import Place
 from segcli.images.photo import Photo
 from segcli.inference import oom
 from segcli.inference.prediction import Prediction
+from segcli.pipeline.ahead import ahead, threads
 from segcli.pipeline.recorder import Recorder
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record, state
 from segcli.pipeline.writer import Outputs
@@ -100,6 +99,8 @@ class Segmented:
         photo: What was read, or None where that failed.
         prediction: What the network or the CRF made of it, or None where that failed.
         error: Why there is no photo or prediction.
+        unrefined: The prediction as the network made it, where it was refined.
+        refusal: The error of a refinement that failed.
         notes: What the user should know though there is one.
         seconds: Stage -> seconds.
         facts: What was noted of the item before it was read.
@@ -109,6 +110,8 @@ class Segmented:
     photo: Readable | None = None
     prediction: Prediction | None = None
     error: str | None = None
+    unrefined: Prediction | None = None
+    refusal: InputError | None = None
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -125,13 +128,13 @@ def predict_all(
         batch: Photos a call of the predict stage.
         note: Notes facts of an item before it is read.
     """
-    with _threads(THREADS) as readers, _threads(1) as refiner:
-        loads = _ahead(readers, lambda item: _read(item, stages, note), items, READ_AHEAD + batch)
+    with threads(THREADS) as readers, threads(1) as refiner:
+        loads = ahead(readers, lambda item: _read(item, stages, note), items, READ_AHEAD + batch)
         predicted = _predicted(loads, stages, batch)
         if stages.refine is None:
             yield from predicted
         else:
-            yield from _ahead(refiner, partial(_refined, stages.refine), predicted, REFINE_BEHIND)
+            yield from ahead(refiner, partial(_refined, stages.refine), predicted, REFINE_BEHIND)
 
 
 def work(
@@ -175,7 +178,7 @@ def segment(
         return record
 
     with Recorder(ledger) as recorder, ThreadPoolExecutor(THREADS) as writers:
-        yield from _ahead(writers, finish, predict_all(sources, stages, batch, input_facts), WRITE_BEHIND)
+        yield from ahead(writers, finish, predict_all(sources, stages, batch, input_facts), WRITE_BEHIND)
 
 
 def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segmented:
@@ -235,11 +238,11 @@ def _refined(refine: Callable[[np.ndarray, Prediction], Prediction], segmented: 
     settle(segmented)
     if segmented.prediction is None:
         return segmented
-    start, photo = time.perf_counter(), segmented.photo.rgb
+    start, photo, segmented.unrefined = time.perf_counter(), segmented.photo.rgb, segmented.prediction
     try:
-        segmented.prediction = oom.near(lambda prediction: refine(photo, prediction), segmented.prediction)
+        segmented.prediction = oom.near(lambda prediction: refine(photo, prediction), segmented.unrefined)
     except InputError as error:
-        segmented.prediction, segmented.error = None, str(error)
+        segmented.prediction, segmented.error, segmented.refusal = None, str(error), error
     segmented.seconds["refine"] = _since(start)
     return segmented
 
@@ -283,23 +286,3 @@ def input_facts(source: Source) -> dict:
 
 def _since(start: float) -> float:
     return round(time.perf_counter() - start, 4)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool that drops what it has not begun when its user stops early."""
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable, depth: int) -> Iterator:
-    """Results of `work` in order, with at most `depth` of them begun before they are asked for."""
-    queue = iter(items)
-    begun = deque(pool.submit(work, item) for item in islice(queue, depth))
-    while begun:
-        result = begun.popleft().result()
-        begun.extend(pool.submit(work, item) for item in islice(queue, 1))
-        yield result

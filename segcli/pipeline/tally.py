@@ -1,10 +1,12 @@
 """Scores of a model on a dataset: its label maps, of one process's share of the images, and the counts they add up to.
 
-Label maps come from a folder of earlier ones, or from the network by way of the CRF; each way is a generator.
+Label maps come from a folder of earlier ones, or from the network by way of the CRF. The network works in the caller's
+thread; reading, the CRF, and deciding and counting label maps have threads of their own (`stages`).
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -22,7 +24,11 @@ from segcli.files.atomic import writing
 from segcli.inference import oom
 from segcli.inference.prediction import Prediction
 from segcli.inference.segmenter import Segmenter
-from segcli.pipeline.stages import Stages, network, predict_all, settle
+from segcli.pipeline.ahead import ahead, threads
+from segcli.pipeline.stages import THREADS, Segmented, Stages, network, predict_all, settle
+
+BEHIND = 2 * THREADS
+"""Images that wait to be counted, at most; each is a photo in memory."""
 
 Refine = Callable[[np.ndarray, Prediction], Prediction]
 
@@ -52,6 +58,20 @@ class Tally:
         """A tally of nothing yet, for so many classes; `refined`: what is before a refinement is counted too."""
         before = cls.empty(classes, trimap, refined=False) if refined else None
         return cls(ConfusionMatrix(classes), Trimap(classes) if trimap else None, before)
+
+    def like(self) -> "Tally":
+        """A tally of nothing, of the same parts."""
+        return Tally.empty(len(self.matrix.counts), self.trimap is not None, self.before is not None)
+
+    def add(self, other: "Tally") -> None:
+        """Add the counts and the images of another tally of the same parts."""
+        self.matrix.counts += other.matrix.counts
+        if self.trimap is not None:
+            self.trimap.counts += other.trimap.counts
+        if self.before is not None:
+            self.before.add(other.before)
+        self.images += other.images
+        self.reused += other.reused
 
     def all_reduce(self, processes: Processes) -> None:
         """Make every process's tally the sum over the processes; the counts are exact."""
@@ -97,19 +117,21 @@ def score(
     stored = [sample for sample in samples if store.has(sample)] if store and refine is None else []
     known = set(stored)
     missing = [sample for sample in samples if sample not in known]
-    tally.reused += len(stored)
-    computed = predicted(dataset, missing, segmenter, batch)
-    if refine is not None:
-        computed = _refined(_counted_before(computed, dataset, tally), refine)
-    label_maps = chain(((sample, store.read(sample)) for sample in stored), _saved(computed, store))
-    for image in evaluate(dataset, label_maps, tally.matrix, tally.trimap):
-        tally.images.append(image)
-        tally.seconds = time.perf_counter() - start
-        yield image
+    counts = _Counts(dataset, tally, store)
+    computed = predict_all(missing, _stages(dataset, segmenter, refine), batch)
+    with threads(THREADS) as counting, closing(computed):
+        parts = (
+            ahead(counting, counts.stored, stored, BEHIND),
+            ahead(counting, counts.computed, computed, BEHIND),
+        )
+        for part in chain(*parts):
+            tally.add(part)
+            tally.seconds = time.perf_counter() - start
+            yield part.images[0]
 
 
 class Predicted(NamedTuple):
-    """A sample with its photo, uint8 (H, W, 3), and what is predicted for it so far."""
+    """A sample with its photo, uint8 (H, W, 3), and what is predicted for it."""
 
     sample: Sample
     photo: np.ndarray
@@ -122,38 +144,58 @@ def predicted(dataset: Dataset, samples: Sequence[Sample], segmenter: Segmenter,
     Raises:
         InputError: A photo cannot be read, or memory does not suffice for it; it is named.
     """
-    stages = Stages(dataset.read_photo, network(segmenter), fallback=oom.on_cpu(segmenter, network))
-    for segmented in predict_all(samples, stages, batch):
-        settle(segmented)
-        if segmented.prediction is None:
-            message = f"{segmented.item.image}: {segmented.error}"
-            raise InputError(message, "`--skip-bad` leaves such files out.")
-        yield Predicted(segmented.item, segmented.photo.rgb, segmented.prediction)
+    for segmented in predict_all(samples, _stages(dataset, segmenter), batch):
+        prediction = _settled(segmented)
+        yield Predicted(segmented.item, segmented.photo.rgb, prediction)
 
 
-def _counted_before(computed: Iterator[Predicted], dataset: Dataset, tally: Tally) -> Iterator[Predicted]:
-    """Count each prediction as it is before refinement, and pass it on."""
-    before = tally.before
-    for item in computed:
-        before.images += evaluate(dataset, [(item.sample, item.prediction.labels())], before.matrix, before.trimap)
-        yield item
+def _stages(dataset: Dataset, segmenter: Segmenter, refine: Refine | None = None) -> Stages:
+    return Stages(dataset.read_photo, network(segmenter), refine, oom.on_cpu(segmenter, network))
 
 
-def _refined(computed: Iterator[Predicted], refine: Refine) -> Iterator[Predicted]:
-    """Refine each prediction; InputError, naming the photo, where that fails."""
-    for item in computed:
-        try:
-            prediction = refine(item.photo, item.prediction)
-        except InputError as error:
-            raise InputError(f"{item.sample.image}: {error.message}", error.hint) from error
-        yield item._replace(prediction=prediction)
+def _settled(segmented: Segmented) -> Prediction:
+    """What was predicted for a sample; InputError, naming the photo, where that failed."""
+    settle(segmented)
+    if segmented.prediction is not None:
+        return segmented.prediction
+    image, refusal = segmented.item.image, segmented.refusal
+    if refusal is not None:
+        raise InputError(f"{image}: {refusal.message}", refusal.hint) from refusal
+    raise InputError(f"{image}: {segmented.error}", "`--skip-bad` leaves such files out.")
 
 
-def _saved(computed: Iterator[Predicted], store: Predictions | None) -> Iterator[tuple[Sample, np.ndarray]]:
-    """The label map of each prediction, saved where there is a store."""
-    for item in computed:
-        label_map = item.prediction.labels()
-        if store is not None:
-            with writing(store.folder):
-                store.write(item.sample, label_map)
-        yield item.sample, label_map
+@dataclass(frozen=True)
+class _Counts:
+    """The counts of single images, for threads.
+
+    Attributes:
+        dataset: Photos with labels.
+        whole: The tally that they are to be added to.
+        store: Takes the label maps that were computed.
+    """
+
+    dataset: Dataset
+    whole: Tally
+    store: Predictions | None
+
+    def stored(self, sample: Sample) -> Tally:
+        """The counts of a label map that is there already."""
+        tally = self.whole.like()
+        self._count(sample, self.store.read(sample), tally)
+        tally.reused = 1
+        return tally
+
+    def computed(self, segmented: Segmented) -> Tally:
+        """The counts of what was predicted, and of what that was before a refinement; the label map is saved."""
+        tally, prediction = self.whole.like(), _settled(segmented)
+        if tally.before is not None:
+            self._count(segmented.item, oom.near(Prediction.labels, segmented.unrefined), tally.before)
+        label_map = oom.near(Prediction.labels, prediction)
+        if self.store is not None:
+            with writing(self.store.folder):
+                self.store.write(segmented.item, label_map)
+        self._count(segmented.item, label_map, tally)
+        return tally
+
+    def _count(self, sample: Sample, label_map: np.ndarray, tally: Tally) -> None:
+        tally.images += evaluate(self.dataset, [(sample, label_map)], tally.matrix, tally.trimap)

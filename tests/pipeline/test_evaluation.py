@@ -95,7 +95,7 @@ def test_a_model_of_other_classes_is_refused(folders, tmp_path):
 
 
 def test_a_misspelt_model_is_told_before_the_dataset_is_read(folders, monkeypatch):
-    monkeypatch.setattr("segcli.pipeline.evaluation.usable", lambda *_, **__: pytest.fail("the dataset was read"))
+    monkeypatch.setattr("segcli.pipeline.evaluate.usable", lambda *_, **__: pytest.fail("the dataset was read"))
     with pytest.raises(UsageError, match="stret"):
         segcli.evaluate("stret", images="photos", labels="labels", names=VOC)
     with pytest.raises(TypeError, match="loaded already; size"):
@@ -104,7 +104,7 @@ def test_a_misspelt_model_is_told_before_the_dataset_is_read(folders, monkeypatc
 
 def test_a_bad_output_folder_is_told_before_anything_is_loaded(folders, tmp_path, monkeypatch):
     (tmp_path / "taken").write_text("a file")
-    monkeypatch.setattr("segcli.pipeline.evaluation.load_with", lambda *_, **__: pytest.fail("a network was loaded"))
+    monkeypatch.setattr("segcli.pipeline.evaluate.load_with", lambda *_, **__: pytest.fail("a network was loaded"))
     line = "eval --dataset folder --images photos --labels labels --names voc2012 --model v3-mobilenetv2"
     for option in ("--output", "--save-predictions"):
         done = CliRunner().invoke(app, [*line.split(), option, "taken"])

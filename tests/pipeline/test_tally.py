@@ -1,5 +1,6 @@
 """A network on a small dataset: what is counted, stored and reused, before and after a refinement."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -131,12 +132,52 @@ def test_with_a_refinement_both_are_counted_and_the_refined_one_is_stored(data, 
     np.testing.assert_array_equal(store.read(data.samples[0]), segmenter.labels(smooth(0, 50, 40))[::-1])
 
 
+def test_the_network_the_refinement_and_the_counting_work_at_the_same_time(data, segmenter, monkeypatch):
+    """Each of the three waits until the others are at work on other photos."""
+    meeting, met = threading.Barrier(3), set()
+
+    def attend(what):
+        if what not in met:
+            meeting.wait(20)
+            met.add(what)
+
+    def predict(self, photos, sizes, plain=Segmenter.predict):
+        if np.array_equal(photos[0], smooth(3, 50, 40)):
+            attend("network")
+        return plain(self, photos, sizes)
+
+    def refine(photo, prediction):
+        if np.array_equal(photo, smooth(2, 50, 40)):
+            attend("refinement")
+        return prediction
+
+    def read_truth(self, sample, plain=Dataset.read_truth):
+        if sample.name == "0":
+            attend("counting")
+        return plain(self, sample)
+
+    monkeypatch.setattr(Segmenter, "predict", predict)
+    monkeypatch.setattr(Dataset, "read_truth", read_truth)
+    tally = scored(data, segmenter, refined=True, refine=refine)
+    assert met == {"network", "refinement", "counting"}
+    np.testing.assert_array_equal(tally.matrix.counts, tally.before.matrix.counts)
+
+
+def test_who_stops_early_leaves_no_thread_behind(data, segmenter):
+    before = threading.active_count()
+    images = score(data, segmenter, Tally.empty(21, trimap=False, refined=False), ALONE)
+    next(images)
+    images.close()
+    assert threading.active_count() == before
+
+
 def test_a_photo_that_cannot_be_refined_stops_with_its_name(data, segmenter):
     def refine(photo, prediction):
         raise InputError("too wide", "Shrink it.")
 
-    with pytest.raises(InputError, match=r"0\.png: too wide. Shrink it."):
+    with pytest.raises(InputError, match=r"0\.png: too wide. Shrink it.") as caught:
         scored(data, segmenter, refined=True, refine=refine)
+    assert caught.value.hint == "Shrink it."
 
 
 def test_a_photo_that_cannot_be_read_stops_with_its_name(data, segmenter):

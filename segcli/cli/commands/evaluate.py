@@ -23,7 +23,8 @@ from segcli.cli.views import scores
 from segcli.data.reading import Choice
 from segcli.errors import UsageError
 from segcli.images.reading import PLAIN
-from segcli.pipeline.evaluation import WORST, evaluate_dataset
+from segcli.pipeline.evaluate import evaluate_dataset
+from segcli.pipeline.evaluation import WORST
 from segcli.pipeline.records import check_folder
 from segcli.pipeline.scored import TAKEN, Part
 from segcli.training.partition import own_photos
