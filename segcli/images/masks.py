@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +44,15 @@ def write_label_map(path: Path, label_map: np.ndarray, labels: LabelSet, info: M
         image.putpalette(labels.colours().tobytes())
         strategy = PALETTE_STRATEGY
     with write_whole(path) as file:
-        image.save(file, "PNG", compress_type=strategy, pnginfo=_text_chunks(labels, info or {}))
+        image.save(file, "PNG", compress_type=strategy, pnginfo=_text_chunks(labels, tuple((info or {}).items())))
 
 
-def _text_chunks(labels: LabelSet, info: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+@lru_cache(8)
+def _text_chunks(labels: LabelSet, info: tuple[tuple[str, str], ...]) -> PngImagePlugin.PngInfo:
+    """The text chunks of a mask, which are the same for all masks of a run."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("Software", f"segcli {__version__}")
-    for keyword, text in {"labels": to_json(labels.to_dict(), separators=(",", ":")), **info}.items():
+    for keyword, text in {"labels": to_json(labels.to_dict(), separators=(",", ":")), **dict(info)}.items():
         # Names of files may hold bytes that are no text.
         printable = text.encode(errors="backslashreplace").decode()
         chunks.add_text(f"segcli:{keyword}", printable, zip=len(text) > 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -142,9 +143,14 @@ def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[Image.Im
 
 def _by_id(values: np.ndarray, label_map: np.ndarray) -> np.ndarray:
     """The values (K,) of a label map's ids, (H, W); zero for void and ids that are no class."""
-    table = np.zeros(65536, values.dtype)
+    return _table(values, label_map.dtype).take(label_map)
+
+
+def _table(values: np.ndarray, ids: np.dtype) -> np.ndarray:
+    """The values (K,), followed by a zero for each other id of that type."""
+    table = np.zeros(np.iinfo(ids).max + 1, values.dtype)
     table[: len(values)] = values
-    return table.take(label_map)
+    return table
 
 
 def _tint(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet, opacity: float) -> np.ndarray:
@@ -154,9 +160,13 @@ def _tint(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet, opacity:
     """
     colours = np.array(labels.palette, np.uint8)
     opacities = [0 if name == BACKGROUND else round(255 * opacity) for name in labels.names]
-    tint = _by_id(_packed(colours, opacities), label_map)
-    tint[borders] = _by_id(_packed(255 - (255 - colours) // 3, 255), label_map[borders])
-    return tint.view(np.uint8).reshape(*label_map.shape, 4)
+    plain, pale = _packed(colours, opacities), _packed(255 - (255 - colours) // 3, 255)
+    # Both colours in one table, looked up once: a border has the numbers behind those of all ids.
+    table = np.concatenate([_table(colour, label_map.dtype) for colour in (plain, pale)])
+    numbers = borders.astype(np.uint32 if len(table) > 1 << 16 else np.uint16)
+    numbers *= len(table) // 2
+    numbers += label_map
+    return table.take(numbers).view(np.uint8).reshape(*label_map.shape, 4)
 
 
 def _packed(colours: np.ndarray, opacities: ArrayLike) -> np.ndarray:
@@ -227,12 +237,17 @@ def _panel_size(rows: list[_Row], size: int) -> tuple[int, int]:
 @lru_cache(10_000)
 def _length(text: str, size: int) -> float:
     """The width of a text in pixels; a folder's legends ask for the same ones again and again."""
-    return ImageFont.load_default(size).getlength(text)
+    return _font(size).getlength(text)
+
+
+@lru_cache(64)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """The font of legends at a size, in pixels; Pillow unpacks and opens it at every call."""
+    return ImageFont.load_default(size)
 
 
 def _panel(rows: list[_Row], size: int) -> Image.Image:
     """RGBA: on dark glass, a swatch, a name and a share for each row."""
-    font = ImageFont.load_default(size)
     width, height = _panel_size(rows, size)
     panel = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(panel)
@@ -241,9 +256,36 @@ def _panel(rows: list[_Row], size: int) -> Image.Image:
         middle = (1.45 * (i + 0.5) + 0.35) * size
         box = (0.6 * size, middle - 0.5 * size, 1.6 * size, middle + 0.5 * size)
         draw.rounded_rectangle(box, radius=size // 6, fill=row.colour, outline=(255, 255, 255, 230))
-        draw.text((2.1 * size, middle), row.text, fill="white", font=font, anchor="lm")
-        draw.text((width - 0.6 * size, middle), row.share, fill=(255, 255, 255, 200), font=font, anchor="rm")
+        _write(draw, (2.1 * size, middle), row.text, size, "lm", 255)
+        _write(draw, (width - 0.6 * size, middle), row.share, size, "rm", 200)
     return panel
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    xy: tuple[float, float],
+    text: str,
+    size: int,
+    anchor: str,
+    opacity: int,
+) -> None:
+    """Draw one line of white text, as `ImageDraw.text` does to the pixel."""
+    (right, x), (down, y) = (math.modf(place) for place in xy)
+    shape, corner = _shape(text, size, anchor, (right, down))
+    draw.bitmap((int(x) - corner[0], int(y) - corner[1]), shape, (255, 255, 255, opacity))
+
+
+@lru_cache(2000)
+def _shape(text: str, size: int, anchor: str, start: tuple[float, float]) -> tuple[Image.Image, tuple[int, int]]:
+    """How much of each pixel a text covers, "L", and where its anchor lies; legends write the same words again.
+
+    Glyphs are drawn where they lie between pixels: `start` is that part of a pixel, 0..1 along each axis.
+    """
+    left, top, right, bottom = _font(size).getbbox(text, anchor=anchor)
+    x, y = 2 - math.floor(left), 2 - math.floor(top)
+    shape = Image.new("L", (x + math.ceil(right) + 3, y + math.ceil(bottom) + 3))
+    ImageDraw.Draw(shape).text((x + start[0], y + start[1]), text, 255, _font(size), anchor)
+    return shape, (x, y)
 
 
 def _bottom_left(height: int, panel: tuple[int, int], margin: int) -> tuple[int, int]:

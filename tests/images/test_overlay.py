@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
+from segcli.images import overlay as legend
 from segcli.images.overlay import overlay, write_overlay
 from segcli.labels import ADE20K, CAMVID, CITYSCAPES, VOC, LabelSet
 
@@ -164,6 +165,17 @@ class TestLegend:
         rgb = photo(375, 500)
         assert legend_box(rgb, drawn(rgb, np.zeros((375, 500), np.uint8)))
         assert legend_box(rgb, drawn(rgb, np.full((375, 500), 255, np.uint8))) is None
+
+    @pytest.mark.parametrize("anchor", ["lm", "rm"])
+    @pytest.mark.parametrize("text", ["aeroplane", "< 1 %", "jÀg|", "", "x" * 60, "道路 \u0301"])
+    def test_is_written_as_pillow_writes_it(self, text, anchor):
+        for size in (11, 17, 40):
+            for x, y in ((30.0, 25.0), (30.3, 25.8), (3.5, 2.1), (117.9, 40.45)):
+                ours, theirs = (Image.new("RGBA", (120, 50), (16, 18, 22, 190)) for _ in range(2))
+                legend._write(ImageDraw.Draw(ours), (x, y), text, size, anchor, 200)
+                ink = (255, 255, 255, 200)
+                ImageDraw.Draw(theirs).text((x, y), text, ink, ImageFont.load_default(size), anchor)
+                assert np.array_equal(np.asarray(ours), np.asarray(theirs)), (size, x, y)
 
     @pytest.mark.parametrize("name", ["two\nlines", "x" * 500, "", "道路 🐈", "\x00\x1b[31m", "\udce9"])
     def test_survives_odd_names(self, name):
