@@ -48,21 +48,33 @@ def of_rank(device: torch.device, local_rank: int, processes: int) -> torch.devi
 def of_process(name: str = "auto") -> torch.device:
     """The device that `choose` gives, and under torchrun this process's own GPU where "cuda" was meant.
 
+    A GPU with a number becomes the current one of this thread: whatever names no device, such as pinned memory and
+    NCCL, would open a context on GPU 0 in every process, some hundred megabytes each.
+
     Raises:
         UsageError, DeviceError: Where `choose` does, or this process has no GPU of its own.
     """
-    return of_rank(choose(name), int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    device = of_rank(choose(name), int(os.environ.get("LOCAL_RANK", "0")), count)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    return device
 
 
-def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
+def autocast_type(precision: str, device: torch.device, option: str = "--precision") -> torch.dtype | None:
     """The type that `torch.autocast` shall give a network's convolutions; None for float32, which needs no autocast.
+
+    Args:
+        precision: A name of `HALF_TYPES`; any other means float32.
+        device: Where the network computes.
+        option: The user's word for the precision, for messages.
 
     Raises:
         DeviceError: The device cannot compute in that precision.
     """
     dtype = HALF_TYPES.get(precision)
     if dtype is not None and not _computes(device, dtype):
-        raise DeviceError(f"--precision {precision}: {device} cannot compute in it", "Leave --precision out.")
+        raise DeviceError(f"{option} {precision}: {device} cannot compute in it", f"Leave {option} out.")
     return dtype
 
 
@@ -81,7 +93,9 @@ def without_tf32(device: torch.device) -> Iterator[None]:
     """A block in which float32 is float32 on an NVIDIA GPU; elsewhere it changes nothing.
 
     Torch lets cuDNN's convolutions round their float32 inputs to TF32, of 10 bits instead of 23, unless told otherwise.
-    The setting is the process's own, so that it is put back afterwards.
+    Networks are asked within such a block (`inference.forward`), validation included, so that a GPU's labels are the
+    CPU's. A training step is outside: it takes what torch is set to, as torch's own reference trainings do, and its
+    gradients are noisier than that rounding. The setting is the process's own, so that it is put back afterwards.
     """
     switches = (torch.backends.cudnn.conv, torch.backends.cuda.matmul) if device.type == "cuda" else ()
     before = [switch.fp32_precision for switch in switches]

@@ -16,7 +16,10 @@ def gpus(monkeypatch):
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
         monkeypatch.setattr(torch.version, "cuda", cuda)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+        monkeypatch.setattr(torch.cuda, "set_device", current.append)
 
+    current: list[torch.device] = []
+    pretend.current = current
     return pretend
 
 
@@ -72,6 +75,7 @@ def test_each_of_several_processes_takes_a_gpu_of_its_own_unless_told_otherwise(
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert devices.of_process(name) == torch.device(own)
+    assert gpus.current == ([torch.device(own)] if name != "cpu" else []), "pinned memory would lie with another GPU"
 
 
 def test_a_process_without_a_gpu_of_its_own_is_refused(gpus, monkeypatch):

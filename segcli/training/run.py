@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -256,7 +255,7 @@ class _Job:
                 f"{crops} photos at once cannot be shared out to {count} processes",
                 "Make schedule.batch / schedule.accumulate a multiple of the number of processes.",
             )
-        chosen = devices.of_rank(devices.choose(self.recipe.run.device), int(os.environ.get("LOCAL_RANK", "0")), count)
+        chosen = devices.of_process(self.recipe.run.device)
         listener.note(f"device {devices.describe(chosen)}" + (f", {count} processes" if count > 1 else ""))
         return chosen
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from segcli import devices
 from segcli.data.dataset import Dataset
 from segcli.distributed import Processes
+from segcli.errors import DeviceError
 from segcli.labels import VOID, from_names
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
@@ -132,9 +134,15 @@ def test_a_state_that_a_gpu_saved_is_read_without_one(tmp_path, monkeypatch):
     assert asked == [{"map_location": "cpu", "weights_only": True}]
 
 
+@pytest.fixture
+def able(monkeypatch):
+    """Pretends that every device computes in half precision."""
+    monkeypatch.setattr(devices, "_computes", lambda device, dtype: True)
+
+
 @pytest.mark.filterwarnings("ignore:.*CUDA is not available")
 @pytest.mark.parametrize(("amp", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
-def test_autocast_takes_the_devices_type_and_the_recipes_precision(monkeypatch, amp, dtype):
+def test_autocast_takes_the_devices_type_and_the_recipes_precision(able, monkeypatch, amp, dtype):
     asked = []
     monkeypatch.setattr(torch, "autocast", lambda *values: asked.append(values))
     MixedPrecision(amp, CUDA).autocast()
@@ -143,11 +151,19 @@ def test_autocast_takes_the_devices_type_and_the_recipes_precision(monkeypatch, 
 
 
 @pytest.mark.parametrize(("amp", "enabled"), [("off", False), ("bf16", False), ("fp16", True)])
-def test_only_fp16_is_scaled(monkeypatch, amp, enabled):
+def test_only_fp16_is_scaled(able, monkeypatch, amp, enabled):
     asked = []
     monkeypatch.setattr(torch.amp, "GradScaler", lambda device, enabled: asked.append((device, enabled)))
     MixedPrecision(amp, CUDA)
     assert asked == [("cuda", enabled)]
+
+
+def test_a_precision_that_the_device_has_not_is_refused(monkeypatch):
+    monkeypatch.setattr(devices, "_computes", lambda device, dtype: False)
+    with pytest.raises(DeviceError, match=r"run\.amp bf16: cpu cannot compute in it") as caught:
+        trainer_of(run={"amp": "bf16"})
+    assert caught.value.hint == "Leave run.amp out."
+    trainer_of()
 
 
 @pytest.mark.parametrize(("amp", "dtype"), [("off", None), ("bf16", torch.bfloat16), ("fp16", torch.float16)])
@@ -231,13 +247,26 @@ class Recorded(torch.Tensor):
         return self.as_subclass(torch.Tensor).to(*args, **options)
 
 
-def test_crops_go_to_the_device_without_blocking():
+def test_crops_go_to_the_device_once_and_without_blocking():
     images, labels, names = micro_batch()
     images, labels = images.as_subclass(Recorded), labels.as_subclass(Recorded)
     images.sent, labels.sent = [], []
     trainer_of().step(0, [(images, labels, names)])
     assert images.sent == [(CPU, ("non_blocking", True))]
-    assert labels.sent == [(CPU,), (CPU, ("non_blocking", True))]
+    assert labels.sent == [(CPU, ("non_blocking", True))]
+
+
+def test_a_step_waits_for_the_device_as_often_for_many_micro_batches_as_for_one(monkeypatch):
+    looks = []
+    for name in ("__float__", "__bool__", "__int__", "item", "tolist", "cpu"):
+        plain = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda one, *more, f=plain, n=name: (looks.append(n), f(one, *more))[1])
+    counts = []
+    for parts in (1, 4):
+        one, before = trainer_of(), len(looks)
+        one.gradients(0, [micro_batch(seed) for seed in range(parts)])
+        counts.append(len(looks) - before)
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.mark.parametrize("wanted", [False, True])
@@ -301,7 +330,8 @@ def test_a_micro_batch_counts_by_the_labelled_pixels_of_all_processes(monkeypatc
     batch = [micro_batch(), micro_batch(1)]
     for (_, labels, _), labelled in zip(batch, (100, 300), strict=True):
         labels.view(-1)[labelled:] = VOID
-    assert trainer_of(Processes(0, 2))._shares(batch) == pytest.approx([400 / 1200, 800 / 1200])
+    shares = trainer_of(Processes(0, 2))._shares([labels for _, labels, _ in batch])
+    assert shares == pytest.approx([400 / 1200, 800 / 1200])
 
 
 def test_processes_are_wrapped_anew_when_the_backbone_learns(two_processes):

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from segcli.devices import HALF_TYPES
+from segcli import devices
 
 
 class MixedPrecision:
@@ -14,11 +14,14 @@ class MixedPrecision:
         amp: `run.amp` of the recipe: "off" (float32), "bf16", which has float32's range and needs no scaling, or
             "fp16".
         device: Where the network is.
+
+    Raises:
+        DeviceError: The device cannot compute in that type: autocast would warn and go on in float32.
     """
 
     def __init__(self, amp: str, device: torch.device):
         self.device_type = device.type
-        self.dtype = HALF_TYPES.get(amp)
+        self.dtype = devices.autocast_type(amp, device, "run.amp")
         self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
 
     def autocast(self) -> AbstractContextManager:

@@ -1,6 +1,7 @@
 """Trainer: one step of the optimizer, its batch in micro-batches, on one process or several, in mixed precision."""
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -200,15 +201,17 @@ class Trainer:
         """
         torch.manual_seed(step_seed(self.recipe.run.seed, iteration, self.processes.rank))
         self.optimizer.zero_grad()
-        total = 0.0
-        for index, share in enumerate(self._shares(batch)):
-            images, labels, _ = batch[index]
+        there = [labels.to(self.device, non_blocking=True) for _, labels, _ in batch]
+        shares, losses_of_all = self._shares(there), []
+        for index, (share, labels) in enumerate(zip(shares, there, strict=True)):
             with self._gradients_exchanged(wrapped, last=index == len(batch) - 1):
-                loss, whole = self._loss(wrapped, place, images, labels)
+                loss, whole = self._loss(wrapped, place, batch[index][0], labels)
                 self._look_at_memory()
                 # DDP averages the processes' gradients, which are parts of a sum.
                 self.precision.scaler.scale(loss * (share * self.processes.world_size)).backward()
-            total += share * whole
+            losses_of_all.append(whole)
+        # Looked at once all are under way: every look waits for the device.
+        total = sum(map(operator.mul, shares, torch.stack(losses_of_all).tolist()))
         self._require_finite("loss", total, iteration, batch)
         return total
 
@@ -217,26 +220,26 @@ class Trainer:
         room = headroom.of_host()
         self.short = self.short or (room is not None and room.is_short)
 
-    def _shares(self, batch: Sequence[MicroBatch]) -> list[float]:
-        """Each micro-batch's share of the batch's weight, of all processes together."""
-        weights = [float(self.criterion.weight(labels.to(self.device))) for _, labels, _ in batch]
-        total = self._all_reduce_sum(torch.tensor(weights, dtype=torch.double))
+    def _shares(self, labels: Sequence[Tensor]) -> list[float]:
+        """Each micro-batch's share of the batch's weight, of all processes together; the labels are on the device."""
+        weights = torch.stack([self.criterion.weight(some) for some in labels]).cpu().double()
+        total = self._all_reduce_sum(weights)
         return (total / total.sum().clamp(min=torch.finfo(torch.double).tiny)).tolist()
 
     def _gradients_exchanged(self, wrapped: nn.Module, last: bool) -> AbstractContextManager:
         """The context of a backward pass: the processes exchange gradients once a batch, after the last micro-batch."""
         return nullcontext() if last or self.processes.world_size == 1 else wrapped.no_sync()
 
-    def _loss(self, wrapped: nn.Module, place: float, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
-        """This process's part of one micro-batch's loss, and the loss over all processes."""
-        images, labels = (tensor.to(self.device, non_blocking=True) for tensor in (images, labels))
+    def _loss(self, wrapped: nn.Module, place: float, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """This process's part of one micro-batch's loss, and the loss over all processes, a scalar without gradient."""
+        images = images.to(self.device, non_blocking=True)
         if self.recipe.run.channels_last:
             images = images.to(memory_format=torch.channels_last)
         with self.precision.autocast():
             outputs = wrapped(images)
         terms = self.criterion.terms(outputs, labels, schedule.ohem_share(place, self.recipe.loss))
         whole = self._all_reduce_sum(terms.detach())
-        return losses.mean(terms, whole[:, 1]), float(losses.mean(whole, whole[:, 1]))
+        return losses.mean(terms, whole[:, 1]), losses.mean(whole, whole[:, 1])
 
     def _all_reduce_sum(self, values: Tensor) -> Tensor:
         """The sum of every process's values, in every process."""
