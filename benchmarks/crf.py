@@ -1,7 +1,8 @@
 """The fully connected CRF against pydensecrf: seconds a photo in alternation, and peak memory at 12 megapixels.
 
 python benchmarks/crf.py                                  # a drawn scene, no model needed
-python benchmarks/crf.py --photos photos --probs out/probs   # photos with what `segcli predict --save probs` saved
+python benchmarks/crf.py --photos photos --model v3-mobilenetv2   # photos with what a model says of them
+python benchmarks/crf.py --photos photos --probs out/probs   # or with what `segcli predict --save probs` saved
 python benchmarks/crf.py --memory                         # 4000x3000 with 21 classes, one process for each mode
 
 pydensecrf works on one core. torch gets `--threads` cores; its runs start with the spatial lattice of that photo size
@@ -11,18 +12,23 @@ own size, the whole process counted. Two iterations do: the peak does not depend
 """
 
 import argparse
+import math
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from importlib import util
 from pathlib import Path
 
+import measuring
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+import segcli
 from segcli.crf import dense_crf
 from segcli.crf.params import CRFParams
 from segcli.crf.stage import Refinement
@@ -54,27 +60,43 @@ def drawn_scene(height: int, width: int) -> tuple[np.ndarray, Tensor]:
     return np.clip(rgb + np.random.normal(0, 4, rgb.shape), 0, 255).astype(np.uint8), probabilities
 
 
-def cases(photos: Path | None, probs: Path | None, longest: int) -> Iterator[tuple[str, np.ndarray, Tensor]]:
-    """Each photo shrunk to `longest` pixels, with its probabilities at that size."""
-    if photos is None or probs is None:
+Case = tuple[str, np.ndarray, Tensor]
+"""A photo's name, the photo, uint8 (H, W, 3), and its probabilities (K, H, W)."""
+
+
+def cases(photos: Path | None, probs: Path | None, model: str | None, longest: int) -> Iterator[Case]:
+    """Each photo shrunk to `longest` pixels, with its probabilities at that size; a drawn one where there is none."""
+    if photos is None or (probs or model) is None:
         yield "drawn", *drawn_scene(longest * 3 // 4, longest)
         return
-    for path in sorted(photos.iterdir()):
-        saved = next(probs.rglob(f"{path.stem}*.npz"), None)
-        if saved is not None:
-            photo = torch.from_numpy(np.require(read_rgb(path), requirements="CW")).permute(2, 0, 1)[None]
-            scale = min(1, longest / max(photo.shape[2:]))
-            size = [round(side * scale) for side in photo.shape[2:]]
-            rgb = (
-                interpolate(photo, size=size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).contiguous().numpy()
-            )
-            probabilities = torch.from_numpy(np.load(saved)["probabilities"]).float()[None]
-            yield path.stem, rgb, interpolate(probabilities, size=size, mode="bilinear")[0]
+    source = partial(saved, probs) if probs else predicted(model)
+    for path in sorted(path for path in photos.iterdir() if path.is_file()):
+        photo = torch.from_numpy(np.require(read_rgb(path), requirements="CW")).permute(2, 0, 1)[None]
+        scale = min(1, longest / max(photo.shape[2:]))
+        size = [round(side * scale) for side in photo.shape[2:]]
+        rgb = interpolate(photo, size=size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).contiguous().numpy()
+        probabilities = source(path, rgb)
+        if probabilities is not None:
+            yield path.stem, rgb, interpolate(probabilities[None], size=size, mode="bilinear")[0]
+
+
+def saved(folder: Path, path: Path, rgb: np.ndarray) -> Tensor | None:
+    """What a run has saved of a photo, if it has."""
+    file = next(folder.rglob(f"{path.stem}*.npz"), None)
+    return None if file is None else torch.from_numpy(np.load(file)["probabilities"]).float()
+
+
+def predicted(name: str) -> Callable[[Path, np.ndarray], Tensor]:
+    """What a model says of photos."""
+    model = segcli.load(name, device="cpu", engine="torch")
+    return lambda path, rgb: torch.from_numpy(model.predict(rgb).probabilities())
 
 
 def seconds(rgb: np.ndarray, probabilities: Tensor, rounds: int) -> dict[str, tuple[float, float, Tensor]]:
     """Median wall and processor seconds, and the result, by mode; the modes take turns."""
-    modes = {"pydensecrf": {"backend": "pydensecrf"}, "exact": {"eps": 0}, "default": {}}
+    modes = {"exact": {"eps": 0}, "default": {}}
+    if util.find_spec("pydensecrf"):
+        modes = {"pydensecrf": {"backend": "pydensecrf"}, **modes}
     wall, cpu, results = {mode: [] for mode in modes}, {mode: [] for mode in modes}, {}
     dense_crf.refine(probabilities, rgb, CRFParams(iterations=1))
     for _ in range(rounds):
@@ -86,31 +108,39 @@ def seconds(rgb: np.ndarray, probabilities: Tensor, rounds: int) -> dict[str, tu
     return {mode: (statistics.median(wall[mode]), statistics.median(cpu[mode]), results[mode]) for mode in modes}
 
 
-def compare(options: argparse.Namespace) -> None:
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, medians of {options.rounds}, 10 iterations")
-    print(f"{'photo':20} {'size':>11} {'kept':>4} {'pydensecrf':>10} {'exact':>15} {'default':>15} {'cpu':>6}  equal")
-    ratios = {"exact": [], "default": []}
-    for name, rgb, probabilities in cases(options.photos, options.probs, options.longest):
-        results = seconds(rgb, probabilities, options.rounds)
-        base, _, theirs = results["pydensecrf"]
-        cells = []
+HEADINGS = ["photo", "size", "kept", "pydensecrf, s", "exact, s", "x", "default, s", "x", "core-s", "labels equal"]
+
+
+def report(photos: Iterable[Case], rounds: int) -> Iterator[str]:
+    """The table, row by row, and the medians; pydensecrf's columns are empty where it is not installed."""
+    yield measuring.table(HEADINGS, []).rstrip("\n")
+    ratios: dict[str, list[float]] = {"exact": [], "default": []}
+    for name, rgb, probabilities in photos:
+        results = seconds(rgb, probabilities, rounds)
+        base, _, theirs = results.get("pydensecrf", (math.nan, 0, None))
+        _, cores, ours = results["default"]
+        cells = [name, f"{rgb.shape[1]}x{rgb.shape[0]}x{len(probabilities)}"]
+        cells += [str(int((ours.flatten(1).amax(1) > 0).sum())), f"{base:.2f}"]
         for mode, found in ratios.items():
             found.append(base / results[mode][0])
-            cells.append(f"{results[mode][0]:6.3f} ({found[-1]:4.1f}x)".rjust(15))
-        kept = int((results["default"][2].flatten(1).amax(1) > 0).sum())
-        equal = (results["default"][2].argmax(0) == theirs.argmax(0)).float().mean()
-        size = f"{rgb.shape[1]}x{rgb.shape[0]}x{len(probabilities)}"
-        cpu = results["default"][1]
-        print(f"{name:20} {size:>11} {kept:4} {base:10.3f} {cells[0]} {cells[1]} {cpu:6.3f}  {equal:.4%}")
+            cells += [f"{results[mode][0]:.3f}", f"{found[-1]:.1f}"]
+        equal = math.nan if theirs is None else (ours.argmax(0) == theirs.argmax(0)).float().mean()
+        yield f"| {' | '.join([*cells, f'{cores:.3f}', f'{equal:.3%}'])} |"
     for mode, found in ratios.items():
-        print(f"{mode}: median {statistics.median(found):.1f} times pydensecrf's speed, least {min(found):.1f}")
+        yield f"\n{mode}: median {statistics.median(found):.1f} times pydensecrf's speed, least {min(found):.1f}"
+
+
+def compare(options: argparse.Namespace) -> None:
+    print(f"{measuring.machine(['torch', 'pydensecrf2'])}; medians of {options.rounds}, 10 iterations\n")
+    for line in report(cases(options.photos, options.probs, options.model, options.longest), options.rounds):
+        print(line, flush=True)
 
 
 def peak(mode: str, options: argparse.Namespace) -> None:
     """Refines a mirrored mosaic of the first photo at 12 megapixels; for a process of its own."""
     import resource
 
-    _, rgb, probabilities = next(cases(options.photos, options.probs, 1280))
+    _, rgb, probabilities = next(cases(options.photos, options.probs, options.model, 1280))
     repeats = [-(-large // side) for large, side in zip(LARGE, rgb.shape, strict=False)]
     rgb = np.concatenate([rgb if i % 2 == 0 else rgb[::-1] for i in range(repeats[0])])
     rgb = np.concatenate([rgb if i % 2 == 0 else rgb[:, ::-1] for i in range(repeats[1])], 1)[
@@ -132,6 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, help="folder of photos")
     parser.add_argument("--probs", type=Path, help="folder with <photo's name>.npz, as `predict --save probs` writes")
+    parser.add_argument("--model", help="a model that says what the photos show, instead of --probs")
     parser.add_argument("--longest", type=int, default=500, help="longest side in pixels")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)

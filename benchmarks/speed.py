@@ -7,8 +7,8 @@ python benchmarks/speed.py --photos ~/Pictures --engine torch
 
 Peers are measured where they are installed: `pip install segmentation-models-pytorch transformers` (torchvision comes
 with segcli). Everything runs in one go, contenders in turns. Ratios stand a machine that is busy with other work better
-than seconds do. The folder of photos is divided among the rounds, so that every photo counts once. The CRF has its own:
-benchmarks/crf.py.
+than seconds do. The folder of photos is divided among the rounds, so that every photo counts once.
+benchmarks/crf.py measures the CRF alone, on photos of one's own.
 """
 
 import argparse
@@ -64,6 +64,7 @@ def report(chosen: argparse.Namespace, folder: Path) -> Iterator[str]:
         yield tables.speed(variant, compared, photos, folder / "out", chosen.rounds, peak)
     smallest = saved[chosen.models.partition(",")[0]]
     yield tables.stages(smallest, engines[-1], photos[:20], folder / "stages")
+    yield tables.dense_crf(originals, chosen.rounds)
     yield tables.start_up(smallest, photos[0], chosen.rounds)
     yield tables.large_photo(smallest, engines, large, chosen.rounds)
 
