@@ -1,9 +1,11 @@
 """The `segcli` program: its commands, and the one place where an error becomes a line and an exit code."""
 
+import getpass
 import inspect
 import logging
 import os
 import sys
+import tempfile
 import threading
 import warnings
 from typing import Annotated, Any
@@ -46,6 +48,10 @@ class ErrorsAsLines(TyperGroup):
 def _unforeseen(error: Exception) -> SegcliError:
     """An error that nobody foresaw: the machine's, or a bug."""
     text = str(error).strip().splitlines()
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        return SegcliError("no temporary folder can be written to", "Set TMPDIR to a folder of yours.")
+    if isinstance(error, RuntimeError) and "home directory" in str(error):  # pathlib's
+        return SegcliError("this user has no home folder, for which ~ stands", "Set HOME to a folder of yours.")
     line = text[0] if text else "no details"
     if isinstance(error, MemoryError) or "out of memory" in line.lower():
         return SegcliError("out of memory", "Use a smaller --size or --batch, or --device cpu.")
@@ -113,10 +119,23 @@ def main() -> None:
     if os.environ.get("SEGCLI_DEBUG") != "1":
         threading.excepthook = lambda _: None  # whoever waits for a thread tells of its error
         sys.excepthook = _of_main_thread
+    _need_no_temporary_folder()
     try:
         app(prog_name="segcli")
     except SystemExit as end:
         sys.exit(end.code or _told(streams.lost()))
+
+
+def _need_no_temporary_folder() -> None:
+    """Let torch be imported where there is no temporary folder, or the user has no name, of which it makes one's name.
+
+    It would compile there, which nothing of ours does.
+    """
+    try:
+        tempfile.gettempdir()
+        getpass.getuser()
+    except (OSError, KeyError, ImportError):  # the last on Windows
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath("."))  # noqa: PTH100
 
 
 def _of_main_thread(*error) -> None:

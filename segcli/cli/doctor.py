@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 from segcli import __version__
+from segcli.errors import SegcliError
 
 LITTLE_DISK = 1 << 30
 """Bytes; the largest weights take about half of them, twice while they are converted."""
@@ -45,6 +47,8 @@ def checks() -> Iterator[Check]:
     for name, check in CHECKS.items():
         try:
             yield from check()
+        except SegcliError as error:
+            yield Check(name, False, error.message, error.hint)
         except Exception as error:  # what is broken may raise anything
             line = next(iter(str(error).splitlines()), "")
             yield Check(name, False, f"cannot be checked: {type(error).__name__}: {line}", _REINSTALL)
@@ -148,18 +152,32 @@ def runs_on(capability: tuple[int, int], built: list[str]) -> bool:
     return False
 
 
+def temporary() -> Iterator[Check]:
+    """A folder for temporary files can be written to."""
+    try:
+        yield Check("temporary", True, tempfile.gettempdir())
+    except FileNotFoundError:
+        yield Check("temporary", False, "no temporary folder can be written to", "export TMPDIR=/path/on/another/disk")
+
+
 def disk() -> Iterator[Check]:
     """The caches can be written and have room."""
     from huggingface_hub import constants
 
     from segcli.weights import cache
 
-    for variable, folder in (("SEGCLI_CACHE_DIR", cache.folder()), ("HF_HOME", Path(constants.HF_HUB_CACHE))):
+    for variable, find in (("SEGCLI_CACHE_DIR", cache.folder), ("HF_HOME", Path(constants.HF_HUB_CACHE).expanduser)):
+        cure = f"export {variable}=/path/on/another/disk"
+        try:
+            folder = find()
+        except (SegcliError, RuntimeError):
+            yield Check("disk", False, "this user has no home folder, where weights could be kept", cure)
+            continue
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         free, writable = shutil.disk_usage(there).free, os.access(there, os.W_OK)
         fine = writable and free >= LITTLE_DISK
         detail = f"{folder}: {free / 1e9:.1f} GB free" if writable else f"{folder} cannot be written"
-        yield Check("disk", fine, detail, "" if fine else f"export {variable}=/path/on/another/disk")
+        yield Check("disk", fine, detail, "" if fine else cure)
 
 
 def weights() -> Iterator[Check]:
@@ -203,6 +221,7 @@ CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
     "packages": packages,
     "torch": pair,
     "gpu": gpu,
+    "temporary": temporary,
     "disk": disk,
     "weights": weights,
     "hub": hub,

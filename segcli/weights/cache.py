@@ -101,7 +101,15 @@ class Cached:
 
 
 def folder() -> Path:
-    """The folder where converted weights are kept."""
+    """The folder where converted weights are kept; WeightsError for a user without a home, as containers have."""
+    try:
+        return _folder()
+    except RuntimeError as error:
+        hint = "Set SEGCLI_CACHE_DIR to a folder of yours."
+        raise WeightsError("this user has no home folder, where weights could be kept", hint) from error
+
+
+def _folder() -> Path:
     if chosen := os.environ.get("SEGCLI_CACHE_DIR"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
@@ -213,7 +221,7 @@ def _locked(entry: WeightsEntry) -> Iterator[None]:
 
 def _recorded(entry: WeightsEntry) -> Record | None:
     """What is remembered of the entry; None at first use, or if the manifest has another source or sha256 now."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, WeightsError):  # the last: there is no cache
         record = decoding.decode_json(Record, (_home(entry) / RECORD_FILE).read_text(encoding="utf-8"))
         if record and _is_of(record, entry) and record.sha256.startswith(entry.sha256):
             return record

@@ -75,6 +75,9 @@ def fetch(source: HubFile, progress: Progress | None = None) -> CachedFile:
     Raises:
         WeightsError: It cannot be had.
     """
+    if constants.HF_HUB_CACHE.startswith("~"):
+        message = "this user has no home folder, where the Hub's cache could be"
+        raise WeightsError(message, "Set HF_HOME to a folder of yours.")
     pace = Pace()
     try:
         with _silent(), _cleared(source):

@@ -128,3 +128,51 @@ def test_a_full_disk(monkeypatch, hub):
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "mend it   export SEGCLI_CACHE_DIR=" in result.stdout
+
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_user_without_a_home_or_a_temporary_folder_is_told_which_variables_to_set(monkeypatch):
+    def no_temporary():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.delenv("SEGCLI_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "~no-such-user/hub")
+    monkeypatch.setattr(doctor.tempfile, "gettempdir", no_temporary)
+    cures = {check.name: check.cure for check in (*doctor.temporary(), *list(doctor.disk())[:1])}
+    assert cures == {
+        name: f"export {variable}=/path/on/another/disk"
+        for name, variable in (("temporary", "TMPDIR"), ("disk", "SEGCLI_CACHE_DIR"))
+    }
+    (second,) = list(doctor.disk())[1:]
+    assert second.cure == "export HF_HOME=/path/on/another/disk"
+    (weights,) = doctor.weights()
+    assert weights.ok  # the built-in ones need no cache
+
+
+def test_weights_that_take_a_cache_say_so_without_a_home(monkeypatch):
+    monkeypatch.delenv("SEGCLI_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    listed = CliRunner().invoke(app, ["weights", "list"])
+    assert (listed.exit_code, "street" in listed.stdout) == (0, True)
+    pulled = CliRunner().invoke(app, ["weights", "pull", "v3-mobilenetv2"])
+    assert pulled.exit_code == 1
+    assert "Set SEGCLI_CACHE_DIR to a folder of yours." in pulled.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "variable"),
+    [
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), "TMPDIR"),
+        (RuntimeError("Could not determine home directory."), "HOME"),
+    ],
+)
+def test_an_unforeseen_lack_of_a_folder_names_its_variable(error, variable):
+    from segcli.cli.app import _unforeseen
+
+    assert f"Set {variable} to" in _unforeseen(error).hint

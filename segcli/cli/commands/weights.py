@@ -13,7 +13,7 @@ from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.options.parsing import Parsed
 from segcli.cli.progress import megabytes
 from segcli.data import names
-from segcli.errors import EXIT_FAILED, UsageError
+from segcli.errors import EXIT_FAILED, UsageError, WeightsError
 from segcli.labels import LabelSet
 from segcli.pipeline.records import check_folder
 from segcli.weights import manifest
@@ -64,8 +64,8 @@ def list_(as_json: AsJson = False) -> None:
     if here:
         display.table(table)
     else:
-        display.say(f"no weights in {cache.folder()}; `segcli weights pull NAME` fetches some")
-    display.json({"folder": str(cache.folder()), "weights": [_facts(item) for item in here]})
+        display.say(f"no weights in {_folder()}; `segcli weights pull NAME` fetches some")
+    display.json({"folder": _folder(), "weights": [_facts(item) for item in here]})
 
 
 @app.command()
@@ -92,7 +92,7 @@ def verify(
         facts.append({"name": name, "problem": "is not here"})
         cures.add(_PULL)
     if not facts:
-        display.say(f"no weights in {cache.folder()}")
+        display.say(f"no weights in {_folder()}")
     display.json({"weights": facts})
     for cure in sorted(cures):
         display.say(cure)
@@ -201,3 +201,13 @@ def _facts(here: Cached) -> dict:
         "commit": record.commit,
         "sha256": record.sha256,
     }
+
+
+def _folder() -> str | None:
+    """The cache's folder; None for a user without one."""
+    from segcli.weights import cache
+
+    try:
+        return str(cache.folder())
+    except WeightsError:
+        return None

@@ -45,6 +45,8 @@ def read_json(path: Path, kind: type[T] = Any) -> T:
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
+            if rb"\ud" in data.lower():  # half a pair: Python's escape for a byte of a name that is no text
+                return msgspec.convert(json.loads(data), type=kind, strict=False)
             if b"NaN" not in data and b"Infinity" not in data:
                 raise
             # Not JSON by the book, but what Python and QuPath write for measurements without a value; null here.

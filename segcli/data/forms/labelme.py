@@ -16,6 +16,7 @@ from segcli.data.forms.documents import read_json
 from segcli.data.forms.raster import FARTHEST
 from segcli.data.forms.shapes import Shape, box, ellipse, foreground, is_box
 from segcli.errors import DatasetError
+from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.images import polygons
 from segcli.labels import LabelSet
@@ -249,18 +250,20 @@ def document(photo: str, label_map: np.ndarray, labels: LabelSet) -> bytes:
         (names[label], "polygon", _from_single_point(polygon.points))
         for label, polygon in polygons.regions(label_map, names)
     ]
-    return msgspec.json.encode(
-        {
-            "version": VERSION,
-            "flags": {UNCORRECTED: True},
-            "shapes": [_entry(name, kind, points.tolist()) for name, kind, points in shapes],
-            "imagePath": photo,
-            "imageData": None,
-            "imageHeight": label_map.shape[0],
-            "imageWidth": label_map.shape[1],
-            "segcli": {"shapes": _digest(shapes)},  # LabelMe keeps keys that it does not know
-        }
-    )
+    values = {
+        "version": VERSION,
+        "flags": {UNCORRECTED: True},
+        "shapes": [_entry(name, kind, points.tolist()) for name, kind, points in shapes],
+        "imagePath": photo,
+        "imageData": None,
+        "imageHeight": label_map.shape[0],
+        "imageWidth": label_map.shape[1],
+        "segcli": {"shapes": _digest(shapes)},  # LabelMe keeps keys that it does not know
+    }
+    try:
+        return msgspec.json.encode(values)
+    except UnicodeEncodeError:  # the photo's name is no text: as escapes, which LabelMe's Python reads as that name
+        return to_json(values).encode()
 
 
 def _entry(name: str, kind: str, points: list[list[int]]) -> dict[str, Any]:

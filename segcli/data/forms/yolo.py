@@ -212,7 +212,7 @@ def _read(path: Path, table: _Table, fill_boxes: bool) -> _Content | DatasetErro
             _add(line.split(), table, content, fill_boxes)
         except DatasetError as error:
             return broken(path, DatasetError(f"line {number} has {error.message}", error.hint))
-    content.corrected = table.marks.get(_divided(path)[1]) != hashlib.sha256(data).hexdigest()
+    content.corrected = table.marks.get(_text(_divided(path)[1])) != hashlib.sha256(data).hexdigest()
     return content
 
 
@@ -273,5 +273,16 @@ def data_yaml(labels: LabelSet, marks: Mapping[str, str]) -> str:
     import yaml
 
     names = dict(enumerate(foreground(labels).values()))
-    content = {"path": ".", "train": "images", "val": "images", "names": names, UNCORRECTED: dict(marks)}
+    content = {
+        "path": ".",
+        "train": "images",
+        "val": "images",
+        "names": names,
+        UNCORRECTED: {_text(k): v for k, v in marks.items()},
+    }
     return yaml.dump(content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True)
+
+
+def _text(name: str) -> str:
+    """A name as YAML holds it: bytes that are no text as escapes."""
+    return name.encode(errors="backslashreplace").decode()
