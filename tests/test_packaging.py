@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NAMES = {"PIL": "pillow", "yaml": "pyyaml", "pillow_heif": "pillow-heif", "sklearn": "scikit-learn"}
+NAMES = {"PIL": "pillow", "yaml": "pyyaml", "pillow_heif": "pillow-heif", "cv2": "opencv-python-headless"}
 """Modules that are called otherwise than their package."""
 OFFERED = {"google", "h5py", "pydensecrf"}
 """Modules that come with onnx and with pydensecrf2, and one that is used where it happens to be installed."""
