@@ -29,15 +29,18 @@ class Trial:
         photos: Their folder.
         checkpoint: The model's file.
         seconds: How long a run left alone works on the photos, start-up not counted.
+        engine: What computes.
     """
 
     photos: Path
     checkpoint: Path
     seconds: float = 0.0
+    engine: str = "onnx"
 
     def start(self, output: Path) -> subprocess.Popen:
         command = [sys.executable, "-m", "segcli", "predict", str(self.photos), "-o", str(output), "--quiet"]
-        return subprocess.Popen([*command, "--weights", str(self.checkpoint)], stdout=subprocess.DEVNULL)
+        model = ["--weights", str(self.checkpoint), "--engine", self.engine]
+        return subprocess.Popen([*command, *model], stdout=subprocess.DEVNULL)
 
     def leave_alone(self, output: Path) -> None:
         process = self.start(output)

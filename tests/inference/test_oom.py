@@ -123,7 +123,7 @@ def test_a_run_with_too_little_memory_has_the_same_masks_and_says_so(segcli, tmp
     (tmp_path / "in").mkdir()
     for index in range(4):
         Image.fromarray(smooth(index, 80, 60)).save(tmp_path / f"in/{index}.png")
-    segcli("in", "-o", "roomy", "--batch", "4")
+    segcli("in", "-o", "roomy", "--batch", "4", "--engine", "torch")
     predict = Segmenter.predict
 
     def limited(segmenter, photos, sizes):
@@ -134,7 +134,7 @@ def test_a_run_with_too_little_memory_has_the_same_masks_and_says_so(segcli, tmp
         return predict(segmenter, photos, sizes)
 
     monkeypatch.setattr(Segmenter, "predict", limited)
-    result = segcli("in", "-o", "tight", "--batch", "4")
+    result = segcli("in", "-o", "tight", "--batch", "4", "--engine", "torch")
     assert result.exit_code == 3
     done = records(tmp_path / "tight")
     assert done["3"]["status"] == "failed"

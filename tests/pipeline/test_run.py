@@ -186,12 +186,12 @@ def test_a_run_toml_that_is_none_is_wrong_usage(segcli, tmp_path, text):
 
 def test_killed_runs_come_to_the_same_result(segcli, checkpoint, tmp_path):
     kill_predict.make_photos(tmp_path / "photos", 12)
-    segcli(tmp_path / "photos", "-o", "alone")
+    segcli(tmp_path / "photos", "-o", "alone", "--engine", "onnx")
     trial = kill_predict.Trial(tmp_path / "photos", checkpoint, seconds=0.5)
     moment = random.Random(0)
     killed = [trial.kill(tmp_path / "killed", moment) for _ in range(3)]
     assert any(killed)
-    segcli(tmp_path / "photos", "-o", "killed")
+    segcli(tmp_path / "photos", "-o", "killed", "--engine", "onnx")
     kill_predict.compare(tmp_path / "alone", tmp_path / "killed")
 
 

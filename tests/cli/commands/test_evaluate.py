@@ -224,8 +224,10 @@ def test_wrong_usage_is_one_line(camvid, small_checkpoint, arguments, message):
 
 
 def test_each_process_takes_its_own_gpu(camvid, small_checkpoint, monkeypatch):
+    monkeypatch.setattr("segcli.processor.is_alone", lambda: False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", lambda device: None)
     monkeypatch.setattr("segcli.distributed.join", lambda: nullcontext(Processes(rank=0, world_size=1)))
     monkeypatch.setattr("segcli.devices.describe", lambda device: f"called {device}")
     monkeypatch.setattr("segcli.inference.segmenter.Segmenter", lambda model, device, **_: sys.exit(f"chosen {device}"))

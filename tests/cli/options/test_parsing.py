@@ -95,6 +95,7 @@ def test_no_option_of_a_run_is_parsed_twice(segcli, photos, monkeypatch):
         "--bands": "1",
         "--alpha": "ignore",
         "--geojson-crs": "wgs84",
+        "--films": "auto",
         "--save": "mask",
         "--classes": "cat",
         "--cutout-background": "white",
