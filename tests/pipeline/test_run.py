@@ -132,7 +132,7 @@ def test_ctrl_c_says_that_what_is_done_is_kept(segcli, photos, tmp_path, monkeyp
         return predict(segmenter, photos, sizes)
 
     monkeypatch.setattr(Segmenter, "predict", predict_or_stop)
-    result = segcli(photos, "-o", "out")
+    result = segcli(photos, "-o", "out", "--engine", "torch")
     assert result.exit_code == 130
     assert "what is done is kept" in result.stderr
     assert len(records(tmp_path / "out")) == 3
@@ -184,7 +184,8 @@ def test_a_run_toml_that_is_none_is_wrong_usage(segcli, tmp_path, text):
     assert "Traceback" not in result.stderr
 
 
-def test_killed_runs_come_to_the_same_result(segcli, checkpoint, tmp_path):
+def test_killed_runs_come_to_the_same_result(segcli, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))  # other tests shall find no conversion
     kill_predict.make_photos(tmp_path / "photos", 12)
     segcli(tmp_path / "photos", "-o", "alone", "--engine", "onnx")
     trial = kill_predict.Trial(tmp_path / "photos", checkpoint, seconds=0.5)
