@@ -12,13 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segcli.crf.mean_field import LEAST_PROBABILITY, kept_classes, mean_field
-from segcli.crf.messages import Kernel
+from segcli.crf.mean_field import LEAST_PROBABILITY, Kernel, kept_classes, mean_field
 from segcli.crf.params import CRFParams
 from segcli.crf.permutohedral.corners import BLOCK
-from segcli.crf.permutohedral.lattice import Lattice
+from segcli.crf.permutohedral.lattice import Lattice, Workspace
 from segcli.crf.permutohedral.simplex import largest_coordinate
-from segcli.crf.permutohedral.workspace import Workspace
 from segcli.crf.settings import EPS, Backend
 from segcli.errors import InputError, UsageError
 from segcli.labels import VOID
@@ -141,10 +139,10 @@ class _Strips:
             bottom = min(top + self._rows, self._height)
             first, last = max(top - self._halo, 0), min(bottom + self._halo, self._height)
             lattice = Lattice(_grid(range(first, last), self._width, self._sigma, self._device))
-            strip = values[:, first * self._width : last * self._width]
-            filtered = torch.cat([part.clone() for _, part in lattice.filter(strip, workspace)], 1)
+            strip = values[first * self._width : last * self._width]
+            filtered = torch.cat([part for _, part in lattice.filter(strip, workspace)])
             inner = slice((top - first) * self._width, (bottom - first) * self._width)
-            yield slice(top * self._width, bottom * self._width), filtered[:, inner]
+            yield slice(top * self._width, bottom * self._width), filtered[inner]
 
 
 def _grid(rows: range, width: int, sigma: float, device: torch.device) -> Tensor:

@@ -9,16 +9,15 @@ the kernels' weights together (rows of a kernel sum to about one); if beliefs in
 changes none by more than about w q p. As many classes as are negligible together do without messages: those that start
 so are merged into one row, since only the sum of their odds matters to the active ones; of the active classes only
 those that are not negligible by now are updating in an iteration.
-
-One message more is left to the others: a pixel's beliefs sum to one, and so the messages of all classes to what the
-kernels make of ones. Where the classes that are not updating hold no more than a negligible part of all beliefs, the
-last message is that sum less the others. Of two classes one is filtered.
 """
+
+from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from segcli.crf.messages import Kernel, Messages
+from segcli.crf.permutohedral.lattice import Workspace
 from segcli.crf.settings import EPS
 
 LEAST_PROBABILITY = 1e-5
@@ -29,6 +28,13 @@ _NEGLIGIBLE = 1e-5
 
 _CHUNK = 1 << 24
 """Values that are filtered together: large photos go through the kernels a few classes at a time."""
+
+
+class Kernel(Protocol):
+    """A normalised Gaussian filter over the pixels of one photo."""
+
+    def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
+        """Filter float32 values (N, C); yields pieces of N with their filtered values (n, C)."""
 
 
 @torch.no_grad()
@@ -49,16 +55,19 @@ def mean_field(
     flat = probabilities.flatten(1)
     kept = kept_classes(probabilities, eps).cpu()
     peaks = _peaks(flat, kept)
-    with Messages(kernels) as messages:
-        is_active = _not_negligible(messages.weight * peaks**2)
-        active, merged = kept[is_active].tolist(), kept[~is_active].tolist()
-        odds = _odds(flat, active, merged)
-        beliefs = torch.zeros_like(odds)
+    weight = sum(weight for weight, _ in kernels)
+    is_active = _not_negligible(weight * peaks**2)
+    active, merged = kept[is_active].tolist(), kept[~is_active].tolist()
+    odds = _odds(flat, active, merged)
+    beliefs = torch.zeros_like(odds)
+    _update(beliefs, odds)
+    workspace = Workspace()
+    for _ in range(iterations if len(odds) > 1 else 0):
+        updating = _not_negligible(weight * peaks[is_active] * _highest(beliefs[: len(active)]))
+        _exchange(beliefs, updating.nonzero().flatten().tolist(), kernels, workspace)
         _update(beliefs, odds)
-        if len(odds) > 1:
-            _iterate(beliefs, odds, peaks[is_active], messages, iterations)
     beliefs[len(active) :] /= odds[len(active) :]
-    del odds, messages  # large photos need the room for the result
+    del odds, workspace  # large photos need the room for the result
     return _of_all(beliefs, flat, active, merged).view_as(probabilities)
 
 
@@ -122,43 +131,22 @@ def _update(beliefs: Tensor, odds: Tensor) -> None:
         messages.copy_(_clipped(part).log_().add_(messages).softmax(0))
 
 
-def _iterate(beliefs: Tensor, odds: Tensor, peaks: Tensor, messages: Messages, iterations: int) -> None:
-    """Update beliefs (R, N) in place so many times; the first rows are the active classes, whose peaks these are."""
-    total = None
-    for _ in range(iterations):
-        highest = _highest(beliefs)
-        updating = torch.zeros(len(odds), dtype=torch.bool)
-        updating[: len(peaks)] = _not_negligible(messages.weight * peaks * highest[: len(peaks)])
-        rows = updating.nonzero().flatten().tolist()
-        hold_all = messages.weight * highest[~updating].sum() <= _NEGLIGIBLE
-        if hold_all and total is None:
-            total = messages.of_ones(beliefs[0])
-        _exchange(beliefs, rows, total if hold_all else None, messages)
-        _update(beliefs, odds)
-
-
-def _exchange(beliefs: Tensor, updating: list[int], total: Tensor | None, messages: Messages) -> None:
-    """Turn beliefs (R, N) into messages in place, those of the updating rows; the others' are 0.
-
-    `total` (N,) is the sum of all messages, where the last updating row's is what the others leave of it.
-    """
-    filtered, rest = (updating, None) if total is None or not updating else (updating[:-1], beliefs[updating[-1]])
+def _exchange(beliefs: Tensor, updating: list[int], kernels: list[tuple[float, Kernel]], workspace: Workspace) -> None:
+    """Turn beliefs (R, N) into messages in place, those of the updating rows; the others' are 0."""
     for row in range(len(beliefs)):
-        if row not in filtered:
+        if row not in updating:
             beliefs[row] = 0
-    if rest is not None:
-        rest.copy_(total)
     together = max(1, _CHUNK // beliefs.shape[1])
-    for first in range(0, len(filtered), together):
-        classes = [beliefs[row] for row in filtered[first : first + together]]
-        parts = messages.of(classes)
-        for belief in classes:
+    for first in range(0, len(updating), together):
+        classes = [beliefs[row] for row in updating[first : first + together]]
+        values = workspace.take(2, beliefs, beliefs.shape[1], len(classes))
+        for column, belief in enumerate(classes):
+            values[:, column] = belief
             belief.zero_()
-        for weight, pixels, part in parts:
-            for belief, message in zip(classes, part, strict=True):
-                belief[pixels].add_(message, alpha=weight)
-        for belief in classes if rest is not None else ():
-            rest -= belief
+        for weight, kernel in kernels:
+            for pixels, message in kernel.filter(values, workspace):
+                for column, belief in enumerate(classes):
+                    belief[pixels].add_(message[:, column], alpha=weight)
 
 
 def _clipped(probabilities: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from segcli.crf.dense_crf import bilateral_kernel, spatial_kernel
-from segcli.crf.mean_field import mean_field
-from segcli.crf.messages import Kernel
+from segcli.crf.mean_field import Kernel, mean_field
 from segcli.crf.params import CRFParams
 from segcli.crf.settings import EPS
 from segcli.errors import InputError, UsageError

@@ -10,7 +10,7 @@ from segcli.crf import dense_crf, mean_field
 from segcli.crf.dense_crf import refine, unary_from_labels
 from segcli.crf.params import CRFParams
 from segcli.crf.permutohedral import corners
-from segcli.crf.permutohedral.workspace import Workspace
+from segcli.crf.permutohedral.lattice import Workspace
 from segcli.errors import InputError, UsageError
 
 REFERENCE = Path(__file__).parent / "data" / "crf_reference.npz"
@@ -178,15 +178,15 @@ def test_inputs_stay_as_they_are_and_results_repeat():
 
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 3.0])
 def test_strips_add_up_to_the_whole_plane(monkeypatch, sigma):
-    values = torch.rand(2, 90 * 17)
+    values = torch.rand(90 * 17, 2)
     workspace = Workspace()
     whole = dense_crf.spatial_kernel(90, 17, sigma, values.device)
-    expected = torch.cat([part.clone() for _, part in whole.filter(values, workspace)], 1)
+    expected = torch.cat([part.clone() for _, part in whole.filter(values, workspace)])
     monkeypatch.setattr(dense_crf, "BLOCK", 17 * 40)
     strips = dense_crf.spatial_kernel(90, 17, sigma, values.device)
     pieces = [(pixels, part.clone()) for pixels, part in strips.filter(values, workspace)]
     assert len(pieces) > 1
-    assert (torch.cat([part for _, part in pieces], 1) - expected).abs().max() < 1e-5
+    assert (torch.cat([part for _, part in pieces]) - expected).abs().max() < 1e-5
     assert [pixels.stop for pixels, _ in pieces][-1] == 90 * 17
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, pad
@@ -127,27 +126,9 @@ class Matrix:
 
 
 def neighbour_pairs(keys: Tensor, axis: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield all neighbours along an axis, the corner and the next one, int64 (n,) each, some at a time."""
+    """Yield all neighbours along an axis, the corner and the next one, int32 (n,) each, some at a time."""
     for start in range(0, len(keys), BLOCK):
-        behind, ahead = _matches(keys, keys[start : start + BLOCK] + axis)
-        yield behind + start, ahead
-
-
-def _matches(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """What two ascending lists have in common: the places in `wanted` and those in `keys`, int64 (n,), ascending."""
-    if keys.device.type == "cpu":
-        return _merged_matches(keys, wanted)
-    found = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
-    known = (keys.index_select(0, found) == wanted).nonzero().squeeze(1)
-    return known, found.index_select(0, known)
-
-
-def _merged_matches(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """The same on the CPU: numpy's stable sort merges two ascending runs in a fraction of the time of searching."""
-    first, last = torch.searchsorted(keys, wanted[[0, -1]]).tolist()
-    near = keys[first : last + 1].numpy()
-    both = np.concatenate([near, wanted.numpy()])
-    order = both.argsort(kind="stable")
-    both = both.take(order)
-    twins = np.flatnonzero(both[1:] == both[:-1])
-    return torch.from_numpy(order.take(twins + 1) - len(near)), torch.from_numpy(order.take(twins) + first)
+        wanted = keys[start : start + BLOCK] + axis
+        found = torch.searchsorted(keys, wanted, out_int32=True).clamp_(max=len(keys) - 1)
+        behind = (keys.index_select(0, found) == wanted).nonzero().squeeze(1)
+        yield (behind + start).int(), found.index_select(0, behind)

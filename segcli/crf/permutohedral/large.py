@@ -14,7 +14,6 @@ from torch import Tensor
 from segcli.crf.permutohedral import corners
 from segcli.crf.permutohedral.corners import Corners, Matrix, find_corners, neighbour_pairs
 from segcli.crf.permutohedral.simplex import Packing
-from segcli.crf.permutohedral.workspace import Workspace
 
 PART = 1 << 18
 """Points that are embedded and sorted together."""
@@ -54,25 +53,18 @@ class LargeLattice:
         for matrix, part in zip(self._matrices, factors.split(PART), strict=True):
             matrix.weights *= part[:, None]
 
-    def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
-        """Filter values (C, N); yields some of the points, and (C, points)."""
-        shape = self.size + 1, len(values)
-        sums, spare = (workspace.take(slot, values, *shape) for slot in (0, 1))
-        self._splat(values.t().contiguous(), sums)
-        for marks in self._marks:
-            _blur(marks, sums, spare)
-            sums, spare = spare, sums
-        for points, filtered in self._slice(sums):
-            yield points, filtered.t()
-
-    def _splat(self, values: Tensor, result: Tensor) -> None:
+    def splat(self, values: Tensor, result: Tensor) -> None:
         """Write the sums of values (N, C) at the corners, (M + 1, C); the last row is zero and stands for no corner."""
         result[:] = 0
         for matrix, rows, part in zip(self._matrices, self._rows, values.split(PART), strict=True):
             for own, sums in matrix.splat(part, matrix.by_corner()):
                 result[rows[own]] = result[rows[own]] + sums
 
-    def _slice(self, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    def blur(self, axis: int, values: Tensor, result: Tensor) -> None:
+        """Write the values (M + 1, C), with half of both neighbours along an axis added to each corner."""
+        _blur(self._marks[axis], values, result)
+
+    def slice(self, values: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Yield some of the points, and values (M + 1, C) interpolated there, (points, C)."""
         for number, (matrix, rows) in enumerate(zip(self._matrices, self._rows, strict=True)):
             for points, result in matrix.slice(values, matrix.by_point(rows)):

@@ -9,6 +9,7 @@ The lattice's axes are a_i = (d + 1) e_i - (1, ..., 1): as keys of corners are p
 from any key to its neighbour's.
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -18,7 +19,23 @@ from segcli.crf.permutohedral import corners
 from segcli.crf.permutohedral.large import LargeLattice
 from segcli.crf.permutohedral.simplex import packing
 from segcli.crf.permutohedral.small import SmallLattice
-from segcli.crf.permutohedral.workspace import Workspace
+
+
+class Workspace:
+    """Memory that filters use in turn; asking the system for fresh pages every time would double their cost."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[int, Tensor] = {}
+
+    def take(self, slot: int, like: Tensor, *shape: int) -> Tensor:
+        """A tensor of that shape, of unknown content, on the device and of the type of `like`.
+
+        What was taken from the same slot before must not be in use any more.
+        """
+        size = math.prod(shape)
+        if slot not in self._buffers or self._buffers[slot].numel() < size:
+            self._buffers[slot] = like.new_empty(size)
+        return self._buffers[slot][:size].view(shape)
 
 
 class Lattice:
@@ -42,21 +59,28 @@ class Lattice:
             features = torch.cat([features, torch.zeros_like(features[:, :1])], 1)
         kind = SmallLattice if points <= corners.BLOCK else LargeLattice
         packed = packing(features)
+        self._axes = len(packed.axes)
         self._tables = kind(features, points, packed)
-        self._normalise(features.new_ones(1, points))
+        self._normalise(features.new_ones(points, 1))
 
     def _normalise(self, ones: Tensor) -> None:
-        sums = torch.cat([row_sums[0].clone() for _, row_sums in self.filter(ones, Workspace())])
+        sums = torch.cat([row_sums.squeeze(1) for _, row_sums in self.filter(ones, Workspace())])
         self._tables.scale((sums + 1e-20).rsqrt_())
 
     def filter(self, values: Tensor, workspace: Workspace) -> Iterator[tuple[slice, Tensor]]:
         """Filter values, some points at a time.
 
         Args:
-            values: float32 (C, N), each row contiguous.
-            workspace: Memory to work in; its slots 0 to 2 are in use until the iterator ends.
+            values: float32 (N, C), contiguous.
+            workspace: Memory to work in; its slots 0 and 1 are in use until the iterator ends.
 
         Yields:
-            Which points, and their filtered values, float32 (C, points), good until the next ones are asked for.
+            Which points, and their filtered values, float32 (points, C).
         """
-        yield from self._tables.filter(values, workspace)
+        shape = self._tables.size + 1, values.shape[1]
+        sums, spare = (workspace.take(slot, values, *shape) for slot in (0, 1))
+        self._tables.splat(values, sums)
+        for axis in range(self._axes):
+            self._tables.blur(axis, sums, spare)
+            sums, spare = spare, sums
+        yield from self._tables.slice(sums)

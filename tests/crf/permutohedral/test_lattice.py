@@ -5,16 +5,13 @@ import pytest
 import torch
 
 from segcli.crf.mean_field import mean_field
-from segcli.crf.permutohedral import corners, large, simplex, small
-from segcli.crf.permutohedral.lattice import Lattice
-from segcli.crf.permutohedral.workspace import Workspace
+from segcli.crf.permutohedral import corners, large, simplex
+from segcli.crf.permutohedral.lattice import Lattice, Workspace
 from segcli.errors import InputError
 
 
 def filtered(kernel, values):
-    """What a kernel makes of values (N, C)."""
-    rows = values.t().contiguous()
-    return torch.cat([part.clone() for _, part in kernel.filter(rows, Workspace())], 1).t()
+    return torch.cat([part.clone() for _, part in kernel.filter(values, Workspace())])
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 5, 6])
@@ -57,13 +54,12 @@ def test_is_close_to_the_gaussian_itself():
 def test_blocks_and_pieces_change_nothing_but_the_order_of_sums(monkeypatch):
     features, values = torch.randn(5, 2000) * 3, torch.rand(2000, 3)
     whole = filtered(Lattice(features), values)
-    monkeypatch.setattr(small, "PIECE", 100)
-    assert torch.equal(filtered(Lattice(features), values), whole)
     monkeypatch.setattr(corners, "PIECE", 100)
+    assert torch.equal(filtered(Lattice(features), values), whole)
     monkeypatch.setattr(corners, "BLOCK", 1000)
     monkeypatch.setattr(large, "PART", 300)
     blocks = Lattice(features)
-    assert [part.start for part, _ in blocks.filter(values.t().contiguous(), Workspace())][:4] == [0, 100, 200, 300]
+    assert [part.start for part, _ in blocks.filter(values, Workspace())][:4] == [0, 100, 200, 300]
     assert (filtered(blocks, values) - whole).abs().max() < 1e-6
 
 
@@ -97,28 +93,6 @@ def test_the_barycentric_weights_give_the_point_back():
 def test_points_too_far_apart_are_refused(spread):
     with pytest.raises(InputError, match="too small"):
         Lattice(torch.tensor([[0.0, spread]] * 5))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_neighbours_are_found_by_merging_as_by_searching(seed):
-    random = np.random.default_rng(seed)
-    keys = torch.from_numpy(np.unique(random.integers(100, 100 + 40**seed + seed, 400)))
-    for axis in (-1, 1, -7, 30, 10**6):
-        places = {key: place for place, key in enumerate(keys.tolist())}
-        expected = [(places[key], places[key + axis]) for key in keys.tolist() if key + axis in places]
-        found = [pair.tolist() for pairs in corners.neighbour_pairs(keys, axis) for pair in torch.stack(pairs, 1)]
-        assert [tuple(pair) for pair in found] == expected
-
-
-@pytest.mark.parametrize("classes", range(1, 10))
-def test_classes_are_filtered_alike_alone_and_together(classes):
-    """One by one, in fours and, as on a GPU, all together in rows."""
-    features, values = torch.randn(5, 800) * 2, torch.rand(800, classes)
-    lattice = Lattice(features)
-    alone = torch.cat([filtered(lattice, values[:, [number]]) for number in range(classes)], 1)
-    assert (filtered(lattice, values) - alone).abs().max() < 1e-6
-    lattice._tables._on_cpu = False
-    assert (filtered(lattice, values) - alone).abs().max() < 1e-6
 
 
 def test_a_workspace_hands_the_same_memory_out_again():
