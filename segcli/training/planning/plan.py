@@ -133,7 +133,7 @@ def plan(
     keys = recipes.keys_of(changes := tuple(changes))
     tables = {"data": _data(photos, labels, names, reading or Choice()), "run": {"device": device}}
     tables["model"] = {"init": start.BETTER if model is None else str(model)}
-    _refuse_fresh(keys.get("model.init"))
+    _refuse_init(keys.get("model.init"), model)
     asked = Recipe.from_dict(recipes.changed(tables, changes))
     _check(asked, minutes, folds)
     whole, apart = split.choose(replace(asked.data, holdout=0.0, fold=None), listener.counting)
@@ -157,10 +157,13 @@ def _refuse_processes() -> None:
         )
 
 
-def _refuse_fresh(init: Any) -> None:
+def _refuse_init(init: Any, model: str | Path | None) -> None:
     if init in (RANDOM, IMAGENET):
         hint = "Name weights of `segcli models` or a checkpoint; from scratch a recipe is needed: --config."
         raise UsageError(f"a plan starts from weights, not from model.init = {init!r}", hint)
+    if init is not None and model is not None:
+        hint = f"For another model on the backbone of {init}: --set model.name=NAME instead of --model."
+        raise UsageError(f"{model} and model.init = {init!r} are both first weights", hint)
 
 
 def _data(photos: str | Path, labels: str | Path | None, names: str | Sequence[str] | None, how: Choice) -> dict:

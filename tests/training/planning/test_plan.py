@@ -133,6 +133,7 @@ def test_what_a_plan_takes_is_foretold(plan):
         ({"changes": ["schedule.rat=1"]}, "schedule.rat"),
         ({"changes": ["data.dataset=camvid"]}, "cannot be planned"),
         ({"changes": ["model.init=imagenet"]}, "a plan starts from weights"),
+        ({"model": "street", "changes": ["model.init=other"]}, "are both first weights"),
         ({"minutes": 0}, "no time to train in"),
         ({"folds": 1}, "no number of folds"),
         ({"model": "strete"}, "strete"),
