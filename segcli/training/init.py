@@ -91,6 +91,7 @@ def _fresh(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, reci
     torch.manual_seed(recipe.run.seed)
     network = build(spec, len(labels), stride)
     initialise(network)
+    clear_unreached(network, stride, recipe.augment.crop_size)
     facts = {"spec": spec, "labels": labels, "preprocessing": preprocessing, "output_stride": stride}
     return LoadedModel(**facts, network=network, provenance={"weights": RANDOM}, trained=False)
 
@@ -111,6 +112,26 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def clear_unreached(network: nn.Module, stride: int, crop: tuple[int, int]) -> None:
+    """Set to zero what fresh atrous filters have beyond every crop: it would never learn, and blur larger photos.
+
+    A filter of 3x3 whose rate is not less than the side of the features is 1x1 in truth (v3 paper, section 3.3). The
+    eight other weights would stay at random, and come into play where a photo larger than the crops is predicted.
+
+    Args:
+        network: With fresh weights.
+        stride: Its output stride, at which all atrous filters lie.
+        crop: Height and width in pixels of what is learned from.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and max(module.dilation) > 1:
+            for axis, side in enumerate(crop):
+                rate, features = module.dilation[axis], (side - 1) // stride + 1
+                reach = torch.arange(module.kernel_size[axis]) * rate - module.padding[axis]
+                with torch.no_grad():
+                    module.weight.index_fill_(2 + axis, torch.nonzero(reach.abs() >= features).flatten(), 0)
 
 
 def _on_imagenet(recipe: Recipe, labels: LabelSet, progress: Progress | None) -> LoadedModel:

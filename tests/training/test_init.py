@@ -20,6 +20,7 @@ from segcli.weights.model_io import Pretrained
 
 TWO = from_names(["field", "blob"])
 NAME = "v3-mobilenetv2-dm05"
+WITH_ASPP = "v3plus-mobilenetv2"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,34 @@ def test_fresh_weights_keep_the_signals_size():
     network = init.start(recipe_with(), TWO).network.train()
     features = network.backbone(torch.randn(4, 3, 65, 65))[-1]
     assert 0.1 < features.std() < 10
+
+
+@pytest.mark.parametrize(("crop", "beyond"), [((129, 129), {12, 18}), ((209, 209), {18}), ((289, 289), set())])
+def test_what_no_crop_reaches_of_an_atrous_filter_is_zero(crop, beyond):
+    """Left at random it would come into play in larger photos. 129 pixels are 9 features, 209 are 14, 289 are 19."""
+    tables = {"model": {"name": WITH_ASPP, "init": "random"}, "data": {}, "augment": {"crop": list(crop)}}
+    network = init.start(recipe.Recipe.from_dict(tables), TWO).network
+    filters = {
+        m.dilation[0]: m.weight for m in network.aspp.modules() if isinstance(m, nn.Conv2d) and m.dilation[0] > 1
+    }
+    assert filters.keys() == {6, 12, 18}
+    for rate, weight in filters.items():
+        assert weight[..., 1, 1].abs().min() > 0
+        assert (weight[..., 0, 0].abs().max() == 0) == (rate in beyond)
+
+
+def test_crops_do_not_see_what_was_cleared_and_larger_photos_do():
+    torch.manual_seed(0)
+    network = deeplab.build(variants.get(WITH_ASPP), 2, 16)
+    init.initialise(network)
+    calibrate(network, 129).eval()
+    crop, photo = torch.randn(1, 3, 65, 129), torch.randn(1, 3, 65, 321)
+    with torch.no_grad():
+        before = network(crop), network(photo)
+        init.clear_unreached(network, 16, (65, 129))
+        after = network(crop), network(photo)
+    torch.testing.assert_close(after[0], before[0], rtol=0, atol=1e-5)
+    assert (after[1] - before[1]).abs().max() > 1e-3
 
 
 def test_a_model_that_is_scored_at_another_stride_follows_the_one_that_learns():
