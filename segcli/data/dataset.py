@@ -23,11 +23,18 @@ class Sample:
         name: Unique in its dataset; safe as a relative path, with "/" between folders and no suffix.
         image: The photo.
         label: The file that holds its ids, or None in a split whose labels are not published.
+        others: Further files that its label is made of.
     """
 
     name: str
     image: Path
     label: Path | None
+    others: tuple[Path, ...] = ()
+
+    @property
+    def label_files(self) -> tuple[Path, ...]:
+        """Every file that its label is made of."""
+        return () if self.label is None else (self.label, *self.others)
 
 
 def read_mask(sample: Sample) -> np.ndarray:

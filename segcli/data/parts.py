@@ -6,7 +6,7 @@ program or with other compression, has another content and counts as one that th
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,7 @@ from segcli.files.paths import shown
 
 SPLIT = "split.toml"
 """The file's name in the folder of a run."""
-VERSION = 1
+VERSION = 2
 """The version of the file. A reader takes its own version and earlier ones, and refuses newer ones."""
 THREADS = 4
 """How many files are hashed at once."""
@@ -49,6 +49,8 @@ class Parts:
         how: How they were parted, in one line.
         before: SHA-256 of the photos that its first weights had learned from, where those came from a run too.
         version: Of the file.
+        labels_of_train: Name -> SHA-256 of the label of each photo that it learned from; files of version 1 have none.
+        labels_of_held_out: The same of those that it was validated on.
     """
 
     train: dict[str, Content]
@@ -56,6 +58,8 @@ class Parts:
     how: str = ""
     before: tuple[Content, ...] = ()
     version: int = VERSION
+    labels_of_train: dict[str, Content] = field(default_factory=dict)
+    labels_of_held_out: dict[str, Content] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -71,10 +75,14 @@ class Parts:
             counting: Shows how far the reading has come.
         """
         both = [dict.fromkeys(part.samples) for part in (train, held_out)]
-        found = contents([sample for part in both for sample in part], counting, "hashing")
-        sides = [{key_of(sample): found[sample] for sample in part if sample in found} for part in both]
+        every = [sample for part in both for sample in part]
+        found, labels = contents(every, counting, "hashing"), label_contents(every, counting)
+        sides, theirs = (
+            [{key_of(sample): hashes[sample] for sample in part if sample in hashes} for part in both]
+            for hashes in (found, labels)
+        )
         before = () if first is None else tuple(sorted(first.learned))
-        return cls(*sides, how, before)
+        return cls(*sides, how, before, VERSION, *theirs)
 
     @cached_property
     def learned(self) -> frozenset[str]:
@@ -110,18 +118,35 @@ def key_of(sample: Sample) -> str:
 def contents(samples: Iterable[Sample], counting: Counting = uncounted, verb: str = "reading") -> dict[Sample, str]:
     """The SHA-256 of each photo's file; those that cannot be read are left out."""
     listed = list(samples)
-    found: dict[Sample, str] = {}
+    found = _hashed((sample.image for sample in listed), counting, verb)
+    return {sample: found[sample.image] for sample in listed if sample.image in found}
+
+
+def label_contents(samples: Iterable[Sample], counting: Counting = uncounted) -> dict[Sample, str]:
+    """The SHA-256 of each photo's label, over those of its files; labels that cannot be read are left out."""
+    listed = [sample for sample in samples if sample.label_files]
+    found = _hashed((file for sample in listed for file in sample.label_files), counting, "hashing labels")
+    whole = (sample for sample in listed if found.keys() >= set(sample.label_files))
+    return {
+        sample: sha256("".join(found[file] for file in sample.label_files).encode()).hexdigest() for sample in whole
+    }
+
+
+def _hashed(files: Iterable[Path], counting: Counting, verb: str) -> dict[Path, str]:
+    """The SHA-256 of each file, read once however often it is named; those that cannot be read are left out."""
+    listed = list(dict.fromkeys(files))
+    found: dict[Path, str] = {}
     with counting(len(listed), verb) as counter, ThreadPoolExecutor(THREADS) as pool:
-        for sample, content in zip(listed, pool.map(_content, listed), strict=True):
+        for file, content in zip(listed, pool.map(_content, listed), strict=True):
             counter.advance()
             if content is not None:
-                found[sample] = content
+                found[file] = content
     return found
 
 
-def _content(sample: Sample) -> str | None:
+def _content(file: Path) -> str | None:
     try:
-        return atomic.sha256(sample.image)
+        return atomic.sha256(file)
     except (OSError, InputError):
         return None
 
@@ -134,6 +159,8 @@ def write(folder: Path, parts: Parts) -> None:
         "before": list(parts.before),
         "train": parts.train,
         "held_out": parts.held_out,
+        "labels_of_train": parts.labels_of_train,
+        "labels_of_held_out": parts.labels_of_held_out,
     }
     with atomic.writing(folder), atomic.write_whole(folder / SPLIT) as file:
         file.write((HEADER + tomli_w.dumps({SEAL: _seal(tables), **tables})).encode())

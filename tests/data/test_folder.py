@@ -136,6 +136,7 @@ class TestMasks:
         dataset = open_folder(tmp_path, classes=parse("soil,background,spot,leaf"))
         assert read(dataset) == [[3, 2, 3, 1]]
         assert dataset.reading.form == "a mask for each class"
+        assert {file.parent.name for file in dataset.samples[0].label_files} == {"leaf", "spot"}
         assert open_folder(tmp_path).labels.names == ("background", "leaf", "spot"), "the folders name them"
 
     def test_of_another_size_than_the_photo_fail(self, tmp_path):

@@ -32,6 +32,21 @@ def test_a_photo_is_known_by_its_content(tmp_path):
     assert found.kind(None) == "new"
 
 
+def test_every_file_of_a_label_counts(tmp_path):
+    """A photo may have a mask for each class; one label file may serve many photos."""
+    first, second, shared = (tmp_path / name for name in ("first.png", "second.png", "all.json"))
+    for file in (first, second, shared):
+        file.write_bytes(file.name.encode())
+    samples = [Sample("a", tmp_path / "a.jpg", first, (second,)), Sample("b", tmp_path / "b.jpg", shared)]
+    before = parts.label_contents([*samples, Sample("c", tmp_path / "c.jpg", None)])
+    second.write_bytes(b"other")
+    after = parts.label_contents(samples)
+    assert set(before) == set(samples)
+    assert [before[sample] == after[sample] for sample in samples] == [False, True]
+    second.unlink()
+    assert set(parts.label_contents(samples)) == {samples[1]}
+
+
 def test_what_is_written_is_read(tmp_path):
     odd = 'a "b"\n\udcff/é'
     found = Parts.of(dataset(tmp_path, {odd: b"1", "x/y": b"2"}), dataset(tmp_path, {}), 'how "so"')
@@ -107,7 +122,7 @@ def test_a_model_belongs_to_its_run_whatever_way_leads_to_it(tmp_path, monkeypat
         ("a = " + "[" * 5000, "is damaged"),
         ("\0", "is damaged"),
         ('version = "1"\n[held_out]\n[train]', "version cannot be"),
-        ("version = 2\n[held_out]\n[train]", "was written by a newer segcli"),
+        ("version = 3\n[held_out]\n[train]", "was written by a newer segcli"),
     ],
 )
 def test_what_is_damaged_is_refused_in_one_line(tmp_path, text, said):

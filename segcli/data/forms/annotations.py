@@ -29,6 +29,7 @@ class Record:
         skipped: Kind -> number, of what encloses no pixels, such as {"point": 3, "line": 1}; "box" is a box that has
             no shape of its own (COCO's bbox, YOLO's five numbers).
         corrected: Whether a person made or changed the labels; False for predictions that nobody has touched.
+        others: Further files that hold some of the shapes.
     """
 
     photo: str
@@ -39,6 +40,12 @@ class Record:
     boxes: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     corrected: bool = True
+    others: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that holds some of the shapes."""
+        return (self.file, *self.others)
 
 
 @dataclass(frozen=True)

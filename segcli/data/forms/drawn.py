@@ -233,8 +233,14 @@ def _samples(
         if name not in taken:  # of the same name in another folder: one is enough to say what is missing
             taken.add(name)
             entries.append((name, root / name, [record]))
-    samples = tuple(Sample(name, photo, found[0].file) for name, photo, found in entries)
+    samples = tuple(Sample(name, photo, *_files(found)) for name, photo, found in entries)
     return samples, {name: found for name, _, found in entries}
+
+
+def _files(records: Sequence[Record]) -> tuple[Path, tuple[Path, ...]]:
+    """The first file that the records are in, and the others."""
+    first, *others = dict.fromkeys(file for record in records for file in record.files)
+    return first, tuple(others)
 
 
 def _classes(listed: Sequence[str]) -> Classes:

@@ -124,7 +124,10 @@ def _record(task: Task, drawing: Drawing, masks: Sequence[_Mask], name: Callable
     def shapes(size: tuple[int, int]) -> list[Shape]:
         return bitmaps.bounded([*base.shapes(size), *(_shape(mask, name(mask.label), size) for mask in masks)])
 
-    return replace(base, file=masks[0].file, shapes=shapes, drawn=base.drawn + len(masks))
+    first, *others = (mask.file for mask in masks)
+    return replace(
+        base, file=first, shapes=shapes, drawn=base.drawn + len(masks), others=(*others, base.file, *base.others)
+    )
 
 
 def _shape(mask: _Mask, name: str, size: tuple[int, int]) -> Shape:

@@ -31,7 +31,9 @@ def annotations(masks: Pairing, classes: Classes | None) -> Annotations:
     for photo, entries in masks.masks.items():
         if entries:
             named = [(name or sole, mask) for name, mask in entries]
-            records.append(Record(photo.as_posix(), entries[0][1], partial(_shapes, named), drawn=len(named)))
+            first, *others = (mask for _, mask in entries)
+            shapes = partial(_shapes, named)
+            records.append(Record(photo.as_posix(), first, shapes, drawn=len(named), others=tuple(others)))
     found = sorted({name for entries in masks.masks.values() for name, _ in entries} - {""}) or [sole]
     return Annotations(tuple(found), tuple(records), order="area")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from segcli.data import parts
-from segcli.data.dataset import Dataset
+from segcli.data.dataset import Dataset, Sample
 from segcli.data.parts import Parts
 from segcli.distributed import Processes
 from segcli.errors import UsageError
@@ -39,9 +39,10 @@ def write(folder: Path, recipe: Recipe, train: Dataset, val: Dataset, how: str, 
 
 
 def check(begun: Parts, train: Dataset, val: Dataset, processes: Processes, listener: Listener) -> None:
-    """Refuse to go on with a run whose photos are not those of its split.toml any more.
+    """Refuse to go on with a run whose photos or labels are not those of its split.toml any more.
 
-    Every file is hashed: with other photos under the same names `eval` would take learned ones for new ones.
+    Every file is hashed: with other photos under the same names `eval` would take learned ones for new ones, and with
+    other labels the scores before and after would not compare.
 
     Args:
         begun: The split.toml of the run.
@@ -58,16 +59,24 @@ def check(begun: Parts, train: Dataset, val: Dataset, processes: Processes, list
             f"{parts.SPLIT} names other photos than this run learns from and holds out",
             "Copy the run's own back, or remove it: it is then written anew.",
         )
-    known = {sample: side[parts.key_of(sample)] for side, part in _sides(begun, train, val) for sample in part.samples}
+    known = _of_samples((begun.train, train), (begun.held_out, val))
     found = parts.contents(processes.shard(list(known)), listener.counting, "hashing")
+    _refuse_changed(known, found, "photo", processes)
+    known = _of_samples((begun.labels_of_train, train), (begun.labels_of_held_out, val))
+    _refuse_changed(known, parts.label_contents(processes.shard(list(known)), listener.counting), "label", processes)
+
+
+def _of_samples(*sides: tuple[dict[str, str], Dataset]) -> dict[Sample, str]:
+    """Sample -> what a table of split.toml has for its name, where it has anything."""
+    named = ((table, sample, parts.key_of(sample)) for table, part in sides for sample in part.samples)
+    return {sample: table[key] for table, sample, key in named if key in table}
+
+
+def _refuse_changed(known: dict[Sample, str], found: dict[Sample, str], what: str, processes: Processes) -> None:
     shares = processes.all_gather([parts.key_of(sample) for sample in found if found[sample] != known[sample]])
     if changed := sorted(name for share in shares for name in share):
-        count = f"{len(changed)} photo{'s' * (len(changed) != 1)}"
+        count = f"{len(changed)} {what}{'s' * (len(changed) != 1)}"
         raise UsageError(
             f"{count} of this run changed since it began: {some_of(changed, 3)}",
             f"Put the run's own files back, or start a new run with model.init = RUN/{LAST}.",
         )
-
-
-def _sides(begun: Parts, train: Dataset, val: Dataset) -> tuple[tuple[dict[str, str], Dataset], ...]:
-    return (begun.train, train), (begun.held_out, val)

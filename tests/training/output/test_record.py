@@ -1,5 +1,7 @@
 """The split.toml that a run keeps."""
 
+from dataclasses import replace
+
 import pytest
 from blobs import blob_recipe, write_blobs
 from heard import Heard
@@ -42,6 +44,18 @@ def test_other_photos_under_the_same_names_are_refused(begun, tmp_path):
     first.write_bytes(second.read_bytes())
     with pytest.raises(UsageError, match=rf"1 photo of .* changed since it began: {train.samples[0].name}\."):
         record.check(parts.read(tmp_path), train, val, Processes(), Heard())
+
+
+def test_other_labels_of_the_same_photos_are_refused(begun, tmp_path):
+    """Scores from before and after would not compare; runs of versions that kept no hash of labels go on."""
+    recipe, train, val = begun
+    record.write(tmp_path, recipe, train, val, "how", Heard())
+    written = parts.read(tmp_path)
+    first, second = (sample.label for sample in val.samples[:2])
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(UsageError, match=rf"1 label of .* changed since it began: {val.samples[0].name}\."):
+        record.check(written, train, val, Processes(), Heard())
+    record.check(replace(written, labels_of_train={}, labels_of_held_out={}), train, val, Processes(), Heard())
 
 
 def test_photos_that_the_first_weights_learned_from_are_told(begun, tmp_path):
