@@ -112,8 +112,8 @@ class Facts:
 
     @property
     def knows(self) -> bool:
-        """Whether the first weights tell the classes already."""
-        return self.start.knows(self.data.labels)
+        """Whether the first weights tell the classes already; a fresh classifier knows none."""
+        return not self.is_fresh and self.start.knows(self.data.labels)
 
     @property
     def is_fresh(self) -> bool:
@@ -136,7 +136,12 @@ def decide(facts: Facts) -> tuple[Reason, ...]:
 
 def first_weights(facts: Facts) -> Reason:
     """Which weights are started from, and what they know."""
-    known = "they know these classes" if facts.knows else "the classes are new to them, so that the last layer is too"
+    if facts.is_fresh:
+        known = f"{facts.asked['model.name']} takes their backbone alone, so that all behind it is new"
+    else:
+        known = (
+            "they know these classes" if facts.knows else "the classes are new to them, so that the last layer is too"
+        )
     return Reason("first weights", facts.start.init, f"{facts.start.why}; {known}", {"model.init": facts.start.init})
 
 

@@ -173,3 +173,11 @@ def test_small_classes_count_where_classes_are_new():
 @pytest.mark.parametrize(("name", "frozen"), [("v3-mobilenetv2", True), ("v3plus-mobilenetv2", False)])
 def test_fresh_batch_normalisation_learns(name, frozen):
     assert decided(asked={"model.name": name})["model.freeze_bn"] is frozen
+
+
+def test_a_fresh_head_knows_no_classes_whatever_lends_the_backbone():
+    known = facts(first=CLASSES, asked={"model.name": "v3plus-mobilenetv2"})
+    assert not known.knows
+    said = "v3-mobilenetv2@voc2012: small; v3plus-mobilenetv2 takes their backbone alone, so that all behind it is new"
+    assert str(rules.first_weights(known)) == said
+    assert decided(first=CLASSES, asked={"model.name": "v3plus-mobilenetv2"})["schedule.rate"] == 0.005
