@@ -23,6 +23,11 @@ from segcli.files.paths import shown
 SECONDS_BETWEEN_LINES = 10
 """Where stderr is a file or a pipe, progress is a plain line this often instead of a bar."""
 
+WIDE, WIDE_BAR, NARROW_BAR = 100, 40, 16
+"""The columns from which on a terminal is wide, and those of a bar on it and on others."""
+LONGEST_NAME = 20
+"""The letters of a file's name beside a bar."""
+
 Say = Callable[[str, str], None]
 """Prints a line in a style, unless the command is quiet."""
 
@@ -42,25 +47,55 @@ class Counter:
     def describe(self, text: str) -> None:
         """What the progress says beside its numbers from now on."""
 
-    def step(self, text: str) -> None:
-        """A part of what is in hand is done; the text says how far it is."""
+    def part(self, name: str, text: str, share: float | None) -> None:
+        """A part of the thing in hand is done: its name, how far it is in words, and as 0..1 where that is known."""
 
     def remark(self, text: str, style: str = "yellow") -> None:
         """A line between the progress."""
         self.say(text, style)
 
 
+class Remaining:
+    """The time that the thing in hand still takes, by what its parts have taken in this run."""
+
+    def __init__(self):
+        self._name, self._start, self._first = "", 0.0, 1.0
+
+    def after(self, name: str, share: float | None) -> str:
+        """In words, to follow others, once so much of it is done; empty as long as nobody knows."""
+        if share is None or share == 1:
+            return ""
+        now = time.monotonic()
+        if name != self._name or share < self._first:
+            self._name, self._start, self._first = name, now, share
+        gained, passed = share - self._first, now - self._start
+        return f", {clock((1 - share) * passed / gained)} left" if gained > 0 and passed > 1 else ""
+
+
 class BarCounter(Counter):
-    """A bar on a terminal."""
+    """A bar on a terminal, and a second one for the thing in hand where that takes long."""
 
     def __init__(self, say: Say, progress: Progress, task: int):
         super().__init__(say)
         self.progress = progress
         self.task = task
+        self._part: int | None = None
+        self._remaining = Remaining()
 
     def advance(self) -> None:
         """Move the bar."""
-        self.progress.advance(self.task)
+        if self._part is not None:
+            self.progress.remove_task(self._part)
+            self._part = None
+        self.progress.update(self.task, advance=1, visible=True)
+
+    def part(self, name: str, text: str, share: float | None) -> None:
+        """Move the second bar, which stands alone where the thing in hand is the only one."""
+        if self._part is None:
+            self._part = self.progress.add_task(short(name), total=None, text="")
+            self.progress.update(self.task, visible=self.progress.tasks[0].total != 1)
+        known = {} if share is None else {"completed": share, "total": 1.0}
+        self.progress.update(self._part, text=text + self._remaining.after(name, share), **known)
 
     def resize(self, total: int) -> None:
         """Make the bar as long."""
@@ -69,10 +104,6 @@ class BarCounter(Counter):
     def describe(self, text: str) -> None:
         """Write beside the bar."""
         self.progress.update(self.task, description=shown(text))
-
-    def step(self, text: str) -> None:
-        """Write it beside the bar."""
-        self.describe(text)
 
 
 class LineCounter(Counter):
@@ -86,6 +117,7 @@ class LineCounter(Counter):
         self.done = 0
         self.text = ""
         self.start = self.last = time.monotonic()
+        self._remaining = Remaining()
 
     def advance(self) -> None:
         """Print how far it is, where the last such line is long enough ago."""
@@ -100,12 +132,12 @@ class LineCounter(Counter):
         text = f", {self.text}" if self.text else ""
         self.say(f"{self.verb} {self.done}/{self.total}{speed}{text}", "")
 
-    def step(self, text: str) -> None:
-        """Print the text, where the last line is long enough ago."""
-        now = time.monotonic()
+    def part(self, name: str, text: str, share: float | None) -> None:
+        """Print it, where the last line is long enough ago."""
+        left, now = self._remaining.after(name, share), time.monotonic()
         if now - self.last >= SECONDS_BETWEEN_LINES:
             self.last = now
-            self.say(f"{self.verb} {self.done + 1} of {self.total}: {text}", "")
+            self.say(f"{self.verb} {self.done + 1} of {self.total}: {name}, {text}{left}", "")
 
     def resize(self, total: int) -> None:
         """Count to there."""
@@ -153,14 +185,41 @@ class _RateColumn(ProgressColumn):
         self.unit = unit
 
     def render(self, task: Task) -> Text:
+        if _is_part(task):
+            return Text()
         rate = task.finished_speed or task.speed
         return Text(f"{rate:.2f} {self.unit}/s" if rate else f"- {self.unit}/s", "cyan")
 
 
+class _CountColumn(MofNCompleteColumn):
+    """How many are done; of a thing that is done in parts, the words that say how far it is."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["text"]) if _is_part(task) else super().render(task)
+
+
+class _LeftColumn(TimeRemainingColumn):
+    """The time left; of a thing that is done in parts its words say it."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if _is_part(task) else super().render(task)
+
+
+def _is_part(task: Task) -> bool:
+    return "text" in task.fields
+
+
 def bar(console: Console, unit: str) -> Progress:
     """A bar with count, rate and time left, gone when it is done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, _RateColumn(unit), TimeRemainingColumn(), console=console, transient=True)
+    length = BarColumn(WIDE_BAR if console.width >= WIDE else NARROW_BAR)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), length, _CountColumn())
+    return Progress(*columns, _RateColumn(unit), _LeftColumn(), console=console, transient=True)
+
+
+def short(name: str) -> str:
+    """A name that leaves room for the bar: its middle is left out where it is long."""
+    whole = shown(name)
+    return whole if len(whole) <= LONGEST_NAME else f"{whole[: LONGEST_NAME // 2 - 1]}…{whole[-LONGEST_NAME // 2 :]}"
 
 
 def download_bars(console: Console) -> Progress:

@@ -41,6 +41,19 @@ class FilmOptions:
         if self.end is not None and self.end <= (self.start or 0):
             raise UsageError(f"--end {self.end:g} does not come after --start {self.start or 0:g}", "Swap them.")
 
+    def part(self, duration: float | None) -> tuple[float, float | None]:
+        """The seconds at which the part of a film that is asked for begins and ends; None for an end nobody knows."""
+        ends = [seconds for seconds in (self.end, duration) if seconds is not None]
+        return self.start or 0.0, min(ends, default=None)
+
+    def expected(self, count: int | None, duration: float | None) -> int | None:
+        """About how many frames are used of a film that has so many and lasts so long; None where nobody knows."""
+        if count is None:
+            return None
+        begins, ends = self.part(duration)
+        share = max(0.0, ends - begins) / duration if duration else 1.0
+        return round(count * share / self.stride)
+
     def to_dict(self) -> dict[str, Any]:
         """The settings that decide what becomes of a film, as TOML-plain values or None."""
         return {"stride": self.stride, "start": self.start, "end": self.end, "steady": self.steady}

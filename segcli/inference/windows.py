@@ -65,6 +65,10 @@ class Windows:
         """Where the windows of a row begin."""
         return (0,) if self.is_one else tuple(starts(self.sides[1], self.tile))
 
+    def __len__(self) -> int:
+        """The number of windows."""
+        return len(self.rows) * len(self.columns)
+
     @property
     def size(self) -> tuple[int, int]:
         """The (height, width) of each window."""

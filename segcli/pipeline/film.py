@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from segcli.inference.uncertainty import uncertainty
 from segcli.labels import BACKGROUND
 from segcli.pipeline import film_files
 from segcli.pipeline.film_files import FRAME_FILES, OF_FILMS
+from segcli.pipeline.progress import FilmProgress, Watch, unwatched
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record
 from segcli.pipeline.stages import Stages, input_facts, predict_all, settle
 from segcli.pipeline.writer import Outputs, class_areas
@@ -38,9 +38,6 @@ READ_AHEAD, WRITE_BEHIND = 4, 4
 """Frames that are decoded early, and not yet encoded."""
 LISTED = 0.01
 """The share of a frame that a class must have once to come into the legend."""
-
-Watch = Callable[[Path, int, float, float | None], None]
-"""Hears of a film after each frame: its path, frames done, seconds of it, and those it lasts, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class FilmRun:
         options: Which part of a film, and how.
         settings: Fingerprint of what decides the outputs of a film.
         batch: Frames a call of the predict stage.
-        watch: Hears of the progress.
+        watch: Hears of each frame that is done.
     """
 
     stages: Stages
@@ -61,7 +58,7 @@ class FilmRun:
     options: FilmOptions
     settings: str
     batch: int = 1
-    watch: Watch = lambda *_: None
+    watch: Watch = unwatched
 
     def records(self, sources: Sequence[Source], ledger: Ledger) -> Iterator[Record]:
         """Do films, one Record each as soon as its files are whole and the ledger has it.
@@ -162,11 +159,16 @@ class _FilmWork:
                 pending.append(writer.submit(self._add, draft, pieces, frame, rgb, prediction))
                 if len(pending) > WRITE_BEHIND:
                     pending.popleft().result()
-                self.run.watch(self.source.path, number, frame.seconds, self.film.duration)
+                self.run.watch(self._progress(number, frame.seconds))
             for future in pending:
                 future.result()
         state = {} if self.steady is None else self.steady.kept()
         self.shop.add(self._kept(draft), state)
+
+    def _progress(self, frames: int, seconds: float) -> FilmProgress:
+        film, options = self.film, self.run.options
+        count = options.expected(film.count, film.duration)
+        return FilmProgress(self.source.path, frames, count, seconds, *options.part(film.duration))
 
     def _pieces(self, stack: ExitStack) -> dict[str, Piece]:
         encodings = {"overlay": OVERLAY, "mask": of_labels(len(self.run.outputs.labels))}

@@ -57,15 +57,7 @@ def _frames(source: Source, run: FilmRun) -> int | None:
         film = run.stages.open_film(source.path)
     except (InputError, OSError):
         return None
-    return round((film.count or 0) * _share(film, run.options) / run.options.stride)
-
-
-def _share(film: Film, options: FilmOptions) -> float:
-    """The share of a film that is asked for."""
-    if not film.duration:
-        return 1.0
-    end = min(film.duration, options.end or film.duration)
-    return max(0.0, end - (options.start or 0)) / film.duration
+    return run.options.expected(film.count, film.duration) or 0
 
 
 def _tried(source: Source, run: FilmRun) -> tuple[float, float]:

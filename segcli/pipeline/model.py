@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +15,17 @@ from segcli import processor
 from segcli.crf.settings import CRF
 from segcli.errors import InputError
 from segcli.files.encoding import to_json
+from segcli.files.paths import shown
+from segcli.files.sources import Source
+from segcli.films.choice import is_film
 from segcli.images.photo import Photo as ReadPhoto
 from segcli.images.read import from_image, read_placed
 from segcli.images.reading import PLAIN, PhotoReading
+from segcli.images.strips.extent import extent
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
 from segcli.pipeline import converted, int8, photo_values
+from segcli.pipeline.giants.plan import GiantPlan
 from segcli.pipeline.int8 import FirstPhotos
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.result import Result
@@ -90,14 +95,29 @@ class Model:
             crf: True or settings: refine the outlines with the fully connected CRF.
 
         Raises:
-            InputError: The photo cannot be read, is no picture of that kind, or the network gives no numbers for it.
+            InputError: The photo cannot be read, is no picture of that kind, or too large to be held as a whole, or
+                the network gives no numbers for it.
         """
+        if isinstance(photo, str | Path):
+            self._refuse(Path(photo))
         read, path = as_photo(photo, self.reading)
         prediction = replace(self.segmenter.predict([read.rgb])[0].settled(), valid=read.valid)
         result = Result(
             read.rgb, self.labels, prediction, path, read.notes + prediction.notes, provenance(self.facts), read.place
         )
         return result.refine(crf) if crf else result
+
+    def _refuse(self, path: Path) -> None:
+        """Refuse what takes a folder for its results: a film, and a picture that is done in parts."""
+        if is_film(path):
+            hint = "segcli.predict_folder labels films. Of single frames, give their pixels."
+            raise InputError(f"{shown(path)} is a film, and predict() labels one photo", hint)
+        plan = GiantPlan(self.options, self.reading)
+        if plan.wants(Source(path, PurePosixPath(path.name))):
+            height, width = extent(path).size
+            size = f"{height * width / 1e6:.0f} megapixels ({width} x {height})"
+            hint = "segcli.predict_folder does it in parts, and writes its mask as a GeoTIFF in tiles."
+            raise InputError(f"{shown(path)} has {size}, too many for one result in memory", hint)
 
 
 def as_photo(photo: Photo, reading: PhotoReading = PLAIN) -> tuple[ReadPhoto, Path | None]:

@@ -25,13 +25,14 @@ from segcli.files.paths import folded, is_same, shown
 from segcli.files.sources import Found, Source
 from segcli.films.options import FilmOptions
 from segcli.inference.options import BatchSize
+from segcli.pipeline.progress import Watch, unwatched
 from segcli.pipeline.records import DONE, RUN_FILE, Ledger, Record, check_folder, fingerprint, merge, open_folder
 from segcli.pipeline.summary import Summary
 from segcli.pipeline.tables import write_areas, write_review
 from segcli.pipeline.writer import MERGERS, Outputs
 
 if TYPE_CHECKING:
-    from segcli.pipeline.film import FilmRun, Watch
+    from segcli.pipeline.film import FilmRun
     from segcli.pipeline.stages import Stages
 
 
@@ -104,7 +105,8 @@ class FolderRun:
         verify: Compare contents, not times, to see what is done.
 
     Attributes:
-        watch: Is told after each frame of a film: its path, frames done, seconds of it, and those it lasts, or None.
+        watch: Is told how far it is within a film, after each frame, and within a picture that is done in parts, after
+            each window; set it before you iterate.
     """
 
     def __init__(
@@ -134,7 +136,7 @@ class FolderRun:
         self._taken = False
         self._written: set[str] = set()
         self._hold = Hold()
-        self.watch: Watch = lambda *_: None
+        self.watch: Watch = unwatched
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -236,7 +238,7 @@ class FolderRun:
             from segcli.pipeline.stages import work
 
             outputs, settings = self.plan.outputs, self.plan.settings
-            yield from work(photos, self.stages, outputs, self.ledger, settings, self.batch)
+            yield from work(photos, self.stages, outputs, self.ledger, settings, self.batch, self.watch)
         if films := [source for source in share if source.film]:
             yield from self.film_run().records(films, self.ledger)
 

@@ -27,6 +27,7 @@ from segcli.images.photo import Photo
 from segcli.inference import oom
 from segcli.inference.prediction import Prediction
 from segcli.pipeline.ahead import ahead, threads
+from segcli.pipeline.progress import Watch, unwatched
 from segcli.pipeline.recorder import Recorder
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record, state
 from segcli.pipeline.writer import Outputs
@@ -138,15 +139,21 @@ def predict_all(
 
 
 def work(
-    sources: Iterable[Source], stages: Stages, outputs: Outputs, ledger: Ledger, settings: str, batch: int = 1
+    sources: Iterable[Source],
+    stages: Stages,
+    outputs: Outputs,
+    ledger: Ledger,
+    settings: str,
+    batch: int = 1,
+    watch: Watch = unwatched,
 ) -> Iterator[Record]:
-    """Do photos in their order, those too large for memory in parts; arguments and errors are those of `segment`.
+    """Do photos in their order, those too large for memory in parts, of which `watch` hears.
 
-    Headers are read as it gets to them.
+    Headers are read as it gets to them. The other arguments and the errors are those of `segment`.
     """
     for is_giant, group in groupby(sources, stages.is_giant):
         if is_giant:
-            yield from stages.giants().records(group, outputs, ledger, settings)
+            yield from replace(stages.giants(), watch=watch).records(group, outputs, ledger, settings)
         else:
             yield from segment(group, stages, outputs, ledger, settings, batch)
 

@@ -7,6 +7,7 @@ from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.model import Model
 from segcli.pipeline.predict import predict_folder
+from segcli.pipeline.progress import unwatched
 
 KINDS = ("mask", "overlay", "gallery", "probs")
 
@@ -16,8 +17,9 @@ def model(**options) -> Model:
     return Model(Segmenter(tiny_model(), size=wanted.size, tile=wanted.tile, flip=wanted.flip), wanted)
 
 
-def run(inputs, output, *, use=None, save=KINDS, listener=None, **options):
+def run(inputs, output, *, use=None, save=KINDS, listener=None, watch=unwatched, **options):
     work = predict_folder(inputs, output, model=use or model(), save=save, listener=listener or Heard(), **options)
+    work.watch = watch
     found = list(work)
     work.finish()
     return found

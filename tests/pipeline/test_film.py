@@ -126,11 +126,25 @@ def left_alone(model, short, tmp_path_factory):
     return output
 
 
+def test_progress_is_told_in_frames_and_in_the_films_time(model, short, tmp_path):
+    heard = []
+    run = work(model, short, tmp_path / "out", stride=3, start=0.25, save=["mask"])
+    run.watch = heard.append
+    list(run)
+    times = [float(ticks * TICK) for ticks in UNEVEN[:24] if ticks * TICK >= 0.25][::3]
+    assert [(one.frames, one.seconds) for one in heard] == list(enumerate(times, 1))
+    assert heard[0].count == pytest.approx(len(times), abs=1)
+    shares = [one.share for one in heard]
+    assert shares[0] == pytest.approx(0, abs=0.05)
+    assert shares == sorted(shares)
+    assert 0.7 < shares[-1] <= 1
+
+
 @pytest.mark.parametrize("frames", [4, 16])
 def test_a_stopped_run_goes_on_with_the_same_bytes(frames, model, short, left_alone, tmp_path):
 
-    def stop(_, done, *__):
-        if done >= frames:
+    def stop(progress):
+        if progress.frames >= frames:
             raise Stopped
 
     run = work(model, short, tmp_path / "out")
@@ -141,7 +155,7 @@ def test_a_stopped_run_goes_on_with_the_same_bytes(frames, model, short, left_al
     assert len(list(hidden.glob("0*.json"))) == frames // 10, "one segment is lost at most"
     seen = []
     again = work(model, short, tmp_path / "out")
-    again.watch = lambda _, done, *__: seen.append(done)
+    again.watch = lambda progress: seen.append(progress.frames)
     assert [record.status for record in again] == [DONE]
     again.finish()
     assert min(seen) >= frames // 10 * 10
@@ -158,7 +172,7 @@ def test_segments_are_kept_until_the_film_is_on_record(model, short, tmp_path, m
         list(run)
     seen = []
     again = work(model, short, tmp_path / "out", save=["mask"])
-    again.watch = lambda _, done, *__: seen.append(done)
+    again.watch = lambda progress: seen.append(progress.frames)
     assert [record.status for record in again] == [DONE]
     assert seen == []
 

@@ -1,5 +1,7 @@
 """Model: what `segcli.load` gives, from names and files, and what it says of photos in every form."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,11 @@ from tiny import tiny_model
 
 import segcli
 from segcli.errors import InputError, UsageError
+from segcli.files import headroom
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
+from segcli.pipeline import model as model_file
+from segcli.pipeline.giants import plan
 from segcli.pipeline.model import Model, checked_array, load_with
 from segcli.weights.reference import ModelReference, resolve
 
@@ -37,6 +42,25 @@ def test_a_file_an_image_and_an_array_get_the_same_labels(model, photo):
     assert len(np.unique(by_path.labels)) > 1
     for given in (str(photo), Image.open(photo), array):
         assert np.array_equal(model.predict(given).labels, by_path.labels)
+
+
+def test_a_picture_too_large_for_memory_is_refused_unread(model, photo, monkeypatch):
+    asked = []
+    monkeypatch.setattr(plan, "SMALL", 1000)
+    monkeypatch.setattr(headroom, "of_host", lambda: headroom.Headroom(asked[-1], 10**9))
+    monkeypatch.setattr(model_file, "as_photo", lambda *_: pytest.fail("it was read"))
+    asked.append(8 * 60 * 80 - 1)
+    with pytest.raises(InputError, match=r"has 0 megapixels \(80 x 60\), too many") as refused:
+        model.predict(photo)
+    assert "segcli.predict_folder" in refused.value.hint
+    monkeypatch.undo()
+    assert model.predict(photo).labels.shape == (60, 80)
+
+
+def test_a_film_is_named_as_one(model):
+    with pytest.raises(InputError, match="is a film") as refused:
+        model.predict(Path(__file__).parents[2] / "examples" / "drive.mp4")
+    assert "segcli.predict_folder" in refused.value.hint
 
 
 def test_an_image_is_turned_upright_and_its_pixels_are_left_alone(model):

@@ -9,6 +9,7 @@ from segcli.cli.display import Display
 from segcli.cli.progress import clock
 from segcli.errors import EXIT_OK
 from segcli.files import formats
+from segcli.pipeline.progress import FilmProgress, GiantProgress, Progress
 from segcli.pipeline.run import FolderRun
 from segcli.pipeline.summary import Summary
 
@@ -25,7 +26,7 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     said: set[tuple[str, str]] = set()
     try:
         with display.counting(len(run.begin()), doing) as counter:
-            run.watch = lambda path, *progress: counter.step(f"{path.name}, {_film(*progress)}")
+            run.watch = lambda progress: counter.part(progress.path.name, _far(progress), progress.share)
             for record in run:
                 counter.advance()
                 for note in record.notes:
@@ -57,10 +58,28 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     return summary.exit_code
 
 
-def _film(frames: int, seconds: float, lasts: float | None) -> str:
+def _far(progress: Progress) -> str:
+    """How far a film or a picture is that is done in parts."""
+    return _film(progress) if isinstance(progress, FilmProgress) else _giant(progress)
+
+
+def _film(progress: FilmProgress) -> str:
     """How far a film is, in frames and in its own time."""
-    whole = "" if lasts is None else f" of {clock(lasts)}"
-    return f"frame {frames}, {clock(seconds)}{whole}"
+    if progress.ends is not None:
+        return f"frame {progress.frames}, {clock(progress.seconds)} of {clock(progress.ends)}"
+    of = f" of {progress.count}" if progress.count else ""
+    return f"frame {progress.frames}{of}, {clock(progress.seconds)}"
+
+
+def _giant(progress: GiantProgress) -> str:
+    """How far a picture is, in windows and in megapixels."""
+    pixels = f"{progress.pixels / 1e6:.0f} of {progress.of_pixels / 1e6:.0f} MP"
+    if progress.stage == "values":
+        return f"looking at its values, {pixels}"
+    if progress.stage == "files":
+        return "writing its files"
+    window, (number, passes) = f"window {progress.windows} of {progress.of_windows}", progress.passes
+    return f"{window}, {pixels}" if passes == 1 else f"pass {number} of {passes}, {window}"
 
 
 def _counts(objects: Mapping[str, int]) -> str:

@@ -12,11 +12,10 @@ from segcli.files.sources import Source
 from segcli.images.geo.place import read_place
 from segcli.images.strips.extent import extent
 from segcli.images.strips.source import opened_strips
-from segcli.inference.forward import Forward
-from segcli.inference.segmenter import Segmenter
 from segcli.inference.windows import Windows
 from segcli.pipeline.giants.giant import Giants, network_of
 from segcli.pipeline.giants.plan import memory, said
+from segcli.pipeline.giants.stream import Network
 
 
 @dataclass(frozen=True)
@@ -48,24 +47,23 @@ def foreseen(giants: Giants, source: Source) -> Foreseen:
             segmenter = giants.segmenter()
             place, _ = read_place(source.path, source.page)
             windows = giants.plan.windows(strips.size, place, segmenter.model)
-            classes, grid = network_of(segmenter).grid(windows)
+            network = network_of(segmenter)
+            classes, grid = network.grid(windows)
             stride = max(1, windows.sides[0] // grid[0])
             size = extent(source.path, source.page)
             needed = memory(windows, classes, stride, strips.band, -(-size.nbytes // size.pixels))
-            return Foreseen(str(source.path), said(size, windows), _seconds(segmenter, windows), needed)
+            return Foreseen(str(source.path), said(size, windows), _seconds(network, windows), needed)
     except InputError as error:
         return Foreseen(str(source.path), f"cannot be done: {error}")
 
 
 @torch.inference_mode()
-def _seconds(segmenter: Segmenter, windows: Windows) -> float:
+def _seconds(network: Network, windows: Windows) -> float:
     """The network's time for all windows, by the second of two."""
-    forward = Forward(segmenter.network, segmenter.device, segmenter.half)
-    window = torch.zeros(1, 3, *windows.size, device=segmenter.device)
+    window = torch.zeros(1, 3, *windows.size)
     taken = 0.0
     for _ in range(2):
         begun = time.perf_counter()
-        forward.logits(window).cpu()
+        network.scores(window, None)
         taken = time.perf_counter() - begun
-    passes = 2 if forward.pools_image and not windows.is_one else 1
-    return taken * passes * len(windows.rows) * len(windows.columns)
+    return taken * network.passes(windows) * len(windows)

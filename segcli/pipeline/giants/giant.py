@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from segcli.crf.settings import WORKING_SIZE
@@ -15,6 +16,7 @@ from segcli.files.sources import Source
 from segcli.images.geo.ground import pixel_area
 from segcli.images.geo.place import Place, read_place
 from segcli.images.photo import View as BandView
+from segcli.images.raster import Raster
 from segcli.images.strips.extent import extent
 from segcli.images.strips.photo import PhotoStrips
 from segcli.images.strips.source import Strips, opened_strips
@@ -37,6 +39,7 @@ from segcli.pipeline.giants.stream import Network, Sinks, Stream
 from segcli.pipeline.giants.view import View
 from segcli.pipeline.giants.writing import RESAMPLING, Finished, Writing, refuse, small_size
 from segcli.pipeline.listener import Listener
+from segcli.pipeline.progress import GiantProgress, Stage, Watch, unwatched
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record
 from segcli.pipeline.stages import input_facts
 from segcli.pipeline.writer import Outputs
@@ -50,11 +53,13 @@ class Giants:
         plan: Which these are, and how they are done.
         segmenter: Gives the model under torch, on its device; called once one of them is to be done.
         listener: Hears how each is done.
+        watch: Hears how far each is.
     """
 
     plan: GiantPlan
     segmenter: Callable[[], Segmenter]
     listener: Listener
+    watch: Watch = unwatched
 
     def records(self, sources: Iterable[Source], outputs: Outputs, ledger: Ledger, settings: str) -> Iterator[Record]:
         """Do pictures, a record each, which is in the ledger once its files are on the disk.
@@ -99,7 +104,7 @@ class Giants:
         done = f"; {journal.facts['row']} of {len(windows.rows)} rows of them are done" if journal.facts else ""
         self.listener.note(f"{source.path}: {told}{done}")
         try:
-            work = _Work(source, strips, windows, segmenter, outputs, journal, self.plan)
+            work = _Work(source, strips, windows, segmenter, outputs, journal, self.plan, self.watch)
             finished, notes = work.run(place)
             streamed = time.perf_counter()
             files, written = _written(finished, outputs)
@@ -148,12 +153,12 @@ class _Work:
     outputs: Outputs
     journal: Journal
     plan: GiantPlan
+    watch: Watch
 
     def run(self, place: Place | None) -> tuple[Finished, tuple[str, ...]]:
         """Do what is left of it; the picture with all rows labelled, and remarks."""
-        survey = self._survey()
-        size = self.strips.size
-        network = network_of(self.segmenter)
+        survey, size = self._survey(), self.strips.size
+        network = self._network
         classes, grid = network.grid(self.windows)
         labels = LabelRows(self.journal, size[1], "u1" if classes <= VOID else "u2")
         pictures = {kind: self._picture(kind) for kind in RESAMPLING if kind in self.outputs.kinds}
@@ -165,14 +170,27 @@ class _Work:
         refining = self.plan.crf and Refining(Refinement.by(self.plan.crf), enlarging)
         view = View(photo, self.windows.place.resized, survey.void > 0, sinks.pictures, keep=refining is not None)
         work = (network, enlarging, self.windows, view, sinks, self.journal, refining)
-        Stream(*work, *_kept(survey), classes, grid).run()
+        Stream(*work, *_kept(survey), classes, grid, self._tell).run()
+        self._tell("files", len(self.windows), size[0])
         place = None if place is None else place.of_size(size)
         return Finished(self.source, size, labels, pictures, samples, survey.void, place), survey.notes
+
+    @cached_property
+    def _network(self) -> Network:
+        return network_of(self.segmenter)
+
+    def _tell(self, stage: Stage, windows: int, rows: int) -> None:
+        """Say how far it is: windows seen in this pass, and rows of the picture that are looked at or labelled."""
+        height, width = self.strips.size
+        passes = self._network.passes(self.windows)
+        number = passes if stage in ("labels", "files") else 1
+        pixels = rows * width, height * width
+        self.watch(GiantProgress(self.source.path, stage, windows, len(self.windows), (number, passes), *pixels))
 
     def _survey(self) -> Survey:
         stored = self.journal.facts.get("survey")
         if stored is None:
-            return surveyed(self.strips, self.plan.photos)
+            return surveyed(_Watched(self.strips, partial(self._tell, "values", 0)), self.plan.photos)
         limits = tuple((low, high) for low, high in stored["limits"])
         view = BandView(tuple(stored["taken"]), stored["alpha"], limits)
         return Survey(view, tuple(stored["notes"]), stored["void"], self.journal.arrays.get("blocks"))
@@ -188,6 +206,27 @@ class _Work:
     def _samples(self, size: tuple[int, int], grid: tuple[int, int], classes: int) -> Samples:
         enlarging = Enlarging(self.windows, grid, self.segmenter.model.spec.align_corners, size)
         return Samples(self.journal, enlarging, self.strips.size, classes)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """The strips of a picture; `told` hears of the row after the last one that was read."""
+
+    strips: Strips
+    told: Callable[[int], None]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.strips.size
+
+    @property
+    def band(self) -> int:
+        return self.strips.band
+
+    def raster(self, top: int, bottom: int) -> Raster:
+        raster = self.strips.raster(top, bottom)
+        self.told(bottom)
+        return raster
 
 
 def network_of(segmenter: Segmenter) -> Network:

@@ -120,12 +120,10 @@ class GiantPlan:
 def said(extents: Extent, windows: Windows) -> str:
     """The line that tells how a picture is done."""
     height, width = extents.size
-    count = len(windows.rows) * len(windows.columns)
     at = "full size" if windows.place.resized == extents.size else "{1} x {0} pixels".format(*windows.place.resized)
     side = max(windows.size)
-    return (
-        f"{extents.pixels / 1e6:.0f} megapixels ({width} x {height}), done in parts: {count} windows of {side} at {at}"
-    )
+    pixels = f"{extents.pixels / 1e6:.0f} megapixels ({width} x {height})"
+    return f"{pixels}, done in parts: {len(windows)} windows of {side} at {at}"
 
 
 def memory(windows: Windows, classes: int, stride: int, band: int, value_bytes: int) -> int:

@@ -6,7 +6,7 @@ is the same to the last byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -25,6 +25,7 @@ from segcli.pipeline.giants.pictures import SmallPicture
 from segcli.pipeline.giants.refining import Refining
 from segcli.pipeline.giants.samples import Samples
 from segcli.pipeline.giants.view import View
+from segcli.pipeline.progress import Stage
 from segcli.weights.checkpoint import is_finite
 
 BAND = 128
@@ -63,6 +64,10 @@ class Network:
             hint = "Its values may be far from those that the model was trained on; see --range and --precision."
             raise InputError("the network gives no numbers for a part of it", hint)
         return scores
+
+    def passes(self, windows: Windows) -> int:
+        """How often it sees all windows: twice where it is told the average over the picture."""
+        return 2 if self.forward.pools_image and not windows.is_one else 1
 
     @torch.inference_mode()
     def grid(self, windows: Windows) -> tuple[int, tuple[int, int]]:
@@ -120,6 +125,7 @@ class Stream:
         kept: The arrays that it is to keep besides.
         classes: The number of channels, K.
         grid: The (height, width) of all scores.
+        tell: Hears of each window: the stage, the windows seen in it, and the rows of the photo that are labelled.
     """
 
     network: Network
@@ -133,6 +139,7 @@ class Stream:
     kept: Mapping[str, np.ndarray] = field(default_factory=dict)
     classes: int = 0
     grid: tuple[int, int] = (0, 0)
+    tell: Callable[[Stage, int, int], None] = lambda *_: None
 
     @torch.inference_mode()
     def run(self) -> None:
@@ -180,19 +187,20 @@ class Stream:
         cells = max(self.grid[0] - self.windows.corner, 1)
         return max(1, (self.windows.sides[0] - self.windows.corner) // cells)
 
-    def _inputs(self, number: int):
-        """The windows of a row that show data: left, and input (1, 3, h, w)."""
+    def _inputs(self, number: int, stage: Stage):
+        """The windows of a row that show data: left, and input (1, 3, h, w); says of each that it is done."""
         top = self.windows.rows[number]
         height, width = self.windows.size
         rows = self.view.rows(top, top + height)
-        for left in self.windows.columns:
+        for done, left in enumerate(self.windows.columns, number * len(self.windows.columns) + 1):
             if not self.view.is_void(top, left, (height, width)):
                 part = rows[:, left : left + width]
                 yield left, self.windows.input(top, left, part, self.network.preprocessing)
+            self.tell(stage, done, self.sinks.labels.done)
 
     def _image_mean(self) -> Tensor | None:
         """The average (1, C, 1, 1) of the image features, which takes a pass of its own; None without pooling."""
-        if not self.network.forward.pools_image or self.windows.is_one:
+        if self.network.passes(self.windows) == 1:
             return None
         if self._row(_RING):
             return torch.from_numpy(self.journal.arrays[_MEAN])
@@ -211,7 +219,7 @@ class Stream:
 
     def _averaged(self, number: int, pooled: PooledMean | None) -> PooledMean | None:
         """The average so far with the features of a row of windows."""
-        for left, window in self._inputs(number):
+        for left, window in self._inputs(number, "mean"):
             features = self.network.forward.image_features(window.to(self.network.device))
             pooled = pooled or self._pooled(features.shape[1])
             pooled.add(self.windows.rows[number], left, features)
@@ -224,16 +232,16 @@ class Stream:
         """Do a row of windows, and the rows of the label map that no later one changes."""
         windows, stride = self.windows, self._stride
         top = windows.rows[number]
-        for left, window in self._inputs(number):
+        for left, window in self._inputs(number, "labels"):
             self._ring.add(top // stride, left // stride, self.network.scores(window, mean))
         last = number + 1 == len(windows.rows)
         until = self.grid[0] if last else windows.until(number, stride)
-        self._give(until, windows.place.photo[0] if last else self.enlarging.ready(until))
+        self._give(number, until, windows.place.photo[0] if last else self.enlarging.ready(until))
         needed = [self.enlarging.needed(self._first_pixel), *(one.needed() for one in self.sinks.samples)]
         self._ring.drop(min(needed))
         self.view.drop(self.grid[0] * stride if last else windows.rows[number + 1], self._first_pixel)
 
-    def _give(self, until: int, bottom: int) -> None:
+    def _give(self, number: int, until: int, bottom: int) -> None:
         """Give the sinks the rows of scores before `until` that are new, and the photo's rows before `bottom`."""
         sinks = self.sinks
         scores = self._ring.scores(self._ring.first, until)
@@ -244,6 +252,7 @@ class Stream:
             end = min(top + step, bottom)
             labels = self._labels(scores, top, end)
             sinks.labels.add(self._written(labels, top, self.view.valid(top, end)))
+            self.tell("labels", (number + 1) * len(self.windows.columns), sinks.labels.done)
 
     def _labels(self, scores: Tensor, top: int, bottom: int) -> np.ndarray:
         """The label map of the photo's rows from `top` to `bottom`, by final scores, or by the CRF."""

@@ -119,6 +119,23 @@ def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_files(tmp_path):
     compare(tmp_path / "alone", tmp_path / "out")
 
 
+def stages(heard):
+    """What was told: each stage with its events."""
+    return {stage: [one for one in heard if one.stage == stage] for stage in ("values", "mean", "labels", "files")}
+
+
+def test_progress_is_told_window_by_window(tmp_path):
+    heard = []
+    run(raster(tmp_path / "a.tif", True), tmp_path / "out", save=["mask"], watch=heard.append, **SMALL)
+    told = stages(heard)
+    assert {one.pixels for one in told["values"]} == {128 * 300, 170 * 300}
+    assert not told["mean"]
+    assert sorted({one.windows for one in told["labels"]}) == list(range(1, 9))
+    assert [one.pixels for one in told["labels"]] == sorted(one.pixels for one in told["labels"])
+    assert (heard[-1].stage, heard[-1].share, heard[-1].pixels) == ("files", 1.0, 170 * 300)
+    assert {(one.of_windows, one.of_pixels, one.passes) for one in heard} == {(8, 170 * 300, (1, 1))}
+
+
 def test_what_changes_the_result_begins_anew(tmp_path, monkeypatch):
     path = raster(tmp_path / "a.tif")
     monkeypatch.setattr(journal.Journal, "remove", lambda self: self.close())
@@ -210,9 +227,13 @@ def test_image_pooling_hears_of_the_whole_picture(tmp_path):
     pooled = LoadedModel(**{**vars(tiny_model()), "network": PooledNetwork().eval()})
     options = ModelOptions(size=0, tile=129, engine="torch")
     use = Model(Segmenter(pooled, size=0, tile=129), options)
+    heard = []
     for name, limit in (("whole", {}), ("parts", SMALL)):
-        run(path, tmp_path / name, use=use, save=["mask"], **limit)
+        run(path, tmp_path / name, use=use, save=["mask"], watch=heard.append, **limit)
         masks.append(geotiffs.tifffile.imread(tmp_path / name / "masks" / "a.tif"))
+    told = stages(heard)
+    assert [one.share for one in told["mean"]] == [windows / 16 for windows in range(1, 9)]
+    assert {one.share for one in told["labels"]} == {windows / 16 for windows in range(9, 17)}
     assert len(np.unique(masks[0])) > 2
     assert np.mean(masks[0] == masks[1]) > 0.9999
 
