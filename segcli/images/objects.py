@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +62,11 @@ class Objects:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def of_size(self, pixels: int) -> "Objects":
+        """Those of so many pixels or more."""
+        kept = self.pixels >= pixels
+        return Objects(*(getattr(self, one.name)[kept] for one in fields(self)))
+
     def __iter__(self) -> Iterator[Object]:
         columns = (self.labels, self.pixels, *self.centroids.T, *self.boxes.T, self.at_border, self.certainty)
         return (Object(*values) for values in zip(*(column.tolist() for column in columns), strict=True))
@@ -75,21 +80,54 @@ def measured(label_map: np.ndarray, classes: Collection[int], certainty: np.ndar
         classes: The ids whose regions are objects; background and void are none.
         certainty: float (h, w), 0..1, how sure each part of the photo is, of any size; None: it is not known.
     """
-    runs = _Runs.of(label_map, classes)
-    height, width = label_map.shape
-    pixels = runs.sums(np.ones(len(runs.lengths)))
-    x, y = (runs.sums(middle) / pixels for middle in (runs.columns + (runs.lengths - 1) / 2, runs.rows))
-    left, top, right, bottom = boxes = runs.boxes(height, width)
-    at_border = (left == 0) | (top == 0) | (right == width) | (bottom == height)
-    sure = (
-        np.full(len(pixels), np.nan) if certainty is None else runs.sums(runs.means(certainty, height, width)) / pixels
-    )
-    boxes = np.stack([left, top, right - left, bottom - top], axis=1)
-    return Objects(runs.labels, pixels.astype(np.int64), np.stack([x, y], axis=1), boxes, at_border, sure)
+    return Sums.of(Runs.of(label_map, classes), label_map.shape, certainty).objects(label_map.shape)
 
 
 @dataclass(frozen=True)
-class _Runs:
+class Sums:
+    """What is summed up over the pixels of each of n objects.
+
+    Attributes:
+        labels: The ids of their classes, (n,).
+        pixels: Their areas, float64 (n,).
+        x, y: The sums of their pixels' columns and rows, float64 (n,).
+        sure: The sums of their pixels' certainties, float64 (n,); NaN where nobody asked.
+        low: Their first columns and rows, int64 (2, n).
+        high: The columns and rows after their last ones, int64 (2, n).
+        first: The flat index of their first pixels, int64 (n,).
+    """
+
+    labels: np.ndarray
+    pixels: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    sure: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    first: np.ndarray
+
+    @classmethod
+    def of(cls, runs: "Runs", size: tuple[int, int], certainty: np.ndarray | None) -> "Sums":
+        """The sums over the objects of some runs of a picture of (height, width); see `measured`."""
+        pixels = runs.sums(np.ones(len(runs.lengths)))
+        x, y = (runs.sums(middle) for middle in (runs.columns + (runs.lengths - 1) / 2, runs.rows))
+        sure = np.full(len(pixels), np.nan) if certainty is None else runs.sums(runs.means(certainty, *size))
+        first = np.full(len(pixels), size[0] * size[1])
+        np.minimum.at(first, runs.number, runs.rows * size[1] + runs.columns)
+        return cls(runs.labels, pixels, x, y, sure, *runs.boxes(*size), first)
+
+    def objects(self, size: tuple[int, int]) -> Objects:
+        """The objects of a picture of (height, width)."""
+        (left, top), (right, bottom), (height, width) = self.low, self.high, size
+        at_border = (left == 0) | (top == 0) | (right == width) | (bottom == height)
+        boxes = np.stack([left, top, right - left, bottom - top], axis=1)
+        centroids = np.stack([self.x / self.pixels, self.y / self.pixels], axis=1)
+        sure = self.sure / self.pixels
+        return Objects(self.labels, self.pixels.astype(np.int64), centroids, boxes, at_border, sure)
+
+
+@dataclass(frozen=True)
+class Runs:
     """The runs of equal pixels in rows that objects consist of: first column, row, length, and number of the object.
 
     Attributes:
@@ -103,7 +141,8 @@ class _Runs:
     labels: np.ndarray
 
     @classmethod
-    def of(cls, label_map: np.ndarray, classes: Collection[int]) -> "_Runs":
+    def of(cls, label_map: np.ndarray, classes: Collection[int], top: int = 0) -> "Runs":
+        """The runs of classes in the rows of a picture from `top` on."""
         found = connected(label_map)
         counted = np.zeros(65536, bool)
         counted[list(classes)] = True
@@ -111,20 +150,30 @@ class _Runs:
         first = kept & (found.region == np.arange(len(found.region)))
         number = (np.cumsum(first) - 1)[found.region[kept]]
         rows, columns = np.divmod(found.starts[kept], label_map.shape[1])
-        return cls(columns, rows, found.lengths[kept], number, found.values[first])
+        return cls(columns, rows + top, found.lengths[kept], number, found.values[first])
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """The sum over each object's pixels of a value by run, float64 (n,)."""
         return np.bincount(self.number, values * self.lengths, len(self.labels))
 
-    def boxes(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The left, top, right and bottom edge of each object, int64 (n,) each."""
+    def numbers(self, row: int, width: int) -> np.ndarray:
+        """The number of the object in each column of a row, int64 (width,); -1 where there is none."""
+        here, numbers = self.rows == row, np.full(width, -1)
+        lengths = self.lengths[here]
+        before = np.cumsum(lengths) - lengths
+        numbers[np.repeat(self.columns[here] - before, lengths) + np.arange(lengths.sum())] = np.repeat(
+            self.number[here], lengths
+        )
+        return numbers
+
+    def boxes(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """The left and upper edges of each object, and the right and lower ones, int64 (2, n) each."""
         count = len(self.labels)
         low, high = np.array([[width], [height]]).repeat(count, axis=1), np.zeros((2, count), np.int64)
         for axis, (start, end) in enumerate(((self.columns, self.columns + self.lengths), (self.rows, self.rows + 1))):
             np.minimum.at(low[axis], self.number, start)
             np.maximum.at(high[axis], self.number, end)
-        return (*low, *high)
+        return low, high
 
     def means(self, grid: np.ndarray, height: int, width: int) -> np.ndarray:
         """The mean over each run of a grid (h, w) laid over the picture of that height and width, float64 (runs,)."""

@@ -287,27 +287,40 @@ def regions(label_map: np.ndarray, classes: Iterable[int]) -> Iterator[tuple[int
             yield from ((label, polygon) for polygon in outlines(label_map == label))
 
 
+def categories(labels: LabelSet) -> dict[int, str]:
+    """COCO's categories, id -> name: all classes but background."""
+    return {label: name for label, name in enumerate(labels.names) if name != BACKGROUND}
+
+
+def annotation(label: int, polygon: Polygon) -> dict:
+    """COCO's annotation of a region; `merge` gives it its `id` and `image_id`."""
+    return {
+        "category_id": label,
+        "segmentation": [polygon.points.ravel().tolist()],
+        "area": polygon.area,
+        "bbox": polygon.box(),
+        "iscrowd": 0,
+    }
+
+
 def annotations(label_map: np.ndarray, labels: LabelSet) -> list[dict]:
-    """COCO's annotations of a label map (H, W), one a region; `merge` gives them their `id` and `image_id`."""
-    classes = [label for label, name in enumerate(labels.names) if name != BACKGROUND]
-    return [
-        {
-            "category_id": label,
-            "segmentation": [polygon.points.ravel().tolist()],
-            "area": polygon.area,
-            "bbox": polygon.box(),
-            "iscrowd": 0,
-        }
-        for label, polygon in regions(label_map, classes)
-    ]
+    """COCO's annotations of a label map (H, W), one a region."""
+    return [annotation(label, polygon) for label, polygon in regions(label_map, categories(labels))]
 
 
 def write_polygons(path: Path, file_name: str, label_map: np.ndarray, labels: LabelSet) -> None:
     """Write one photo's part of a COCO file as JSON, for `merge` to collect."""
-    height, width = label_map.shape
-    image = {"file_name": file_name, "width": width, "height": height}
+    write_part(path, file_name, label_map.shape, regions(label_map, categories(labels)))
+
+
+def write_part(path: Path, file_name: str, size: tuple[int, int], found: Iterable[tuple[int, Polygon]]) -> None:
+    """Write the same of the regions, with their classes, of a photo of (height, width), one after the other."""
+    image = {"file_name": file_name, "width": size[1], "height": size[0]}
     with write_whole(path) as file:
-        file.write(to_json({"image": image, "annotations": annotations(label_map, labels)}).encode())
+        file.write(to_json({"image": image, "annotations": []}).encode().removesuffix(b"]}"))
+        for number, (label, polygon) in enumerate(found):
+            file.write((", " if number else "").encode() + to_json(annotation(label, polygon)).encode())
+        file.write(b"]}")
 
 
 def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
@@ -326,6 +339,6 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
                 file.write(b",\n" if count else b"\n")
                 count += 1
                 file.write(to_json({"id": count, "image_id": number, **annotation}).encode())
-        categories = [{"id": index, "name": name} for index, name in enumerate(labels.names) if name != BACKGROUND]
-        rest = {"info": UNCORRECTED, "images": images, "categories": categories}
+        listed = [{"id": label, "name": name} for label, name in categories(labels).items()]
+        rest = {"info": UNCORRECTED, "images": images, "categories": listed}
         file.write(b"],\n" + to_json(rest).encode()[1:])

@@ -15,6 +15,7 @@ import numpy as np
 from segcli.data.forms import shapes
 from segcli.files.atomic import write_whole
 from segcli.files.parts import understood
+from segcli.files.sources import Source
 from segcli.images import pages
 from segcli.images.holes import without_holes
 from segcli.images.objects import Objects, measured
@@ -75,10 +76,14 @@ def drawn(
 
 def write_objects(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     """Write a photo's table of objects."""
-    source = labelled.source
+    return write_table(outputs, labelled.source, labelled.objects)
+
+
+def write_table(outputs: Outputs, source: Source, found: Objects) -> dict[str, Path]:
+    """Write the table of the objects of a photo."""
     path = source.output(outputs.folder / "objects", ".csv")
     first = (str(source.path), pages.plane_of(source.path, source.page))
-    rows = _rows(labelled.objects, outputs.labels, pages.pixel_size(source.path))
+    rows = _rows(found, outputs.labels, pages.pixel_size(source.path))
     with write_whole(path) as file:
         file.write(table(HEADINGS, ((*first, *row) for row in rows)))
     return {"objects": path}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from segcli.crf.settings import CRF, CRFSettings
 from segcli.decoding import check_options
 from segcli.distributed import Processes
 from segcli.errors import InputError, UsageError
-from segcli.files.sources import Found
+from segcli.files.sources import Found, Source
 from segcli.films.options import FilmKinds, FilmOptions
 from segcli.images.cutout import Colour
 from segcli.images.geo.geojson import GeoJsonCrs
@@ -21,7 +22,7 @@ from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, PhotoValues, 
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline import photo_values, place_files
-from segcli.pipeline.film_files import FRAME_FILES
+from segcli.pipeline.film_files import FRAME_FILES, OF_FILMS
 from segcli.pipeline.foresight import foresee
 from segcli.pipeline.giants.plan import GiantPlan
 from segcli.pipeline.int8 import Seen
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("segmented")
 """The output folder where none is named."""
+SOME_FRAMES = 25
+"""The frames between two that a form in 8 bits is compared on: a second or so."""
 FRAMES_OF_A_FILM = 300
 """As many frames a film is taken to have before it is opened."""
 KINDS = (*WRITERS, FRAME_FILES)
@@ -145,14 +148,22 @@ class PredictJob:
         return replace(self, reading=self.reading.for_run(found, facts.photos, self.folder, listener))
 
     def readable(self, found: Found) -> Iterator[Seen]:
-        """The photos that can be read."""
+        """The photos that can be read, and some frames of the films."""
         for source in found.photos:
             if self.giants.wants(source):
                 continue  # it cannot be read whole
-            try:
+            with suppress(InputError, OSError):  # the run will say why
                 yield Seen(source.tree.as_posix(), self.reading.read(source))
-            except (InputError, OSError):
-                continue  # the run will say why
+        for source in found.films:
+            with suppress(InputError, OSError):
+                yield from self._some_frames(source)
+
+    def _some_frames(self, source: Source) -> Iterator[Seen]:
+        """Frames of a film's part that are some way apart."""
+        part = replace(self.reading.films, stride=max(SOME_FRAMES, self.reading.films.stride))
+        with closing(self.reading.open_film(source.path).frames(part)) as frames:
+            for frame in frames:
+                yield Seen(f"{source.tree.as_posix()}, {frame.seconds:.2f} s", self.reading.read(frame))
 
     def stages(self, model: Model, listener: Listener = SILENT) -> Stages:
         """The stages that each photo passes through."""
@@ -172,7 +183,8 @@ class PredictJob:
     @property
     def giants(self) -> GiantPlan:
         """How pictures that are too large for memory are done."""
-        return GiantPlan(self.options, self.reading.photos, self.crf, self.reading.gsd)
+        saving = self.saving
+        return GiantPlan(self.options, self.reading.photos, self.crf, self.reading.gsd, saving.kinds, saving.fill_holes)
 
 
 def _giants(job: PredictJob, model: Model, listener: Listener) -> Giants:
@@ -208,6 +220,9 @@ def run(
     place_files.check(job.saving.kinds, job.saving.geojson_crs, found.photos)
     if FRAME_FILES in job.saving.kinds and not found.films:
         raise UsageError(f"--save {FRAME_FILES}: there is no film", "Name films, or moving pictures with --films all.")
+    if not (found.photos or job.saving.kinds & OF_FILMS):
+        kinds = ", ".join(sorted(OF_FILMS))
+        raise UsageError(f"--save names nothing that films have: {kinds}", "Add one of these.")
     options = job.giants.options_for(job.reference, found.files)
     if options.precision != job.options.precision:
         listener.note(GIANTS_IN_FLOATS)

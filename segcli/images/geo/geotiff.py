@@ -1,5 +1,6 @@
 """GeoTIFF: label maps that a map program lays where the photo was, in the classes' colours and by their names."""
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -80,8 +81,30 @@ def write_label_rows(
     return _write(path, tiles, _Map(shape, np.dtype(dtype), f"{checksum:08x}"), labels, place, info)
 
 
+def write_pixel_rows(path: Path, tiles: Iterator[np.ndarray], shape: tuple[int, ...], place: Place | None) -> None:
+    """Write a picture that need not fit into memory as a GeoTIFF in tiles of 512, deflated.
+
+    Args:
+        path: Replaced as a whole, or untouched if anything fails.
+        tiles: Its tiles from `tiles_of`, uint8, row after row.
+        shape: (height, width) of grey; (height, width, 3) of colours, or 4 with alpha.
+        place: Where it lies; None where that is not known.
+    """
+    import tifffile
+
+    kind = {"photometric": "minisblack" if len(shape) == 2 else "rgb"}
+    kind |= {"extrasamples": ("unassalpha",)} if shape[2:] == (4,) else {}
+    geotags = () if place is None else tuple(_as_written(place.of_size(shape[:2]).tags))
+    layout = {"tile": (TILE, TILE), "compression": "zlib", "metadata": None, "extratags": geotags, **kind}
+    with write_whole(path) as file, tifffile.TiffWriter(file, bigtiff=math.prod(shape) > _LARGE) as writer:
+        writer.write(tiles, shape=shape, dtype=np.uint8, software=f"segcli {__version__}", **layout)
+
+
 def tiles_of(bands: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
-    """The tiles of a map that comes in bands of rows (rows, width) of any height: (TILE, TILE), zero beyond it."""
+    """The tiles of a map that comes in bands of rows (rows, width) of any height: (TILE, TILE), zero beyond it.
+
+    Those of a picture with channels last have them too.
+    """
     left: list[np.ndarray] = []
     for band in bands:
         left.append(band)
@@ -95,7 +118,7 @@ def tiles_of(bands: Iterable[np.ndarray], width: int) -> Iterator[np.ndarray]:
 
 def _tiles(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
     for start in range(0, width, TILE):
-        tile = np.zeros((TILE, TILE), rows.dtype)
+        tile = np.zeros((TILE, TILE, *rows.shape[2:]), rows.dtype)
         part = rows[:, start : start + TILE]
         tile[: part.shape[0], : part.shape[1]] = part
         yield tile

@@ -46,7 +46,7 @@ def areas(bands: Iterable[np.ndarray], classes: Iterable[int]) -> Iterator[tuple
 class _Chain:
     """The turns of a border that is not closed yet: x, y, x, y, ..."""
 
-    points: array = field(default_factory=lambda: array("q"))
+    points: array = field(default_factory=lambda: array("i"))
     into: _Chain | None = None
 
     def found(self) -> _Chain:
@@ -59,11 +59,19 @@ class _Chain:
 
 @dataclass(eq=False)
 class _Region:
-    """A region that is not whole: its class, its pixels, and the rings that are closed."""
+    """A region that is not whole: its class, its pixels, and the rings that are closed.
+
+    A sea has as many rings as islands: they lie one after the other, 8 bytes a corner.
+
+    Attributes:
+        points: x, y, x, y, ... of all rings.
+        lengths: The numbers in `points` that each ring takes.
+    """
 
     label: int
     pixels: int = 0
-    rings: list[np.ndarray] = field(default_factory=list)
+    points: array = field(default_factory=lambda: array("i"))
+    lengths: array = field(default_factory=lambda: array("i"))
     into: _Region | None = None
 
     def found(self) -> _Region:
@@ -75,15 +83,24 @@ class _Region:
 
     def join(self, other: _Region) -> _Region:
         """Take another region of the same class in; the one that both are."""
-        one, two = self.found(), other.found()
+        one, two = sorted((self.found(), other.found()), key=lambda region: -len(region.points))
         if one is not two:
-            one.pixels, one.rings = one.pixels + two.pixels, one.rings + two.rings
-            two.into, two.rings = one, []
+            one.pixels += two.pixels
+            one.points.extend(two.points)
+            one.lengths.extend(two.lengths)
+            two.into, two.points, two.lengths = one, array("i"), array("i")
         return one
+
+    def close(self, chain: _Chain) -> None:
+        """Take a ring."""
+        self.points.extend(chain.points)
+        self.lengths.append(len(chain.points))
 
     def area(self) -> tuple[int, Area]:
         """The region once it is whole, with its class."""
-        rings = [ring for points in self.rings for ring in simple_rings(points)]
+        whole = np.array(self.points, np.int64).reshape(-1, 2)
+        closed = np.split(whole, np.cumsum(self.lengths)[:-1] // 2)
+        rings = [ring for points in closed for ring in simple_rings(points)]
         outer = [ring for ring in rings if twice_inside(ring) > 0]
         holes = tuple(ring for ring in rings if twice_inside(ring) < 0)
         return self.label, Area(outer[0], holes, self.pixels)
@@ -179,7 +196,7 @@ class _Strip:
         for first in range(pieces.rights):
             if not seen[first]:
                 row, column = pieces.start(first)
-                self._close(self._walk(first, _Chain(array("q", self._point(first))), seen), row * width + column)
+                self._close(self._walk(first, _Chain(array("i", self._point(first))), seen), row * width + column)
 
     def _walk(self, first: int, chain: _Chain, seen: np.ndarray) -> _Chain:
         """Go on with a chain from a piece whose start it has, to where it ends; the chain."""
@@ -211,9 +228,9 @@ class _Strip:
             self._close(chain, column)  # inside lies to the right of a piece that comes up
         else:
             chain.points.extend(head.points)
-            head.into, head.points = chain, array("q")
+            head.into, head.points = chain, array("i")
 
     def _close(self, chain: _Chain, place: int) -> None:
         """Give a ring to the region that holds the pixel at a place, counted row by row."""
         number = int(self.found.region[self.found.run_of(np.int64(place))])
-        self.regions[number].found().rings.append(np.array(chain.points, np.int64).reshape(-1, 2))
+        self.regions[number].found().close(chain)

@@ -22,6 +22,7 @@ from segcli.images.strips.photo import PhotoStrips
 from segcli.images.strips.source import Strips, opened_strips
 from segcli.images.strips.survey import Survey, surveyed
 from segcli.inference import oom
+from segcli.inference.certainty import FINER, LONGEST
 from segcli.inference.forward import Forward
 from segcli.inference.segmenter import Segmenter
 from segcli.inference.transform import fit
@@ -37,7 +38,8 @@ from segcli.pipeline.giants.refining import Refining
 from segcli.pipeline.giants.samples import Samples
 from segcli.pipeline.giants.stream import Network, Sinks, Stream
 from segcli.pipeline.giants.view import View
-from segcli.pipeline.giants.writing import RESAMPLING, Finished, Writing, refuse, small_size
+from segcli.pipeline.giants.writing import RESAMPLING, Finished, Writing, small_size
+from segcli.pipeline.label_files import OBJECTS
 from segcli.pipeline.listener import Listener
 from segcli.pipeline.progress import GiantProgress, Stage, Watch, unwatched
 from segcli.pipeline.records import DONE, FAILED, Ledger, Record
@@ -80,7 +82,6 @@ class Giants:
         base: dict[str, Any] = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings}
         try:
             base |= input_facts(source)
-            refuse(outputs)
             self.plan.check()
             with opened_strips(source.path, self.plan.photos, source.page) as strips:
                 return self._done(source, strips, outputs, base)
@@ -121,6 +122,7 @@ class Giants:
             areas=written.areas,
             uncertainty=written.uncertainty,
             specks=written.specks,
+            objects=written.objects,
             pixel_area=pixel_area(finished.place),
             no_data=finished.void or None,
             seconds={stage: round(value, 4) for stage, value in seconds.items()},
@@ -162,7 +164,7 @@ class _Work:
         classes, grid = network.grid(self.windows)
         labels = LabelRows(self.journal, size[1], "u1" if classes <= VOID else "u2")
         pictures = {kind: self._picture(kind) for kind in RESAMPLING if kind in self.outputs.kinds}
-        samples = {name: self._samples(few, grid, classes) for name, few in self._sample_sizes().items()}
+        samples = {name: self._samples(name, grid, classes) for name in self._sampled()}
         table = None if self.outputs.classes is None else self.outputs.kept
         sinks = Sinks(labels, list(pictures.values()), list(samples.values()), table)
         photo = PhotoStrips(self.strips, survey)
@@ -173,7 +175,7 @@ class _Work:
         Stream(*work, *_kept(survey), classes, grid, self._tell).run()
         self._tell("files", len(self.windows), size[0])
         place = None if place is None else place.of_size(size)
-        return Finished(self.source, size, labels, pictures, samples, survey.void, place), survey.notes
+        return Finished(self.source, photo, labels, pictures, samples, survey.void, place), survey.notes
 
     @cached_property
     def _network(self) -> Network:
@@ -199,13 +201,16 @@ class _Work:
         size = self.strips.size
         return SmallPicture(self.journal, kind, size, small_size(kind, size, self.outputs), RESAMPLING[kind])
 
-    def _sample_sizes(self) -> dict[str, tuple[int, int]]:
-        sizes = {"uncertainty": fit(self.strips.size, SIZE)}
-        return sizes | ({"probs": fit(self.strips.size, WORKING_SIZE)} if "probs" in self.outputs.kinds else {})
+    def _sampled(self) -> tuple[str, ...]:
+        """What scores are kept for."""
+        return ("uncertainty", *(kind for kind in ("probs", OBJECTS) if kind in self.outputs.kinds))
 
-    def _samples(self, size: tuple[int, int], grid: tuple[int, int], classes: int) -> Samples:
+    def _samples(self, name: str, grid: tuple[int, int], classes: int) -> Samples:
+        """The scores for a purpose, at the size that those of a photo have for it."""
+        sides = {"uncertainty": SIZE, "probs": WORKING_SIZE, OBJECTS: min(LONGEST, FINER * max(grid))}
+        size = fit(self.strips.size, sides[name])
         enlarging = Enlarging(self.windows, grid, self.segmenter.model.spec.align_corners, size)
-        return Samples(self.journal, enlarging, self.strips.size, classes)
+        return Samples(self.journal, enlarging, self.strips.size, classes, sure=name == OBJECTS)
 
 
 @dataclass(frozen=True)

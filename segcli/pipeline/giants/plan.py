@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from segcli.crf.settings import CRFSettings
-from segcli.errors import InputError
+from segcli.errors import InputError, UsageError
 from segcli.files import headroom
+from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images.geo.ground import working_size
 from segcli.images.geo.place import Place, read_place
@@ -16,6 +17,7 @@ from segcli.images.reading import PhotoReading
 from segcli.images.strips.extent import Extent, extent
 from segcli.inference.options import ModelOptions
 from segcli.models.preprocessing import at_size, corner, fitting
+from segcli.pipeline.film_files import FRAME_FILES
 
 if TYPE_CHECKING:
     from segcli.inference.transform import Geometry
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from segcli.weights.facts import ModelFacts
     from segcli.weights.reference import ModelReference
 
+KINDS = ("mask", "overlay", "cutout", "classes", "polygons", "geojson", "objects", "gallery", "probs")
+"""The kinds of output that are made of pictures that are done in parts."""
 SMALL = 20_000_000
 """The pixels up to which a picture is done as a whole, whatever memory is free."""
 INPUT, ACTIVATIONS = 40, 500
@@ -40,12 +44,16 @@ class GiantPlan:
         photos: How photos are read.
         crf: The CRF's settings; None leaves the network's outlines.
         gsd: The centimetres of ground that a pixel shows the network; None leaves the size to the options.
+        kinds: What is written of each.
+        fill_holes: Whether holes in regions are filled.
     """
 
     options: ModelOptions
     photos: PhotoReading
     crf: CRFSettings | None = None
     gsd: float | None = None
+    kinds: frozenset[str] = frozenset()
+    fill_holes: bool = False
 
     def wants(self, source: Source) -> bool:
         """Whether a picture is done in parts, by its header.
@@ -74,13 +82,30 @@ class GiantPlan:
             return 0
         return height * width
 
-    def options_for(self, reference: ModelReference | None, sources: Iterable[Source]) -> ModelOptions:
-        """The options for a run of these pictures: under torch where all are done in parts, if nobody named one."""
+    def options_for(self, reference: ModelReference | None, sources: Sequence[Source]) -> ModelOptions:
+        """The options for a run of these pictures: under torch where all are done in parts, if nobody named an engine.
+
+        Raises:
+            UsageError: All are done in parts, and something is asked for that is not done of such pictures.
+        """
+        if not sources or not all(map(self.wants, sources)):
+            return self.options
         free = self.options.engine == "auto" and reference is not None and not reference.is_exported
-        return self.options.under_torch() if free and all(map(self.wants, sources)) else self.options
+        options = self.options.under_torch() if free else self.options
+        try:
+            replace(self, options=options).check()
+        except InputError as error:
+            raise UsageError(f"{shown(sources[0].path)}: {error.message}", error.hint) from error
+        return options
 
     def check(self) -> None:
         """Refuse what is not done of such pictures; raises InputError."""
+        if self.fill_holes:
+            message = "it is too large for memory, and --fill-holes is not done of such pictures"
+            raise InputError(message, "Leave it out for it, or cut it into parts.")
+        if others := sorted(self.kinds - {*KINDS, FRAME_FILES}):
+            message = f"it is too large for memory, and --save {','.join(others)} is not made of such pictures"
+            raise InputError(message, f"Choose among {', '.join(KINDS)} for it, or cut it into parts.")
         if self.options.scales != (1.0,) or self.options.flip:
             message = "it is too large for memory, and --scales and --flip are not done on parts of pictures"
             raise InputError(message, "Leave them out for it, or cut it into parts.")

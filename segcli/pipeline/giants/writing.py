@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from segcli.data.forms import shapes
-from segcli.errors import InputError
 from segcli.files.sources import Source
-from segcli.images import gallery, overlay
+from segcli.images import gallery, overlay, polygons
+from segcli.images.bridges import bridged
 from segcli.images.geo import geojson, geotags, geotiff
 from segcli.images.geo.place import Place
 from segcli.images.masks import nearest_indices
 from segcli.images.polygons import Area
 from segcli.images.probabilities import write_probabilities
 from segcli.images.strips import rings
+from segcli.images.strips.cutouts import cutouts
+from segcli.images.strips.objects import measured
+from segcli.images.strips.photo import PhotoStrips
 from segcli.images.strips.shrinking import Picker, nearest, thumbnail_size
 from segcli.inference.prediction import Prediction
 from segcli.inference.uncertainty import uncertainty
-from segcli.pipeline import place_files
+from segcli.pipeline import label_files, objects, place_files
 from segcli.pipeline.giants.labels import LabelRows
 from segcli.pipeline.giants.pictures import SmallPicture
 from segcli.pipeline.giants.samples import Samples
 from segcli.pipeline.writer import Outputs
-
-KINDS = ("mask", "overlay", "gallery", "probs", "geojson")
-"""The kinds of output that are made of pictures that are done in parts."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Finished:
 
     Attributes:
         source: Where it came from.
-        size: Its (height, width).
+        photo: Its colours, to be read again.
         labels: Its label map, packed.
         pictures: It at small sizes, by kind of output.
         samples: Its scores at a few points, by what they are for.
@@ -46,22 +46,17 @@ class Finished:
     """
 
     source: Source
-    size: tuple[int, int]
+    photo: PhotoStrips
     labels: LabelRows
     pictures: dict[str, SmallPicture]
     samples: dict[str, Samples]
     void: int
     place: Place | None
 
-
-def refuse(outputs: Outputs) -> None:
-    """InputError where something is asked for that is not made of pictures that are done in parts."""
-    if outputs.fill_holes:
-        message = "it is too large for memory, and --fill-holes is not done of such pictures"
-        raise InputError(message, "Leave it out for it, or cut it into parts.")
-    if others := sorted(outputs.kinds - set(KINDS)):
-        message = f"it is too large for memory, and --save {','.join(others)} is not made of such pictures"
-        raise InputError(message, f"Choose among {', '.join(KINDS)} for it, or cut it into parts.")
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its (height, width)."""
+        return self.photo.size
 
 
 def small_size(kind: str, photo: tuple[int, int], outputs: Outputs) -> tuple[int, int]:
@@ -85,7 +80,8 @@ class Writing:
     Attributes:
         areas: Class name -> pixels, for the classes that were found.
         uncertainty: How unsure the network was, 0..1; None without any data.
-        specks: The regions left out of the polygons for being small; None where none was looked for.
+        specks: The regions left out of polygons and objects for being small; None where none was looked for.
+        objects: Class name -> objects of it; None where they were not asked for.
     """
 
     def __init__(self, finished: Finished, outputs: Outputs):
@@ -93,6 +89,7 @@ class Writing:
         self._pickers = {kind: self._picker(kind) for kind in finished.pictures}
         self._pixels = np.zeros(65536, np.int64)
         self.specks: int | None = 0 if outputs.min_area else None
+        self.objects: dict[str, int] | None = None
         self._count()
         names = outputs.labels.names
         self.areas = {name: int(count) for name, count in zip(names, self._pixels, strict=False) if count}
@@ -139,7 +136,7 @@ class Writing:
         tiles = geotiff.tiles_of(done.labels.bands(), done.size[1])
         info = {**outputs.info, **outputs.read_as}
         known = (done.size, done.labels.dtype, done.labels.checksum)
-        beside = geotiff.write_label_rows(path, tiles, *known, outputs.labels, _tagged(done.place), info)
+        beside = geotiff.write_label_rows(path, tiles, *known, outputs.labels, self._place, info)
         place_files.remove_mask(done.source.output(outputs.folder / "masks", ".png"))
         return {"mask": path, "mask names": beside}
 
@@ -152,6 +149,46 @@ class Writing:
         picture = overlay.drawn(done.pictures["overlay"].picture(), small, percent, outputs.labels)
         overlay.write_overlay(path, picture)
         return {"overlay": path}
+
+    @property
+    def _place(self) -> Place | None:
+        """Its place with geotags, also where it was a file beside the photo that told it."""
+        place = self._finished.place
+        if place is None or place.tags or place.transform is None:
+            return place
+        return replace(place, tags=geotags.replaced({}, place.crs, place.transform, place.points))
+
+    def write_cutout(self) -> dict[str, Path]:
+        """Write the cutout, a GeoTIFF in tiles as the mask is; for it the picture is read again."""
+        done, outputs = self._finished, self._outputs
+        path = done.source.output(outputs.folder / "cutouts", ".tif")
+        kept = (np.isin(band, outputs.foreground) for band in done.labels.bands())
+        rows = cutouts(done.photo.bands(), kept, done.size, outputs.cutout_background)
+        channels = 4 if outputs.cutout_background is None else 3
+        geotiff.write_pixel_rows(path, geotiff.tiles_of(rows, done.size[1]), (*done.size, channels), self._place)
+        return {"cutout": path}
+
+    def write_class_masks(self) -> dict[str, Path]:
+        """Write a mask, 0 or 255, of each chosen class, or of each class found; those of an earlier run go."""
+        done, outputs, files = self._finished, self._outputs, {}
+        for label, suffix in outputs.class_suffixes.items():
+            path = done.source.output(outputs.folder / "classes", suffix.removesuffix(".png") + ".tif")
+            name = outputs.labels.names[label]
+            if label in outputs.foreground and (name in self.areas or outputs.classes is not None):
+                bands = ((band == label).astype(np.uint8) * 255 for band in done.labels.bands())
+                geotiff.write_pixel_rows(path, geotiff.tiles_of(bands, done.size[1]), done.size, self._place)
+                files[f"class {name}"] = path
+            else:
+                path.unlink(missing_ok=True)
+        return files
+
+    def write_polygons(self) -> dict[str, Path]:
+        """Write its part of COCO's polygons.json, regions joined across the parts."""
+        done, outputs = self._finished, self._outputs
+        path = done.source.output(outputs.folder / "polygons", ".json")
+        found = ((label, bridged(area)) for label, area in self._areas(polygons.categories(outputs.labels)))
+        polygons.write_part(path, str(done.source.path), done.size, found)
+        return {"polygons": path}
 
     def write_gallery(self) -> dict[str, Path]:
         """Write its part of the gallery."""
@@ -177,30 +214,42 @@ class Writing:
             path.unlink(missing_ok=True)
             return {}
         title = str(done.source.path)
-        geojson.write_areas(path, self._areas(), outputs.labels, done.place, outputs.geojson_crs, title)
+        areas = self._areas(shapes.foreground(outputs.labels))
+        geojson.write_areas(path, areas, outputs.labels, done.place, outputs.geojson_crs, title)
         return {"geojson": path}
 
-    def _areas(self) -> Iterator[tuple[int, Area]]:
-        """The regions that are large enough, with their classes; the others are counted."""
-        for label, area in rings.areas(self._finished.labels.bands(), shapes.foreground(self._outputs.labels)):
+    def write_objects(self) -> dict[str, Path]:
+        """Write the table of its objects, of which the network's certainty is known at a small size."""
+        done, labels = self._finished, self._outputs.labels
+        (sure,) = done.samples[label_files.OBJECTS].values()
+        every = measured(done.labels.bands(), done.size, shapes.foreground(labels), sure)
+        found = every.of_size(self._outputs.min_area)
+        if self._outputs.min_area:
+            self.specks = len(every) - len(found)
+        self.objects = objects.counts(found, labels)
+        return objects.write_table(self._outputs, done.source, found)
+
+    def _areas(self, classes: Iterable[int]) -> Iterator[tuple[int, Area]]:
+        """The regions of classes that are large enough; the others are counted."""
+        specks = 0
+        for label, area in rings.areas(self._finished.labels.bands(), classes):
             if area.pixels >= self._outputs.min_area:
                 yield label, area
             else:
-                self.specks += 1
-
-
-def _tagged(place: Place | None) -> Place | None:
-    """A place with geotags, also where it was a file beside the photo that told it."""
-    if place is None or place.tags or place.transform is None:
-        return place
-    return replace(place, tags=geotags.replaced({}, place.crs, place.transform, place.points))
+                specks += 1
+        if self._outputs.min_area:
+            self.specks = specks
 
 
 _WRITERS: dict[str, Callable[[Writing], dict[str, Path]]] = {
     "mask": Writing.write_mask,
     "overlay": Writing.write_overlay,
+    "cutout": Writing.write_cutout,
+    "classes": Writing.write_class_masks,
+    "polygons": Writing.write_polygons,
     "gallery": Writing.write_gallery,
     "probs": Writing.write_probabilities,
     "geojson": Writing.write_geojson,
+    "objects": Writing.write_objects,
 }
 """Kind of output -> what writes it."""

@@ -13,12 +13,16 @@ import pytest
 import torch
 from heard import Heard
 from in_parts import KINDS, model, run
+from PIL import Image
+from pycocotools.coco import COCO
 from small_runs import records, smooth, tree
 from tiny import PooledNetwork, tiny_model
 
 from segcli.crf.params import CRFParams
 from segcli.crf.settings import CRFSettings
+from segcli.errors import UsageError
 from segcli.files import headroom
+from segcli.images.geo.place import read_place
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.giants import journal, plan
@@ -128,7 +132,7 @@ def test_progress_is_told_window_by_window(tmp_path):
     heard = []
     run(raster(tmp_path / "a.tif", True), tmp_path / "out", save=["mask"], watch=heard.append, **SMALL)
     told = stages(heard)
-    assert {one.pixels for one in told["values"]} == {128 * 300, 170 * 300}
+    assert told["values"][-1].pixels == 170 * 300
     assert not told["mean"]
     assert sorted({one.windows for one in told["labels"]}) == list(range(1, 9))
     assert [one.pixels for one in told["labels"]] == sorted(one.pixels for one in told["labels"])
@@ -147,13 +151,60 @@ def test_what_changes_the_result_begins_anew(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "save", "reason"),
-    [({"flip": True}, ["mask"], "--flip"), ({}, ["mask", "cutout"], "--save cutout"), ({}, ["objects"], "objects")],
+    ("options", "asked", "reason"),
+    [
+        ({"flip": True}, {}, "--flip"),
+        ({}, {"save": ["mask", "yolo", "labelme"]}, "--save labelme,yolo"),
+        ({}, {"save": ["polygons"], "fill_holes": True}, "--fill-holes"),
+    ],
 )
-def test_what_is_not_done_in_parts_fails_with_a_next_step(options, save, reason, tmp_path):
-    found = run(raster(tmp_path / "a.tif"), tmp_path / "out", use=model(**options), save=save, **SMALL)
-    assert [one.status for one in found] == ["failed"]
+def test_what_is_not_done_in_parts_is_refused_before_any_work(options, asked, reason, tmp_path):
+    path, asked = raster(tmp_path / "in" / "a.tif"), {"save": ["mask"], **asked, **SMALL}
+    with pytest.raises(UsageError, match=rf"a\.tif: it is too large for memory.*{reason}") as refused:
+        run(path, tmp_path / "out", use=model(**options), **asked)
+    assert "cut it into parts" in refused.value.hint
+    assert not (tmp_path / "out").exists()
+    geotiffs.write(tmp_path / "in" / "b.tif", geotiffs.PLACES["utm"], 60, 90)
+    found = run(tmp_path / "in", tmp_path / "out", use=model(**options), **asked)
+    assert [one.status for one in found] == ["failed", "done"], "the others go on"
     assert reason in found[0].error
+
+
+def test_cutouts_and_masks_of_classes_are_those_of_the_whole(tmp_path):
+    raster(tmp_path / "in" / "a.tif", True)
+    for name, limit in (("whole", {}), ("parts", SMALL)):
+        (record,) = run(tmp_path / "in", tmp_path / name, save=["cutout", "classes"], **limit)
+        assert record.status == "done"
+    pairs = {
+        path: tmp_path / "parts" / path.relative_to(tmp_path / "whole").with_suffix(".tif")
+        for path in (tmp_path / "whole").rglob("*.png")
+    }
+    assert len(pairs) > 2
+    for whole, parts in pairs.items():
+        pixels = geotiffs.tifffile.imread(parts)
+        assert np.array_equal(pixels, np.asarray(Image.open(whole))), whole
+        assert read_place(parts)[0].transform == read_place(tmp_path / "in" / "a.tif")[0].transform
+    assert set((tmp_path / "parts").rglob("*.tif")) == set(pairs.values())
+
+
+def test_objects_are_those_of_the_whole(tmp_path):
+    path = raster(tmp_path / "a.tif", True)
+    for name, limit in (("whole", {}), ("parts", SMALL)):
+        (record,) = run(path, tmp_path / name, save=["objects", "probs"], min_area=40, **limit)
+        assert record.specks
+        assert sum(record.objects.values()) > 5
+    assert (tmp_path / "parts" / "objects.csv").read_bytes() == (tmp_path / "whole" / "objects.csv").read_bytes()
+
+
+def test_coco_polygons_are_those_of_the_whole(tmp_path):
+    path, areas = raster(tmp_path / "a.tif", True), []
+    for name, limit in (("whole", {}), ("parts", SMALL)):
+        (record,) = run(path, tmp_path / name, save=["polygons"], min_area=40, **limit)
+        coco = COCO(tmp_path / name / "polygons.json")
+        drawn = [(one["category_id"], coco.annToMask(one).tobytes(), one["area"]) for one in coco.anns.values()]
+        areas.append((record.specks, sorted(drawn)))
+    assert areas[0] == areas[1]
+    assert len(areas[0][1]) > 5
 
 
 def test_a_row_of_windows_beyond_the_limit_is_refused(tmp_path):
