@@ -140,6 +140,10 @@ def sniff(head: bytes) -> Format | None:
     return next((known for known in FORMATS if known.signature.match(head)), None)
 
 
+MOVING = ("GIF", "WebP")
+"""The formats of pictures that may move."""
+
+
 def is_film(known: Format) -> bool:
     """Whether a format is one of videos."""
     return known.name == "video"

@@ -10,9 +10,6 @@ from segcli.films.options import FilmKinds
 from segcli.images.opening import opened
 from segcli.images.reading import MAX_PIXELS
 
-MOVING = ("GIF", "WebP")
-"""The formats of pictures that may move."""
-
 
 def marked(found: Found, kinds: FilmKinds, max_pixels: int = MAX_PIXELS) -> Found:
     """The same files, those that are read as films marked so.
@@ -36,7 +33,7 @@ def is_film(path: Path, kinds: FilmKinds = "auto", max_pixels: int = MAX_PIXELS)
         known = sources.format_of(path) if path.is_file() else None
     except OSError:
         return False
-    if known is None or known.name in MOVING:
+    if known is None or known.name in formats.MOVING:
         return known is not None and kinds == "all" and _moves(path, max_pixels)
     return formats.is_film(known)
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from segcli.files import sources
+from segcli.files import formats, sources
 from segcli.films.animation import Animation
-from segcli.films.choice import MOVING
 from segcli.films.frame import Film
 from segcli.films.video import Video
 from segcli.images.reading import MAX_PIXELS
@@ -18,4 +17,4 @@ def open_film(path: Path, max_pixels: int = MAX_PIXELS) -> Film:
         OSError: It cannot be opened.
     """
     known = sources.format_of(path)
-    return Animation(path, max_pixels) if known and known.name in MOVING else Video(path, max_pixels)
+    return Animation(path, max_pixels) if known and known.name in formats.MOVING else Video(path, max_pixels)

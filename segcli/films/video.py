@@ -217,6 +217,7 @@ class Video:
                 for frame in frames:
                     tail.good(frame)
                     yield frame
+                    tail.go_on()
         except av.FFmpegError as error:
             self.broken = words(error)
             return
@@ -255,8 +256,12 @@ class _Tail:
 
     def good(self, frame: av.VideoFrame) -> None:
         """A frame was decoded."""
-        self.bad, self._since, self._last = "", 0, time.monotonic()
+        self.bad, self._since = "", 0
         self._corrupt = frame.is_corrupt
+
+    def go_on(self) -> None:
+        """Count the seconds from now on: those that passed were the network's, which may take minutes for a frame."""
+        self._last = time.monotonic()
 
     def verdict(self, container: Any, frames: int) -> str:
         """Why the film ended too early; empty where it did not. `frames` are what its header says, 0 for nothing."""

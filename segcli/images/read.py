@@ -4,6 +4,7 @@ The format is decided once, here, by the content; a TIFF's tags decide further. 
 Pillow; what it cannot read whole comes as a `Raster` from a decoder of its own.
 """
 
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -85,7 +86,8 @@ def _read(path: Path, file: BinaryIO, known: formats.Format, reading: PhotoReadi
         if known.name == "GIF" and page is not None:
             return _decoded(gif.frame(path, page, reading.max_pixels), reading, [])
         image = open_image(path, file, known, reading.max_pixels)
-        return _decoded(image, reading, _frame(path, image, known, reading, page))
+        photo = _decoded(image, reading, _frame(path, image, known, reading, page))
+        return photo if page is not None else replace(photo, notes=(*photo.notes, *_motion(image, known)))
     notes = stacks.remarks(path, page) if known.name == "TIFF" else ()
     return _named(path, replace(raster, notes=(*notes, *raster.notes)), reading)
 
@@ -183,6 +185,17 @@ def _frame(path: Path, image: Image.Image, known: formats.Format, reading: Photo
         image.seek(page)
         check(path, image, reading.max_pixels)
     return list(stacks.remarks(path, page)) if known.name == "TIFF" else []
+
+
+def _motion(image: Image.Image, known: formats.Format) -> list[str]:
+    """The note on a moving picture whose first frame was read; counting fails where a later one is damaged."""
+    if known.name not in formats.MOVING:
+        return []
+    try:
+        frames = getattr(image, "n_frames", 1)
+    except (EOFError, OSError, SyntaxError, ValueError, IndexError, struct.error):
+        return []
+    return [f"Only the first of its {frames} frames is read; --films all reads it as a film."] if frames > 1 else []
 
 
 def _decoded(image: Image.Image, reading: PhotoReading, notes: list[str]) -> Photo:

@@ -14,6 +14,7 @@ import numpy as np
 
 from segcli.errors import InputError
 from segcli.files.atomic import sync, writing
+from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.films import workshop
 from segcli.films.encoding import OVERLAY, Piece, of_labels, piece
@@ -111,6 +112,7 @@ class _FilmWork:
         key = f"{run.settings} {digest} {film_files.encoder()}"
         self.shop = Workshop.of(run.outputs.folder, source, kinds, key)
         self.steady = Steady(memory=memory_of(self.shop.state())) if run.options.steady else None
+        self.refusal = ""
         self.listed = list(self.shop.segments[-1].listed) if self.shop.segments else []
 
     def made(self) -> Record:
@@ -119,9 +121,19 @@ class _FilmWork:
             while (first := next(frames, None)) is not None:
                 self._segment(chain([first], islice(frames, FRAMES - 1)), writer)
         if not self.shop.segments:
-            reason = self.film.broken or "no frame of it lies in the part that is asked for"
-            raise InputError(f"{self.source.path}: {reason}", "Does a player play it?")
+            raise self._nothing()
         return self._joined()
+
+    def _nothing(self) -> InputError:
+        """Why no frame was done."""
+        path, lasts = shown(self.source.path), self.film.duration
+        if self.refusal:
+            return InputError(f"{path}: {self.refusal}")
+        if self.film.broken:
+            return InputError(f"{path}: {self.film.broken}", "Does a player play it?")
+        whole = "" if lasts is None else f": it lasts {lasts:.2f} s"
+        message = f"{path} has no frame in the part that --start and --end name{whole}"
+        return InputError(message, "Choose a part of it.")
 
     def _predicted(self) -> Iterator[tuple[Frame, np.ndarray, Prediction]]:
         """Each frame with its pixels and its final prediction; one that cannot be predicted breaks the film off."""
@@ -131,7 +143,7 @@ class _FilmWork:
             for one in done:
                 settle(one)
                 if one.prediction is None:
-                    self.film.broken = one.error
+                    self.film.broken = self.refusal = one.error
                     return
                 yield one.item, one.photo.rgb, self._final(one.prediction, one.photo.rgb, one.item.seconds)
 

@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import films
 import numpy as np
@@ -12,6 +13,7 @@ from extras import extra
 from films import CLOCKWISE, TICK, UNEVEN
 
 from segcli.errors import InputError
+from segcli.films import video
 from segcli.films.frame import Mark
 from segcli.films.options import FilmOptions
 from segcli.films.video import Video
@@ -139,6 +141,16 @@ class TestAFilmThatBreaksOff:
         path.write_bytes(clip.read_bytes()[:200])
         with pytest.raises(InputError, match=r"cut\.mp4 cannot be read as a video"):
             Video(path)
+
+
+def test_whoever_takes_the_frames_may_be_slow(clip, monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(video.time, "monotonic", lambda: now.seconds)
+    film, seen = Video(clip), 0
+    for _ in film.frames(FilmOptions()):
+        now.seconds += 10 * video.PATIENCE  # the network's
+        seen += 1
+    assert (seen, film.broken) == (48, "")
 
 
 def test_larger_frames_than_allowed_are_refused(clip):

@@ -12,11 +12,12 @@ from films import TICK, UNEVEN
 from PIL import Image
 from small_runs import tree
 
+from segcli.errors import UsageError
 from segcli.films import workshop
 from segcli.films.options import FilmOptions
 from segcli.pipeline import film as pipeline
 from segcli.pipeline.model import load
-from segcli.pipeline.predict import predict_folder
+from segcli.pipeline.predict import PredictJob, Reading, predict_folder
 from segcli.pipeline.records import DONE, FAILED
 
 extra("av")
@@ -209,6 +210,24 @@ def test_what_films_do_not_have_is_said(model, clip, tmp_path):
     (record,) = work(model, clip, tmp_path / "out", save=["mask", "cutout"], end=0.2)
     assert set(record.outputs) == {"mask", "areas"}
     assert any("no cutout" in note for note in record.notes)
+
+
+def test_nothing_that_films_have_is_refused_before_any_work(model, clip, tmp_path):
+    with pytest.raises(UsageError, match="nothing that films have: frames, mask, overlay"):
+        work(model, clip, tmp_path / "out", save=["cutout"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_frames_that_are_some_way_apart_are_tried_in_8_bits(clip, tmp_path):
+    Image.fromarray(films.card()).save(tmp_path / "photo.png")
+    job = PredictJob(None, reading=Reading(films=FilmOptions(start=0.25)))
+    seen = list(job.readable(job.reading.find([tmp_path / "photo.png", clip], None)))
+    times = [float(ticks * TICK) for ticks in UNEVEN if ticks * TICK >= 0.25]
+    assert [one.name.rpartition("/")[2] for one in seen] == [
+        "photo",
+        *(f"clip, {seconds:.2f} s" for seconds in times[::25]),
+    ]
+    assert {one.photo.rgb.shape for one in seen} == {(48, 64, 3)}
 
 
 def test_settings_of_films_leave_photos_alone(model, clip, tmp_path):

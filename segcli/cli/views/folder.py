@@ -26,7 +26,7 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     said: set[tuple[str, str]] = set()
     try:
         with display.counting(len(run.begin()), doing) as counter:
-            run.watch = lambda progress: counter.part(progress.path.name, _far(progress), progress.share)
+            run.watch = lambda progress: counter.part(progress.path.name, how_far(progress), progress.share)
             for record in run:
                 counter.advance()
                 for note in record.notes:
@@ -58,17 +58,19 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     return summary.exit_code
 
 
-def _far(progress: Progress) -> str:
-    """How far a film or a picture is that is done in parts."""
+def how_far(progress: Progress) -> str:
+    """How far a film is, or a picture that is done in parts, in a few words."""
     return _film(progress) if isinstance(progress, FilmProgress) else _giant(progress)
 
 
 def _film(progress: FilmProgress) -> str:
     """How far a film is, in frames and in its own time."""
-    if progress.ends is not None:
-        return f"frame {progress.frames}, {clock(progress.seconds)} of {clock(progress.ends)}"
+    seconds, ends = progress.seconds, progress.ends
+    if ends is not None:
+        times = f"{clock(seconds)} of {clock(ends)}" if ends >= 60 else f"{seconds:.1f} of {ends:.1f} s"
+        return f"frame {progress.frames}, {times}"
     of = f" of {progress.count}" if progress.count else ""
-    return f"frame {progress.frames}{of}, {clock(progress.seconds)}"
+    return f"frame {progress.frames}{of}, {clock(seconds)}"
 
 
 def _giant(progress: GiantProgress) -> str:

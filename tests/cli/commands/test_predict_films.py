@@ -45,7 +45,9 @@ def test_a_film_that_breaks_off_ends_with_3_and_a_line(segcli, tmp_path):
 
 def test_a_moving_gif_is_a_film_when_asked(segcli, tmp_path):
     films.write_gif(tmp_path / "moving.gif", films.cards(4), [100] * 4)
-    assert segcli("moving.gif", "-o", "photo").exit_code == 0
+    as_photo = segcli("moving.gif", "-o", "photo")
+    assert as_photo.exit_code == 0
+    assert "Only the first of its 4 frames is read; --films all reads it as a film." in as_photo.stderr
     assert "masks/moving.png" in tree(tmp_path / "photo")
     assert segcli("moving.gif", "-o", "film", "--films", "all", "--save", "frames").exit_code == 0
     assert {f"masks/moving/00000{number}.png" for number in range(4)} <= tree(tmp_path / "film")
@@ -68,8 +70,18 @@ def test_times_and_strides_are_options(segcli, clip, tmp_path):
     assert records(tmp_path / "out")["clip"]["frames"] == 3
     assert segcli("--from", "out/run.toml", "-o", "again").exit_code == 0
     assert records(tmp_path / "again")["clip"]["frames"] == 3
+    beyond = segcli(clip, "-o", "beyond", "--start", "7")
+    assert beyond.exit_code == 1
+    assert "no frame in the part that --start and --end name: it lasts 0.40 s" in beyond.stderr
     assert segcli(clip, "-o", "out", "--start", "soon").exit_code == 2
     assert segcli(clip, "-o", "out", "--start", "3", "--end", "2").exit_code == 2
+
+
+def test_what_a_frame_is_refused_for_is_said_alone(segcli, clip):
+    result = segcli(clip, "-o", "out", "--gsd", "20")
+    assert result.exit_code == 1
+    assert "nothing says how much ground a pixel of a film shows. Leave out --gsd." in result.stderr
+    assert "player" not in result.stderr
 
 
 def test_without_the_package_films_are_named_with_what_reads_them(segcli, photos, clip, monkeypatch, tmp_path):

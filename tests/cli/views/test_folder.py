@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from segcli.cli.display import Display
-from segcli.cli.views.folder import follow
+from segcli.cli.views.folder import follow, how_far
+from segcli.pipeline.progress import FilmProgress, GiantProgress
 from segcli.pipeline.summary import Summary
 
 
@@ -34,6 +35,22 @@ def ended(capsys, display: Display, **counts) -> tuple[int, str, str]:
     """The exit code, and what stands on stdout and stderr."""
     code = follow(Run(**counts), display, "segmenting", "segmented")
     return code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (FilmProgress(Path("a"), 20, 51, 1.37, 0.0, 3.4), "frame 20, 1.4 of 3.4 s"),
+        (FilmProgress(Path("a"), 2000, None, 80.0, 0.0, 3700.2), "frame 2000, 0:01:20 of 1:01:40"),
+        (FilmProgress(Path("a"), 3, 12, 0.2), "frame 3 of 12, 0:00:00"),
+        (GiantProgress(Path("a"), "values", 0, 840, (1, 1), 10**7, 4 * 10**8), "looking at its values, 10 of 400 MP"),
+        (GiantProgress(Path("a"), "labels", 87, 840, (1, 1), 38 * 10**6, 4 * 10**8), "window 87 of 840, 38 of 400 MP"),
+        (GiantProgress(Path("a"), "mean", 87, 840, (1, 2), 0, 4 * 10**8), "pass 1 of 2, window 87 of 840"),
+        (GiantProgress(Path("a"), "files", 840, 840, (1, 1), 4 * 10**8, 4 * 10**8), "writing its files"),
+    ],
+)
+def test_how_far_a_film_or_a_picture_in_parts_is(progress, words):
+    assert how_far(progress) == words
 
 
 def test_photos_that_an_extra_would_read_are_an_error_with_its_install_line(capsys):
