@@ -159,20 +159,21 @@ def parser():
 
 def parse_only(taken):
     """segcli's app with commands that only note what they are called with."""
-    from segcli.cli.app import app
+    from segcli.cli.listing import COMMANDS, imported
 
-    return emptied(app, taken)
+    return emptied([imported(name) for name in COMMANDS], taken)
 
 
-def emptied(app, taken):
+def emptied(apps, taken):
     from segcli.cli.options.groups import grouped
 
     copy = typer.Typer()
     copy.callback()(lambda: None)
-    for info in app.registered_commands:
-        copy.command(info.name)(grouped(noting(unwrap(info.callback), taken)))
-    for group in app.registered_groups:
-        copy.add_typer(emptied(group.typer_instance, taken), name=group.name)
+    for app in apps:
+        for info in app.registered_commands:
+            copy.command(info.name)(grouped(noting(unwrap(info.callback), taken)))
+        for group in app.registered_groups:
+            copy.add_typer(emptied([group.typer_instance], taken), name=group.name)
     return copy
 
 

@@ -1,7 +1,6 @@
 """The `segcli` program: its commands, and the one place where an error becomes a line and an exit code."""
 
 import getpass
-import inspect
 import logging
 import os
 import sys
@@ -11,17 +10,16 @@ import warnings
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from segcli import __version__
 from segcli.cli import streams
-from segcli.cli.commands import compare, crf, data, doctor, evaluate, export, models, predict, recipes, train, weights
 from segcli.cli.display import Display
+from segcli.cli.listing import ListedCommands, enlist
 from segcli.cli.signals import WATCH
 from segcli.errors import EXIT_FAILED, EXIT_OK, SegcliError
 
 
-class ErrorsAsLines(TyperGroup):
+class ErrorsAsLines(ListedCommands):
     """Ends every foreseen error with one line and its exit code; a traceback only with SEGCLI_DEBUG=1."""
 
     def invoke(self, ctx: typer.Context) -> Any:
@@ -60,13 +58,6 @@ def _unforeseen(error: Exception) -> SegcliError:
     return SegcliError(f"{type(error).__name__}: {line}", "Set SEGCLI_DEBUG=1 to see where it happened.")
 
 
-def _join_lines(group: typer.Typer) -> None:
-    """Make each paragraph of the commands' help one line: Typer would break it where the source does."""
-    for command in group.registered_commands:
-        paragraphs = inspect.getdoc(command.callback).split("\n\n")
-        command.help = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
-
-
 app = typer.Typer(
     name="segcli",
     cls=ErrorsAsLines,
@@ -75,19 +66,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
-app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate_model)
-app.command("export", epilog=export.EXAMPLES)(export.export)
-app.command("train", epilog=train.EXAMPLES)(train.train)
-app.command("recipes", epilog=recipes.EXAMPLES)(recipes.recipes)
-app.command("crf", epilog=crf.EXAMPLES)(crf.crf)
-app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
-app.add_typer(data.app, name="data", help="Check a dataset before hours are spent on it.")
-app.add_typer(weights.app, name="weights", help="Fetch, verify, list, remove, convert and shrink weights.")
-app.command("models", epilog=models.EXAMPLES)(models.models)
-app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
-for _group in (app, data.app, weights.app):
-    _join_lines(_group)
+enlist(app)
 
 
 def _show_version(wanted: bool) -> None:

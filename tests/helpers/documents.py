@@ -74,10 +74,11 @@ def _on_page(page: Path) -> Iterator[Command]:
 
 
 def _in_help() -> Iterator[Command]:
-    from segcli.cli.app import app
+    from segcli.cli.listing import COMMANDS, imported
 
-    groups = [("", app), *((f"{group.name} ", group.typer_instance) for group in app.registered_groups)]
-    for prefix, group in groups:
+    wholes = [imported(name) for name in COMMANDS]
+    parts = [(f"{group.name} ", group.typer_instance) for whole in wholes for group in whole.registered_groups]
+    for prefix, group in [*(("", whole) for whole in wholes), *parts]:
         for info in group.registered_commands:
             epilog = info.epilog or ""
             yield from (Command(f"segcli {prefix}{info.name} --help", line, True) for line in _lines(epilog))
