@@ -8,10 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
-
-import numpy as np
 
 DRIVERS = ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1")
 """The libraries of NVIDIA's driver, the last one that of Linux inside Windows."""
@@ -61,6 +58,8 @@ def has_integer_resize() -> bool:
 
 def _features() -> dict[str, bool]:
     """The processor's instructions by name, as numpy has found them."""
+    import numpy as np
+
     core = getattr(np, "_core", None) or np.core
     return core._multiarray_umath.__cpu_features__
 
@@ -73,7 +72,13 @@ def is_alone() -> bool:
     """
     if sys.platform == "darwin":
         return platform.machine() != "arm64"
-    return not (AMD_DRIVER.exists() or any(map(_can_be_loaded, DRIVERS))) or metadata.version("torch").endswith("+cpu")
+    return not (AMD_DRIVER.exists() or any(map(_can_be_loaded, DRIVERS))) or _torchs_version().endswith("+cpu")
+
+
+def _torchs_version() -> str:
+    from importlib import metadata
+
+    return metadata.version("torch")
 
 
 def _can_be_loaded(library: str) -> bool:

@@ -72,7 +72,7 @@ def test_it_is_known_whether_torch_resizes_in_whole_numbers(monkeypatch):
 def test_the_cpu_is_alone_only_where_that_is_sure(monkeypatch, system, machine, version, driver, alone):
     monkeypatch.setattr(processor.sys, "platform", system)
     monkeypatch.setattr(processor.platform, "machine", lambda: machine)
-    monkeypatch.setattr(processor.metadata, "version", lambda name: version)
+    monkeypatch.setattr(processor, "_torchs_version", lambda: version)
     monkeypatch.setattr(processor, "_can_be_loaded", lambda library: driver)
     assert processor.is_alone() == alone
 

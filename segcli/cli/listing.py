@@ -11,6 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from segcli.cli.coercion import Quick, QuickCommand
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -70,7 +72,7 @@ COMMANDS = {
 """The commands by name, in the order of the help; `tests/cli/test_listing.py` compares them with their modules."""
 
 
-class ListedCommands(TyperGroup):
+class ListedCommands(Quick, TyperGroup):
     """A group whose commands are lines of help until one is named on the command line."""
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[Any, ...]:
@@ -99,7 +101,7 @@ def imported(name: str) -> typer.Typer:
     if isinstance(found, typer.Typer):
         whole.add_typer(found, name=name, help=listed.summary)
     else:
-        whole.command(name, epilog=module.EXAMPLES)(found)
+        whole.command(name, cls=QuickCommand, epilog=module.EXAMPLES)(found)
     _join_lines(found if isinstance(found, typer.Typer) else whole)
     return whole
 

@@ -128,8 +128,9 @@ def _decoder(path: Path, known: formats.Format | None) -> Callable[[BinaryIO, st
         raise InputError(f"{shown(path)} is no picture of a format that segcli knows", _CONVERT)
     if not known.pillow:
         raise InputError(f"{shown(path)} is a {known.name} file, which segcli does not read", _CONVERT)
-    if known.pillow not in Image.OPEN:
-        Image.init()
+    for load in (Image.preinit, Image.init):  # a few decoders, and all sixty, which takes longer than a photo
+        if known.pillow not in Image.OPEN:
+            load()
     if known.pillow == "HEIF" and "HEIF" not in Image.OPEN:
         try:
             from pillow_heif import register_heif_opener

@@ -19,10 +19,13 @@ MOST_PRECISION = 22
 """Torch's bound for the bits behind the point, which weights that are small everywhere would exceed."""
 EXACT = 2**24
 """Whole numbers up to here are exact in float32."""
+MIDDLE = 128
+"""What is taken from every byte before it is weighed: sums are half as large then, and exact in float32 for one size
+of photo more. Those beyond EXACT, by a few units, are of pixels that are black in any case."""
 BLOCK = 16
 """New pixels whose weights make one matrix: most of a larger one would be zeros."""
-BAND = 2**18
-"""Bytes of a photo that are resized at a time: as much as a core's own cache holds."""
+BAND = 2**20
+"""Bytes of a photo that are resized at a time: their floats fit the caches."""
 
 
 def resize(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -78,21 +81,26 @@ class Filter:
 
     Attributes:
         blocks: A few pixels each.
-        unit: What the weights of a pixel add up to, a power of two.
+        unit: What the weights of a pixel add up to, a power of two, but for their own rounding.
+        rest: (new pixels,) What is added to their sums: half a unit, so that what is below a unit can be dropped, and
+            what MIDDLE times the rounding of their weights comes to.
     """
 
     blocks: tuple[Block, ...]
     unit: int
+    rest: np.ndarray
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype in which sums of weighted bytes are exact."""
         return self.blocks[0].weights.dtype
 
-    def rounded(self, sums: np.ndarray) -> np.ndarray:
-        """Weighted sums as bytes, in place as far as that goes: half a unit is added, and what is below it dropped."""
-        sums += self.unit // 2
+    def rounded(self, sums: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        """Sums of weighted bytes less MIDDLE as bytes, in place as far as that goes; `rest` is that of their pixels."""
+        sums += rest
         sums *= 1 / self.unit
+        np.floor(sums, out=sums)  # before MIDDLE is added: behind it there is no room for all bits below the point
+        sums += MIDDLE
         return np.clip(sums, 0, 255, out=sums).astype(np.uint8)
 
 
@@ -102,10 +110,11 @@ def filter_of(old: int, new: int) -> Filter:
     first, count, weights = _triangles(old, new)
     precision = _precision(weights.max())
     whole = np.floor(weights * (1 << precision) + 0.5)
-    exact_in_float32 = 255 * int(whole.sum(1).max()) + (1 << precision) <= EXACT
-    dtype = np.float32 if exact_in_float32 else np.float64
+    unit = 1 << precision
+    dtype = np.float32 if MIDDLE * unit <= EXACT else np.float64
     blocks = [_block(first, count, whole, start, min(start + BLOCK, new), dtype) for start in range(0, new, BLOCK)]
-    return Filter(tuple(blocks), 1 << precision)
+    rest = MIDDLE * (whole.sum(1) - unit) + unit // 2
+    return Filter(tuple(blocks), unit, rest.astype(dtype))
 
 
 def _triangles(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -143,20 +152,17 @@ def _block(first: np.ndarray, count: np.ndarray, whole: np.ndarray, start: int, 
 
 
 def _rows_resized(photo: np.ndarray, width: int) -> np.ndarray:
-    """A photo (H, W, 3) with rows of another width; its matrices have a row and a column for each of three colours."""
+    """A photo (H, W, 3) with rows of another width, each colour by itself."""
     along = filter_of(photo.shape[1], width)
-    rows = np.ascontiguousarray(photo).reshape(len(photo), -1)
-    matrices = [(block, np.kron(block.weights.T, np.eye(3, dtype=along.dtype))) for block in along.blocks]
-    result = np.empty((len(photo), 3 * width), np.uint8)
-    step = max(1, BAND // rows.shape[1])
+    result = np.empty((len(photo), width, 3), np.uint8)
+    step = max(1, BAND // (3 * photo.shape[1]))
     for start in range(0, len(photo), step):
-        band = rows[start : start + step].astype(along.dtype)
-        sums = np.empty((len(band), 3 * width), along.dtype)
-        for block, matrix in matrices:
-            part = band[:, 3 * block.old.start : 3 * block.old.stop]
-            sums[:, 3 * block.new.start : 3 * block.new.stop] = part @ matrix
-        result[start : start + step] = along.rounded(sums)
-    return result.reshape(len(photo), width, 3)
+        band = _centred(photo[start : start + step].transpose(2, 0, 1), along.dtype)  # (3, step, W)
+        sums = np.empty((*band.shape[:2], width), along.dtype)
+        for block in along.blocks:
+            np.matmul(band[:, :, block.old], block.weights.T, out=sums[:, :, block.new])
+        result[start : start + step] = along.rounded(sums, along.rest).transpose(1, 2, 0)
+    return result
 
 
 def _columns_resized(photo: np.ndarray, height: int) -> np.ndarray:
@@ -165,5 +171,14 @@ def _columns_resized(photo: np.ndarray, height: int) -> np.ndarray:
     rows = np.ascontiguousarray(photo).reshape(len(photo), -1)
     result = np.empty((height, rows.shape[1]), np.uint8)
     for block in along.blocks:
-        result[block.new] = along.rounded(block.weights @ rows[block.old].astype(along.dtype))
+        sums = block.weights @ _centred(rows[block.old], along.dtype)
+        result[block.new] = along.rounded(sums, along.rest[block.new, None])
     return result.reshape(height, photo.shape[1], 3)
+
+
+def _centred(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Bytes less MIDDLE, as numbers of a dtype, in a block of memory of their own."""
+    centred = np.empty(values.shape, dtype)
+    centred[...] = values
+    centred -= MIDDLE
+    return centred

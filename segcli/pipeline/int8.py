@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from segcli.data import names
+from segcli.data.reading import Choice
 from segcli.errors import InputError, SegcliError
 from segcli.export import calibration
 from segcli.export.calibration import Calibration
@@ -42,6 +43,18 @@ class Seen(NamedTuple):
     name: str
     photo: Photo
     truth: np.ndarray | None = None
+
+
+class Truth(NamedTuple):
+    """The labels of the photos on which both forms are compared.
+
+    Attributes:
+        place: The folder or file of the labels.
+        choice: What the user decided of how they are read.
+    """
+
+    place: Path
+    choice: Choice = Choice()
 
 
 FirstPhotos = Callable[[ModelFacts], Iterable[Seen]]
@@ -113,12 +126,12 @@ def _own(photos: Calibration, reading: PhotoReading) -> Iterator[Seen]:
         yield Seen(path.name, read_placed(path, reading))
 
 
-def to_check(folder: Path, truth: Path | None, model: ModelFacts, listener: Listener) -> Iterator[Seen]:
+def to_check(folder: Path, truth: Truth | None, model: ModelFacts, listener: Listener) -> Iterator[Seen]:
     """The photos of a folder for `compared`, with their labels where these are named.
 
     Args:
         folder: The photos. Without labels those that cannot be read are named and left out.
-        truth: The folder or file of their labels.
+        truth: Their labels, which are read as `segcli eval` reads them.
         model: Whose classes the labels have.
         listener: Hears how labels are read, and how far it is.
 
@@ -140,10 +153,10 @@ def to_check(folder: Path, truth: Path | None, model: ModelFacts, listener: List
             counter.advance()
 
 
-def _labelled(folder: Path, truth: Path, model: ModelFacts, listener: Listener) -> Iterator[Seen]:
+def _labelled(folder: Path, truth: Truth, model: ModelFacts, listener: Listener) -> Iterator[Seen]:
     from segcli.data.folder import open_folder
 
-    data = open_folder(folder, truth, names.parse(model.labels), counting=listener.counting)
+    data = open_folder(folder, truth.place, names.parse(model.labels), truth.choice, listener.counting)
     data.reading.tell(listener.note, listener.warn)
     data = photo_values.for_dataset(data, model.photos, listener)
     with listener.counting(len(data), "checking") as counter:

@@ -23,6 +23,8 @@ SIZES = [
     ((3000, 5), (100, 4)),
     ((64, 2000), (64, 31)),
     ((50, 60), (200, 60)),
+    ((40, 4000), (6, 513)),
+    ((30, 9000), (9, 513)),
 ]
 
 
@@ -44,6 +46,13 @@ def test_every_byte_is_torchvisions(old, new, seed):
     expected = by_torchvision(photo, new)
     assert np.array_equal(in_whole_numbers(photo, new), expected)
     assert np.array_equal(resize(photo, new), expected)
+
+
+@pytest.mark.parametrize("darkest", [0, 126, 254])
+def test_so_are_those_of_pictures_nearly_black_or_white(darkest):
+    """Sums are largest there, and at the middle they are smallest."""
+    photo = darkest + np.random.default_rng(4).integers(0, 2, (40, 4000, 3), np.uint8)
+    assert np.array_equal(in_whole_numbers(photo, (6, 513)), by_torchvision(photo, (6, 513)))
 
 
 def test_so_are_those_of_many_sizes():

@@ -9,6 +9,7 @@ from PIL import Image
 from small_int8 import PHOTO, model
 from small_runs import smooth
 
+from segcli.data.reading import Choice
 from segcli.errors import InputError, SegcliError, UsageError
 from segcli.export import int8_cache, kept_labels, onnx_cache
 from segcli.images.photo import Photo
@@ -134,12 +135,15 @@ def test_the_worst_photo_and_the_truth_come_from_a_folder(tmp_path):
         (tmp_path / folder).mkdir()
     Image.fromarray(smooth(PHOTO, 65, 65)).save(tmp_path / "photos/a.png")
     Image.fromarray(np.full((65, 65), 3, np.uint8)).save(tmp_path / "labels/a.png")
-    (seen,) = int8.to_check(tmp_path / "photos", tmp_path / "labels", model(), Heard())
+    truth = int8.Truth(tmp_path / "labels")
+    (seen,) = int8.to_check(tmp_path / "photos", truth, model(), Heard())
     assert seen.name == "a"
     assert (seen.truth == 3).all()
     kept = int8.compared(model(), model(), PROTOCOL, [seen])
     assert kept.share == 1
     assert kept.mious[0] == kept.mious[1] is not None
+    (void,) = int8.to_check(tmp_path / "photos", truth._replace(choice=Choice(void=(3,))), model(), Heard())
+    assert (void.truth == 255).all()
     (tmp_path / "photos/b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
     heard = Heard()
     assert [one.truth for one in int8.to_check(tmp_path / "photos", None, model(), heard)] == [None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from segcli.cli.options.int8 import Int8Options
 from segcli.cli.options.network import Model, OutputStride, Weights
 from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.options.panels import OUTPUT
+from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.progress import megabytes
 from segcli.errors import InputError, SegcliError, UsageError
 from segcli.export import calibration
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from segcli.export.kept_labels import KeptLabels
     from segcli.export.verify import Agreement
     from segcli.images.reading import PhotoReading
+    from segcli.pipeline.int8 import Seen, Truth
     from segcli.weights.model_io import LoadedModel
 
 FORMATS = {"onnx": "ONNX", "pt2": "torch.export"}
@@ -90,6 +92,7 @@ def export(
     with_preprocessing: WithPreprocessing = False,
     check: Check = None,
     int8: Int8Options,
+    reading: ReadingOptions,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -101,6 +104,7 @@ def export(
     """
     form = _format(form, output)
     int8.check(form, check)
+    truth = int8.labels(reading.choice())
     reference = network.reference(model, weights)
     reference.check_output_stride(output_stride)
     if reference.is_exported:
@@ -113,7 +117,7 @@ def export(
     display = Display(as_json, quiet)
     loaded = load_network(reference, output_stride, display)
     if photos:
-        return _in_8_bits(photos, int8, loaded, output, with_preprocessing, check, display)
+        return _in_8_bits(photos, int8, loaded, output, with_preprocessing, check, truth, display)
     from segcli.export import export as exporting
 
     plan = exporting.prepare(loaded, with_preprocessing)
@@ -132,6 +136,7 @@ def _in_8_bits(
     output: Path,
     with_preprocessing: bool,
     check: Path | None,
+    truth: Truth | None,
     display: Display,
 ) -> None:
     """Make a model's 8-bit form, compare it, and only then write it; SegcliError where too few labels stay."""
@@ -141,7 +146,7 @@ def _in_8_bits(
     reading = photo_values.resolved(PLAIN, photos.pages, model.photos, listener=display)
     display.note(f"calibrating on {len(photos.photos)} photos{'' if options.calibrate else ' that come with segcli'}")
     plan, data = exported(model, photos, reading, with_preprocessing)
-    kept = _kept(options, model, plan, data, check, display) if check else None
+    kept = _kept(to_check(check, truth, model, display), model, plan, data) if check else None
     if kept and not (kept.suffices or options.force):
         hint = "Calibrate it on photos like these with --calibrate, or write it nevertheless with --force."
         raise SegcliError(f"{shown(output)} is not written: in 8 bits {kept}, below {ENOUGH:.0%}", hint)
@@ -155,16 +160,14 @@ def _in_8_bits(
     display.json({**_facts(output, "onnx", size, model, plan), "check": kept and kept.to_dict()})
 
 
-def _kept(
-    options: Int8Options, model: LoadedModel, plan: Export, data: bytes, check: Path, display: Display
-) -> KeptLabels:
-    """The labels that the file keeps, of the network in floats, on the photos of --check."""
+def _kept(photos: Iterable[Seen], model: LoadedModel, plan: Export, data: bytes) -> KeptLabels:
+    """The labels that the file keeps, of the network in floats, on photos."""
     from segcli.weights.onnx_file import OnnxNetwork
 
     inside = model.preprocessing if plan.making.with_preprocessing else None
     network = OnnxNetwork(data, len(model.labels), inside).eval()
     form = replace(model, network=network, engine="onnx", int8=plan.making.int8)
-    return compared(model, form, {}, to_check(check, options.truth, model, display))
+    return compared(model, form, {}, photos)
 
 
 def _format(form: str | None, output: Path) -> str:

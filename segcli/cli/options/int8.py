@@ -9,14 +9,16 @@ from typing import Annotated
 from typer import Option
 
 from segcli.cli.options.parsing import choice
+from segcli.data.reading import Choice
 from segcli.errors import UsageError
+from segcli.pipeline.int8 import Truth
 
 PRECISIONS = ("float32", "int8")
 """What an exported network can compute in."""
 PANEL = "8 bits"
 """The heading of these options in `--help`."""
 
-Truth = Annotated[
+Labels = Annotated[
     Path | None,
     Option(
         "--labels",
@@ -56,7 +58,7 @@ class Int8Options:
 
     precision: Precision = "float32"
     calibrate: Calibrate = None
-    truth: Truth = None
+    truth: Labels = None
     force: Force = False
 
     @property
@@ -74,3 +76,9 @@ class Int8Options:
             raise UsageError(f"--precision int8 makes ONNX files, no {form}", "Give a FILE that ends in .onnx.")
         if self.truth and check is None:
             raise UsageError("--labels needs --check", "Name the folder of the photos that they belong to.")
+
+    def labels(self, reading: Choice) -> Truth | None:
+        """The labels of the photos of --check; UsageError where `reading` is said of labels that are not named."""
+        if self.truth is None and reading != Choice():
+            raise UsageError("--void, --as and their kin go with --labels", "Name the labels, or leave them out.")
+        return self.truth and Truth(self.truth, reading)

@@ -51,7 +51,7 @@ def run(*arguments):
 def test_export_calibrates_compares_and_refuses(checkpoint, some, tmp_path, monkeypatch):
     (tmp_path / "labels").mkdir()
     for seed in (5, 6):
-        Image.fromarray(np.zeros((97, 97), np.uint8)).save(tmp_path / f"labels/{seed}.png")
+        Image.fromarray(np.full((97, 97), 200 * (seed - 5), np.uint8)).save(tmp_path / f"labels/{seed}.png")
     export = ["export", "--weights", checkpoint, "-o", "m.onnx", "--precision", "int8", "--calibrate", "some"]
     export += ["--check", "some"]
     monkeypatch.setattr(kept_labels, "ENOUGH", 1.01)
@@ -64,7 +64,7 @@ def test_export_calibrates_compares_and_refuses(checkpoint, some, tmp_path, monk
     assert "m.onnx is not written: in 8 bits " in refused.stderr
     assert "--force" in refused.stderr
     assert not (tmp_path / "m.onnx").exists()
-    forced = run(*export, "--force", "--labels", "labels", "--json")
+    forced = run(*export, "--force", "--labels", "labels", "--void", "200", "--json")
     assert forced.exit_code == 0, forced.output
     facts = json.loads(forced.stdout)
     assert facts["bytes"] == (tmp_path / "m.onnx").stat().st_size
@@ -109,6 +109,7 @@ def test_labels_that_do_not_stay_are_made_in_floats(checkpoint, some, tmp_path, 
         (["-o", "m.onnx", "--calibrate", "some"], "--calibrate goes with --precision int8"),
         (["-o", "m.onnx", "--force"], "--force goes with --precision int8"),
         (["-o", "m.onnx", "--precision", "int8", "--labels", "some"], "--labels needs --check"),
+        (["-o", "m.onnx", "--precision", "int8", "--void", "11"], "--void, --as and their kin go with --labels"),
         (["-o", "m.onnx", "--precision", "int4"], "--precision int4: not known"),
         (["-o", "m.onnx", "--precision", "int8", "--calibrate", "nowhere"], "nowhere is not there"),
     ],
