@@ -29,7 +29,7 @@ from segcli.models.cost import measure, multiply_adds
 from segcli.models.networks import deeplab
 from segcli.models.preprocessing import Preprocessing
 from segcli.pipeline import stages as folder
-from segcli.pipeline.records import Ledger, open_folder
+from segcli.pipeline.ledger import Ledger, open_folder
 from segcli.pipeline.writer import Outputs
 from segcli.weights import model_io
 

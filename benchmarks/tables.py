@@ -25,7 +25,8 @@ from segcli.inference.prediction import Prediction
 from segcli.inference.segmenter import Segmenter
 from segcli.inference.transform import to_input
 from segcli.labels import VOC
-from segcli.pipeline.records import DONE, Ledger, Record, open_folder
+from segcli.pipeline.ledger import Ledger, open_folder
+from segcli.pipeline.records import DONE, Record
 
 SPEED = [
     "",

@@ -83,7 +83,7 @@ def test_what_sums_up_a_folder_is_written_again_with_the_same_bytes(home, merged
 
 def test_settings_at_their_default_are_not_part_of_the_fingerprint(home):
     """A new option whose default enters it would make every folder of every user stale."""
-    from segcli.pipeline.records import Ledger
+    from segcli.pipeline.ledger import Ledger
 
     spelt_out = "--scales 1 --save mask,overlay --precision float32 --overlay-size 1920 --batch 1 --device auto"
     assert summary([*FACTS["commands"]["plain"], *spelt_out.split()]) == (0, 3, 0)

@@ -37,6 +37,7 @@ WITHOUT_TORCH = (
     *(f"films/{name}" for name in ("animation", "choice", "encoding", "flow", "frame", "joining")),
     *(f"films/{name}" for name in ("opening", "options", "sound", "video", "workshop")),
     *("pipeline/film_files", "pipeline/giants/plan", "pipeline/progress", "pipeline/reading", "pipeline/summary"),
+    *("pipeline/kept", "pipeline/ledger", "pipeline/summing"),
     *("pipeline/records", "pipeline/refine", "pipeline/result", "pipeline/run", "pipeline/tables"),
     *("pipeline/scored", "pipeline/usable", "pipeline/writer"),
     *(

@@ -65,9 +65,14 @@ class Display(Listener):
 
     def json(self, value: dict) -> None:
         """The one JSON object of --json; without it, nothing."""
+        self.pieces([to_json(value)] if self.as_json else ())
+
+    def pieces(self, text: Iterable[str]) -> None:
+        """The same, as JSON text in pieces; without --json they are not asked for."""
         if self.as_json:
             WATCH.owes_json = False
-            sys.stdout.write(to_json(value) + "\n")
+            sys.stdout.writelines(text)
+            sys.stdout.write("\n")
 
     def say(self, text: str, style: str = "") -> None:
         """A remark for people, on stderr."""

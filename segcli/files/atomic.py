@@ -172,22 +172,26 @@ def hashing() -> Iterator[dict[Path, str]]:
         _hashes.reset(token)
 
 
-def append_lines(path: Path, lines: bytes) -> None:
+def append_lines(path: Path, lines: bytes) -> int:
     """Append whole lines to a file, all or none of them; one that a crash has torn is ended by a newline first.
+
+    Returns:
+        The byte of the file at which they begin.
 
     Raises:
         OSError: The file cannot be written to; its `filename` is `path`.
     """
     with _about(path), path.open("ab+", buffering=0) as file:
-        end = file.tell()
+        begin = end = file.tell()
         if end and not _ends_whole(file):
-            lines = b"\n" + lines
+            lines, begin = b"\n" + lines, end + 1
         try:
             _write_all(file, lines)
         except BaseException:
             with suppress(OSError):
                 file.truncate(end)
             raise
+        return begin
 
 
 def _ends_whole(file: io.FileIO) -> bool:

@@ -5,46 +5,23 @@
 # ruff: noqa: PTH100, PTH112, PTH113, PTH120
 
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from segcli.errors import UsageError
 from segcli.files import formats
+from segcli.files.listing import Listing, Source
 from segcli.files.paths import folded, nearest_hint, shown
-from segcli.files.trees import output_trees
+from segcli.files.walk import Identities, walk
 
 RESULT_FILES = ("manifest.jsonl", "run.toml")
 """A folder that holds all of these holds results of segcli and is never read as input."""
 MASK_SUFFIX, OVERVIEWS_SUFFIX = ".msk", ".ovr"
 """What GDAL appends to a picture's whole name, NAME.tif.msk, for the files with its mask and its smaller copies."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file to read.
-
-    Attributes:
-        path: The file, spelled as the user reached it.
-        tree: The place of its outputs below an output folder, without a suffix; unique in its run, never absolute,
-            never with a "..".
-        page: The page of the file, from 0 on; None where the first stands for the file.
-        beside: Another file that its outputs are made of, such as its saved probabilities.
-        film: Whether it is read as a film, a frame at a time.
-    """
-
-    path: Path
-    tree: PurePosixPath
-    page: int | None = None
-    beside: Path | None = None
-    film: bool = False
-
-    def output(self, folder: Path, suffix: str) -> Path:
-        """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""
-        return folder.joinpath(*self.tree.parts[:-1], self.tree.name + suffix)
 
 
 @dataclass(frozen=True)
@@ -60,20 +37,25 @@ class Found:
             extra package which is not installed, documents, films; the most numerous first.
     """
 
-    files: tuple[Source, ...]
+    files: Sequence[Source]
     ignored: int
     results: int
     unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def photos(self) -> tuple[Source, ...]:
+    def photos(self) -> Sequence[Source]:
         """The files that are no films."""
-        return tuple(source for source in self.files if not source.film)
+        return self._of_kind(film=False)
 
     @property
-    def films(self) -> tuple[Source, ...]:
+    def films(self) -> Sequence[Source]:
         """The files that are read as films."""
-        return tuple(source for source in self.files if source.film)
+        return self._of_kind(film=True)
+
+    def _of_kind(self, film: bool) -> Sequence[Source]:
+        if isinstance(self.files, Listing):
+            return self.files.of_kind(film)
+        return tuple(source for source in self.files if source.film == film)
 
 
 def list_from(stream: BinaryIO) -> list[str]:
@@ -111,14 +93,12 @@ def find(inputs: Sequence[str | Path], output: Path | None = None, films: bool =
     search = _Search(output)
     for text in map(str, inputs):
         search.add(text)
-    for path in _walk(search.folders, search.is_result):
-        search.keep(path, search.inside)
-    inside = [path for real, path in search.inside.items() if real not in search.named]
-    pictures, unread, ignored = _sorted(inside, films)
-    files = [*search.named.values(), *pictures]
-    sources = (Source(path, tree) for path, tree in zip(files, output_trees(files, search.roots), strict=True))
-    ordered = sorted(sources, key=lambda source: source.tree.parts)
-    return Found(tuple(ordered), ignored, len(search.results), unread)
+    sieve = _Sieve(films)
+    search.walk(sieve)
+    named = [(path.parent, (path.name,)) for path in search.named.values()]
+    inside = [(path.parent, (path.name,)) for path in search.matched() if sieve.passes(path.parent, path.name)]
+    files = Listing.of([*named, *inside, *search.walked], search.roots)
+    return Found(files, sieve.ignored, len(search.results), sieve.unread)
 
 
 def is_companion(path: Path) -> bool:
@@ -143,15 +123,16 @@ def below(folder: Path) -> tuple[Path, ...]:
     def is_result(place: str) -> bool:
         return place != root and all(os.path.isfile(Path(place, name)) for name in RESULT_FILES)
 
-    return tuple(sorted(_walk([folder], is_result)))
+    return tuple(sorted(here / name for here, names in walk([folder], is_result) for name in names))
 
 
 class _Search:
     """The search for the files that inputs name or match.
 
     Attributes:
-        named: `_Identities.file` -> path, of the files that are inputs themselves.
-        inside: The same, of the files that a pattern matched or a folder holds.
+        named: `Identities.file` -> path, of the files that are inputs themselves.
+        inside: The same, of the files that a pattern matched.
+        walked: Folders, each with the names of the pictures that `walk` found in it.
         results: The real paths of named files that lie among results.
         folders: The folders to walk.
         roots: The absolute folders where output trees start.
@@ -161,11 +142,12 @@ class _Search:
     def __init__(self, output: Path | None):
         self.named: dict[Hashable, Path] = {}
         self.inside: dict[Hashable, Path] = {}
+        self.walked: list[tuple[Path, list[str]]] = []
         self.results: set[str] = set()
         self.folders: list[Path] = []
         self.roots: list[str] = []
         self.is_result = _result_test(output)
-        self.identities = _Identities()
+        self.identities = Identities()
 
     def add(self, text: str) -> None:
         """Take one input; UsageError where nothing is to be found there."""
@@ -219,58 +201,43 @@ class _Search:
         if place not in files or files[place].parent.is_symlink():
             files[place] = path
 
+    def walk(self, sieve: "_Sieve") -> None:
+        """Find the pictures in the folders; those that a pattern matched as well stay with these."""
+        for folder, names in walk(self.folders, self.is_result):
+            self._require_listed(folder, names)
+            new = [name for name in self._once(folder, names) if self._is_new(folder / name)]
+            if pictures := [name for name in new if sieve.passes(folder, name)]:
+                self.walked.append((folder, pictures))
 
-class _Identities:
-    """What tells one file or folder from all others, also where a disk takes `Trip` and `trip` for one folder."""
+    def _require_listed(self, folder: Path, names: list[str]) -> None:
+        """UsageError for a folder that cannot be listed and has no place in the tree; others are files that fail."""
+        if len(names) == 1 and (path := folder / names[0]) in self.folders and self._base() == os.path.abspath(path):
+            raise UsageError(f"{shown(path)} cannot be listed", "You need the permission to read it.")
 
-    def __init__(self):
-        self._folders: dict[Path, Hashable] = {}
-
-    def folder(self, path: Path) -> Hashable:
-        """A folder's identity: its number and its real path as any disk reads it; the real path where it has none."""
-        if path not in self._folders:
-            real = os.path.realpath(path)
-            number = _number(real)
-            self._folders[path] = (*number, folded(real)) if number else real
-        return self._folders[path]
-
-    def file(self, path: Path) -> Hashable:
-        """A file's identity; a link to a file is a file of its own."""
-        number = _number(path)
-        return (self.folder(path.parent), *((*number, folded(path.name)) if number else (path.name,)))
-
-
-def _number(path: str | Path) -> tuple[int, int] | None:
-    """The device and number of a file, folder or link; None where it has none."""
-    try:
-        facts = os.lstat(path)
-    except OSError:
-        return None
-    return (facts.st_dev, facts.st_ino) if facts.st_ino else None
-
-
-def _walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[Path]:
-    """Every file below the roots that is not hidden; linked folders last, so that real ones keep their names."""
-    folders = deque(path for path in roots if not path.is_symlink())
-    linked = deque(path for path in roots if path.is_symlink())
-    seen, identities = set(), _Identities()
-    while folders or linked:
-        here = (folders or linked).popleft()
-        if (identity := identities.folder(here)) in seen or is_result(os.path.realpath(here)):
-            continue
-        seen.add(identity)
+    def _base(self) -> str:
         try:
-            entries = sorted(here.iterdir())
-        except OSError:
-            yield here
-            continue
-        for path in entries:
-            if path.name.startswith("."):
-                continue
-            if os.path.isdir(path):
-                (linked if path.is_symlink() else folders).append(path)
-            elif os.path.isfile(path):
-                yield path
+            return os.path.commonpath(self.roots)
+        except ValueError:  # several Windows drives
+            return ""
+
+    def matched(self) -> list[Path]:
+        """The files that a pattern matched and that were not named as well."""
+        return [path for place, path in self.inside.items() if place not in self.named]
+
+    def _is_new(self, path: Path) -> bool:
+        """Whether a file of a folder was neither named nor matched; walks come to each folder once."""
+        if not (self.named or self.inside):
+            return True
+        place = self.identities.file(path)
+        if place in self.inside:
+            self.keep(path, self.inside)
+        return place not in self.named and place not in self.inside
+
+    def _once(self, folder: Path, names: list[str]) -> list[str]:
+        """A folder's names without other spellings of the same file, which a disk that ignores case may list."""
+        if len(set(map(folded, names))) == len(names):
+            return names
+        return [path.name for path in {self.identities.file(folder / name): folder / name for name in names}.values()]
 
 
 def _result_test(output: Path | None) -> Callable[[str], bool]:
@@ -322,23 +289,39 @@ def format_of(path: Path) -> formats.Format | None:
         return formats.sniff(file.read(formats.HEAD))
 
 
-def _sorted(paths: Iterable[Path], films: bool) -> tuple[list[Path], dict[str, int], int]:
-    """The pictures to read, the count of what is not read by the names of formats, and the count of all else."""
-    pictures: list[Path] = []
-    unread: Counter[str] = Counter()
-    ignored = 0
-    for path in paths:
+class _Sieve:
+    """Parts pictures from all other files, and counts these.
+
+    Args:
+        films: Whether video files count as pictures, where their extra is installed.
+
+    Attributes:
+        ignored: How many files have no format that segcli knows.
+    """
+
+    def __init__(self, films: bool):
+        self.ignored = 0
+        self._films = films
+        self._unread: Counter[str] = Counter()
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """Name of a format -> how many files have it that are not read; the most numerous first."""
+        return dict(sorted(self._unread.items(), key=lambda item: (-item[1], item[0])))
+
+    def passes(self, folder: Path, name: str) -> bool:
+        """Whether a file is a picture to read."""
+        path = folder / name
         try:
             known = format_of(path)
         except OSError:  # its reader says why
-            pictures.append(path)
-            continue
-        if films and known is not None and formats.is_film(known):
+            return True
+        if self._films and known is not None and formats.is_film(known):
             known = formats.FILM
         if known is None or is_companion(path):
-            ignored += 1
+            self.ignored += 1
         elif known.is_read_here:
-            pictures.append(path)
+            return True
         else:
-            unread[known.name] += 1
-    return pictures, dict(sorted(unread.items(), key=lambda item: (-item[1], item[0]))), ignored
+            self._unread[known.name] += 1
+        return False

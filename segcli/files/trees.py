@@ -5,9 +5,8 @@
 
 import hashlib
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path, PurePosixPath
 
@@ -17,23 +16,50 @@ NAME_BYTES = 200
 """The length in bytes above which an output's name is shortened, so that a suffix fits into a file name's 255."""
 
 
-def output_trees(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
-    """The outputs' place for each file: its path below the deepest folder that holds all roots, without the suffix.
+def output_names(folders: Sequence[PurePosixPath], numbers: Sequence[int], names: Sequence[str]) -> dict[int, str]:
+    """The names of outputs that are not called like their file without its suffix, by the file's place in `names`.
 
     Where two outputs of a folder would meet (`x.jpg` and `x.png`, or `x.jpg` and a folder `x.png`), the files keep
     their suffix; where that does not part them (`x.jpg` and `X.jpg` on a disk that ignores case), they get a hash.
+    Overlong names are cut, and get one too.
 
     Args:
-        files: The files, each once.
+        folders: The folders' places in the output tree.
+        numbers: The number of each file's folder.
+        names: The files' names in their folders; each file is there once.
+    """
+    reserved, groups = _reserved(folders), defaultdict(list)
+    for file, folder in enumerate(numbers):
+        groups[folder].append(file)
+    spelled: dict[int, str] = {}
+    for alike in _alike(folders):  # files of several folders, where a disk takes these for one
+        files = [file for folder in alike for file in groups.pop(folder, ())]
+        group = _Group(files, folders, numbers, names, reserved.get(_key(folders[alike[0]]), frozenset()))
+        spelled |= group.spelled()
+    return spelled
+
+
+def stem(name: str) -> str:
+    """A file's name without its suffix, as pathlib takes it; the name where that would be a mere dot."""
+    dot = name.rfind(".")
+    return name[:dot] if 0 < dot < len(name) - 1 and name[:dot] != "." else name
+
+
+def tree_folders(folders: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
+    """Each folder's place in the output tree: its path below the deepest folder that holds all roots.
+
+    Where no folder does, on several Windows drives, it is the path below the drive's letter.
+
+    Args:
+        folders: The folders that hold the files.
         roots: The absolute folders where the trees start.
     """
-    outputs = [_Output(place) for place in _places(files, roots)]
-    folders = {folder for output in outputs for folder in output.place.parents}
-    reserved = {folded(name) for folder in folders for name in _could_become(folder)}
-    while clashing := _clashing(outputs, reserved):
-        for output in clashing:
-            output.spelling = _Spelling(output.spelling + 1)
-    return [output.tree for output in outputs]
+    absolute = [Path(os.path.abspath(path)) for path in folders]
+    try:
+        base = os.path.commonpath(roots)
+    except ValueError:  # no roots at all, or several Windows drives
+        return [PurePosixPath(path.drive.strip(":\\/"), *path.parts[1:]) for path in absolute]
+    return [PurePosixPath(*path.relative_to(base).parts) for path in absolute]
 
 
 class _Spelling(IntEnum):
@@ -44,42 +70,92 @@ class _Spelling(IntEnum):
     WITH_HASH = 2
 
 
-@dataclass
-class _Output:
-    """The outputs of one file: the file's place in the input tree, and the spelling that was reached."""
+class _Group:
+    """The files of a folder, or of folders that some disk takes for one: only their outputs can meet.
 
-    place: PurePosixPath
-    spelling: _Spelling = _Spelling.STEM
-
-    @property
-    def tree(self) -> PurePosixPath:
-        name = self.place.stem if self.spelling == _Spelling.STEM else self.place.name
-        if self.spelling == _Spelling.WITH_HASH or len(os.fsencode(name)) > NAME_BYTES:
-            name = _with_hash(name, self.place)
-        return self.place.with_name(name)
-
-
-def _clashing(outputs: Sequence[_Output], reserved: set[str]) -> list[_Output]:
-    """The outputs to be spelled longer: those that share a name or have a reserved one, and can be spelled longer.
-
-    Of outputs that share a name only the ones of the shortest spelling yield; that may be enough for the others.
+    Args:
+        files: The files' places in `names`.
+        folders, numbers, names: As for `output_names`.
+        reserved: The folded names that belong to folders beside these files.
     """
-    by_name = defaultdict(list)
-    for output in outputs:
-        by_name[folded(output.tree)].append(output)
-    yielding = []
-    for name, group in by_name.items():
-        if len(group) > 1 or name in reserved:
-            shortest = min(output.spelling for output in group)
-            yielding += [output for output in group if output.spelling == shortest < _Spelling.WITH_HASH]
-    return yielding
+
+    def __init__(
+        self,
+        files: Sequence[int],
+        folders: Sequence[PurePosixPath],
+        numbers: Sequence[int],
+        names: Sequence[str],
+        reserved: Iterable[str],
+    ):
+        self.files = files
+        self.folders, self.numbers, self.names = folders, numbers, names
+        self.reserved = reserved
+        self.longer: dict[int, _Spelling] = {}
+
+    def spelled(self) -> dict[int, str]:
+        """The files whose outputs are called otherwise than by the stem of their name."""
+        while clashing := self._clashing():
+            for file in clashing:
+                self.longer[file] = _Spelling(self.longer.get(file, _Spelling.STEM) + 1)
+        outputs = ((file, self._output(file)) for file in self.files)
+        return {file: output for file, output in outputs if output != stem(self.names[file])}
+
+    def _output(self, file: int) -> str:
+        spelling = self.longer.get(file, _Spelling.STEM)
+        name = stem(self.names[file]) if spelling == _Spelling.STEM else self.names[file]
+        if spelling == _Spelling.WITH_HASH or len(os.fsencode(name)) > NAME_BYTES:
+            return _with_hash(name, self.folders[self.numbers[file]] / self.names[file])
+        return name
+
+    def _clashing(self) -> list[int]:
+        """The files to be spelled longer: those that share a name or have a reserved one, and can be spelled longer.
+
+        Of files that share a name only the ones of the shortest spelling yield; that may be enough for the others.
+        """
+        keys = [folded(self._output(file)) for file in self.files]
+        counts = Counter(keys)
+        if len(counts) == len(keys) and counts.keys().isdisjoint(self.reserved):
+            return []
+        by_name = defaultdict(list)
+        for key, file in zip(keys, self.files, strict=True):
+            if counts[key] > 1 or key in self.reserved:
+                by_name[key].append(file)
+        return [file for group in by_name.values() for file in self._yielding(group)]
+
+    def _yielding(self, group: list[int]) -> list[int]:
+        spellings = [self.longer.get(file, _Spelling.STEM) for file in group]
+        shortest = min(spellings)
+        pairs = zip(group, spellings, strict=True)
+        return [file for file, spelling in pairs if spelling == shortest < _Spelling.WITH_HASH]
 
 
-def _could_become(folder: PurePosixPath) -> Iterator[PurePosixPath]:
+def _key(folder: PurePosixPath) -> str:
+    """A text that is equal for folders that some disk takes for one."""
+    return folded(f"{folder}/") if folder.parts else ""
+
+
+def _alike(folders: Sequence[PurePosixPath]) -> Iterable[list[int]]:
+    """The numbers of the folders, those together that some disk takes for one."""
+    alike = defaultdict(list)
+    for number, folder in enumerate(folders):
+        alike[_key(folder)].append(number)
+    return alike.values()
+
+
+def _reserved(folders: Sequence[PurePosixPath]) -> dict[str, set[str]]:
+    """By the key of their parent: the folded names that outputs may not have beside the folders."""
+    reserved = defaultdict(set)
+    for folder in {place for one in folders for place in (one, *one.parents)}:
+        for name in _could_become(folder.name):
+            reserved[_key(folder.parent)].add(folded(name))
+    return reserved
+
+
+def _could_become(name: str) -> Iterator[str]:
     """Every name that a suffix could turn into this folder's: `a.b` for a folder `a.b.png`, and `a`."""
-    for i, character in enumerate(folder.name):
+    for i, character in enumerate(name):
         if character == "." and i > 0:
-            yield folder.with_name(folder.name[:i])
+            yield name[:i]
 
 
 def _with_hash(name: str, place: PurePosixPath) -> str:
@@ -87,13 +163,3 @@ def _with_hash(name: str, place: PurePosixPath) -> str:
     mark = hashlib.sha256(os.fsencode(str(place))).hexdigest()[:12]
     kept = os.fsencode(name)[: NAME_BYTES - len(mark) - 1].decode(errors="ignore")
     return f"{kept}-{mark}"
-
-
-def _places(files: Sequence[Path], roots: Sequence[str]) -> list[PurePosixPath]:
-    """Each file's path below the deepest folder that holds all roots; below its drive's letter where none does."""
-    absolute = [Path(os.path.abspath(path)) for path in files]
-    try:
-        base = os.path.commonpath(roots)
-    except ValueError:  # no roots at all, or several Windows drives
-        return [PurePosixPath(path.drive.strip(":\\/"), *path.parts[1:]) for path in absolute]
-    return [PurePosixPath(*path.relative_to(base).parts) for path in absolute]

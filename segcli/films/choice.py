@@ -21,10 +21,7 @@ def marked(found: Found, kinds: FilmKinds, max_pixels: int = MAX_PIXELS) -> Foun
     """
     if kinds == "none":
         return found
-    files = tuple(
-        replace(source, film=True) if is_film(source.path, kinds, max_pixels) else source for source in found.files
-    )
-    return replace(found, files=files)
+    return replace(found, files=found.files.marked(lambda source: is_film(source.path, kinds, max_pixels)))
 
 
 def is_film(path: Path, kinds: FilmKinds = "auto", max_pixels: int = MAX_PIXELS) -> bool:

@@ -1,6 +1,7 @@
 """Measuring: one range for all the photos of a run, since a stretch by photo gives colours another meaning."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Measured:
     ordinary: int = 0
 
 
-def measured(photos: Iterable[Page], reading: PhotoReading, one_for_all: bool = False) -> Measured:
+def measured(photos: Sequence[Page], reading: PhotoReading, one_for_all: bool = False) -> Measured:
     """Measure the photos of more than 8 bits among these; those that cannot be read are passed over.
 
     The file's own word counts where all photos of a kind say the same; where only some do, these keep it and the others
@@ -57,9 +58,8 @@ def measured(photos: Iterable[Page], reading: PhotoReading, one_for_all: bool = 
         reading: How they are read; its `ranges` are not looked at.
         one_for_all: Measure also the photos whose files say different things, as a model's range must fit all.
     """
-    photos = list(photos)
-    deep = [page for page in photos if may_be_deep(page[0])]
-    looked_at = deep[:: -(-len(deep) // MOST)] if deep else []
+    deep = array("Q", (number for number, (path, _) in enumerate(photos) if may_be_deep(path)))
+    looked_at = [photos[number] for number in deep[:: -(-len(deep) // MOST)]] if deep else []
     found: dict[str, list[_Values]] = {}
     for path, page in looked_at:
         values = _values(path, page, replace(reading, ranges={}), len(looked_at))

@@ -334,11 +334,12 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
         file.write(b'{"annotations": [')
         for number, part in enumerate(parts, 1):
             data = parts_of.load(part, _PART)
-            images.append({"id": number, **data["image"]})
+            images.append(to_json({"id": number, **data["image"]}).encode())  # as text, which takes less memory
             for annotation in data["annotations"]:
                 file.write(b",\n" if count else b"\n")
                 count += 1
                 file.write(to_json({"id": count, "image_id": number, **annotation}).encode())
         listed = [{"id": label, "name": name} for label, name in categories(labels).items()]
-        rest = {"info": UNCORRECTED, "images": images, "categories": listed}
-        file.write(b"],\n" + to_json(rest).encode()[1:])
+        file.write(b"],\n" + to_json({"info": UNCORRECTED}).encode()[1:-1] + b', "images": [')
+        file.writelines(b", " + image if number else image for number, image in enumerate(images))
+        file.write(b"], " + to_json({"categories": listed}).encode()[1:])

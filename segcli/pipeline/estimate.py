@@ -11,7 +11,8 @@ from segcli.files.paths import nearest_existing
 from segcli.files.sources import Source
 from segcli.images.read import upright_size
 from segcli.images.reading import MAX_PIXELS
-from segcli.pipeline.records import DONE, Ledger, Record
+from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.records import DONE, Record
 from segcli.pipeline.stages import Stages, segment
 from segcli.pipeline.writer import Outputs
 

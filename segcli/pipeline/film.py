@@ -30,8 +30,9 @@ from segcli.inference.uncertainty import uncertainty
 from segcli.labels import BACKGROUND
 from segcli.pipeline import film_files
 from segcli.pipeline.film_files import FRAME_FILES, OF_FILMS
+from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.progress import FilmProgress, Watch, unwatched
-from segcli.pipeline.records import DONE, FAILED, Ledger, Record
+from segcli.pipeline.records import DONE, FAILED, Record
 from segcli.pipeline.stages import Stages, input_facts, predict_all, settle
 from segcli.pipeline.writer import Outputs, class_areas
 

@@ -1,6 +1,6 @@
 """The bands and values that the photos of a run are read by: the user's word, else the model's, else measured."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from segcli.pipeline.records import RUN_FILE
 
 def resolved(
     reading: PhotoReading,
-    photos: Iterable[Page],
+    photos: Sequence[Page],
     model: PhotoValues = RGB_8_BIT,
     *,
     earlier: Mapping[str, Any] | None = None,

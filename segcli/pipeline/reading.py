@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from segcli.films.frame import Film, Frame
 from segcli.films.opening import open_film
 from segcli.films.options import FilmOptions
 from segcli.images.geo.ground import GroundResolution, working_size
+from segcli.images.measure import Page
 from segcli.images.pages import expand
 from segcli.images.photo import Photo
 from segcli.images.read import read_placed
@@ -56,7 +57,7 @@ class Reading:
 
     def for_run(self, found: Found, model: PhotoValues, folder: Path, listener: Listener) -> Reading:
         """The same with the ranges of all photos, from the model or measured."""
-        pages = [(source.path, source.page) for source in found.photos]
+        pages = _Pages(found.photos)
         earlier = photo_values.begun_with(folder)
         return replace(
             self, photos=photo_values.resolved(self.photos, pages, model, earlier=earlier, listener=listener)
@@ -82,6 +83,23 @@ class Reading:
         """The settings that decide the outputs of photos, as TOML-plain values or None."""
         gsd = {} if self.gsd is None else {"gsd": self.gsd}
         return {**photo_values.to_dict(self.photos, self.range_text), **gsd}
+
+
+class _Pages(Sequence[Page]):
+    """The files of photos, and which of their pages; each is made as it is asked for."""
+
+    def __init__(self, sources: Sequence[Source]):
+        self._sources = sources
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __getitem__(self, index: int) -> Page:
+        source = self._sources[index]
+        return source.path, source.page
+
+    def __iter__(self) -> Iterator[Page]:
+        return ((source.path, source.page) for source in self._sources)
 
 
 def find_photos(

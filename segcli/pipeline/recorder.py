@@ -9,7 +9,8 @@ from contextlib import suppress
 from types import TracebackType
 
 from segcli.files.atomic import sync, writing
-from segcli.pipeline.records import Ledger, Record
+from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.records import Record
 
 SECONDS = 1.0
 """The time between two batches; a run that is killed does at most about this much again."""

@@ -1,25 +1,19 @@
-"""manifest.jsonl: one line per input, from which a later run knows what is done and what areas.csv holds."""
+"""Records: what became of each input of a run, as a line of manifest.jsonl says it; and run.toml."""
 
 import errno
 import hashlib
 import os
 import re
-import stat
-import time
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from segcli import decoding
 from segcli.decoding import at_least, between
 from segcli.errors import UsageError
-from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
+from segcli.files.atomic import writing
 from segcli.files.encoding import to_json
-from segcli.files.paths import folded, is_same, nearest_existing, shown
-from segcli.files.sources import Source
+from segcli.files.paths import nearest_existing, shown
 
 REVISION = 1
 """The revision of what segcli makes of the same settings. A release whose outputs differ raises it, so that older ones
@@ -33,8 +27,6 @@ _OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames")
 _Count = Annotated[int, at_least(0)]
 _Measure = Annotated[float, between(0, 1e18)]
 _SHA256 = re.compile("[0-9a-f]{64}")
-ABANDONED = 3600
-"""A half-written file of this age in seconds belongs to no run that still lives."""
 
 
 @dataclass(frozen=True)
@@ -101,155 +93,10 @@ def _is_output(output: dict[str, Any]) -> bool:
     path, size, digest = output.get("path"), output.get("bytes"), output.get("sha256", "0" * 64)
     if not (isinstance(path, str) and type(size) is int and isinstance(digest, str) and _SHA256.fullmatch(digest)):
         return False
+    if path[:1] not in ("", "/", ".") and "/." not in path and "\0" not in path:  # nearly all, in a tenth of the time
+        return True
     parts = PurePosixPath(path).parts
     return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in path
-
-
-class Ledger:
-    """The manifest.jsonl of an output folder.
-
-    Lines are only ever appended; the last one for a name counts. A line that was torn by a crash, or says what cannot
-    be, is passed over when reading; a torn one is completed by a newline before the next is written. Whatever a line
-    says, no file outside the folder is looked at because of it.
-
-    Args:
-        folder: The output folder.
-        rank: Which of several processes this is: each appends to a file of its own, which `merge` brings in later.
-
-    Attributes:
-        records: The last record by name.
-        appended: The names of the records that were appended here.
-    """
-
-    def __init__(self, folder: Path, rank: int | None = None):
-        self.folder = folder
-        self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
-        self.records: dict[str, Record] = {}
-        self.appended: set[str] = set()
-        self._inside: dict[Path, bool] = {}
-        for path in (folder / "manifest.jsonl", *_parts(folder)):  # what killed processes left is done too
-            if path.exists():
-                self._read(path)
-
-    def _read(self, path: Path) -> None:
-        for line in path.read_bytes().splitlines():
-            record = _parse(line)
-            if record is not None:
-                self.records[record.name] = record
-
-    def append(self, record: Record) -> None:
-        """Write a line through to the operating system at once, so that a killed run loses none."""
-        self.require()
-        append_lines(self.path, to_json(record.to_dict()).encode() + b"\n")
-        self.records[record.name] = record
-        self.appended.add(record.name)
-
-    def require(self) -> None:
-        """FileNotFoundError where the lines that were appended here are gone: somebody has removed the folder."""
-        if self.appended and not self.path.exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
-
-    def to_do(self, sources: Iterable[Source], settings: str, verify: bool = False) -> list[Source]:
-        """The sources whose outputs are not proved to stand."""
-        return [source for source in sources if not self.proves_done(source, settings, verify)]
-
-    def other_input(self, source: Source) -> str:
-        """The file whose finished outputs this source would replace, if that is another one and still there; or ""."""
-        record = self.records.get(source.tree.as_posix()) or self._twin(source.tree.as_posix())
-        if record is None or record.status != DONE:
-            return ""
-        try:
-            return "" if Path(record.input).samefile(source.path) else record.input
-        except OSError:
-            return ""
-
-    def _twin(self, name: str) -> Record | None:
-        """The record of another spelling of a name whose files stand where this name's would go; None for none."""
-        for record in self._by_fold.get(folded(name), ()):
-            for path in (output["path"] for output in record.outputs.values()):
-                if is_same(self.folder / path, self.folder / path.replace(record.name, name)):
-                    return record
-        return None
-
-    @cached_property
-    def _by_fold(self) -> dict[str, list[Record]]:
-        """The records as the run began, by their folded names."""
-        found = defaultdict(list)
-        for record in self.records.values():
-            found[folded(record.name)].append(record)
-        return found
-
-    def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
-        """Whether the outputs of a source stand as it and these settings would make them again.
-
-        Size and modification time decide; where the input's differ, or with `verify`, its content's hash does. With
-        `verify` the outputs' contents are hashed as well, where the record has their hashes.
-        """
-        record = self.records.get(source.tree.as_posix())
-        if record is None or record.status != DONE or record.settings != settings:
-            return False
-        if not all(self._stands(output, verify) for output in record.outputs.values()):
-            return False
-        try:
-            facts = source.path.stat()
-            if state(source.beside) != record.beside:
-                return False
-            if not verify and (facts.st_size, facts.st_mtime_ns) == (record.bytes, record.mtime_ns):
-                return True
-            return facts.st_size == record.bytes and sha256(source.path) == record.sha256
-        except OSError:
-            return False
-
-    def file(self, record: Record, kind: str) -> Path | None:
-        """A record's file of a kind; None where there is none, or it lies elsewhere by way of links."""
-        output = record.outputs.get(kind)
-        known = output is not None and self._size(output) is not None and self._is_inside(output)
-        return self.folder / output["path"] if known else None
-
-    def _stands(self, output: dict[str, Any], verify: bool) -> bool:
-        if self._size(output) != output["bytes"]:
-            return False
-        try:
-            return not (verify and "sha256" in output) or sha256(self.folder / output["path"]) == output["sha256"]
-        except OSError:
-            return False
-
-    def _size(self, output: dict[str, Any]) -> int | None:
-        """The bytes of an output's file; None where there is none. Its folder may be a link, as to a larger disk."""
-        try:
-            facts = (self.folder / output["path"]).lstat()
-        except OSError:
-            return None
-        return facts.st_size if stat.S_ISREG(facts.st_mode) else None
-
-    def _is_inside(self, output: dict[str, Any]) -> bool:
-        """Whether an output's file lies in the folder once links are followed: only such a one is read."""
-        parent = (self.folder / output["path"]).parent
-        if parent not in self._inside:
-            try:
-                self._inside[parent] = parent.resolve().is_relative_to(self.folder.resolve())
-            except (OSError, RuntimeError):  # the latter for links that lead in a circle
-                self._inside[parent] = False
-        return self._inside[parent]
-
-
-def _parts(folder: Path) -> list[Path]:
-    """Every process's own file, by its number's text."""
-    return sorted(folder.glob("manifest.*.jsonl"))
-
-
-def merge(folder: Path) -> None:
-    """Bring the lines of every process's own file into manifest.jsonl; a crash on the way costs none."""
-    for part in _parts(folder):
-        whole = [line + b"\n" for line in part.read_bytes().splitlines() if _parse(line)]
-        append_lines(folder / "manifest.jsonl", b"".join(whole))
-        sync([folder / "manifest.jsonl"])
-        part.unlink()
-
-
-def _parse(line: bytes) -> Record | None:
-    record = decoding.decode_json(Record, line)
-    return record if record is not None and record.is_sound else None
 
 
 def state(beside: Path | None) -> str:
@@ -263,21 +110,6 @@ def state(beside: Path | None) -> str:
 def fingerprint(settings: dict) -> str:
     """A short stable name for JSON-plain settings and REVISION: equal settings, equal name."""
     return hashlib.sha256(to_json([REVISION, settings], sort_keys=True).encode()).hexdigest()[:16]
-
-
-def open_folder(folder: Path) -> None:
-    """Make an output folder ready: there, writable, merged, and without what killed runs left half written.
-
-    Raises:
-        SegcliError: It cannot be made or written to.
-    """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "manifest.jsonl").open("ab").close()
-        merge(folder)
-        for path in folder.rglob(PARTIAL.format("*")):
-            if time.time() - path.stat().st_mtime > ABANDONED:
-                path.unlink(missing_ok=True)
 
 
 def check_folder(folder: Path) -> None:

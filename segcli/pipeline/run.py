@@ -20,16 +20,18 @@ from segcli.decoding import check_option
 from segcli.distributed import Processes
 from segcli.errors import SegcliError, UsageError
 from segcli.files.atomic import write_whole, writing
+from segcli.files.listing import chosen
 from segcli.files.lock import Hold
-from segcli.files.paths import folded, is_same, shown
+from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.films.options import FilmOptions
 from segcli.inference.options import BatchSize
+from segcli.pipeline.ledger import Ledger, merge, open_folder
 from segcli.pipeline.progress import Watch, unwatched
-from segcli.pipeline.records import DONE, RUN_FILE, Ledger, Record, check_folder, fingerprint, merge, open_folder
+from segcli.pipeline.records import RUN_FILE, Record, check_folder, fingerprint
 from segcli.pipeline.summary import Summary
-from segcli.pipeline.tables import write_areas, write_review
-from segcli.pipeline.writer import MERGERS, Outputs
+from segcli.pipeline.summing import Results
+from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:
     from segcli.pipeline.film import FilmRun
@@ -128,7 +130,7 @@ class FolderRun:
         self.processes = processes or Processes()
         self.batch = batch
         self.verify = verify
-        self.todo: list[Source] = []
+        self.todo: Sequence[Source] = ()
         self.stages: Stages | None = None
         self.plan: Plan | None = foreseen
         self._prepare = prepare
@@ -144,7 +146,7 @@ class FolderRun:
         with writing(self.folder):
             return Ledger(self.folder, self.processes.rank if self.processes.world_size > 1 else None)
 
-    def find_todo(self) -> list[Source]:
+    def find_todo(self) -> Sequence[Source]:
         """The photos to do, once what they need is loaded; writes nothing.
 
         Raises:
@@ -154,20 +156,20 @@ class FolderRun:
         self._refuse_other_inputs()
         check_folder(self.folder)
         foreseen = self.plan
-        todo = self._to_do() if foreseen else list(self.found.files)
+        todo = self._to_do() if foreseen else self.found.files
         if foreseen and not todo:
-            return []
+            return todo
         self._load()
         same = foreseen and foreseen.settings == self.plan.settings
         return todo if same else self._to_do()
 
-    def _to_do(self) -> list[Source]:
+    def _to_do(self) -> Sequence[Source]:
         return self._unproved(self.found.files, self.verify)
 
-    def _unproved(self, sources: Sequence[Source], verify: bool = False) -> list[Source]:
+    def _unproved(self, sources: Sequence[Source], verify: bool = False) -> Sequence[Source]:
         """The sources whose outputs are not proved to stand."""
         proves = self.ledger.proves_done
-        return [one for one in sources if not proves(one, self.plan.settings_for(one), verify)]
+        return chosen(sources, lambda one: not proves(one, self.plan.settings_for(one), verify))
 
     def _load(self) -> None:
         if self.stages is None:
@@ -191,9 +193,9 @@ class FolderRun:
             self._begun = True
         return self.processes.shard(self.todo)
 
-    def _agreed(self) -> list[Source]:
+    def _agreed(self) -> Sequence[Source]:
         """What is to do: one process decides for all, since what one writes may look done already to another."""
-        todo, failure = [], None
+        todo, failure = (), None
         try:
             if self.processes.is_main:
                 todo = self._planned()
@@ -207,10 +209,12 @@ class FolderRun:
                 raise failure  # in every process, which else would wait for one that is gone
         return answers[0][0]
 
-    def _planned(self) -> list[Source]:
+    def _planned(self) -> Sequence[Source]:
         self._take()
         todo = self.find_todo()
-        open_folder(self.folder)
+        self.ledger.records.close()  # Windows removes no file that is open
+        if open_folder(self.folder):
+            del self.ledger
         self._take()
         self._write_run_file()
         return todo
@@ -234,12 +238,12 @@ class FolderRun:
         if self._taken:
             share = self._unproved(share)
         self._taken = True
-        if photos := [source for source in share if not source.film]:
+        if photos := chosen(share, lambda source: not source.film):
             from segcli.pipeline.stages import work
 
             outputs, settings = self.plan.outputs, self.plan.settings
             yield from work(photos, self.stages, outputs, self.ledger, settings, self.batch, self.watch)
-        if films := [source for source in share if source.film]:
+        if films := chosen(share, lambda source: source.film):
             yield from self.film_run().records(films, self.ledger)
 
     def film_run(self) -> FilmRun:
@@ -279,54 +283,22 @@ class FolderRun:
         with writing(self.folder):
             self.ledger.require()
             if self.processes.world_size > 1:
+                self.ledger.records.close()
                 merge(self.folder)
                 self.ledger = Ledger(self.folder)
-            self._sum_up()
-        left = {source.tree.as_posix() for source in self.todo} - self._written
-        names = [source.tree.as_posix() for source in self.found.files]
-        known = (self.ledger.records.get(name) for name in names if name not in left)
-        records = tuple(record for record in known if record and record.settings in self._fingerprints)
-        failed = sum(record.status != DONE for record in records)
-        before = len(names) - len(self.todo)
-        done = len(records) - failed - before
-        specks = sum(record.specks or 0 for record in records)
-        min_area = self.plan.outputs.min_area
-        found = self.found
-        return Summary(self.folder, done, before, failed, found.ignored, records, specks, min_area, found.unread)
+            self._results.write(self.folder, self.plan.outputs)
+        trees = (source.tree.as_posix() for source in self.todo)
+        outcome = self._results.of_files({name for name in trees if name not in self._written})
+        self.ledger.records.close()
+        found, min_area = self.found, self.plan.outputs.min_area
+        before = len(found.files) - len(self.todo)
+        done = len(outcome.records) - outcome.failed - before
+        counts = (done, before, outcome.failed, found.ignored, outcome.records, outcome.specks, min_area)
+        return Summary(self.folder, *counts, found.unread)
 
     @property
-    def _fingerprints(self) -> tuple[str, ...]:
-        return self.plan.settings, self.plan.film_settings
-
-    def _sum_up(self) -> None:
-        done = self._counted()
-        write_areas(self.folder / "areas.csv", done)
-        write_review(self.folder / "review.csv", done)
-        for kind in self.plan.outputs.kinds & MERGERS.keys():
-            name, merge_parts = MERGERS[kind]
-            parts = (self.ledger.file(record, kind) for record in done)
-            merge_parts(self.folder / name, (part for part in parts if part is not None), self.plan.outputs.labels)
-
-    def _counted(self) -> list[Record]:
-        """The records that areas.csv sums up: this recipe's results, each photo once, by its present name.
-
-        They are in the photos' order, whichever run did which, and then those of photos that this run was not given.
-        """
-        names = {source.tree.as_posix(): place for place, source in enumerate(self.found.files)}
-        paths = {source.path.resolve() for source in self.found.files}
-        spellings = {folded(path): path for path in paths}
-
-        def is_given(path: Path) -> bool:
-            return path in paths or is_same(path, spellings.get(folded(path), Path()))
-
-        counted = [
-            record
-            for record in self.ledger.records.values()
-            if record.status == DONE
-            and record.settings in self._fingerprints
-            and (record.name in names or not is_given(Path(record.input).resolve()))
-        ]
-        return sorted(counted, key=lambda record: names.get(record.name, len(names)))
+    def _results(self) -> Results:
+        return Results(self.ledger, self.found.files, (self.plan.settings, self.plan.film_settings))
 
 
 def toml_plain(value: Any) -> Any:

@@ -27,9 +27,10 @@ from segcli.images.photo import Photo
 from segcli.inference import oom
 from segcli.inference.prediction import Prediction
 from segcli.pipeline.ahead import ahead, threads
+from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.progress import Watch, unwatched
 from segcli.pipeline.recorder import Recorder
-from segcli.pipeline.records import DONE, FAILED, Ledger, Record, state
+from segcli.pipeline.records import DONE, FAILED, Record, state
 from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:

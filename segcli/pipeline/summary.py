@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from segcli.errors import EXIT_FAILED, EXIT_OK, EXIT_SOME_FAILED
 from segcli.files import formats
+from segcli.files.encoding import to_json
 from segcli.pipeline.records import Record
 
 
@@ -22,7 +24,8 @@ class Summary:
         skipped: How many were done before.
         failed: How many failed.
         ignored: How many files of no known format the input folders held.
-        records: One for each photo that was done or failed, in order.
+        records: One for each photo that was done or failed, in order; those of many photos are read from
+            manifest.jsonl as they are asked for.
         specks: How many regions are left out of the label files for having fewer pixels than `min_area`.
         min_area: The fewest pixels of a region in them; 0 for all.
         unread: Name of a format -> how many of its files the input folders held that cannot be read.
@@ -33,16 +36,20 @@ class Summary:
     skipped: int
     failed: int
     ignored: int
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     specks: int = 0
     min_area: int = 0
     unread: Mapping[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def objects(self) -> dict[str, int] | None:
         """Class name -> objects of it in all photos, the most numerous first; None where they were not asked for."""
-        counts = [record.objects for record in self.records if record.objects is not None]
-        return dict(sum(map(Counter, counts), Counter()).most_common()) if counts else None
+        found, asked = Counter(), False
+        for record in self.records:
+            if record.objects is not None:
+                found.update(record.objects)
+                asked = True
+        return dict((+found).most_common()) if asked else None
 
     @property
     def exit_code(self) -> int:
@@ -55,11 +62,21 @@ class Summary:
 
     def to_dict(self) -> dict:
         """JSON-plain values, as `--json` prints them."""
+        return {**self._head(), "images": [record.to_dict() for record in self.records]}
+
+    def json(self) -> Iterator[str]:
+        """The JSON text of `to_dict`, in pieces: that of many photos is never in memory as a whole."""
+        yield to_json(self._head())[:-1] + ', "images": ['
+        for number, record in enumerate(self.records):
+            yield (", " if number else "") + to_json(record.to_dict())
+        yield "]}"
+
+    def _head(self) -> dict:
+        """All but the images."""
         counts = {name: getattr(self, name) for name in ("segmented", "skipped", "failed", "ignored")}
         counts["unread"] = dict(self.unread)
         if self.min_area:
             counts |= {"specks": self.specks, "min_area": self.min_area}
-        if self.objects is not None:
-            counts["objects"] = self.objects
-        images = [record.to_dict() for record in self.records]
-        return {"output": str(self.output), **counts, "exit_code": self.exit_code, "images": images}
+        if (objects := self.objects) is not None:
+            counts["objects"] = objects
+        return {"output": str(self.output), **counts, "exit_code": self.exit_code}

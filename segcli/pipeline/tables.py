@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from segcli.pipeline.records import Record
 
 FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with in one spreadsheet or another; the last four are the wide forms of the first four."""
+ROWS = 1000
+"""So many rows of a table are in memory at once."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -19,18 +22,29 @@ def write_areas(path: Path, records: Iterable[Record]) -> None:
     """Write areas.csv: image, class, pixels and per cent of those with data; a row per class found, the largest first.
 
     Where it is known of any image how much ground a pixel shows, there is a column of square metres.
+
+    Args:
+        path: The file.
+        records: The images' records, gone through again where such an image is among them.
     """
-    found = [
-        (record, name, pixels)
-        for record in records
-        for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1])
-    ]
-    placed = any(record.pixel_area is not None for record, _, _ in found)
-    rows = [
-        (record.input, name, pixels, _percent(pixels, record), *([_metres(pixels, record)] if placed else []))
-        for record, name, pixels in found
-    ]
-    _write_table(path, ("image", "class", "pixels", "percent", *(["m2"] if placed else [])), rows)
+    if not _write_areas(path, records, placed=False):
+        _write_areas(path, records, placed=True)
+
+
+def _write_areas(path: Path, records: Iterable[Record], placed: bool) -> bool:
+    """Write it with the column of square metres or without; False where it lacks that column."""
+    lacking = False
+
+    def rows() -> Iterator[tuple]:
+        nonlocal lacking
+        for record in records:
+            lacking = lacking or (not placed and bool(record.areas) and record.pixel_area is not None)
+            for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1]):
+                more = (_metres(pixels, record),) if placed else ()
+                yield (record.input, name, pixels, _percent(pixels, record), *more)
+
+    _write_table(path, ("image", "class", "pixels", "percent", *(["m2"] if placed else [])), rows())
+    return not lacking
 
 
 def _metres(pixels: int, record: Record) -> str:
@@ -47,27 +61,42 @@ def _percent(pixels: int, record: Record) -> str:
     return f"{100 * pixels / total:.3f}" if total else ""
 
 
-def write_review(path: Path, records: Iterable[Record]) -> None:
+def write_review(path: Path, records: Sequence[Record]) -> None:
     """Write review.csv: the images, those that most need a person's eye first."""
-    known = [record for record in records if record.uncertainty is not None]
-    rows = [
+    order = sorted(
+        (-record.uncertainty, record.name, number)
+        for number, record in enumerate(records)
+        if record.uncertainty is not None
+    )
+    known = (records[number] for _, _, number in order)
+    rows = (
         (record.input, f"{record.uncertainty:.5f}", next((o["path"] for o in record.outputs.values()), ""))
-        for record in sorted(known, key=lambda record: (-record.uncertainty, record.name))
-    ]
+        for record in known
+    )
     _write_table(path, ("image", "uncertainty", "output"), rows)
 
 
 def _write_table(path: Path, headings: Iterable[str], rows: Iterable[Iterable]) -> None:
     with write_whole(path) as file:
-        file.write(table(headings, rows))
+        file.writelines(_pieces(headings, rows))
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable]) -> bytes:
     """The text of a CSV file, a line for the headings and one for each row; no cell of it is a formula."""
+    return b"".join(_pieces(headings, rows))
+
+
+def _pieces(headings: Iterable[str], rows: Iterable[Iterable]) -> Iterator[bytes]:
+    """The same, some rows at a time."""
+    yield _lines([headings])
+    plain = (map(_plain, row) for row in rows)
+    while group := list(islice(plain, ROWS)):
+        yield _lines(group)
+
+
+def _lines(rows: Iterable[Iterable]) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows(map(_plain, row) for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 

@@ -80,7 +80,7 @@ def as_begun(data: Data, folder: Path) -> Data:
 
 
 def _measured(part: Dataset, reading: PhotoReading) -> Measured:
-    return measured(((sample.image, None) for sample in part.samples), reading, one_for_all=True)
+    return measured([(sample.image, None) for sample in part.samples], reading, one_for_all=True)
 
 
 def _bands(wanted: tuple[str, ...], first: PhotoValues, listener: Listener) -> tuple[str, ...]:

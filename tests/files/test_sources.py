@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from segcli.errors import UsageError
-from segcli.files import sources
+from segcli.files import walk
 from segcli.files.paths import shown
 from segcli.files.sources import RESULT_FILES, find, is_picture, list_from
 
@@ -165,7 +165,7 @@ def test_a_file_reached_twice_is_returned_once(photos):
 def test_a_folder_and_a_file_in_two_spellings_are_read_once_on_a_disk_that_ignores_case(tmp_path, monkeypatch):
     first, again, other = (picture(tmp_path / folder / "x.png") for folder in ("Trip", "trip", "other"))
     assert len(find([first.parent, again.parent]).files) == 2
-    monkeypatch.setattr(sources, "_number", lambda path: (1, hash(str(path).casefold())))
+    monkeypatch.setattr(walk, "number_of", lambda path: (1, hash(str(path).casefold())))
     assert trees(first.parent, again.parent, other.parent) == ["Trip/x", "other/x"]
     assert trees(first, picture(first.with_name("X.png"))) == ["x"]
 
@@ -173,7 +173,7 @@ def test_a_folder_and_a_file_in_two_spellings_are_read_once_on_a_disk_that_ignor
 def test_a_disk_whose_numbers_say_nothing_hides_no_folder(tmp_path, monkeypatch):
     for folder in ("a", "b"):
         picture(tmp_path / folder / "x.png")
-    monkeypatch.setattr(sources, "_number", lambda path: (1, 1))
+    monkeypatch.setattr(walk, "number_of", lambda path: (1, 1))
     assert trees(tmp_path) == ["a/x", "b/x"]
 
 
@@ -205,15 +205,17 @@ def test_pipes_in_folders_are_passed_over(photos):
 
 
 def test_a_folder_that_cannot_be_listed_becomes_a_file_to_fail(photos, monkeypatch):
-    iterdir = Path.iterdir
+    scandir = os.scandir
 
-    def refuse(self):
-        if self.name == "b":
+    def refuse(path):
+        if Path(path).name == "b":
             raise PermissionError(13, "Permission denied")
-        return iterdir(self)
+        return scandir(path)
 
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     assert trees(photos) == ["a/b", "a/x", "x"]
+    with pytest.raises(UsageError, match="b cannot be listed"):
+        find([photos / "a" / "b"])
 
 
 class TestResults:

@@ -7,13 +7,20 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from segcli.files.trees import NAME_BYTES, output_trees
+from segcli.files.listing import Listing
+from segcli.files.trees import NAME_BYTES
 
 ROOT = os.path.abspath("photos")  # noqa: PTH100
 
 
 def trees(*names: str) -> list[str]:
     return [str(tree) for tree in output_trees([Path(ROOT, name) for name in names], [ROOT])]
+
+
+def output_trees(files: list[Path], roots: list[str]) -> list[PurePosixPath]:
+    """The tree of each file, in the order of the files."""
+    found = {source.path: source.tree for source in Listing.of([(path.parent, [path.name]) for path in files], roots)}
+    return [found[path] for path in files]
 
 
 def on_any_disk(path: str) -> str:

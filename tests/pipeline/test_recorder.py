@@ -6,8 +6,9 @@ import pytest
 
 from segcli.errors import SegcliError
 from segcli.pipeline import recorder
+from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.recorder import Recorder
-from segcli.pipeline.records import Ledger, Record
+from segcli.pipeline.records import Record
 
 
 @pytest.fixture

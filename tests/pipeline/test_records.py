@@ -9,7 +9,8 @@ import pytest
 
 from segcli.errors import SegcliError, UsageError
 from segcli.files.sources import Source
-from segcli.pipeline.records import Ledger, Record, RunFile, engine_of, fingerprint, open_folder, read_run, state
+from segcli.pipeline.ledger import Ledger, open_folder
+from segcli.pipeline.records import Record, RunFile, engine_of, fingerprint, read_run, state
 from segcli.pipeline.tables import write_areas
 
 

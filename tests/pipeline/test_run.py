@@ -17,7 +17,7 @@ from small_runs import records, smooth, tree
 
 from segcli.files.lock import locked
 from segcli.images import masks
-from segcli.pipeline.records import Ledger
+from segcli.pipeline.ledger import Ledger
 
 
 def failing(monkeypatch, code, after):

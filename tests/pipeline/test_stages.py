@@ -21,7 +21,7 @@ from segcli.inference.prediction import IN_FLOAT32, from_probabilities
 from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC
 from segcli.pipeline import stages as folder
-from segcli.pipeline.records import Ledger
+from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.stages import Stages, network, predict_all, segment
 from segcli.pipeline.writer import Outputs
 

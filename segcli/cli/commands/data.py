@@ -80,7 +80,7 @@ def download(data_dir: DataDir, quiet: Quiet = False) -> None:
 
 def _with_photos(parts: list[Dataset], reading: PhotoReading) -> tuple[Measured, list[Dataset]]:
     """What the photos of all parts hold, and the parts with their photos read by one range."""
-    found = measured(((sample.image, None) for part in parts for sample in part.samples), reading, one_for_all=True)
+    found = measured([(sample.image, None) for part in parts for sample in part.samples], reading, one_for_all=True)
     return found, [replace(part, photos=replace(reading, ranges=found.ranges)) for part in parts]
 
 

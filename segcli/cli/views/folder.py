@@ -54,7 +54,7 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
         display.failure(
             f"not read: {formats.unread(summary.unread)}"
         )  # the sentence is not shown, and this is an error
-    display.json(summary.to_dict())
+    display.pieces(summary.json())
     return summary.exit_code
 
 

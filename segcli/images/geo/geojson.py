@@ -118,13 +118,13 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet) -> None:
     Raises:
         InputError: A part is damaged.
     """
-    parts = [part for part in parts if part.stat().st_size]
-    heads = [_head(part) for part in parts]
-    if not parts or any(head != heads[0] for head in heads):
+    names = [str(part) for part in parts if part.stat().st_size]  # as texts, which take less memory
+    head = _head(Path(names[0])) if names else None
+    if head is None or any(_head(Path(name)) != head for name in names):
         path.unlink(missing_ok=True)
         return
     with write_whole(path) as file:
-        _write(file.write, heads[0], (line for part in parts for line in _lines(part)))
+        _write(file.write, head, (line for name in names for line in _lines(Path(name))))
 
 
 class _Feature(Struct):

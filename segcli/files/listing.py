@@ -1,0 +1,148 @@
+"""Listing: the files of a run in little memory; a Source is made of each as it is asked for."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import overload
+
+from segcli.files.trees import output_names, stem, tree_folders
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read.
+
+    Attributes:
+        path: The file, spelled as the user reached it.
+        tree: The place of its outputs below an output folder, without a suffix; unique in its run, never absolute,
+            never with a "..".
+        page: The page of the file, from 0 on; None where the first stands for the file.
+        beside: Another file that its outputs are made of, such as its saved probabilities.
+        film: Whether it is read as a film, a frame at a time.
+    """
+
+    path: Path
+    tree: PurePosixPath
+    page: int | None = None
+    beside: Path | None = None
+    film: bool = False
+
+    def output(self, folder: Path, suffix: str) -> Path:
+        """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""
+        return folder.joinpath(*self.tree.parts[:-1], self.tree.name + suffix)
+
+
+@dataclass
+class _Kept:
+    """What is kept of the files: about a hundred bytes each, where a Source and its two paths are a thousand.
+
+    Attributes:
+        folders: The folders that hold them.
+        trees: The place of each folder in the output tree.
+        numbers: The number of each file's folder.
+        names: Each file's name in it.
+        spelled: The files, by number, whose outputs are not called by their name without its suffix.
+        films: The numbers of those that are read as films.
+    """
+
+    folders: list[Path] = field(default_factory=list)
+    trees: list[PurePosixPath] = field(default_factory=list)
+    numbers: array = field(default_factory=lambda: array("I"))
+    names: list[str] = field(default_factory=list)
+    spelled: dict[int, str] = field(default_factory=dict)
+    films: frozenset[int] = frozenset()
+
+    def leaf(self, number: int) -> str:
+        """The last part of a file's tree."""
+        return self.spelled.get(number) or stem(self.names[number])
+
+    def source(self, number: int) -> Source:
+        folder = self.numbers[number]
+        path, tree = self.folders[folder] / self.names[number], self.trees[folder] / self.leaf(number)
+        return Source(path, tree, film=number in self.films)
+
+
+class Listing(Sequence[Source]):
+    """Files to read, each once, in the order of their trees.
+
+    A slice, and what `where` gives, is a Listing too and shares what is kept. Equal to any sequence of equal sources.
+    """
+
+    def __init__(self, kept: _Kept, order: array):
+        self._kept = kept
+        self._order = order
+
+    @classmethod
+    def of(cls, folders: Iterable[tuple[Path, Iterable[str]]], roots: Sequence[str]) -> Listing:
+        """The listing of files.
+
+        Args:
+            folders: Folders, each with the names of files in it; a folder may come more than once.
+            roots: The absolute folders where the output trees start.
+        """
+        kept, places = _Kept(), {}
+        for folder, names in folders:
+            number = places.setdefault(folder, len(places))
+            kept.names.extend(names)
+            kept.numbers.extend([number] * (len(kept.names) - len(kept.numbers)))
+        kept.folders = list(places)
+        kept.trees = tree_folders(kept.folders, roots)
+        kept.spelled = output_names(kept.trees, kept.numbers, kept.names)
+        return cls(kept, _ordered(kept))
+
+    @overload
+    def __getitem__(self, index: int) -> Source: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Listing: ...
+
+    def __getitem__(self, index: int | slice) -> Source | Listing:
+        if isinstance(index, slice):
+            return Listing(self._kept, self._order[index])
+        return self._kept.source(self._order[index])
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[Source]:
+        return map(self._kept.source, self._order)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return NotImplemented if not isinstance(other, Sequence) else False
+        return all(one == another for one, another in zip(self, other, strict=True))
+
+    __hash__ = None
+
+    def where(self, test: Callable[[Source], bool]) -> Listing:
+        """Those that pass a test."""
+        kept = self._kept
+        return Listing(kept, array("I", (number for number in self._order if test(kept.source(number)))))
+
+    def marked(self, is_film: Callable[[Source], bool]) -> Listing:
+        """The same files, those that pass a test as films."""
+        kept = self._kept
+        films = frozenset(number for number in self._order if is_film(kept.source(number)))
+        return Listing(_Kept(kept.folders, kept.trees, kept.numbers, kept.names, kept.spelled, films), self._order)
+
+    def of_kind(self, film: bool) -> Listing:
+        """The films, or all others."""
+        films = self._kept.films
+        if not films:
+            return self[:0] if film else self
+        return Listing(self._kept, array("I", (number for number in self._order if (number in films) == film)))
+
+
+def chosen(sources: Sequence[Source], test: Callable[[Source], bool]) -> Sequence[Source]:
+    """The sources that pass a test, in as little memory as they take now."""
+    return sources.where(test) if isinstance(sources, Listing) else [one for one in sources if test(one)]
+
+
+def _ordered(kept: _Kept) -> array:
+    """The numbers of the files in the order of their trees' parts: NUL, which no name has, comes before all else."""
+    folders = ["".join(f"{part}\0" for part in tree.parts) for tree in kept.trees]
+    order = sorted(range(len(kept.names)), key=lambda number: folders[kept.numbers[number]] + kept.leaf(number))
+    return array("I", order)

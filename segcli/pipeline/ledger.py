@@ -1,0 +1,195 @@
+"""manifest.jsonl: one line per input, from which a later run knows what is done and what areas.csv holds."""
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
+from segcli.files.encoding import to_json
+from segcli.files.listing import Source, chosen
+from segcli.files.paths import folded, is_same
+from segcli.pipeline.kept import KeptRecords, lines_of, parse
+from segcli.pipeline.records import DONE, Record, state
+
+ABANDONED = 3600
+"""A half-written file of this age in seconds belongs to no run that still lives."""
+
+MERGED = 10_000
+"""So many lines are brought into manifest.jsonl at once."""
+
+
+class Ledger:
+    """The manifest.jsonl of an output folder.
+
+    Lines are only ever appended; the last one for a name counts. A line that was torn by a crash, or says what cannot
+    be, is passed over when reading; a torn one is completed by a newline before the next is written. Whatever a line
+    says, no file outside the folder is looked at because of it.
+
+    Args:
+        folder: The output folder.
+        rank: Which of several processes this is: each appends to a file of its own, which `merge` brings in later.
+
+    Attributes:
+        records: The last record by name.
+        appended: The names of the records that were appended here.
+    """
+
+    def __init__(self, folder: Path, rank: int | None = None):
+        self.folder = folder
+        self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
+        self.records = KeptRecords()
+        self.appended: set[str] = set()
+        self._inside: dict[Path, bool] = {}
+        for path in (folder / "manifest.jsonl", *_parts(folder)):  # what killed processes left is done too
+            if path.exists():
+                self.records.add_file(path)
+
+    def append(self, record: Record) -> None:
+        """Write a line through to the operating system at once, so that a killed run loses none."""
+        self.require()
+        offset = append_lines(self.path, to_json(record.to_dict()).encode() + b"\n")
+        self.records.add(record, self.path, offset)
+        self.appended.add(record.name)
+
+    def require(self) -> None:
+        """FileNotFoundError where the lines that were appended here are gone: somebody has removed the folder."""
+        if self.appended and not self.path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
+
+    def to_do(self, sources: Sequence[Source], settings: str, verify: bool = False) -> Sequence[Source]:
+        """The sources whose outputs are not proved to stand."""
+        return chosen(sources, lambda source: not self.proves_done(source, settings, verify))
+
+    def other_input(self, source: Source) -> str:
+        """The file whose finished outputs this source would replace, if that is another one and still there; or ""."""
+        record = self.records.get(source.tree.as_posix()) or self._twin(source.tree.as_posix())
+        if record is None or record.status != DONE or record.input == str(source.path):
+            return ""
+        try:
+            return "" if Path(record.input).samefile(source.path) else record.input
+        except OSError:
+            return ""
+
+    def _twin(self, name: str) -> Record | None:
+        """The record of another spelling of a name whose files stand where this name's would go; None for none."""
+        for record in map(self.records.get, self._by_fold.get(folded(name), ())):
+            for path in (output["path"] for output in record.outputs.values()) if record else ():
+                if is_same(self.folder / path, self.folder / path.replace(record.name, name)):
+                    return record
+        return None
+
+    @cached_property
+    def _by_fold(self) -> dict[str, tuple[str, ...]]:
+        """The names of the records as the run began, by their folded names."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name in self.records:
+            key = folded(name)
+            found[key] = (*found.get(key, ()), name)
+        return found
+
+    def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
+        """Whether the outputs of a source stand as it and these settings would make them again.
+
+        Size and modification time decide; where the input's differ, or with `verify`, its content's hash does. With
+        `verify` the outputs' contents are hashed as well, where the record has their hashes.
+        """
+        record = self.records.get(source.tree.as_posix())
+        if record is None or record.status != DONE or record.settings != settings:
+            return False
+        if not all(self._stands(output, verify) for output in record.outputs.values()):
+            return False
+        try:
+            facts = source.path.stat()
+            if state(source.beside) != record.beside:
+                return False
+            if not verify and (facts.st_size, facts.st_mtime_ns) == (record.bytes, record.mtime_ns):
+                return True
+            return facts.st_size == record.bytes and sha256(source.path) == record.sha256
+        except OSError:
+            return False
+
+    def file(self, record: Record, kind: str) -> Path | None:
+        """A record's file of a kind; None where there is none, or it lies elsewhere by way of links."""
+        output = record.outputs.get(kind)
+        known = output is not None and self._size(output) is not None and self._is_inside(output)
+        return self.folder / output["path"] if known else None
+
+    def _stands(self, output: dict[str, Any], verify: bool) -> bool:
+        if self._size(output) != output["bytes"]:
+            return False
+        try:
+            return not (verify and "sha256" in output) or sha256(self.folder / output["path"]) == output["sha256"]
+        except OSError:
+            return False
+
+    def _size(self, output: dict[str, Any]) -> int | None:
+        """The bytes of an output's file; None where there is none. Its folder may be a link, as to a larger disk."""
+        try:
+            facts = os.lstat(f"{self.folder}/{output['path']}")  # pathlib takes longer than the disk
+        except OSError:
+            return None
+        return facts.st_size if stat.S_ISREG(facts.st_mode) else None
+
+    def _is_inside(self, output: dict[str, Any]) -> bool:
+        """Whether an output's file lies in the folder once links are followed: only such a one is read."""
+        parent = (self.folder / output["path"]).parent
+        if parent not in self._inside:
+            try:
+                self._inside[parent] = parent.resolve().is_relative_to(self.folder.resolve())
+            except (OSError, RuntimeError):  # the latter for links that lead in a circle
+                self._inside[parent] = False
+        return self._inside[parent]
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Every process's own file, by its number's text."""
+    return sorted(folder.glob("manifest.*.jsonl"))
+
+
+def merge(folder: Path) -> int:
+    """Bring the lines of every process's own file into manifest.jsonl, and give their files' number.
+
+    A crash on the way costs none: lines that are there twice count once.
+    """
+    parts = _parts(folder)
+    for part in parts:
+        with part.open("rb") as file:
+            lines = (line + b"\n" for _, line in lines_of(file) if parse(line))
+            while group := b"".join(islice(lines, MERGED)):
+                append_lines(folder / "manifest.jsonl", group)
+        sync([folder / "manifest.jsonl"])
+        part.unlink()
+    return len(parts)
+
+
+def open_folder(folder: Path) -> int:
+    """Make an output folder ready: there, writable, merged, and without what killed runs left half written.
+
+    Returns:
+        How many files of processes were merged, whose records stand elsewhere since.
+
+    Raises:
+        SegcliError: It cannot be made or written to.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.jsonl").open("ab").close()
+        merged = merge(folder)
+        for path in _half_written(folder):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink(missing_ok=True)
+    return merged
+
+
+def _half_written(folder: Path) -> Iterator[Path]:
+    begin, end = PARTIAL.split("{}")
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(begin) and name.endswith(end):
+                yield Path(place, name)
