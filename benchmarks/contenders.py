@@ -168,7 +168,7 @@ def ours(path: Path, engine: str, photos: Sequence[Path]) -> Contender:
     def segment(photos: Sequence[Path], output: Path) -> list:
         open_folder(output)
         sources = [Source(photo, PurePosixPath(photo.stem)) for photo in photos]
-        stages = folder.Stages(lambda source: read_photo(source.path), folder.network(used))
+        stages = folder.Stages(lambda source: read_photo(source.path), folder.network(used), prepare=folder.early(used))
         outputs = Outputs(output, VOC, KINDS, {"model": used.model.spec.name})
         return list(folder.segment(sources, stages, outputs, Ledger(output), "benchmark"))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segcli.inference.prediction import Prediction
-from segcli.inference.transform import to_array
+from segcli.inference.transform import Input, to_array
 from segcli.models.preprocessing import at_size
 from segcli.weights.facts import ModelFacts
 from segcli.weights.graph import Graph
@@ -39,8 +39,10 @@ class GraphSegmenter:
     ) -> list[Prediction]:
         """Segment photos, uint8 (H, W, 3) each, one at a time; `sizes` are those of `Segmenter.predict`."""
         sizes = sizes or [None] * len(photos)
-        return [self._predicted(photo, size) for photo, size in zip(photos, sizes, strict=True)]
+        pairs = zip(photos, sizes, strict=True)
+        return [self.predict_inputs([to_array(photo, self.preprocessing, size)])[0] for photo, size in pairs]
 
-    def _predicted(self, photo: np.ndarray, size: tuple[int, int] | None) -> Prediction:
-        values, place = to_array(photo, self.preprocessing, size)
-        return Prediction(self.graph(values[None]), place, self.model.spec.align_corners)
+    def predict_inputs(self, inputs: Sequence[Input]) -> list[Prediction]:
+        """Segment photos that `to_array` has made inputs of, by this Segmenter's preprocessing, one at a time."""
+        corners = self.model.spec.align_corners
+        return [Prediction(self.graph(values[None]), place, corners) for values, place in inputs]

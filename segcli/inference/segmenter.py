@@ -16,7 +16,7 @@ from segcli.inference.options import Precision
 from segcli.inference.placement import batched, placed
 from segcli.inference.prediction import Prediction
 from segcli.inference.tiling import Tiled
-from segcli.inference.transform import Geometry, to_input
+from segcli.inference.transform import Geometry, Input, to_array
 from segcli.models.preprocessing import at_size, corner, fitting
 from segcli.weights.model_io import LoadedModel
 
@@ -89,7 +89,6 @@ class Segmenter:
         twin._place(device)
         return twin
 
-    @torch.inference_mode()
     def predict(
         self, photos: Sequence[np.ndarray], sizes: Sequence[tuple[int, int] | None] | None = None
     ) -> list[Prediction]:
@@ -102,7 +101,13 @@ class Segmenter:
         a prediction asks for the `settled` one first.
         """
         sizes = sizes or [None] * len(photos)
-        inputs = [to_input(photo, self.preprocessing, size) for photo, size in zip(photos, sizes, strict=True)]
+        pairs = zip(photos, sizes, strict=True)
+        return self.predict_inputs([to_array(photo, self.preprocessing, size) for photo, size in pairs])
+
+    @torch.inference_mode()
+    def predict_inputs(self, inputs: Sequence[Input]) -> list[Prediction]:
+        """Segment photos that `to_array` has made inputs of, by this Segmenter's preprocessing; see `predict`."""
+        inputs = [(torch.from_numpy(values).unsqueeze(0), place) for values, place in inputs]
         predictions: dict[int, Prediction] = {}
         for members in self._batches([place.padded for _, place in inputs]):
             made = self._predicted([inputs[index] for index in members], self.multi_scale)

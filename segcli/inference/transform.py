@@ -14,6 +14,8 @@ from segcli.models.preprocessing import STRIDE, Preprocessing, at_size
 if TYPE_CHECKING:
     from torch import Tensor
 
+Input = tuple[np.ndarray, "Geometry"]
+"""A network's input, float32 (3, H', W'), and how the photo lies in it."""
 LONGEST_SHAPE = 40
 """Where the short side is set to a size, a photo longer than this many short sides would fill the memory."""
 
@@ -79,6 +81,11 @@ def geometry_at(photo: tuple[int, int], resized: tuple[int, int], preprocessing:
     return Geometry(photo, resized, _padded(resized, at_size(preprocessing, 0)))
 
 
+def place_of(photo: tuple[int, int], preprocessing: Preprocessing, resized: tuple[int, int] | None = None) -> Geometry:
+    """The Geometry of a photo that is resized to (height, width), or as the preprocessing has it; see `geometry`."""
+    return geometry_at(photo, resized, preprocessing) if resized else geometry(photo, preprocessing)
+
+
 def to_input(
     rgb: np.ndarray, preprocessing: Preprocessing, resized: tuple[int, int] | None = None
 ) -> tuple[Tensor, Geometry]:
@@ -103,8 +110,7 @@ def to_array(
         float32 (3, H', W'), resized (bilinear, antialiased), normalised, then padded with the
         normalised grey of the weights; and the geometry that leads back.
     """
-    size = rgb.shape[:2]
-    place = geometry_at(size, resized, preprocessing) if resized else geometry(size, preprocessing)
+    place = place_of(rgb.shape[:2], preprocessing, resized)
     photo = resize(rgb, place.resized).transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
     return place_on_grey(normalise(photo, preprocessing), place, preprocessing), place
 

@@ -1,9 +1,13 @@
 """Listener: who hears what long work has to say. The command line's prints; this one is silent."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from segcli.files.download import Progress
+if TYPE_CHECKING:
+    from segcli.files.download import Progress
 
 
 class Counter:

@@ -178,7 +178,8 @@ class PredictJob:
         network = stages.network(model.segmenter)
         fallback = oom.on_cpu(model.segmenter, stages.network)
         giants = partial(_giants, self, model, listener)
-        return stages.Stages(self.reading.read, network, refine, fallback, self.reading.open_film, self.giants, giants)
+        details = (self.reading.open_film, self.giants, giants, stages.early(model.segmenter))
+        return stages.Stages(self.reading.read, network, refine, fallback, *details)
 
     @property
     def giants(self) -> GiantPlan:

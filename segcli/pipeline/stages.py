@@ -26,6 +26,7 @@ from segcli.images.geo.place import Place
 from segcli.images.photo import Photo
 from segcli.inference import oom
 from segcli.inference.prediction import Prediction
+from segcli.inference.transform import Input, place_of, to_array
 from segcli.pipeline.ahead import ahead, threads
 from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.progress import Watch, unwatched
@@ -44,6 +45,9 @@ THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
 should not wait for."""
 READ_AHEAD, REFINE_BEHIND, WRITE_BEHIND = THREADS, 2, 2 * THREADS
 """Photos in memory beyond the batch in hand: decoded early, not yet refined, not yet written."""
+MADE_EARLY = 2**22
+"""The pixels up to which a network's input is made as soon as a photo is decoded: each takes 12 bytes of memory while
+it waits."""
 
 
 class Readable(Protocol):
@@ -67,6 +71,7 @@ class Stages:
         open_film: Opens a film, whose frames `read` takes too; None where there are photos alone.
         giant_plan: Tells the items that are too large for memory; None where there can be none.
         giants: Gives what does these; torch is imported then.
+        prepare: Makes of what was read what `predict` takes, in the reader's thread; None where that is the same.
     """
 
     read: Callable[[Any], Readable]
@@ -76,20 +81,44 @@ class Stages:
     open_film: Callable[[Path], Film] | None = None
     giant_plan: GiantPlan | None = None
     giants: Callable[[], Giants] | None = None
+    prepare: Callable[[Readable], Readable | Prepared] | None = None
 
     def is_giant(self, item: Any) -> bool:
         """Whether an item is done in parts."""
         return self.giant_plan is not None and self.giant_plan.wants(item)
 
 
-def network(segmenter: Segmenter | GraphSegmenter) -> Callable[[Sequence[Readable]], list[Prediction]]:
+@dataclass(frozen=True)
+class Prepared:
+    """A photo with the network's input that was made of it."""
+
+    photo: Photo
+    input: Input
+
+
+def network(segmenter: Segmenter | GraphSegmenter) -> Callable[[Sequence[Photo | Prepared]], list[Prediction]]:
     """A predict stage that asks a Segmenter."""
 
-    def predict(photos: Sequence[Photo]) -> list[Prediction]:
-        predictions = segmenter.predict([photo.rgb for photo in photos], [photo.working for photo in photos])
-        return [replace(one, valid=photo.valid) for one, photo in zip(predictions, photos, strict=True)]
+    def predict(photos: Sequence[Photo | Prepared]) -> list[Prediction]:
+        whole = [one if isinstance(one, Prepared) else _prepared(one, segmenter) for one in photos]
+        predictions = segmenter.predict_inputs([one.input for one in whole])
+        return [replace(one, valid=ready.photo.valid) for one, ready in zip(predictions, whole, strict=True)]
 
     return predict
+
+
+def early(segmenter: Segmenter | GraphSegmenter) -> Callable[[Photo], Photo | Prepared]:
+    """A prepare stage for `network` of the same Segmenter: large inputs are left to that."""
+
+    def prepare(photo: Photo) -> Photo | Prepared:
+        height, width = place_of(photo.rgb.shape[:2], segmenter.preprocessing, photo.working).padded
+        return photo if height * width > MADE_EARLY else _prepared(photo, segmenter)
+
+    return prepare
+
+
+def _prepared(photo: Photo, segmenter: Segmenter | GraphSegmenter) -> Prepared:
+    return Prepared(photo, to_array(photo.rgb, segmenter.preprocessing, photo.working))
 
 
 @dataclass
@@ -99,6 +128,7 @@ class Segmented:
     Attributes:
         item: What was asked for.
         photo: What was read, or None where that failed.
+        prepared: What the predict stage takes, until it has taken it.
         prediction: What the network or the CRF made of it, or None where that failed.
         error: Why there is no photo or prediction.
         unrefined: The prediction as the network made it, where it was refined.
@@ -110,6 +140,7 @@ class Segmented:
 
     item: Any
     photo: Readable | None = None
+    prepared: Readable | Prepared | None = None
     prediction: Prediction | None = None
     error: str | None = None
     unrefined: Prediction | None = None
@@ -195,6 +226,7 @@ def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segm
         segmented.facts = note(item) if note else {}
         segmented.photo = stages.read(item)
         segmented.notes = segmented.photo.notes
+        segmented.prepared = stages.prepare(segmented.photo) if stages.prepare else segmented.photo
     except InputError as error:
         segmented.error = str(error)
     except OSError as error:
@@ -207,7 +239,7 @@ def _read(item: Any, stages: Stages, note: Callable[[Any], dict] | None) -> Segm
 
 def _predicted(loads: Iterator[Segmented], stages: Stages, batch: int) -> Iterator[Segmented]:
     while group := list(islice(loads, batch)):
-        _predict([segmented for segmented in group if segmented.photo is not None], stages)
+        _predict([segmented for segmented in group if segmented.prepared is not None], stages)
         yield from group
 
 
@@ -215,9 +247,10 @@ def _predict(group: list[Segmented], stages: Stages) -> None:
     if not group:
         return
     start = time.perf_counter()
-    outcomes = oom.predict([segmented.photo for segmented in group], stages.predict, stages.fallback)
+    outcomes = oom.predict([segmented.prepared for segmented in group], stages.predict, stages.fallback)
     share = round(_since(start) / len(group), 4)
     for segmented, outcome in zip(group, outcomes, strict=True):
+        segmented.prepared = None  # which would wait for the writer
         segmented.seconds["predict"] = share
         segmented.prediction = outcome.prediction
         if outcome.prediction is None:

@@ -25,7 +25,7 @@ from segcli.inference import oom
 from segcli.inference.prediction import Prediction
 from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.ahead import ahead, threads
-from segcli.pipeline.stages import THREADS, Segmented, Stages, network, predict_all, settle
+from segcli.pipeline.stages import THREADS, Segmented, Stages, early, network, predict_all, settle
 
 BEHIND = 2 * THREADS
 """Images that wait to be counted, at most; each is a photo in memory."""
@@ -150,7 +150,8 @@ def predicted(dataset: Dataset, samples: Sequence[Sample], segmenter: Segmenter,
 
 
 def _stages(dataset: Dataset, segmenter: Segmenter, refine: Refine | None = None) -> Stages:
-    return Stages(dataset.read_photo, network(segmenter), refine, oom.on_cpu(segmenter, network))
+    fallback = oom.on_cpu(segmenter, network)
+    return Stages(dataset.read_photo, network(segmenter), refine, fallback, prepare=early(segmenter))
 
 
 def _settled(segmented: Segmented) -> Prediction:

@@ -10,6 +10,8 @@ use and enforced from then on. Downloads by URL are deleted once they are conver
 own cache.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import sys
@@ -24,13 +26,13 @@ from msgspec import Meta
 from segcli import decoding, labels
 from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic, paths
-from segcli.files.download import Progress
 from segcli.files.encoding import to_json
 from segcli.weights import manifest
 from segcli.weights.manifest import HubFile, PackagedFile, WeightsEntry
 from segcli.weights.reference import CHECKPOINT_SUFFIX
 
 if TYPE_CHECKING:
+    from segcli.files.download import Progress
     from segcli.weights.checkpoint import Checkpoint
 
 RECORD_FILE, LOCK_FILE = "record.json", "lock"
@@ -274,7 +276,7 @@ def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
     return replace(_at(path, entry, record), newly_recorded=newly, known=fetch.known(entry, expected, sha256))
 
 
-def _understood(entry: WeightsEntry, record: Record, path: Path, *, on_trust: bool) -> "Checkpoint | None":
+def _understood(entry: WeightsEntry, record: Record, path: Path, *, on_trust: bool) -> Checkpoint | None:
     """A download as a checkpoint; None for a backbone, which is used as it is.
 
     A download that is taken on trust and turns out to be no weights is deleted: nothing says that these are the right

@@ -10,6 +10,7 @@ from segcli.errors import InputError
 from segcli.images.photo import Photo
 from segcli.inference import oom
 from segcli.inference.segmenter import Segmenter
+from segcli.inference.transform import to_array
 from segcli.pipeline.stages import network
 
 
@@ -124,16 +125,16 @@ def test_a_run_with_too_little_memory_has_the_same_masks_and_says_so(segcli, tmp
     for index in range(4):
         Image.fromarray(smooth(index, 80, 60)).save(tmp_path / f"in/{index}.png")
     segcli("in", "-o", "roomy", "--batch", "4", "--engine", "torch")
-    predict = Segmenter.predict
+    predict = Segmenter.predict_inputs
 
-    def limited(segmenter, photos, sizes):
-        if len(photos) > 1:
+    def limited(segmenter, inputs):
+        if len(inputs) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        if np.array_equal(photos[0], smooth(3, 80, 60)):
+        if np.array_equal(inputs[0][0], to_array(smooth(3, 80, 60), segmenter.preprocessing)[0]):
             raise MemoryError
-        return predict(segmenter, photos, sizes)
+        return predict(segmenter, inputs)
 
-    monkeypatch.setattr(Segmenter, "predict", limited)
+    monkeypatch.setattr(Segmenter, "predict_inputs", limited)
     result = segcli("in", "-o", "tight", "--batch", "4", "--engine", "torch")
     assert result.exit_code == 3
     done = records(tmp_path / "tight")

@@ -36,7 +36,10 @@ main()
 """
 
 
-SLOW = ("pydantic", "PIL.PdfImagePlugin", "onnx", "segcli.training", "segcli.cli.commands.train", "segcli.crf.stage")
+SLOW = (
+    *("pydantic", "PIL.PdfImagePlugin", "onnx"),
+    *("segcli.training", "segcli.cli.commands.train", "segcli.crf.stage"),
+)
 """Modules that a run with nothing to do must not wait for."""
 
 

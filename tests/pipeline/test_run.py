@@ -124,14 +124,14 @@ def test_what_killed_runs_left_half_written_goes_when_it_is_old(segcli, photos, 
 def test_ctrl_c_says_that_what_is_done_is_kept(segcli, photos, tmp_path, monkeypatch):
     from segcli.inference.segmenter import Segmenter
 
-    predict, calls = Segmenter.predict, iter(range(3))
+    predict, calls = Segmenter.predict_inputs, iter(range(3))
 
-    def predict_or_stop(segmenter, photos, sizes):
+    def predict_or_stop(segmenter, inputs):
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return predict(segmenter, photos, sizes)
+        return predict(segmenter, inputs)
 
-    monkeypatch.setattr(Segmenter, "predict", predict_or_stop)
+    monkeypatch.setattr(Segmenter, "predict_inputs", predict_or_stop)
     result = segcli(photos, "-o", "out", "--engine", "torch")
     assert result.exit_code == 130
     assert "what is done is kept" in result.stderr

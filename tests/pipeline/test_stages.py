@@ -16,13 +16,14 @@ from tiny import tiny_model
 
 from segcli.errors import InputError, SegcliError
 from segcli.files.sources import Source
+from segcli.images.photo import Photo
 from segcli.images.read import read_photo
 from segcli.inference.prediction import IN_FLOAT32, from_probabilities
 from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC
 from segcli.pipeline import stages as folder
 from segcli.pipeline.ledger import Ledger
-from segcli.pipeline.stages import Stages, network, predict_all, segment
+from segcli.pipeline.stages import Stages, early, network, predict_all, segment
 from segcli.pipeline.writer import Outputs
 
 PATIENCE = 20
@@ -103,6 +104,32 @@ def test_reading_goes_on_while_the_network_works():
 
     list(predict_all(range(3), Stages(read_one, predict_one)))
     assert meeting.met
+
+
+def test_inputs_are_made_while_the_network_works_but_for_large_ones(monkeypatch):
+    segmenter, makers = Segmenter(tiny_model()), set()
+    made = folder.to_array
+
+    def spying(rgb, *rest):
+        makers.add((len(rgb), threading.current_thread() is threading.main_thread()))
+        return made(rgb, *rest)
+
+    def read_one(item):
+        return Photo(smooth(item, 50 + item, 40))
+
+    monkeypatch.setattr(folder, "to_array", spying)
+    plain = list(predict_all(range(2), Stages(read_one, network(segmenter))))
+    assert makers == {(40, True)}
+    makers.clear()
+    ready = list(predict_all(range(2), Stages(read_one, network(segmenter), prepare=early(segmenter))))
+    assert makers == {(40, False)}
+    for one, other in zip(plain, ready, strict=True):
+        assert other.prepared is None
+        assert torch.equal(one.prediction.scores, other.prediction.scores)
+    makers.clear()
+    monkeypatch.setattr(folder, "MADE_EARLY", 50)
+    list(predict_all(range(2), Stages(read_one, network(segmenter), prepare=early(segmenter))))
+    assert makers == {(40, True)}
 
 
 def test_the_network_goes_on_while_a_photo_is_refined():

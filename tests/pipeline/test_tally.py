@@ -19,6 +19,7 @@ from segcli.evaluation.predictions import Predictions
 from segcli.evaluation.scoring import ImageScore
 from segcli.inference.prediction import from_probabilities
 from segcli.inference.segmenter import Segmenter
+from segcli.inference.transform import to_array
 from segcli.labels import VOC, VOID
 from segcli.pipeline.tally import Tally, score
 
@@ -105,7 +106,7 @@ def test_stored_label_maps_are_read_instead_of_computed(data, segmenter, tmp_pat
     torn = store.path(data.samples[2])
     torn.write_bytes(torn.read_bytes()[:-40])
     computed = []
-    monkeypatch.setattr(Segmenter, "predict", spying(Segmenter.predict, computed))
+    monkeypatch.setattr(Segmenter, "predict_inputs", spying(Segmenter.predict_inputs, computed))
     second = scored(data, segmenter, store=store)
     assert (first.reused, second.reused, len(computed)) == (0, 3, 1), "the torn one is computed again"
     np.testing.assert_array_equal(second.matrix.counts, first.matrix.counts)
@@ -113,9 +114,9 @@ def test_stored_label_maps_are_read_instead_of_computed(data, segmenter, tmp_pat
 
 
 def spying(predict, calls):
-    def spy(self, photos, sizes):
-        calls.extend(photos)
-        return predict(self, photos, sizes)
+    def spy(self, inputs):
+        calls.extend(inputs)
+        return predict(self, inputs)
 
     return spy
 
@@ -141,10 +142,10 @@ def test_the_network_the_refinement_and_the_counting_work_at_the_same_time(data,
             meeting.wait(20)
             met.add(what)
 
-    def predict(self, photos, sizes, plain=Segmenter.predict):
-        if np.array_equal(photos[0], smooth(3, 50, 40)):
+    def predict(self, inputs, plain=Segmenter.predict_inputs):
+        if np.array_equal(inputs[0][0], to_array(smooth(3, 50, 40), self.preprocessing)[0]):
             attend("network")
-        return plain(self, photos, sizes)
+        return plain(self, inputs)
 
     def refine(photo, prediction):
         if np.array_equal(photo, smooth(2, 50, 40)):
@@ -156,7 +157,7 @@ def test_the_network_the_refinement_and_the_counting_work_at_the_same_time(data,
             attend("counting")
         return plain(self, sample)
 
-    monkeypatch.setattr(Segmenter, "predict", predict)
+    monkeypatch.setattr(Segmenter, "predict_inputs", predict)
     monkeypatch.setattr(Dataset, "read_truth", read_truth)
     tally = scored(data, segmenter, refined=True, refine=refine)
     assert met == {"network", "refinement", "counting"}

@@ -11,7 +11,6 @@ from PIL import ImageColor
 from segcli.errors import UsageError
 from segcli.films.options import parse_time
 from segcli.images.reading import ValueRange, parse_bands, parse_range
-from segcli.pipeline.writer import one_of
 
 
 class Parsed:
@@ -103,6 +102,8 @@ def choices(option: str, known: tuple[str, ...]) -> Parsed:
     """A parser of a list with commas whose every word must be known; it gives a frozenset."""
 
     def chosen(text: str) -> frozenset[str]:
+        from segcli.pipeline.writer import one_of
+
         return one_of(option, words(text), known)
 
     return Parsed(chosen, option)
