@@ -24,7 +24,7 @@ _HOMES = {
     "segcli.pipeline.evaluation": ("Evaluation",),
     "segcli.pipeline.listener": ("Listener",),
     "segcli.pipeline.model": ("Model", "load"),
-    "segcli.pipeline.predict": ("predict_folder",),
+    "segcli.pipeline.predict_folder": ("predict_folder",),
     "segcli.pipeline.records": ("Record",),
     "segcli.pipeline.refine": ("refine",),
     "segcli.pipeline.result": ("Result",),
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from segcli.pipeline.listener import Listener as Listener
     from segcli.pipeline.model import Model as Model
     from segcli.pipeline.model import load as load
-    from segcli.pipeline.predict import predict_folder as predict_folder
+    from segcli.pipeline.predict_folder import predict_folder as predict_folder
     from segcli.pipeline.records import Record as Record
     from segcli.pipeline.refine import refine as refine
     from segcli.pipeline.result import Result as Result

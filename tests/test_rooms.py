@@ -9,12 +9,13 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "segcli"
 ROOMS = (
-    *("root", "files", "images", "data", "evaluation", "models", "weights"),
+    *("root", "files", "storage", "images", "data", "evaluation", "models", "weights"),
     *("inference", "export", "crf", "films", "pipeline", "training", "cli"),
 )
 """A room imports only rooms before it; the files beside the rooms are the first."""
 WITHOUT_TORCH = (
-    *("errors", "decoding", "labels", "distributed", "processor", "files", "images", "data", "evaluation", "cli"),
+    *("errors", "decoding", "labels", "distributed", "processor", "files", "storage", "images", "data"),
+    *("evaluation", "cli"),
     *("models/spec", "models/variants", "models/differences", "models/limits", "models/preprocessing"),
     *("weights/manifest", "weights/hub"),
     *(
@@ -39,7 +40,7 @@ WITHOUT_TORCH = (
     *("pipeline/film_files", "pipeline/giants/plan", "pipeline/progress", "pipeline/reading", "pipeline/summary"),
     *("pipeline/kept", "pipeline/ledger", "pipeline/summing"),
     *("pipeline/records", "pipeline/refine", "pipeline/result", "pipeline/run", "pipeline/tables"),
-    *("pipeline/scored", "pipeline/usable", "pipeline/writer"),
+    *("pipeline/scored", "pipeline/stored", "pipeline/usable", "pipeline/writer"),
     *(
         "training/events",
         "training/folds",
@@ -53,7 +54,7 @@ WITHOUT_TORCH = (
     *(f"training/planning/{name}" for name in ("plan", "rules", "start", "tried", "upright")),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
-HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "av", "cv2"}
+HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "av", "cv2", "fsspec", "s3fs", "aiohttp"}
 
 
 def room(module: str) -> str:

@@ -6,9 +6,12 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from segcli.files.trees import output_names, stem, tree_folders
+
+if TYPE_CHECKING:
+    from segcli.storage.store import Entry
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Source:
         page: The page of the file, from 0 on; None where the first stands for the file.
         beside: Another file that its outputs are made of, such as its saved probabilities.
         film: Whether it is read as a film, a frame at a time.
+        origin: Where it comes from, where that is a store; then `path` is there only while it is its turn.
     """
 
     path: Path
@@ -29,6 +33,16 @@ class Source:
     page: int | None = None
     beside: Path | None = None
     film: bool = False
+    origin: Entry | None = None
+
+    @property
+    def input(self) -> str:
+        """The file as people know it: its address in a store, or else its path."""
+        return str(self.path if self.origin is None else self.origin.address)
+
+    def told(self, text: str) -> str:
+        """A text that speaks of the file's copy, as one that speaks of the file as people know it."""
+        return text if self.origin is None else text.replace(str(self.path), self.input)
 
     def output(self, folder: Path, suffix: str) -> Path:
         """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""
@@ -36,7 +50,7 @@ class Source:
 
 
 @dataclass
-class _Kept:
+class Kept:
     """What is kept of the files: about a hundred bytes each, where a Source and its two paths are a thousand.
 
     Attributes:
@@ -60,6 +74,7 @@ class _Kept:
         return self.spelled.get(number) or stem(self.names[number])
 
     def source(self, number: int) -> Source:
+        """The Source of a file by its number."""
         folder = self.numbers[number]
         path, tree = self.folders[folder] / self.names[number], self.trees[folder] / self.leaf(number)
         return Source(path, tree, film=number in self.films)
@@ -71,7 +86,7 @@ class Listing(Sequence[Source]):
     A slice, and what `where` gives, is a Listing too and shares what is kept. Equal to any sequence of equal sources.
     """
 
-    def __init__(self, kept: _Kept, order: array):
+    def __init__(self, kept: Kept, order: array):
         self._kept = kept
         self._order = order
 
@@ -83,7 +98,7 @@ class Listing(Sequence[Source]):
             folders: Folders, each with the names of files in it; a folder may come more than once.
             roots: The absolute folders where the output trees start.
         """
-        kept, places = _Kept(), {}
+        kept, places = Kept(), {}
         for folder, names in folders:
             number = places.setdefault(folder, len(places))
             kept.names.extend(names)
@@ -91,7 +106,7 @@ class Listing(Sequence[Source]):
         kept.folders = list(places)
         kept.trees = tree_folders(kept.folders, roots)
         kept.spelled = output_names(kept.trees, kept.numbers, kept.names)
-        return cls(kept, _ordered(kept))
+        return cls(kept, ordered(kept))
 
     @overload
     def __getitem__(self, index: int) -> Source: ...
@@ -126,7 +141,7 @@ class Listing(Sequence[Source]):
         """The same files, those that pass a test as films."""
         kept = self._kept
         films = frozenset(number for number in self._order if is_film(kept.source(number)))
-        return Listing(_Kept(kept.folders, kept.trees, kept.numbers, kept.names, kept.spelled, films), self._order)
+        return Listing(Kept(kept.folders, kept.trees, kept.numbers, kept.names, kept.spelled, films), self._order)
 
     def of_kind(self, film: bool) -> Listing:
         """The films, or all others."""
@@ -141,7 +156,7 @@ def chosen(sources: Sequence[Source], test: Callable[[Source], bool]) -> Sequenc
     return sources.where(test) if isinstance(sources, Listing) else [one for one in sources if test(one)]
 
 
-def _ordered(kept: _Kept) -> array:
+def ordered(kept: Kept) -> array:
     """The numbers of the files in the order of their trees' parts: NUL, which no name has, comes before all else."""
     folders = ["".join(f"{part}\0" for part in tree.parts) for tree in kept.trees]
     order = sorted(range(len(kept.names)), key=lambda number: folders[kept.numbers[number]] + kept.leaf(number))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from segcli.errors import UsageError
 from segcli.files import formats
@@ -41,6 +41,8 @@ class Found:
     ignored: int
     results: int
     unread: Mapping[str, int] = field(default_factory=dict)
+    is_here: ClassVar[bool] = True
+    """Whether the files lie on this computer, to be looked at before it is their turn."""
 
     @property
     def photos(self) -> Sequence[Source]:
@@ -158,13 +160,13 @@ class _Search:
             self._add_folder(path, root=path)
         elif os.path.lexists(path):
             self._add_file(path, path.parent, self.named)
-        elif _is_pattern(text):
+        elif is_pattern(text):
             self._add_pattern(path)
         else:
             raise UsageError(f"{shown(path)} is not there", nearest_hint(path))
 
     def _add_pattern(self, pattern: Path) -> None:
-        fixed = next(i for i, part in enumerate(pattern.parts) if _is_pattern(part))
+        fixed = next(i for i, part in enumerate(pattern.parts) if is_pattern(part))
         root, rest = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
         try:
             matches = [path for path in sorted(root.glob(str(rest))) if not _is_hidden(path.relative_to(root))]
@@ -254,7 +256,8 @@ def _result_test(output: Path | None) -> Callable[[str], bool]:
     return is_result
 
 
-def _is_pattern(text: str) -> bool:
+def is_pattern(text: str) -> bool:
+    """Whether a text has a sign that stands for others."""
     return any(character in text for character in "*?[")
 
 

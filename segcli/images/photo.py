@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from segcli.errors import InputError
 from segcli.images import bands, ranges
 from segcli.images.colours import to_rgb
 from segcli.images.composite import composite, remark
@@ -13,6 +14,8 @@ from segcli.images.geo.place import Place
 from segcli.images.orientation import upright
 from segcli.images.raster import RGB, Range, Raster
 from segcli.images.reading import AUTO, Alpha, PhotoReading
+
+NOT_MEASURED = "Give --range LO:HI: photos in a store are not all measured first."
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,9 @@ def limits_of(
         values: The colours' values, or some of their rows, (H, W, C).
         reading: How they are read.
         data: Gives the values that say something of the range, or what they come to; called where that is not known.
+
+    Raises:
+        InputError: Nobody states the range of values of more than 8 bits, and none was measured over the run's photos.
     """
     notes = _of_other_kind(raster, reading)
     if values.dtype == np.uint8:
@@ -159,6 +165,8 @@ def limits_of(
         low, high = raster.stated[0]
         said = f"Read from {low:g} to {high:g}, as {raster.stated_by} says; --range sets others."
         return raster.stated, notes if raster.stated == (known,) else (*notes, said)
+    if known is None and reading.alone:
+        raise InputError(f"nothing says which values of {raster.kind} become black and white", NOT_MEASURED)
     found = data()
     statistics = found if isinstance(found, ranges.Statistics) else ranges.Statistics.of(found)
     if known is not None:

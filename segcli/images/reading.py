@@ -35,6 +35,8 @@ class PhotoReading:
             was trained with; used where `value_range` states none.
         trained: The kind of values that the model was trained on, whose range goes before the file's own word; empty
             for none.
+        alone: Whether nothing was measured over a run's photos: then a photo whose range nobody states is refused,
+            since a range of its own would give colours another meaning from photo to photo.
     """
 
     value_range: ValueRange = None
@@ -43,6 +45,7 @@ class PhotoReading:
     max_pixels: PixelCount = MAX_PIXELS
     ranges: Mapping[str, Range] = field(default_factory=dict)
     trained: str = ""
+    alone: bool = False
 
     def __post_init__(self):
         bounds = self.value_range

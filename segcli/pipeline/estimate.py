@@ -31,6 +31,7 @@ class Forecast:
         memory: The most bytes that this process has held, the largest photo in it; 0 where the system does not tell.
         disk: Bytes that the outputs will take.
         free: Bytes that the output's disk has left.
+        by: How many photos this was reckoned by, where not all of them could be looked at; 0 where they were.
     """
 
     photos: int
@@ -42,6 +43,14 @@ class Forecast:
     memory: int
     disk: int
     free: int
+    by: int = 0
+
+    def scaled(self, photos: int, size: int) -> "Forecast":
+        """The same for so many photos of so many bytes, of which these are some, evenly taken."""
+        share = photos / max(self.photos + self.unreadable, 1)
+        unreadable, pixels = round(self.unreadable * share), round(self.pixels * share)
+        more = {"pixels": pixels, "seconds": self.seconds * share, "disk": round(self.disk * share), "bytes": size}
+        return replace(self, photos=photos - unreadable, unreadable=unreadable, by=self.photos, **more)
 
 
 def forecast(sources: Sequence[Source], stages: Stages, outputs: Outputs, max_pixels: int = MAX_PIXELS) -> Forecast:

@@ -82,13 +82,13 @@ class FilmRun:
     def record(self, source: Source) -> Record:
         """Do one film."""
         start = time.perf_counter()
-        base = {"name": source.tree.as_posix(), "input": str(source.path), "settings": self.settings}
+        base = {"name": source.tree.as_posix(), "input": source.input, "settings": self.settings}
         try:
             base |= input_facts(source)
             film = self.stages.open_film(source.path)
             made = _FilmWork(self, source, film, base["sha256"]).made()
         except InputError as error:
-            return Record(status=FAILED, error=str(error), **base)
+            return Record(status=FAILED, error=source.told(str(error)), **base)
         seconds = {"film": round(time.perf_counter() - start, 4)}
         return replace(made, seconds=seconds, **base)
 
@@ -127,7 +127,7 @@ class _FilmWork:
 
     def _nothing(self) -> InputError:
         """Why no frame was done."""
-        path, lasts = shown(self.source.path), self.film.duration
+        path, lasts = shown(self.source.input), self.film.duration
         if self.refusal:
             return InputError(f"{path}: {self.refusal}")
         if self.film.broken:
@@ -238,7 +238,8 @@ class _FilmWork:
             areas.update(one)
         error = None
         if film.broken:
-            error = f"breaks off after {made.seconds[-1]:.2f} s ({frames} frames are done and kept): {film.broken}"
+            reason = self.source.told(film.broken)
+            error = f"breaks off after {made.seconds[-1]:.2f} s ({frames} frames are done and kept): {reason}"
         notes = (*(note for segment in made.segments for note in segment.notes), *film.notes, *notes)
         if others := sorted(outputs.kinds - OF_FILMS):
             notes = (*notes, f"Of films there are {', '.join(sorted(OF_FILMS))}, and no {', '.join(others)}.")

@@ -83,7 +83,7 @@ def corrected(folder: Path, source: Source, kinds: Iterable[str]) -> frozenset[s
 def write_polygons(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     """Write a photo's part of COCO's polygons.json."""
     path = labelled.source.output(outputs.folder / "polygons", ".json")
-    polygons.write_polygons(path, str(labelled.source.path), labelled.drawn, outputs.labels)
+    polygons.write_polygons(path, labelled.source.input, labelled.drawn, outputs.labels)
     return {"polygons": path}
 
 

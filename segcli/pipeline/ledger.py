@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
 from segcli.files.encoding import to_json
@@ -16,6 +16,7 @@ from segcli.files.listing import Source, chosen
 from segcli.files.paths import folded, is_same
 from segcli.pipeline.kept import KeptRecords, lines_of, parse
 from segcli.pipeline.records import DONE, Record, state
+from segcli.storage.address import is_address
 
 ABANDONED = 3600
 """A half-written file of this age in seconds belongs to no run that still lives."""
@@ -38,7 +39,10 @@ class Ledger:
     Attributes:
         records: The last record by name.
         appended: The names of the records that were appended here.
+        is_home: Whether the files stay in the folder, so that they are brought to its disk before they are recorded.
     """
+
+    is_home: ClassVar[bool] = True
 
     def __init__(self, folder: Path, rank: int | None = None):
         self.folder = folder
@@ -69,8 +73,10 @@ class Ledger:
     def other_input(self, source: Source) -> str:
         """The file whose finished outputs this source would replace, if that is another one and still there; or ""."""
         record = self.records.get(source.tree.as_posix()) or self._twin(source.tree.as_posix())
-        if record is None or record.status != DONE or record.input == str(source.path):
+        if record is None or record.status != DONE or record.input == source.input:
             return ""
+        if is_address(record.input) or source.origin is not None:  # whether it is still there is not asked
+            return record.input
         try:
             return "" if Path(record.input).samefile(source.path) else record.input
         except OSError:
@@ -97,22 +103,17 @@ class Ledger:
         """Whether the outputs of a source stand as it and these settings would make them again.
 
         Size and modification time decide; where the input's differ, or with `verify`, its content's hash does. With
-        `verify` the outputs' contents are hashed as well, where the record has their hashes.
+        `verify` the outputs' contents are hashed as well, where the record has their hashes. Of an input in a store
+        whose copy is not there, address, size and ETag decide, and with `verify` nothing proves it.
         """
         record = self.records.get(source.tree.as_posix())
         if record is None or record.status != DONE or record.settings != settings:
             return False
         if not all(self._stands(output, verify) for output in record.outputs.values()):
             return False
-        try:
-            facts = source.path.stat()
-            if state(source.beside) != record.beside:
-                return False
-            if not verify and (facts.st_size, facts.st_mtime_ns) == (record.bytes, record.mtime_ns):
-                return True
-            return facts.st_size == record.bytes and sha256(source.path) == record.sha256
-        except OSError:
-            return False
+        if source.origin is not None and not source.path.exists():
+            return not verify and _is_same_object(source, record)
+        return _is_same_file(source, record, verify)
 
     def file(self, record: Record, kind: str) -> Path | None:
         """A record's file of a kind; None where there is none, or it lies elsewhere by way of links."""
@@ -145,6 +146,25 @@ class Ledger:
             except (OSError, RuntimeError):  # the latter for links that lead in a circle
                 self._inside[parent] = False
         return self._inside[parent]
+
+
+def _is_same_file(source: Source, record: Record, verify: bool) -> bool:
+    """Whether a file is the one of a record, as it was read, and so is the file beside it."""
+    try:
+        facts = source.path.stat()
+        if state(source.beside) != record.beside:
+            return False
+        if not verify and (facts.st_size, facts.st_mtime_ns) == (record.bytes, record.mtime_ns):
+            return True
+        return facts.st_size == record.bytes and sha256(source.path) == record.sha256
+    except OSError:
+        return False
+
+
+def _is_same_object(source: Source, record: Record) -> bool:
+    """Whether an object in a store is the one of a record, in the state in which it was read."""
+    size, etag = source.origin.size, source.origin.etag
+    return bool(etag) and (source.input, etag) == (record.input, record.etag) and size in (None, record.bytes)
 
 
 def _parts(folder: Path) -> list[Path]:

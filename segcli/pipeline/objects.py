@@ -82,7 +82,7 @@ def write_objects(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 def write_table(outputs: Outputs, source: Source, found: Objects) -> dict[str, Path]:
     """Write the table of the objects of a photo."""
     path = source.output(outputs.folder / "objects", ".csv")
-    first = (str(source.path), pages.plane_of(source.path, source.page))
+    first = (source.input, pages.plane_of(source.path, source.page))
     rows = _rows(found, outputs.labels, pages.pixel_size(source.path))
     with write_whole(path) as file:
         file.write(table(HEADINGS, ((*first, *row) for row in rows)))

@@ -73,7 +73,7 @@ def write_geojson(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     if geojson.refusal(place, outputs.geojson_crs):
         path.unlink(missing_ok=True)
         return {}
-    title = str(labelled.source.path)
+    title = labelled.source.input
     geojson.write(path, labelled.drawn, outputs.labels, place, outputs.geojson_crs, title)
     return {"geojson": path}
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segcli.crf.settings import CRF, CRFSettings
+from segcli.crf.settings import CRFSettings
 from segcli.decoding import check_options
 from segcli.distributed import Processes
 from segcli.errors import InputError, UsageError
 from segcli.files.sources import Found, Source
-from segcli.films.options import FilmKinds, FilmOptions
-from segcli.images.cutout import Colour
 from segcli.images.geo.geojson import GeoJsonCrs
 from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
-from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, PhotoValues, ValueRange
+from segcli.images.reading import PhotoValues
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline import photo_values, place_files
@@ -29,11 +27,9 @@ from segcli.pipeline.int8 import Seen
 from segcli.pipeline.label_files import MinArea, check_tidying
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import (
-    DEFAULT_MODEL,
     GIANTS_IN_FLOATS,
     Model,
     load_with,
-    meant_model,
     provenance,
     under_torch,
 )
@@ -41,7 +37,7 @@ from segcli.pipeline.reading import Reading
 from segcli.pipeline.records import engine_of, int8_of
 from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation, Plan
-from segcli.pipeline.writer import WRITERS, Outputs, kept_classes, names_of, one_of
+from segcli.pipeline.writer import WRITERS, Outputs, kept_classes
 from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference
 
@@ -147,9 +143,9 @@ class PredictJob:
         """The same job with nothing left open of how these photos are read."""
         return replace(self, reading=self.reading.for_run(found, facts.photos, self.folder, listener))
 
-    def readable(self, found: Found) -> Iterator[Seen]:
-        """The photos that can be read, and some frames of the films."""
-        for source in found.photos:
+    def readable(self, found: Found, photos: Iterable[Source] | None = None) -> Iterator[Seen]:
+        """The photos that can be read, or those of `photos`, which are here, and some frames of the films."""
+        for source in found.photos if photos is None else photos:
             if self.giants.wants(source):
                 continue  # it cannot be read whole
             with suppress(InputError, OSError):  # the run will say why
@@ -205,6 +201,8 @@ def run(
     processes: Processes | None = None,
     batch: int = 1,
     verify: bool = False,
+    run_of: Callable[..., FolderRun] = FolderRun,
+    first: Callable[[], Iterable[Source]] | None = None,
 ) -> FolderRun:
     """A run that labels the photos found; iterate over it to work.
 
@@ -217,14 +215,16 @@ def run(
         processes: Who shares the work.
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
+        run_of: What makes the run.
+        first: Gives photos that can be read now; None: those found.
     """
-    place_files.check(job.saving.kinds, job.saving.geojson_crs, found.photos)
+    place_files.check(job.saving.kinds, job.saving.geojson_crs, found.photos if found.is_here else ())
     if FRAME_FILES in job.saving.kinds and not found.films:
         raise UsageError(f"--save {FRAME_FILES}: there is no film", "Name films, or moving pictures with --films all.")
     if not (found.photos or job.saving.kinds & OF_FILMS):
         kinds = ", ".join(sorted(OF_FILMS))
         raise UsageError(f"--save names nothing that films have: {kinds}", "Add one of these.")
-    options = job.giants.options_for(job.reference, found.files)
+    options = job.giants.options_for(job.reference, found.files) if found.is_here else job.options
     if options.precision != job.options.precision:
         listener.note(GIANTS_IN_FLOATS)
     job = replace(job, options=options)
@@ -233,7 +233,7 @@ def run(
     def prepare() -> tuple[Plan, Stages]:
         keep = job.begun_engine()
         details = {"photos": _passes(found), "keep_engine": keep}
-        details["first"] = lambda facts: ready_for(facts).readable(found)
+        details["first"] = lambda facts: ready_for(facts).readable(found, first() if first else None)
         ready = model or load_with(job.options, job.reference, listener, **details)
         whole = ready_for(ready.facts)
         return whole.plan(ready.facts), whole.stages(ready, listener)
@@ -242,7 +242,7 @@ def run(
     facts = model.facts if model else job.foreseen() if begun else None
     foreseen = facts and ready_for(facts).plan(facts)
     details = {"invocation": invocation, "processes": processes, "batch": batch, "verify": verify}
-    return FolderRun(found, job.folder, prepare, foreseen=foreseen, **details)
+    return run_of(found, job.folder, prepare, foreseen=foreseen, **details)
 
 
 def _passes(found: Found) -> int:
@@ -262,89 +262,3 @@ def _once_a_model(job: PredictJob, found: Found, listener: Listener) -> Callable
         return known[-1][1]
 
     return ready_for
-
-
-def predict_folder(
-    inputs: str | Path | Sequence[str | Path],
-    output: str | Path = DEFAULT_FOLDER,
-    *,
-    model: str | Path | Model = DEFAULT_MODEL,
-    crf: CRF = None,
-    save: Iterable[str] = DEFAULT_KINDS,
-    classes: Iterable[str] | None = None,
-    cutout_background: Colour | None = None,
-    overlay_size: int = OVERLAY_SIZE,
-    min_area: int = 0,
-    fill_holes: bool = False,
-    geojson_crs: GeoJsonCrs = "wgs84",
-    gsd: float | None = None,
-    value_range: ValueRange = None,
-    bands: Iterable[str | int] = (),
-    alpha: Alpha | None = None,
-    max_pixels: int = MAX_PIXELS,
-    pages: bool = False,
-    films: FilmKinds = "auto",
-    stride: int = 1,
-    start: float | None = None,
-    end: float | None = None,
-    steady: bool = True,
-    batch: int = 1,
-    verify: bool = False,
-    listener: Listener = SILENT,
-    **options: object,
-) -> FolderRun:
-    """Label a folder of photos as `segcli predict` does; iterate over what it returns to work.
-
-    Each step gives the `Record` of one photo as soon as its files are whole. A run that was stopped goes on where it
-    stopped when it is begun again; what is done already is not done again. After the last record call `finish()`,
-    which writes areas.csv and review.csv and gives the `Summary`.
-
-    Args:
-        inputs: Files, folders (with all their subfolders) or patterns.
-        output: The output folder.
-        model: A name, a checkpoint or exported .onnx, or a model from `load`.
-        crf: True or settings: refine the outlines with the fully connected CRF.
-        save: Any of mask, overlay, cutout, classes, polygons, geojson, labelme, label-studio, cvat, yolo, objects,
-            gallery, probs, and frames of films.
-        classes: Names of the classes to keep; the others become background, or void. None: all.
-        cutout_background: (red, green, blue) of what is cut away; None leaves it transparent.
-        overlay_size: Longest side of an overlay in pixels.
-        min_area: Connected regions of fewer pixels are left out of label files and objects, though not out of masks.
-        fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
-        geojson_crs: The coordinates of polygons on a map: "wgs84", or the photo's "own".
-        gsd: The centimetres of ground that a pixel shows the network, for photos with a place; None: the model's size.
-        value_range: Values of photos of more than 8 bits that become black and white: "auto", measured over all of
-            them, or (low, high); None: the model's.
-        bands: The bands that become grey (one) or red, green, blue (three), by number from 1 on or by name.
-        alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
-        max_pixels: Photos with more pixels are done in parts, at full size.
-        pages: Every page of TIFF and GIF files, or plane of a stack.
-        films: What is a film: "auto" video files, "all" moving GIF and WebP pictures too, "none" nothing.
-        stride: Every so manieth frame of a film is used.
-        start: Seconds from a film's beginning; frames before it are left out.
-        end: Seconds from a film's beginning; frames at or after it are left out.
-        steady: Average each frame's classes with those of the frames before.
-        batch: Photos a step on a GPU; it never changes a mask.
-        verify: Compare contents, not times, to see what is done.
-        listener: Hears of the device, downloads and remarks.
-        options: The options of `load`, for a model that is not loaded yet: device, engine, output_stride, size, scales,
-            flip, tile, precision, calibrate.
-
-    Raises:
-        UsageError: Something is asked for that cannot be.
-        InputError: There are no photos.
-        SegcliError: The model cannot be had, or the output folder cannot be written to.
-    """
-    meant, applied = meant_model(model, options)
-    loaded, reference = (meant, None) if isinstance(meant, Model) else (None, meant)
-    named = None if classes is None else names_of(classes)
-    kinds = one_of("save", names_of(save), KINDS)
-    saving = Saving(kinds, named, cutout_background, overlay_size, min_area, geojson_crs, fill_holes)
-    of_films = FilmOptions(films, stride, start, end, steady)
-    reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages, gsd=gsd, films=of_films)
-    job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))
-    job.check()
-    given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    found = reading.find(given, job.folder)
-    details = {"invocation": Invocation(list(map(str, given))), "batch": batch, "verify": verify}
-    return run(job, found, model=loaded, listener=listener, **details)

@@ -56,12 +56,11 @@ class Reading:
         return replace(found, files=expand(found.files, limit)) if self.pages else found
 
     def for_run(self, found: Found, model: PhotoValues, folder: Path, listener: Listener) -> Reading:
-        """The same with the ranges of all photos, from the model or measured."""
-        pages = _Pages(found.photos)
+        """The same with the ranges of all photos, from the model or measured; of photos in stores none is measured."""
+        pages = _Pages(found.photos) if found.is_here else ()
         earlier = photo_values.begun_with(folder)
-        return replace(
-            self, photos=photo_values.resolved(self.photos, pages, model, earlier=earlier, listener=listener)
-        )
+        photos = replace(self.photos, alone=not found.is_here)
+        return replace(self, photos=photo_values.resolved(photos, pages, model, earlier=earlier, listener=listener))
 
     def read(self, source: Source | Frame) -> Photo:
         """Decode one photo or frame; InputError, with `gsd`, also where it is not known how large its pixels are."""
@@ -106,13 +105,17 @@ def find_photos(
     inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None, films: bool = False
 ) -> Found:
     """The photos, and films if wanted, among files, folders and patterns; InputError, with `typed`, for none."""
-    found = sources.find(inputs, output, films)
+    return required(sources.find(inputs, output, films), inputs if typed is None else typed)
+
+
+def required(found: Found, inputs: Sequence[object]) -> Found:
+    """What was found, once it is known that there is anything. Raises InputError, with the inputs, for none."""
     if not found.files:
         passed = [f"{formats.counted(found.unread)} not read"] if found.unread else []
         passed += [f"{found.ignored} other files ignored"] if found.ignored else []
         passed += [f"{found.results} results of segcli left out"] if found.results else []
         reasons = f" ({', '.join(passed)})" if passed else ""
-        named = ", ".join(map(str, inputs if typed is None else typed)) or "an empty list"
+        named = ", ".join(map(str, inputs)) or "an empty list"
         packages = " ".join(extra.package for extra in formats.extras(found.unread))
         hint = f"Install what reads them: pip install {packages}" if packages else "Name photos or a folder of photos."
         raise InputError(f"no photos in {named}{reasons}", hint)

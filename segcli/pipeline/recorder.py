@@ -65,7 +65,8 @@ class Recorder:
         with self._lock:
             batch, self._waiting = self._waiting, []
         folder = self._ledger.folder
-        sync(folder / output["path"] for record in batch for output in record.outputs.values())
+        if self._ledger.is_home:
+            sync(folder / output["path"] for record in batch for output in record.outputs.values())
         for record in batch:
             self._ledger.append(record)
         self._due = time.monotonic() + SECONDS

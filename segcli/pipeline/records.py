@@ -23,7 +23,7 @@ DONE, FAILED = "done", "failed"
 RUN_FILE = "run.toml"
 """The name of the file that says how an output folder was made."""
 RUN_FILE_HINT = "Give the run.toml of an output folder."
-_OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames")
+_OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames", "etag")
 _Count = Annotated[int, at_least(0)]
 _Measure = Annotated[float, between(0, 1e18)]
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -38,7 +38,7 @@ class Record:
         input: The input's path as it was given or found.
         status: "done" or "failed".
         settings: Fingerprint of everything that decides the outputs; another one means that they are stale.
-        bytes, mtime_ns, sha256: The input as it was read.
+        bytes, mtime_ns, sha256: The input as it was read; there is no time of what lies in a store.
         beside: The state of the file beside it, where it has one.
         width, height: The photo's size in pixels after its EXIF orientation.
         outputs: Kind ("mask", "overlay", ...) -> {"path": relative to the output folder, "bytes": file size, "sha256":
@@ -50,6 +50,7 @@ class Record:
         objects: Class name -> objects of it; None where they were not asked for.
         no_data: The pixels of which the photo has no data; None where it has all.
         frames: How many frames of a film there are, over which `areas` are summed up; None for a photo.
+        etag: The store's ETag of an input that lies in one; None where it has none.
         seconds: Stage ("read", "network", ...) -> seconds.
         notes: What the user should know of this file though it could be used.
         error: The one line that says why it failed; of a film that breaks off there are outputs nevertheless.
@@ -73,6 +74,7 @@ class Record:
     objects: dict[str, _Count] | None = None
     no_data: _Count | None = None
     frames: _Count | None = None
+    etag: str | None = None
     seconds: dict[str, _Measure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: str | None = None

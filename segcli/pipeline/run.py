@@ -34,8 +34,10 @@ from segcli.pipeline.summing import Results
 from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:
+    from segcli.pipeline.estimate import Forecast
     from segcli.pipeline.film import FilmRun
     from segcli.pipeline.stages import Stages
+    from segcli.storage.address import Address
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,11 @@ class FolderRun:
         self._hold = Hold()
         self.watch: Watch = unwatched
 
+    @property
+    def place(self) -> Path | Address:
+        """The output folder as people know it."""
+        return self.folder
+
     @cached_property
     def ledger(self) -> Ledger:
         """The folder's records as they stood when the run began, and this process's own."""
@@ -179,8 +186,8 @@ class FolderRun:
         for source in self.found.files:
             if other := self.ledger.other_input(source):
                 raise UsageError(
-                    f"{shown(self.folder)} holds results of {shown(other)}, which those of "
-                    f"{shown(source.path)} would replace",
+                    f"{shown(str(self.place))} holds results of {shown(other)}, which those of "
+                    f"{shown(source.input)} would replace",
                     "Name another folder with --output.",
                 )
 
@@ -253,6 +260,12 @@ class FolderRun:
         plan = self.plan
         return FilmRun(self.stages, plan.outputs, plan.films, plan.film_settings, self.batch, self.watch)
 
+    def forecast(self, sources: Sequence[Source], max_pixels: int) -> Forecast:
+        """The time, memory and disk that photos to do will take, once `find_todo` has been asked."""
+        from segcli.pipeline.estimate import forecast
+
+        return forecast(sources, self.stages, self.plan.outputs, max_pixels)
+
     def __len__(self) -> int:
         """How many photos this process has to do; plans, and loads what is needed."""
         return len(self.begin())
@@ -294,7 +307,7 @@ class FolderRun:
         before = len(found.files) - len(self.todo)
         done = len(outcome.records) - outcome.failed - before
         counts = (done, before, outcome.failed, found.ignored, outcome.records, outcome.specks, min_area)
-        return Summary(self.folder, *counts, found.unread)
+        return Summary(self.place, *counts, found.unread)
 
     @property
     def _results(self) -> Results:

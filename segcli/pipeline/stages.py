@@ -291,15 +291,15 @@ def _refined(refine: Callable[[np.ndarray, Prediction], Prediction], segmented: 
 def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     source, start = segmented.item, time.perf_counter()
     settle(segmented)
-    base = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings, **segmented.facts}
+    base = {"name": source.tree.as_posix(), "input": source.input, "settings": settings, **segmented.facts}
     base["seconds"] = segmented.seconds
     if segmented.prediction is None:
-        return Record(status=FAILED, error=segmented.error, **base)
+        return Record(status=FAILED, error=source.told(segmented.error), **base)
     photo, place = segmented.photo.rgb, segmented.photo.place
     try:
         written = oom.near(lambda prediction: outputs.write(source, photo, prediction, place), segmented.prediction)
     except InputError as error:
-        return Record(status=FAILED, error=str(error), **base)
+        return Record(status=FAILED, error=source.told(str(error)), **base)
     segmented.seconds["write"] = _since(start)
     valid = segmented.photo.valid
     return Record(
@@ -313,7 +313,7 @@ def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
         objects=written.objects,
         pixel_area=written.pixel_area,
         no_data=None if valid is None else int(valid.size - np.count_nonzero(valid)),
-        notes=segmented.notes + written.notes,
+        notes=tuple(map(source.told, segmented.notes + written.notes)),
         **base,
     )
 
@@ -322,6 +322,8 @@ def input_facts(source: Source) -> dict:
     """The input as it is before reading: a file that changes meanwhile does not pass for done."""
     status = source.path.stat()
     facts = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": sha256(source.path)}
+    if source.origin is not None:  # the time of a copy says nothing
+        facts |= {"mtime_ns": 0, "etag": source.origin.etag or None}
     return {**facts, "beside": state(source.beside)}
 
 

@@ -6,7 +6,7 @@ from tiny import tiny_model
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
 from segcli.pipeline.model import Model
-from segcli.pipeline.predict import predict_folder
+from segcli.pipeline.predict_folder import predict_folder
 from segcli.pipeline.progress import unwatched
 
 KINDS = ("mask", "overlay", "gallery", "probs")

@@ -17,7 +17,8 @@ from segcli.films import workshop
 from segcli.films.options import FilmOptions
 from segcli.pipeline import film as pipeline
 from segcli.pipeline.model import load
-from segcli.pipeline.predict import PredictJob, Reading, predict_folder
+from segcli.pipeline.predict import PredictJob, Reading
+from segcli.pipeline.predict_folder import predict_folder
 from segcli.pipeline.records import DONE, FAILED
 
 extra("av")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Option
@@ -17,17 +19,30 @@ from segcli.cli.options.films import Films
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import Inputs, named
 from segcli.cli.options.network import Network
-from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, FillHoles, GeoJsonCoordinates, MinArea, Output, Quiet
+from segcli.cli.options.outputs import (
+    DEFAULT_SAVE,
+    AsJson,
+    FillHoles,
+    GeoJsonCoordinates,
+    MinArea,
+    OutputOrStore,
+    Quiet,
+)
 from segcli.cli.options.panels import OUTPUT, PROTOCOL
 from segcli.cli.options.parsing import Parsed, choices, colour, words
 from segcli.cli.options.photos import PANEL as PHOTOS
 from segcli.cli.options.photos import Photos
+from segcli.cli.signals import WATCH
 from segcli.cli.views.estimate import report
 from segcli.cli.views.folder import follow
+from segcli.distributed import Processes
+from segcli.errors import UsageError
+from segcli.files.sources import Found
 from segcli.images.overlay import OVERLAY_SIZE
 from segcli.pipeline import predict as pipeline
 from segcli.pipeline.predict import DEFAULT_FOLDER, KINDS, PredictJob
-from segcli.pipeline.run import Invocation
+from segcli.pipeline.run import FolderRun, Invocation
+from segcli.storage.address import Address, are_stored
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -114,7 +129,7 @@ def predict(
     ctx: typer.Context,
     inputs: Inputs,
     *,
-    output: Output = DEFAULT_FOLDER,
+    output: OutputOrStore = DEFAULT_FOLDER,
     network: Network,
     crf: Crf = False,
     crf_options: CrfOptions,
@@ -141,17 +156,40 @@ def predict(
         crf_options.if_wanted(crf),
         pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted()),
         saving.wanted(),
-        output,
+        DEFAULT_FOLDER if isinstance(output, Address) else output,
         (from_run.parent,) if from_run else (),
     )
     job.check()
-    found = job.reading.find(named(inputs), output, inputs)
+    names = named(inputs)
+    store = output if isinstance(output, Address) else None
+    found = None if store or are_stored(names) else job.reading.find(names, output, inputs)
     allocator.keep_freed_memory()
     with distributed.join() as processes:
         display = Display(as_json and processes.is_main, quiet or not processes.is_main)
-        details = {"processes": processes, "batch": network.batch, "verify": verify}
-        run = pipeline.run(job, found, listener=display, invocation=Invocation(inputs, replay.stated(ctx)), **details)
-        if not dry_run:
-            raise typer.Exit(follow(run, display, "segmenting", "segmented"))
-        if processes.is_main:
-            report(display, run, photos.max_pixels)
+        details = {"processes": processes, "batch": network.batch, "verify": verify, "listener": display}
+        details["invocation"] = Invocation(inputs, replay.stated(ctx))
+        run_here = _stored(job, names, store, **details) if found is None else _local(job, found, **details)
+        with run_here as run:
+            if not dry_run:
+                raise typer.Exit(follow(run, display, "segmenting", "segmented"))
+            if processes.is_main:
+                report(display, run, photos.max_pixels)
+
+
+@contextmanager
+def _local(job: PredictJob, found: Found, **details: Any) -> Iterator[FolderRun]:
+    yield pipeline.run(job, found, **details)
+
+
+@contextmanager
+def _stored(
+    job: PredictJob, names: list[str], output: Address | None, *, processes: Processes, **details: Any
+) -> Iterator[FolderRun]:
+    """A run of photos in stores, or into one, whose copies are gone when the block ends, by a signal too."""
+    from segcli.pipeline.stored import predict as stored
+
+    if processes.world_size > 1:
+        message = "torchrun shares out what lies on this computer alone, and this does in a store"
+        raise UsageError(message, "Give the command without torchrun.")
+    with WATCH.orderly(), stored.opened(job, names, output, processes=processes, **details) as run:
+        yield run

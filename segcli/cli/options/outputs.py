@@ -7,13 +7,40 @@ from typer import Option
 
 from segcli.cli.options.panels import LOOKS, OUTPUT
 from segcli.cli.options.parsing import choice
+from segcli.errors import UsageError
 from segcli.pipeline.result import DEFAULT_KINDS
+from segcli.storage.address import Address, is_address, parse, plain
 
 DEFAULT_SAVE = ",".join(DEFAULT_KINDS)
 """The default of `--save`, as it would be typed."""
+
+
+def _local(text: str | Path) -> Path:
+    """A folder of this computer."""
+    if is_address(text):
+        raise UsageError(f"--output {plain(text)}: this command writes to this computer alone", "Name a folder of it.")
+    return Path(text)
+
+
+def _local_or_stored(text: str | Path | Address) -> Path | Address:
+    """A folder of this computer, or of a store."""
+    return parse(text) if is_address(text) else text if isinstance(text, Address) else Path(text)
+
+
 Output = Annotated[
     Path,
-    Option("--output", "-o", metavar="DIR", help="Where the results go.", rich_help_panel=OUTPUT),
+    Option("--output", "-o", parser=_local, metavar="DIR", help="Where the results go.", rich_help_panel=OUTPUT),
+]
+OutputOrStore = Annotated[
+    object,
+    Option(
+        "--output",
+        "-o",
+        parser=_local_or_stored,
+        metavar="DIR|ADDRESS",
+        help="Where the results go: a folder, or s3://BUCKET/FOLDER.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 OptionalOutput = Annotated[
     Path | None,

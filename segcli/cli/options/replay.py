@@ -12,6 +12,7 @@ from segcli.cli.options.parsing import Parsed
 from segcli.errors import UsageError
 from segcli.files.paths import shown
 from segcli.pipeline.records import read_run
+from segcli.storage.address import Address
 
 PASSING = ("from_run", "dry_run", "as_json", "quiet")
 """Options that say how to run now, not what comes out."""
@@ -60,4 +61,4 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 def _typed(parameter: typer.core.TyperOption, value: object) -> object:
     text = next((Parsed.typed[option] for option in parameter.opts if option in Parsed.typed), None)
-    return text if text is not None else str(value) if isinstance(value, Path) else value
+    return text if text is not None else str(value) if isinstance(value, Path | Address) else value

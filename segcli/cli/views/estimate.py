@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from segcli.cli.display import Display
 from segcli.cli.progress import clock, megabytes
 from segcli.files import formats
+from segcli.files.listing import chosen
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.models.preprocessing import Preprocessing
@@ -18,27 +20,26 @@ if TYPE_CHECKING:
     from segcli.pipeline.estimate import Forecast
     from segcli.pipeline.film_estimate import FilmForecast
     from segcli.pipeline.giants.foresight import Foreseen
-    from segcli.pipeline.writer import Outputs
+    from segcli.storage.address import Address
 
 
 def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     """Try two photos of a run, and print what all would take."""
     from segcli.inference.transform import geometry
-    from segcli.pipeline.estimate import forecast
     from segcli.pipeline.giants.foresight import foreseen
 
     todo = run.find_todo()
-    outputs = run.plan.outputs
-    films = _films(run, [source for source in todo if source.film])
-    photos = [source for source in todo if not source.film]
-    giants = [source for source in photos if run.stages.is_giant(source)]
-    facts = forecast([source for source in photos if source not in giants], run.stages, outputs, max_pixels)
+    is_here = run.found.is_here  # else opening each of them would take as long as doing it
+    films = _films(run, [source for source in todo if source.film and is_here])
+    photos = chosen(todo, lambda source: not source.film)
+    giants = [source for source in photos if is_here and run.stages.is_giant(source)]
+    facts = run.forecast(chosen(photos, lambda source: source not in giants) if giants else photos, max_pixels)
     preprocessing = Preprocessing(**run.plan.recipe["preprocessing"])
     working = geometry(facts.size, preprocessing).padded if facts.photos else (0, 0)
     skipped = len(run.found.files) - len(todo)
     gsd = run.plan.recipe["input"].get("gsd")
     seen = f"{gsd:g} cm of ground a pixel" if gsd else f"{working[1]} x {working[0]}"
-    for line in (*_lines(facts, skipped, seen, outputs), *_film_lines(films)):
+    for line in (*_lines(facts, skipped, seen, run.place), *_film_lines(films)):
         display.data(line)
     large = [foreseen(run.stages.giants(), source) for source in giants]
     for one in large:
@@ -49,7 +50,7 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     counts["working_size"] = None if gsd else list(working)
     counts |= {"films": asdict(films)} if films else {}
     counts |= {"giants": [one.to_dict() for one in large]} if large else {}
-    display.json({"output": str(outputs.folder), **asdict(facts), **counts})
+    display.json({"output": str(run.place), **_plain(facts), **counts})
 
 
 def _films(run: FolderRun, sources: Sequence[Source]) -> FilmForecast | None:
@@ -78,19 +79,26 @@ def _cost(one: Foreseen) -> str:
     return f"; {clock(one.seconds)}, {one.memory / 1e9:.2g} GB beside the network's" if one.seconds else ""
 
 
-def _lines(facts: Forecast, skipped: int, working: str, outputs: Outputs) -> list[str]:
+def _plain(facts: Forecast) -> dict[str, Any]:
+    """A forecast as JSON-plain values; what it was reckoned by only where it was not all photos."""
+    return {key: value for key, value in asdict(facts).items() if key != "by" or value}
+
+
+def _lines(facts: Forecast, skipped: int, working: str, place: Path | Address) -> list[str]:
     photos = "1 photo" if facts.photos == 1 else f"{facts.photos} photos"
     todo = f"{photos}, {megabytes(facts.bytes)}, {facts.pixels / 1e6:.1f} megapixels"
     todo += f"; {facts.unreadable} cannot be opened" if facts.unreadable else ""
     todo += f"; {skipped} done before" if skipped else ""
+    todo += f"; about, by {facts.by} of them" if facts.by else ""
     if not facts.photos:
         return [f"to do         {todo}"]
     memory = f"{facts.memory / 1e9:.1f} GB, the largest photo in it" if facts.memory else "not known on this system"
     height, width = facts.size
+    free = f", {facts.free / 1e9:.1f} GB free" if isinstance(place, Path) else ""
     return [
         f"to do         {todo}",
         f"working size  {working} for a photo of {width} x {height}, the one in the middle",
         f"time          {clock(facts.seconds)} ({facts.seconds / facts.photos:.2f} s per photo)",
         f"memory        {memory}",
-        f"disk          {megabytes(facts.disk)} in {shown(outputs.folder)}, {facts.free / 1e9:.1f} GB free",
+        f"disk          {megabytes(facts.disk)} in {shown(str(place))}{free}",
     ]

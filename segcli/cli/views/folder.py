@@ -12,6 +12,7 @@ from segcli.files import formats
 from segcli.pipeline.progress import FilmProgress, GiantProgress, Progress
 from segcli.pipeline.run import FolderRun
 from segcli.pipeline.summary import Summary
+from segcli.storage.address import Address
 
 
 def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
@@ -49,7 +50,7 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
             display.data(f"left out {specks} below {summary.min_area} pixels, of the {files} alone")
         if summary.objects is not None:
             display.data(_counts(summary.objects))
-        display.data(_sentence(summary, done, run.folder))
+        display.data(_sentence(summary, done, run.place))
     if formats.extras(summary.unread) and (display.quiet or display.as_json):
         display.failure(
             f"not read: {formats.unread(summary.unread)}"
@@ -90,7 +91,7 @@ def _counts(objects: Mapping[str, int]) -> str:
     return f"objects: {sum(objects.values())}{f' ({each})' if each else ''}"
 
 
-def _sentence(summary: Summary, done: str, folder: Path) -> str:
+def _sentence(summary: Summary, done: str, folder: Path | Address) -> str:
     parts = [f"{summary.segmented} {done}"]
     if summary.skipped:
         parts.append(f"{summary.skipped} done before")

@@ -80,14 +80,14 @@ class Giants:
             yield record
 
     def _record(self, source: Source, outputs: Outputs, settings: str) -> tuple[Record, Journal | None]:
-        base: dict[str, Any] = {"name": source.tree.as_posix(), "input": str(source.path), "settings": settings}
+        base: dict[str, Any] = {"name": source.tree.as_posix(), "input": source.input, "settings": settings}
         try:
             base |= input_facts(source)
             self.plan.check()
             with opened_strips(source.path, self.plan.photos, source.page) as strips:
                 return self._done(source, strips, outputs, base)
         except InputError as error:
-            return Record(status=FAILED, error=str(error), **base), None
+            return Record(status=FAILED, error=source.told(str(error)), **base), None
         except (MemoryError, RuntimeError) as error:
             if not oom.is_shortage(error):
                 raise
@@ -104,7 +104,7 @@ class Giants:
         journal = Journal(outputs.folder, source.tree.as_posix(), key)
         told = said(extent(source.path, source.page), windows)
         done = f"; {journal.facts['row']} of {len(windows.rows)} rows of them are done" if journal.facts else ""
-        self.listener.note(f"{source.path}: {told}{done}")
+        self.listener.note(f"{source.input}: {told}{done}")
         try:
             work = _Work(source, strips, windows, segmenter, outputs, journal, self.plan, self.watch)
             finished, notes = work.run(place)
@@ -127,7 +127,7 @@ class Giants:
             pixel_area=pixel_area(finished.place),
             no_data=finished.void or None,
             seconds={stage: round(value, 4) for stage, value in seconds.items()},
-            notes=(*notes, *remarks, *place_files.notes(outputs, finished.place)),
+            notes=tuple(map(source.told, (*notes, *remarks, *place_files.notes(outputs, finished.place)))),
             **base,
         )
         return record, journal

@@ -213,7 +213,7 @@ class Writing:
         if geojson.refusal(done.place, outputs.geojson_crs):
             path.unlink(missing_ok=True)
             return {}
-        title = str(done.source.path)
+        title = done.source.input
         areas = self._areas(shapes.foreground(outputs.labels))
         geojson.write_areas(path, areas, outputs.labels, done.place, outputs.geojson_crs, title)
         return {"geojson": path}
