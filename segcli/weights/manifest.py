@@ -61,7 +61,7 @@ class PackagedFile:
     @property
     def path(self) -> Path:
         """The file's place."""
-        return Path(__file__).parent / "builtin" / self.file
+        return Path(__file__).parents[1] / "builtin" / self.file
 
     def __str__(self) -> str:
         return f"{self.file}, installed with segcli"
