@@ -13,6 +13,7 @@ import numpy as np
 
 from segcli import decoding
 from segcli.decoding import at_least
+from segcli.files import arrays
 from segcli.files.atomic import sync, write_whole
 from segcli.files.encoding import to_json
 from segcli.files.sources import Source
@@ -102,8 +103,7 @@ class Workshop:
         """The state after the last segment; empty where there is none."""
         if not self.segments:
             return {}
-        with np.load(self._state(len(self.segments) - 1), allow_pickle=False) as arrays:
-            return dict(arrays)
+        return arrays.read(self._state(len(self.segments) - 1)) or {}
 
     def _is_of(self, key: str) -> bool:
         try:
@@ -127,11 +127,8 @@ class Workshop:
         return segment if segment is not None and segment.is_sound and there else None
 
     def _is_state(self, number: int) -> bool:
-        try:
-            with np.load(self._state(number), allow_pickle=False) as arrays:
-                return all(array.size for array in arrays.values())
-        except (OSError, ValueError, EOFError):
-            return False
+        found = arrays.read(self._state(number))
+        return found is not None and all(array.size for array in found.values())
 
     def _state(self, number: int) -> Path:
         return self.folder / f"{number:05}.state.npz"

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segcli import decoding
+from segcli.files import arrays
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 
@@ -22,6 +25,8 @@ FOLDER = ".segcli-giants"
 """The folder, below an output folder, of the journals of pictures that are not done."""
 _STATE = "state.npz"
 _META = "meta"
+_AT_ONCE = 1 << 22
+"""The bytes that are read at once to see whether a spool is whole."""
 
 
 class Spool:
@@ -30,19 +35,21 @@ class Spool:
     Args:
         path: The file.
         length: Its length in bytes as the journal knows it.
+        checksum: The CRC-32 of these bytes.
     """
 
-    def __init__(self, path: Path, length: int):
+    def __init__(self, path: Path, length: int = 0, checksum: int = 0):
         self._path = path
         with path.open("ab") as file:
             file.truncate(length)
         self._file = path.open("ab")
-        self.length = length
+        self.length, self.checksum = length, checksum
 
     def append(self, data: bytes | memoryview) -> None:
         """Add bytes to it."""
         self._file.write(data)
         self.length += len(data)
+        self.checksum = zlib.crc32(data, self.checksum)
 
     def sync(self) -> None:
         """Bring it to the disk."""
@@ -70,6 +77,11 @@ class Spool:
         """Close the file."""
         self._file.close()
 
+    @property
+    def state(self) -> list[int]:
+        """What the journal notes of it: its length and checksum."""
+        return [self.length, self.checksum]
+
 
 class Journal:
     """The journal of one picture.
@@ -96,29 +108,28 @@ class Journal:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def _load(self) -> None:
+        found = arrays.read(self._folder / _STATE)
         try:
-            with np.load(self._folder / _STATE, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            facts = json.loads(arrays.pop(_META).tobytes())
-            lengths = {name: (self._folder / name).stat().st_size for name in facts["spools"]}
-            whole = all(lengths[name] >= length for name, length in facts["spools"].items())
-        except (OSError, ValueError, KeyError, TypeError, EOFError):  # there is none, or it is damaged
+            facts = decoding.parse_json((found or {}).pop(_META).tobytes())
+            whole = facts["key"] == self._key and all(
+                _is_whole(self._folder / name, *state) for name, state in facts["spools"].items()
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # there is none, or it is damaged
             return
-        if facts.get("key") == self._key and whole:
-            self.facts, self.arrays = facts, arrays
+        if whole:
+            self.facts, self.arrays = facts, found
 
     def spool(self, name: str) -> Spool:
         """The spool of that name."""
         if name not in self._spools:
-            self._spools[name] = Spool(self._folder / name, self.facts.get("spools", {}).get(name, 0))
+            self._spools[name] = Spool(self._folder / name, *self.facts.get("spools", {}).get(name, ()))
         return self._spools[name]
 
     def note(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Note how far the picture is, once its spools are on the disk."""
         for spool in self._spools.values():
             spool.sync()
-        lengths = {name: spool.length for name, spool in self._spools.items()}
-        self.facts = {**facts, "key": self._key, "spools": lengths}
+        self.facts = {**facts, "key": self._key, "spools": {name: spool.state for name, spool in self._spools.items()}}
         text = np.frombuffer(to_json(self.facts).encode(), np.uint8)
         with write_whole(self._folder / _STATE, durable=True) as file:
             np.savez(file, **arrays, **{_META: text})
@@ -137,3 +148,12 @@ class Journal:
                 folder.rmdir()
             except OSError:  # another picture's is there
                 return
+
+
+def _is_whole(path: Path, length: int, checksum: int) -> bool:
+    """Whether a spool's file begins with the bytes that were noted."""
+    found = 0
+    with path.open("rb") as file:
+        while length > 0 and (part := file.read(min(length, _AT_ONCE))):
+            found, length = zlib.crc32(part, found), length - len(part)
+    return length == 0 and found == checksum

@@ -28,6 +28,8 @@ from segcli.weights.model_io import LoadedModel
 VERSION = 2
 SEAL = b"segcli sha256 "
 """What stands before the hash, 64 hex digits, at a file's end."""
+_ZIP_END, _ZIP_END_BYTES = b"PK\5\6", 22
+"""How the last record of a zip begins, which torch's files end with, and its length."""
 FREE = {
     *("run.device", "run.workers", "run.log_every", "run.save_every", "run.validate_every", "run.overlays"),
     *("run.patience", "run.keep_every", "schedule.minutes"),
@@ -141,7 +143,9 @@ def _unsealed(data: bytes) -> bytes:
     """A file's bytes, once they are those that were written; ValueError where they are not."""
     end = len(data) - len(SEAL) - 64
     if end < 0 or not data.startswith(SEAL, end):
-        return data  # of an earlier version, or cut short, which torch tells
+        if not data.startswith(_ZIP_END, len(data) - _ZIP_END_BYTES):
+            raise ValueError("its end is missing, or the seal is damaged")
+        return data  # of an earlier version
     if sha256(memoryview(data)[:end]).hexdigest().encode() != data[end + len(SEAL) :]:
         raise ValueError("its sha256 is another one")
     return data

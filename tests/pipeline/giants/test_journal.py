@@ -44,7 +44,19 @@ def test_another_key_damage_or_a_shorter_spool_begin_anew(tmp_path):
             file.truncate(5)
         return KEY
 
-    for number, change in enumerate((another_key, damaged, shorter)):
+    def flipped(folder):
+        content = bytearray((folder / "labels").read_bytes())
+        content[9] ^= 4
+        (folder / "labels").write_bytes(content)
+        return KEY
+
+    def flipped_state(folder):
+        content = bytearray((folder / "state.npz").read_bytes())
+        content[content.index(b"\x93NUMPY") + 130] ^= 4
+        (folder / "state.npz").write_bytes(content)
+        return KEY
+
+    for number, change in enumerate((another_key, damaged, shorter, flipped, flipped_state)):
         begun(tmp_path / str(number)).close()
         again = Journal(tmp_path / str(number), "sub/a", change(tmp_path / str(number) / FOLDER / "sub" / "a"))
         assert not again.facts
