@@ -48,7 +48,7 @@ class Instances:
             self._images = {_plain_name(image["file_name"]): image for image in data["images"]}
             self._instances = {photo: found[image["id"]] for photo, image in self._images.items()}
             areas = {photo: sum(entry["area"] for entry in entries) for photo, entries in self._instances.items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(f"{path} is no file of COCO instances: {error!r}", "Was it unpacked whole?") from error
         self.photos = tuple(photo for photo in self._images if not min_area or areas[photo] > min_area)
 
@@ -92,8 +92,8 @@ def _decoded(code: dict, height: int, width: int) -> np.ndarray:
     return mask
 
 
-def _checked(polygons: list, height: int, width: int) -> list[list[float]]:
-    """Polygons, or boxes of four numbers, whose points are numbers near the photo and make no endless outline."""
+def _checked(polygons: list, height: int, width: int) -> list[list[float]] | np.ndarray:
+    """Polygons whose points are numbers near the photo and make no endless outline; boxes of four numbers as (n, 4)."""
     loops = [np.array(polygon, np.float64) for polygon in polygons]
     are_boxes = all(loop.shape == (4,) for loop in loops)
     if not loops or not all(
@@ -106,7 +106,7 @@ def _checked(polygons: list, height: int, width: int) -> list[list[float]]:
             raise DatasetError("a polygon has points far outside its photo, or some that are no numbers")
         if np.abs(points - np.roll(points, 1, 0)).max(1).sum() > MOST_STEPS:
             raise DatasetError(f"a polygon's outline is longer than {MOST_STEPS} pixels")
-    return [loop.tolist() for loop in loops]
+    return np.stack(loops) if are_boxes else [loop.tolist() for loop in loops]  # it takes boxes as an array only
 
 
 def _drawing():

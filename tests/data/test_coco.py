@@ -67,6 +67,12 @@ def test_crowds_come_as_run_lengths(tmp_path):
     assert read(tmp_path)[0].tolist() == [[0, 15, 15, 0, 0, 0, 0, 0]] * 6
 
 
+def test_a_box_in_place_of_a_polygon_is_filled(tmp_path):
+    coco_tree(tmp_path, [instance(1, PERSON, [[2, 1, 3, 2]])])
+    person = read(tmp_path)[0] == labels.VOC.names.index("person")
+    assert np.argwhere(person).tolist() == [[1, 2], [1, 3], [1, 4], [2, 2], [2, 3], [2, 4]]
+
+
 def test_several_parts_of_one_instance_are_no_overlap(tmp_path):
     coco_tree(tmp_path, [instance(1, DOG, rectangle(0, 0, 3, 6) + rectangle(2, 0, 5, 6))])
     assert read(tmp_path)[0].tolist() == [[12, 12, 12, 12, 12, 0, 0, 0]] * 6
