@@ -21,6 +21,7 @@ ALLOWED_SKIPS = {
     "this machine has a CUDA GPU": "where asking for one is no error",
     "Windows has no SIGINT for other processes": "the rest of what Ctrl-C does is tested elsewhere",
     "this system has no named pipes": "Windows",
+    "this system cannot fork": "Windows",
     "this system has no /dev/full": "Windows, macOS",
     "no POSIX shell": "Windows, whose programs always have their three streams",
     "elsewhere there is no /proc": "Windows, macOS",

@@ -11,14 +11,6 @@ def test_files_that_are_not_damaged_are_read(file, tmp_path):
     label_fuzz.read(label_fuzz.written(tmp_path, file, file.content), file)
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", label_fuzz.KINDS)
-def test_damaged_label_files_are_read_or_refused(kind, tmp_path):
-    outcome = label_fuzz.run((kind,), range(40), 1, tmp_path)[kind]
-    assert not outcome.crashes, outcome.crashes[0]
-    assert outcome.counts["refused"] > 5
-
-
 def test_bombs_are_refused_before_they_go_off(tmp_path):
     by_form = {file.form: file for file in label_files.every_form() if file.kind in ("XML", "YAML")}
     for form, bombs in (("cvat", label_damage.XML_BOMBS[:4]), ("names", label_damage.YAML_BOMBS[:2])):

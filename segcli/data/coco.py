@@ -48,7 +48,7 @@ class Instances:
             self._images = {_plain_name(image["file_name"]): image for image in data["images"]}
             self._instances = {photo: found[image["id"]] for photo, image in self._images.items()}
             areas = {photo: sum(entry["area"] for entry in entries) for photo, entries in self._instances.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise DatasetError(f"{path} is no file of COCO instances: {error!r}", "Was it unpacked whole?") from error
         self.photos = tuple(photo for photo in self._images if not min_area or areas[photo] > min_area)
 

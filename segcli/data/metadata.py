@@ -44,7 +44,10 @@ def pairs(tree: Tree) -> dict[Path, Path]:
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
     text = documents.read_bytes(file).decode(errors="replace")
     if file.suffix.lower() == ".csv":
-        yield from csv.DictReader(io.StringIO(text))
+        try:
+            yield from csv.DictReader(io.StringIO(text, newline=""))
+        except csv.Error as error:
+            raise broken(file, error) from error
         return
     for line in text.splitlines():
         if line.strip():

@@ -1,6 +1,7 @@
 """Damages: what can happen to the bytes of any file, and what becomes of files that are damaged."""
 
 import random
+import re
 import time
 import traceback
 from collections import Counter
@@ -71,3 +72,49 @@ def shuffled(data: bytes, chance: random.Random) -> bytes:
 
 
 DAMAGES = (flipped, cut, shuffled)
+
+NUMBERS = (
+    0,
+    1,
+    -1,
+    2,
+    127,
+    128,
+    255,
+    256,
+    32767,
+    65535,
+    65536,
+    2**24,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**63 - 1,
+    2**64 - 1,
+)
+"""Numbers at which counts and sizes go wrong."""
+WORDS = ("nan", "inf", "-1", "0", "1e400", "1e-400", "99999999999999999999", "0.5", "true", "null", "", "9" * 5000)
+"""What stands in a text in place of a number."""
+
+
+def numbered(data: bytes, chance: random.Random) -> bytes:
+    """A number in a text, or the bytes of one in anything else, is another one."""
+    found = list(re.finditer(rb"-?\d+(\.\d+)?", data[:20_000])) if chance.random() < 0.7 else []
+    if found:
+        number = chance.choice(found)
+        return data[: number.start()] + chance.choice(WORDS).encode() + data[number.end() :]
+    changed, width = bytearray(data), chance.choice((1, 2, 4, 8))
+    reach = len(data) if chance.random() < 0.5 else min(len(data), 512)  # headers are at the beginning
+    place = chance.randrange(max(1, reach - width))
+    number = chance.choice(NUMBERS) % 256**width
+    changed[place : place + width] = number.to_bytes(width, chance.choice(("little", "big")))
+    return bytes(changed)
+
+
+def spliced(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    """A piece of one file stands in place of a piece of another, or the two have become one in the middle."""
+    start, begin = chance.randrange(len(data)), chance.randrange(len(other))
+    if chance.random() < 0.5:
+        return data[:start] + other[begin:]
+    length = chance.randrange(1, 256)
+    return data[:start] + other[begin : begin + length] + data[start + length :]

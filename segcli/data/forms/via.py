@@ -244,7 +244,7 @@ def _read(file: Path) -> _Content:
         if {"file", "view", "metadata"} <= document.keys():
             return _Content(file, list(_version_3(msgspec.convert(document, _Project3, strict=False))))
         return _Content(file, list(msgspec.convert(document, dict[str, _Photo], strict=False).values()))
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, UnicodeEncodeError, RecursionError) as error:
         raise broken(file, error, _AGAIN) from error
 
 
