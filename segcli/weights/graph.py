@@ -85,7 +85,8 @@ def session(model: bytes) -> Any:
     options.log_severity_level = 4  # what matters is raised
     options.enable_mem_pattern = False  # one would be kept for every size of photo
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # Without the fallback, which is the CPU again: it would print of an error, to stdout, before it raises it.
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def line(error: Exception) -> str:

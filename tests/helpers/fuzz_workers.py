@@ -141,6 +141,8 @@ def _work(trial: Trial, numbers: range, start: int, until: float, states: mmap.m
     faulthandler.enable(report.with_suffix(".fault").open("w"))
     sys.stderr = os.fdopen(os.dup(2), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print of damaged files
+    sys.stdout = report.with_suffix(".out").open("w+")
+    os.dup2(sys.stdout.fileno(), 1)
     _limit_memory()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with report.open("a") as file:
@@ -150,6 +152,9 @@ def _work(trial: Trial, numbers: range, start: int, until: float, states: mmap.m
             states[:8] = struct.pack("<Q", index)
             outcome = Outcome()
             trial.attempt(numbers[index], outcome)
+            if printed := _printed():
+                outcome.counts.clear()
+                outcome.crash(f"{trial.name(numbers[index])}: stdout, which is --json's, has {printed!r}")
             states[16 + index] = _state(outcome)
             if outcome.slowest > SLOW:
                 outcome.crashes.append(f"{trial.name(numbers[index])}: took {outcome.slowest:.1f} s")
@@ -157,6 +162,18 @@ def _work(trial: Trial, numbers: range, start: int, until: float, states: mmap.m
             file.flush()
             taken = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
             states[8:16] = struct.pack("<Q", max(taken, int.from_bytes(states[8:16], "little")))
+
+
+def _printed() -> str:
+    """What was printed to stdout since it was last asked."""
+    sys.stdout.flush()
+    if not os.fstat(1).st_size:
+        return ""
+    sys.stdout.seek(0)
+    text = sys.stdout.read(500)
+    sys.stdout.seek(0)
+    sys.stdout.truncate()
+    return text
 
 
 def _limit_memory() -> None:

@@ -187,7 +187,7 @@ def _zip_absurd(data: bytes, chance: random.Random) -> bytes:
     entries[name] = chance.choice((*DAMAGES, _roi_absurd))(entries[name], chance)
     if chance.random() < 0.05:
         entries[name] = entries[name].ljust(40 << 20, b"\0")
-    if chance.random() < 0.1:
+    elif chance.random() < 0.1:
         entries |= {f"{index}.roi": entries[name] for index in range(300)}
     if chance.random() < 0.2:
         entries[chance.choice(("../../x.roi", "/etc/x.roi", "a/b.roi", ".roi", "\u202e.roi"))] = entries.pop(name)

@@ -179,6 +179,15 @@ def test_damage_anywhere_is_an_error_or_a_network(exported_bytes, tmp_path):
     assert not any("\n" in message for message in refusals)
 
 
+def test_what_onnxruntime_cannot_read_is_raised_and_not_printed(capfd):
+    node = helper.make_node("Relu", ["image"], ["logits"], name="first")
+    image, logits = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("image", "logits"))
+    data = helper.make_model(helper.make_graph([node], "g", [image], [logits])).SerializeToString()
+    with pytest.raises(WeightsError, match="onnxruntime cannot run the network"):
+        graph.Graph(data.replace(b"Relu", b"R\xf4lu"), 2)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_without_the_package_the_line_that_installs_it(path, monkeypatch):
     monkeypatch.setattr(graph.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
     with pytest.raises(SegcliError, match="this needs onnx") as caught:

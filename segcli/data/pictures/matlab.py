@@ -1,14 +1,13 @@
 """MATLAB files: masks in .mat files, such as those of the Semantic Boundaries Dataset."""
 
 import io
-import struct
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segcli.data.pictures import matlab_elements
+from segcli.data.pictures.matlab_elements import TooLargeError
 from segcli.errors import InputError
 from segcli.files.paths import shown
 from segcli.images.reading import MAX_PIXELS
@@ -17,7 +16,6 @@ SUFFIX = ".mat"
 """The suffix of MATLAB's files."""
 MAX_BYTES = 1 << 29
 """The most bytes that a file may have, also unpacked; a mask has a few kB."""
-_HEADER, _COMPRESSED, _AT_ONCE = 128, 15, 1 << 20
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _EXPORT = "Save it in MATLAB with save(..., '-v7'), or export the mask as PNG."
 
@@ -61,35 +59,15 @@ def _from_version_5(path: Path, data: bytes) -> np.ndarray:
     except ImportError as error:
         message = f"{shown(path)} is a MATLAB file, which takes scipy to read"
         raise InputError(message, "pip install scipy") from error
-    _check_unpacked(path, data)
+    try:
+        matlab_elements.check(data, MAX_BYTES)
+    except TooLargeError as error:
+        message = f"{shown(path)} unpacks to more than {MAX_BYTES >> 20} MB, which no mask has"
+        raise InputError(message) from error
     content = loadmat(io.BytesIO(data))
     if "GTcls" in content:
         return np.asarray(content["GTcls"][0]["Segmentation"][0])
     return _sole(path, {name: value for name, value in content.items() if not name.startswith("__")})
-
-
-def _check_unpacked(path: Path, data: bytes) -> None:
-    """Raise InputError where the variables of a file are larger, unpacked, than any mask; little memory is taken."""
-    order = ">" if data[126:128] == b"MI" else "<"
-    place, total = _HEADER, 0
-    while place + 8 <= len(data):
-        kind, size = struct.unpack_from(f"{order}2I", data, place)
-        place += 8
-        if kind == _COMPRESSED:
-            total += sum(map(len, _unpacked(data[place : place + size], MAX_BYTES - total)))
-        if total > MAX_BYTES:
-            raise InputError(f"{shown(path)} unpacks to more than {MAX_BYTES >> 20} MB, which no mask has")
-        place += size
-
-
-def _unpacked(data: bytes, most: int) -> Iterator[bytes]:
-    """The parts that compressed bytes unpack to, until they are more than `most` bytes."""
-    unpacker = zlib.decompressobj()
-    while data and most >= 0:
-        part = unpacker.decompress(data, _AT_ONCE)
-        yield part
-        most -= len(part)
-        data = unpacker.unconsumed_tail
 
 
 def _from_hdf5(path: Path, data: bytes) -> np.ndarray:

@@ -1,3 +1,4 @@
+import struct
 import sys
 import zlib
 from contextlib import suppress
@@ -67,6 +68,31 @@ def test_damaged_files_are_input_errors(tmp_path):
             read_values(tmp_path / "x.mat")
     with pytest.raises(InputError, match="cannot be read"):
         read_matlab(tmp_path / "none.mat")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (struct.pack("<II", 2, 54), struct.pack("<II", 200, 54), "an element of type 200"),
+        (struct.pack("<II", 2, 54), struct.pack("<II", 14, 54), "numbers of type 14"),
+        (struct.pack("<II", 2, 54), struct.pack("<II", 2, 1 << 30), "1073741824 bytes"),
+        (struct.pack("<II", 6, 9), struct.pack("<II", 6, 1 << 30), "more values than it has bytes"),
+        (struct.pack("<III", 6, 8, 9), struct.pack("<III", 6, 8, 99), "class 99"),
+    ],
+    ids=["no type", "a matrix for numbers", "no end", "no room", "no class"],
+)
+def test_nothing_gets_to_c_code_unchecked(tmp_path, compressed, before, after, reason):
+    savemat(tmp_path / "x.mat", {"GTcls": {"Segmentation": IDS}})
+    whole = (tmp_path / "x.mat").read_bytes()
+    assert whole.count(before) == 1
+    spoiled = whole.replace(before, after)
+    if compressed:
+        packed = zlib.compress(spoiled[128:])
+        spoiled = spoiled[:128] + struct.pack("<II", 15, len(packed)) + packed
+    (tmp_path / "x.mat").write_bytes(spoiled)
+    with pytest.raises(InputError, match=reason):
+        read_matlab(tmp_path / "x.mat")
 
 
 @pytest.mark.parametrize(
