@@ -44,7 +44,10 @@ def read_probabilities(path: Path) -> tuple[np.ndarray, LabelSet]:
             if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
                 raise InputError(f"{shown(path)} would unpack to more than {MOST_BYTES >> 30} GiB", _MAKE_THEM)
         with np.load(path, allow_pickle=False) as data:
-            probabilities, labels = np.asarray(data["probabilities"]), LabelSet.from_dict(json.loads(str(data["labels"])))
+            probabilities, labels = (
+                np.asarray(data["probabilities"]),
+                LabelSet.from_dict(json.loads(str(data["labels"]))),
+            )
     except InputError:
         raise
     except Exception as error:  # damaged in one of the many ways that zip, npy and JSON readers report

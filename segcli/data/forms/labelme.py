@@ -104,7 +104,7 @@ class _Drawn:
 
     def _bitmap(self) -> Shape:
         """The region of a mask, whose points are its first and its last pixel."""
-        if np.any(np.abs(self.points) > FARTHEST):
+        if not np.all(np.abs(self.points) <= FARTHEST):  # nor NaN
             raise DatasetError("a mask lies where no picture reaches")
         (left, top), (right, bottom) = ((int(x), int(y)) for x, y in self.points.tolist())
         bitmap = from_base64(self.mask) != 0
