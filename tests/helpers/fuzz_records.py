@@ -22,7 +22,7 @@ from segcli.images.probabilities import read_probabilities, write_probabilities
 from segcli.labels import CAMVID
 from segcli.pipeline import tables
 from segcli.pipeline.giants.journal import FOLDER, Journal
-from segcli.pipeline.records import Ledger, merge
+from segcli.pipeline.ledger import Ledger, merge
 from segcli.pipeline.writer import MERGERS
 
 SIZE = (12, 16)
