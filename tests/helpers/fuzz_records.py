@@ -52,7 +52,7 @@ def _read_manifest(folder: Path, seed: Seed) -> None:
                 raise AssertionError(f"{found} is not in the folder")
         json.dumps(record.to_dict(), allow_nan=False)
     tables.write_areas(folder / "areas.csv", ledger.records.values())
-    tables.write_review(folder / "review.csv", ledger.records.values())
+    tables.write_review(folder / "review.csv", tuple(ledger.records.values()))
     merge(folder)
 
 
