@@ -23,13 +23,8 @@ DONE, FAILED = "done", "failed"
 RUN_FILE = "run.toml"
 """The name of the file that says how an output folder was made."""
 RUN_FILE_HINT = "Give the run.toml of an output folder."
-<<<<<<< HEAD
 _OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames", "etag")
-_Count = Annotated[int, at_least(0)]
-=======
-_OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames")
 _Count = Annotated[int, between(0, 2**53)]
->>>>>>> e01628a (Refuse in one line what damaged files of metadata, VIA, LabelMe, COCO, records and probabilities ended in an unforeseen error with)
 _Measure = Annotated[float, between(0, 1e18)]
 _SHA256 = re.compile("[0-9a-f]{64}")
 
