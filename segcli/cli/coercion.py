@@ -12,8 +12,6 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from segcli.cli.options.parsing import Parsed
-
 
 class _NotPlainError(Exception):
     """A value is for Typer to look at."""
@@ -73,7 +71,7 @@ def _one(value: Any, annotation: Any, info: Any, default: Any) -> Any:
 
 
 def _parsed(parser: Any, value: Any) -> Any:
-    if not isinstance(parser, Parsed):
+    if not parser.__module__.startswith("segcli."):
         raise _NotPlainError
     try:
         return parser(value)

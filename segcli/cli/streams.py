@@ -5,7 +5,7 @@ What a stream has lost is told at the end of the program. A reader who has seen 
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -29,6 +29,11 @@ class Stream:
         with self._going_on():
             self._stream.write(text)
         return len(text)
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        """Write texts one after the other, as `write` does."""
+        for text in texts:
+            self.write(text)
 
     def flush(self) -> None:
         """Write what is held back, or note why it is lost."""

@@ -6,11 +6,11 @@ lost the folder, because it stood still for long, notices at its next renewal. O
 
 from __future__ import annotations
 
-import json
 import threading
 from uuid import uuid4
 
 from segcli.errors import UsageError
+from segcli.files.encoding import to_json
 from segcli.storage.address import Address
 from segcli.storage.store import Entry, Store
 from segcli.storage.trouble import StoreError
@@ -109,7 +109,7 @@ class Lease:
         return self._folder / FOLDER / f"{number:08}"
 
     def _content(self) -> bytes:
-        return json.dumps({"run": self._owner}).encode()
+        return to_json({"run": self._owner}).encode()
 
     def _taken(self, seconds: int) -> UsageError:
         message = f"another process is writing to {self._folder}; nothing was done here"

@@ -23,6 +23,13 @@ CORRECTED_THERE = ("labelme", "yolo")
 """The kinds of label files that people correct where they lie, which takes a folder of a computer."""
 
 
+def require_writable(address: Address) -> None:
+    """Raise UsageError where the store is one that segcli does not write to."""
+    if not address.kind.writes:
+        message = f"{address}: segcli does not write to {address.scheme}://"
+        raise UsageError(message, "Name a folder of this computer, or of s3:// or gs://.")
+
+
 class Destination:
     """An output folder in a store, and the folder of this computer in which its files are made.
 
@@ -37,9 +44,7 @@ class Destination:
     """
 
     def __init__(self, address: Address, store: Store, folder: Path, listener: Listener = SILENT):
-        if not address.kind.writes:
-            message = f"{address}: segcli does not write to {address.scheme}://"
-            raise UsageError(message, "Name a folder of this computer, or of s3:// or gs://.")
+        require_writable(address)
         self.address, self.folder = address, folder
         self._store, self._listener = store, listener
         self._is_taken = False

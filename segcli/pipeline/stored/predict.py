@@ -17,7 +17,7 @@ from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.predict import PredictJob
 from segcli.pipeline.reading import required
 from segcli.pipeline.run import Invocation
-from segcli.pipeline.stored.destination import CORRECTED_THERE, Destination
+from segcli.pipeline.stored.destination import CORRECTED_THERE, Destination, require_writable
 from segcli.pipeline.stored.run import StoredRun
 from segcli.pipeline.stored.staging import Staging
 from segcli.storage.address import Address, are_stored, parse, plain
@@ -88,6 +88,8 @@ def _check(job: PredictJob, is_stored: bool, output: Address | None) -> None:
     if is_stored and job.reading.pages:
         message = "--pages opens every file before the first is done, and those in stores are not opened"
         raise UsageError(message, "Copy them to this computer first, or leave it out.")
+    if output is not None:
+        require_writable(output)
     kinds = sorted(job.saving.kinds.intersection(CORRECTED_THERE)) if output else []
     if kinds:
         message = f"--save {kinds[0]}: such files are corrected where they lie, which a store is no place for"

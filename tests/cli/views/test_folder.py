@@ -15,7 +15,7 @@ from segcli.pipeline.summary import Summary
 class Run:
     """A run that is over before it begins."""
 
-    folder = Path("out")
+    folder = place = Path("out")
 
     def __init__(self, **counts):
         named = {"segmented": 5, "skipped": 0, "failed": 0, "ignored": 0, "records": ()} | counts
