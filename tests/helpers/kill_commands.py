@@ -107,8 +107,8 @@ def _ended(command: Command, folder: Path, chance: random.Random, seconds: float
     child, how = started(command, folder), chance.choice(ENDS)
     time.sleep(chance.uniform(0, 1.1 * seconds))
     code = _kill(child, how)
-    if how != signal.SIGKILL and chance.random() < HELD_OFF:
-        _kill(child, how)
+    if code is None and how != signal.SIGKILL and chance.random() < HELD_OFF:
+        code = _kill(child, how)
     code = waited(child) if code is None else code
     assert code in (0, -how, 128 + how), f"{command.name} ended with {code} after {how.name}"
     return how.name if code else ""
