@@ -148,7 +148,7 @@ def each(*ways: Callable[[], object]) -> None:
         except SegcliError as error:
             refused.append(error)
     if refused:
-        raise max(refused, key=lambda error: len(error.message))
+        raise max(refused, key=lambda error: (len(error.message), error.message.count("\n")))
 
 
 def in_this_process(trial: Trial, numbers: Iterable[int]) -> Outcome:

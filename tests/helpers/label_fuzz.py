@@ -5,6 +5,7 @@ from pathlib import Path
 
 import label_files
 import numpy as np
+from fuzz_engine import each
 from label_files import SIZE, LabelFile
 
 from segcli.data import names
@@ -22,17 +23,10 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
 def read(folder: Path, file: LabelFile) -> None:
     """Read the label file of a folder in every way that segcli does; raises its error if one of them refuses it."""
     path = folder / file.path
-    refused: list[SegcliError] = []
     ways = [lambda: names.read(path)] if file.form == "names" else [lambda: _as_dataset(folder)]
     if file.form in recognise.FORMS:
         ways.append(lambda: _as_form(folder, file))
-    for way in ways:
-        try:
-            way()
-        except SegcliError as error:
-            refused.append(error)
-    if refused:
-        raise max(refused, key=lambda error: (len(error.message), error.message.count("\n")))
+    each(*ways)
 
 
 def _as_dataset(folder: Path) -> None:
