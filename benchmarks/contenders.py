@@ -18,9 +18,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segcli.export import conversions, onnx_cache
+from segcli.export import calibration, conversions, int8_cache, onnx_cache
 from segcli.files.sources import Source
 from segcli.images.read import read_photo
+from segcli.images.reading import PLAIN
 from segcli.inference.segmenter import Segmenter
 from segcli.inference.transform import to_input
 from segcli.labels import VOC
@@ -146,21 +147,23 @@ def checkpoint(variant: str, photos: Sequence[Path], path: Path) -> Path:
 
 
 def usable(engine: str) -> bool:
-    """Whether this machine has an engine of segcli, "torch" or "onnx"."""
+    """Whether this machine has an engine of segcli, "torch", "onnx" or "int8"."""
     return engine == "torch" or conversions.available()
 
 
 def segmenter(path: Path, engine: str) -> Segmenter:
-    """A checkpoint's Segmenter under an engine, "torch" or "onnx"."""
+    """A checkpoint's Segmenter under an engine, "torch", "onnx" or "int8", which is onnxruntime with 8 bits."""
     model = model_io.load(path)
     if engine == "onnx":
         onnx_cache.convert(model)
         model = onnx_cache.accelerated(model)
+    if engine == "int8":
+        model = int8_cache.obtain(model, calibration.of(None), PLAIN)
     return Segmenter(model)
 
 
 def ours(path: Path, engine: str, photos: Sequence[Path]) -> Contender:
-    """A checkpoint under an engine, "torch" or "onnx", in the pipeline of `segcli predict` with its usual outputs."""
+    """A checkpoint under an engine of `segmenter`, in the pipeline of `segcli predict` with its usual outputs."""
     used = segmenter(path, engine)
     example, _ = to_input(read_photo(photos[0]).rgb, used.preprocessing)
     cost = measure(used.model.spec, SIZE, classes=CLASSES, output_stride=16).multiply_adds

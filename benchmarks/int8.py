@@ -57,17 +57,8 @@ def report(chosen: argparse.Namespace) -> Iterator[str]:
 
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    yield f"{measuring.machine(['torch', 'onnxruntime'])}; {vnni()}.\n"
+    yield f"{measuring.machine(['torch', 'onnxruntime'])}.\n"
     yield measuring.table(HEADINGS, (row(name, chosen) for name in chosen.models.split(",")))
-
-
-def vnni() -> str:
-    """Whether the processor has the instructions for products of 8 bits, as far as its system tells."""
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return "VNNI unknown"
-    words = set(path.read_text(encoding="utf-8").split())
-    return "with VNNI" if words & {"avx512_vnni", "avx_vnni"} else "without VNNI"
 
 
 def row(name: str, chosen: argparse.Namespace) -> list[str]:

@@ -80,7 +80,7 @@ def machine(libraries: Iterable[str]) -> str:
     versions = [f"{name} {metadata.version(name)}" for name in libraries if _installed(name)]
     load = f", load {os.getloadavg()[0]:.1f} before the start" if hasattr(os, "getloadavg") else ""
     cores = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
-    return f"{processor()}, {cores}{load}; Python {platform.python_version()}, {', '.join(versions)}"
+    return f"{processor()} {vnni()}, {cores}{load}; Python {platform.python_version()}, {', '.join(versions)}"
 
 
 def processor() -> str:
@@ -90,6 +90,15 @@ def processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def vnni() -> str:
+    """Whether the processor has the instructions for products of 8 bits, as far as its system tells."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return "VNNI unknown"
+    words = set(path.read_text(encoding="utf-8").split())
+    return "with VNNI" if words & {"avx512_vnni", "avx_vnni"} else "without VNNI"
 
 
 def _installed(name: str) -> bool:

@@ -35,7 +35,7 @@ def _runner(arguments: list[str], folder: str) -> Callable[[], object]:
 
 
 def at_12_megapixels(kind: str, weights: Path, photo: Path, threads: int) -> tuple[float, float, float]:
-    """The seconds and bytes that one photo takes by "torch", "onnx" or "peer", in a process of its own.
+    """The seconds and bytes that one photo takes by "torch", "onnx", "int8" or "peer", in a process of its own.
 
     Returns:
         Seconds from the file to what is written; the idle process's bytes, with torch imported and the model loaded;

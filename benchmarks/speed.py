@@ -1,6 +1,6 @@
 """The speed of segcli, beside what one would write with segmentation_models.pytorch, torchvision and transformers.
 
-python benchmarks/speed.py                                # everything, in under 12 minutes on two quiet cores
+python benchmarks/speed.py                                # everything, in under 15 minutes on two quiet cores
 python benchmarks/speed.py --quick                        # one network, few photos: does it still work?
 python benchmarks/speed.py --write docs/performance.md    # and put the tables there
 python benchmarks/speed.py --photos ~/Pictures --engine torch
@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ENGINES = ("torch", "onnx")
+ENGINES = ("torch", "onnx", "int8")
 BEGIN, END = "<!-- written by benchmarks/speed.py: begin -->", "<!-- end -->"
 
 
@@ -63,7 +63,8 @@ def report(chosen: argparse.Namespace, folder: Path) -> Iterator[str]:
         compared = tables.contenders_of(variant, path, engines, photos)
         yield tables.speed(variant, compared, photos, folder / "out", chosen.rounds, peak)
     smallest = saved[chosen.models.partition(",")[0]]
-    yield tables.stages(smallest, engines[-1], photos[:20], folder / "stages")
+    for engine in engines[1:] or engines:
+        yield tables.stages(smallest, engine, photos[:20], folder / f"stages-{engine}")
     yield tables.dense_crf(originals, chosen.rounds)
     yield tables.start_up(smallest, photos[0], chosen.rounds)
     yield tables.large_photo(smallest, engines, large, chosen.rounds)
