@@ -28,6 +28,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--models", default="street", help="separated by commas")
     parser.add_argument("--photos", type=Path, help="to compare labels on (examples/photos)")
     parser.add_argument("--labels", type=Path, help="of those photos; the classes are the model's")
+    parser.add_argument("--void", type=int, help="the id of those labels that is no class")
     parser.add_argument("--calibrate", type=Path, help="photos to calibrate on")
     parser.add_argument("--output-stride", type=int)
     parser.add_argument("--size", type=int, default=513, help="side of the input whose passes are timed")
@@ -115,11 +116,14 @@ def labels_kept(forms: list, chosen: argparse.Namespace) -> list[str]:
     """Cells: the share of equal labels, that of the worst photo, and the mIOU of both forms."""
     import pictures
 
-    from segcli.pipeline.int8 import compared, to_check
+    from segcli.data.reading import Choice
+    from segcli.pipeline.int8 import Truth, compared, to_check
     from segcli.pipeline.listener import SILENT
 
     floats, whole = forms
-    kept = compared(floats, whole, {}, to_check(chosen.photos or pictures.EXAMPLES, chosen.labels, floats, SILENT))
+    void = None if chosen.void is None else (chosen.void,)
+    truth = chosen.labels and Truth(chosen.labels, Choice(void))
+    kept = compared(floats, whole, {}, to_check(chosen.photos or pictures.EXAMPLES, truth, floats, SILENT))
     mious = ["" if miou is None else f"{miou:.2%}" for miou in kept.mious]
     return [f"{kept.share:.2%} of {len(kept.equal)} photos", f"{kept.worst[1]:.2%}", *mious]
 
