@@ -32,6 +32,8 @@ segcli models run
 """
 REFERENCE_SIZE = 513
 """The side of the square input at which the papers count multiply-adds."""
+MOST_CLASSES = 40
+"""Of label sets with more classes the names are printed only where weights are named."""
 
 
 def models(
@@ -129,6 +131,7 @@ def _weights(entry: WeightsEntry) -> dict:
         "name": entry.name,
         "alias": entry.alias,
         "labels": entry.labels,
+        "classes": list(labels.get(entry.labels).names),
         "source": str(entry.source),
         "format": entry.format,
         "licence": entry.licence,
@@ -201,8 +204,12 @@ def _show(display: Display, name: str, protocol: _Protocol) -> None:
         f"{facts['classes']} classes{runs}"
     )
     display.data(f"  output strides {strides}")
+    told = set()
     for weights in facts["weights"]:
         _show_weights(display, weights)
+        if weights["labels"] not in told:
+            display.data(f"                 {_classes(weights, all_of_them=bool(choice))}")
+        told.add(weights["labels"])
     if not facts["weights"]:
         display.data("  weights        none are published; train it, or give a checkpoint with --weights")
     display.json(facts)
@@ -225,6 +232,14 @@ def _show_weights(display: Display, weights: dict) -> None:
         display.data(
             f"                 mIOU {_score(weights['measured_miou'])} measured: {weights['measured_setting']}"
         )
+
+
+def _classes(weights: dict, all_of_them: bool) -> str:
+    """The classes that a model with these weights finds, in words."""
+    names = weights["classes"]
+    if len(names) > MOST_CLASSES and not all_of_them:
+        return f"{len(names)} classes: segcli models {weights['name']}"
+    return f"{len(names)} classes: {', '.join(names)}"
 
 
 def _licence(weights: dict) -> str:

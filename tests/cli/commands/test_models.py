@@ -127,6 +127,14 @@ def test_weights_tell_whose_their_licence_is_and_the_terms_of_what_they_learned_
     assert weights["learned_from"]["loveda"] == "CC BY-NC-SA 4.0"
 
 
+def test_the_classes_are_named_once_for_all_weights_that_share_them():
+    text = run("v3plus-resnet101", "--size", "65").stdout
+    assert text.count("aeroplane") == 1
+    assert "21 classes: background, aeroplane, " in text
+    assert "150 classes: segcli models v3plus-resnet101@ade20k-150" in text
+    assert "wall, building, sky" in run("v3plus-resnet101@ade20k-150", "--size", "65").stdout
+
+
 def test_a_model_without_weights_says_so():
     text = run("v1-vgg16", "--size", "65").stdout
     assert "20.5 M" in text
