@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -33,8 +34,10 @@ def make(folder: Path, photos: int) -> None:
     Image.new("RGB", (32, 24), (90, 120, 60)).save(first)
     predict(folder)
     record = json.loads((output / "manifest.jsonl").read_text().splitlines()[0])
+    unsure = random.Random(0)
     with (output / "manifest.jsonl").open("w") as manifest:
         for name in names(photos):
+            record["uncertainty"] = round(unsure.random(), 6)  # so that review.csv has an order of its own
             manifest.write(json.dumps(of(record, name, pictures, output)) + "\n")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segcli.errors import DatasetError
-from segcli.files import sources
+from segcli.files import sieve, sources
 from segcli.files.paths import shown
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".jp2", ".avif", ".heic", ".ppm", ".pgm")
@@ -61,7 +61,7 @@ def walk(root: Path, without: Path | None = None) -> Tree:
 
 def _sorted(root: Path, found: Sequence[Path]) -> Tree:
     """The files, pictures and others apart."""
-    pictures = tuple(path for path in found if _is_picture(path) and (path == root or not sources.is_companion(path)))
+    pictures = tuple(path for path in found if _is_picture(path) and (path == root or not sieve.is_companion(path)))
     twins = _raw_twins(pictures)
     pictures = tuple(path for path in pictures if path not in twins)
     taken = set(pictures)

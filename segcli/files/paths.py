@@ -21,7 +21,9 @@ def nearest_existing(path: Path) -> Path:
 
 def folded(path: str | Path) -> str:
     """A text that is equal for paths that some disk takes for one, such as `A/x` and `a./X`."""
-    return _ENDS.sub("", unicodedata.normalize("NFC", str(path).casefold()))
+    text = str(path)
+    text = text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
+    return _ENDS.sub("", text) if "/" in text or "\\" in text else text
 
 
 def is_same(one: Path, other: Path) -> bool:

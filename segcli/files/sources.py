@@ -5,7 +5,6 @@
 # ruff: noqa: PTH100, PTH112, PTH113, PTH120
 
 import os
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,15 +12,15 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from segcli.errors import UsageError
-from segcli.files import formats
+from segcli.files import formats, glance
 from segcli.files.listing import Listing, Source
 from segcli.files.paths import folded, nearest_hint, shown
+from segcli.files.sieve import Sieve
+from segcli.files.texts import Texts
 from segcli.files.walk import Identities, walk
 
 RESULT_FILES = ("manifest.jsonl", "run.toml")
 """A folder that holds all of these holds results of segcli and is never read as input."""
-MASK_SUFFIX, OVERVIEWS_SUFFIX = ".msk", ".ovr"
-"""What GDAL appends to a picture's whole name, NAME.tif.msk, for the files with its mask and its smaller copies."""
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,13 @@ def find(inputs: Sequence[str | Path], output: Path | None = None, films: bool =
     search = _Search(output)
     for text in map(str, inputs):
         search.add(text)
-    sieve = _Sieve(films)
+    sieve = Sieve(films)
     search.walk(sieve)
     named = [(path.parent, (path.name,)) for path in search.named.values()]
-    inside = [(path.parent, (path.name,)) for path in search.matched() if sieve.passes(path.parent, path.name)]
-    files = Listing.of([*named, *inside, *search.walked], search.roots)
+    glances = bytearray(glance.UNSEEN for _ in named)  # whatever they are, they are read, and some may be pipes
+    inside = [(path.parent, (path.name,)) for path in search.matched() if sieve.passes(str(path), glances)]
+    files = Listing.of([*named, *inside, *search.walked], search.roots, bytes(glances + search.glances))
     return Found(files, sieve.ignored, len(search.results), sieve.unread)
-
-
-def is_companion(path: Path) -> bool:
-    """Whether a file is the mask or the smaller copies of a picture beside it, and so no picture of its own."""
-    return path.suffix.lower() in (MASK_SUFFIX, OVERVIEWS_SUFFIX) and os.path.isfile(path.with_suffix(""))
 
 
 def label_maps(folder: Path) -> Path:
@@ -135,6 +130,7 @@ class _Search:
         named: `Identities.file` -> path, of the files that are inputs themselves.
         inside: The same, of the files that a pattern matched.
         walked: Folders, each with the names of the pictures that `walk` found in it.
+        glances: What is known of each of these pictures.
         results: The real paths of named files that lie among results.
         folders: The folders to walk.
         roots: The absolute folders where output trees start.
@@ -144,7 +140,8 @@ class _Search:
     def __init__(self, output: Path | None):
         self.named: dict[Hashable, Path] = {}
         self.inside: dict[Hashable, Path] = {}
-        self.walked: list[tuple[Path, list[str]]] = []
+        self.walked: list[tuple[Path, Texts]] = []
+        self.glances = bytearray()
         self.results: set[str] = set()
         self.folders: list[Path] = []
         self.roots: list[str] = []
@@ -203,12 +200,15 @@ class _Search:
         if place not in files or files[place].parent.is_symlink():
             files[place] = path
 
-    def walk(self, sieve: "_Sieve") -> None:
+    def walk(self, sieve: Sieve) -> None:
         """Find the pictures in the folders; those that a pattern matched as well stay with these."""
         for folder, names in walk(self.folders, self.is_result):
             self._require_listed(folder, names)
-            new = [name for name in self._once(folder, names) if self._is_new(folder / name)]
-            if pictures := [name for name in new if sieve.passes(folder, name)]:
+            new = self._once(folder, names)
+            if self.named or self.inside:
+                new = [name for name in new if self._is_new(folder / name)]
+            place = str(folder / "x")[:-1]
+            if pictures := Texts(name for name in new if sieve.passes(place + name, self.glances)):
                 self.walked.append((folder, pictures))
 
     def _require_listed(self, folder: Path, names: list[str]) -> None:
@@ -228,8 +228,6 @@ class _Search:
 
     def _is_new(self, path: Path) -> bool:
         """Whether a file of a folder was neither named nor matched; walks come to each folder once."""
-        if not (self.named or self.inside):
-            return True
         place = self.identities.file(path)
         if place in self.inside:
             self.keep(path, self.inside)
@@ -288,43 +286,4 @@ def is_raw(path: Path) -> bool:
 
 def format_of(path: Path) -> formats.Format | None:
     """The format of a file's content; OSError where it cannot be opened."""
-    with path.open("rb") as file:
-        return formats.sniff(file.read(formats.HEAD))
-
-
-class _Sieve:
-    """Parts pictures from all other files, and counts these.
-
-    Args:
-        films: Whether video files count as pictures, where their extra is installed.
-
-    Attributes:
-        ignored: How many files have no format that segcli knows.
-    """
-
-    def __init__(self, films: bool):
-        self.ignored = 0
-        self._films = films
-        self._unread: Counter[str] = Counter()
-
-    @property
-    def unread(self) -> dict[str, int]:
-        """Name of a format -> how many files have it that are not read; the most numerous first."""
-        return dict(sorted(self._unread.items(), key=lambda item: (-item[1], item[0])))
-
-    def passes(self, folder: Path, name: str) -> bool:
-        """Whether a file is a picture to read."""
-        path = folder / name
-        try:
-            known = format_of(path)
-        except OSError:  # its reader says why
-            return True
-        if self._films and known is not None and formats.is_film(known):
-            known = formats.FILM
-        if known is None or is_companion(path):
-            self.ignored += 1
-        elif known.is_read_here:
-            return True
-        else:
-            self._unread[known.name] += 1
-        return False
+    return formats.sniff(glance.first_bytes(str(path)))

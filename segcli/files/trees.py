@@ -103,7 +103,8 @@ class _Group:
     def _output(self, file: int) -> str:
         spelling = self.longer.get(file, _Spelling.STEM)
         name = stem(self.names[file]) if spelling == _Spelling.STEM else self.names[file]
-        if spelling == _Spelling.WITH_HASH or len(os.fsencode(name)) > NAME_BYTES:
+        overlong = len(name) > NAME_BYTES // 4 and len(os.fsencode(name)) > NAME_BYTES  # 4 bytes at most for each sign
+        if overlong or spelling == _Spelling.WITH_HASH:
             return _with_hash(name, self.folders[self.numbers[file]] / self.names[file])
         return name
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segcli.errors import InputError
-from segcli.files import formats, sources
+from segcli.files import formats, glance, sources
 from segcli.files.sources import Found
 from segcli.films.options import FilmKinds
 from segcli.images.opening import opened
@@ -21,7 +21,15 @@ def marked(found: Found, kinds: FilmKinds, max_pixels: int = MAX_PIXELS) -> Foun
     """
     if kinds == "none":
         return found
-    return replace(found, files=found.files.marked(lambda source: is_film(source.path, kinds, max_pixels)))
+
+    def may_be(seen: int) -> bool:
+        known = glance.format_of(seen)
+        moves = kinds == "all" and known is not None and known.name in formats.MOVING
+        return seen == glance.UNSEEN or moves or (known is not None and formats.is_film(known))
+
+    hopeful = tuple(map(may_be, range(glance.COUNT)))  # of a million files, few differ
+    files = found.files.marked(lambda source: is_film(source.path, kinds, max_pixels), hopeful.__getitem__)
+    return replace(found, files=files)
 
 
 def is_film(path: Path, kinds: FilmKinds = "auto", max_pixels: int = MAX_PIXELS) -> bool:

@@ -1,19 +1,21 @@
 """Measuring: one range for all the photos of a run, since a stretch by photo gives colours another meaning."""
 
+from abc import abstractmethod
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from segcli.errors import InputError
+from segcli.files import glance
 from segcli.images import bands, ranges
 from segcli.images.opening import TooLargeError
 from segcli.images.photo import data_mask, numbers, taken_bands
 from segcli.images.ranges import Statistics
 from segcli.images.raster import Range, Raster
-from segcli.images.read import may_be_deep, read_raster
+from segcli.images.read import is_deep, may_be_deep, read_raster
 from segcli.images.reading import AUTO, PhotoReading
 from segcli.images.strips.source import opened_strips
 from segcli.images.strips.survey import statistics
@@ -24,6 +26,14 @@ ORDINARY = "uint8"
 """The kind of values of ordinary photos."""
 Page = tuple[Path, int | None]
 """A file, and which of its pages; None for the first."""
+
+
+class Glanced(Sequence[Page]):
+    """Photos at which somebody has looked already."""
+
+    @abstractmethod
+    def glance(self, index: int) -> int:
+        """What is known of the first bytes of one: a `files.glance`."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def measured(photos: Sequence[Page], reading: PhotoReading, one_for_all: bool = 
         reading: How they are read; its `ranges` are not looked at.
         one_for_all: Measure also the photos whose files say different things, as a model's range must fit all.
     """
-    deep = array("Q", (number for number, (path, _) in enumerate(photos) if may_be_deep(path)))
+    deep = array("Q", _deep(photos))
     looked_at = [photos[number] for number in deep[:: -(-len(deep) // MOST)]] if deep else []
     found: dict[str, list[_Values]] = {}
     for path, page in looked_at:
@@ -67,6 +77,15 @@ def measured(photos: Sequence[Page], reading: PhotoReading, one_for_all: bool = 
             found.setdefault(values.kind, []).append(values)
     ordinary = len(photos) - len(deep) + len(found.pop(ORDINARY, []))
     return _measured(dict(sorted(found.items())), ordinary, reading.value_range == AUTO, one_for_all)
+
+
+def _deep(photos: Sequence[Page]) -> Iterator[int]:
+    """The numbers of the photos that may hold more than 8 bits a value."""
+    if not isinstance(photos, Glanced):
+        return (number for number, (path, _) in enumerate(photos) if may_be_deep(path))
+    by_glance = [None if seen == glance.UNSEEN else is_deep(seen) for seen in range(glance.COUNT)]
+    known = (by_glance[photos.glance(number)] for number in range(len(photos)))
+    return (number for number, deep in enumerate(known) if (may_be_deep(photos[number][0]) if deep is None else deep))
 
 
 def _measured(found: Mapping[str, Sequence["_Values"]], ordinary: int, auto: bool, one_for_all: bool) -> Measured:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from segcli.errors import InputError
-from segcli.files import formats
+from segcli.files import formats, glance
 from segcli.files.native_output import listened
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
@@ -141,14 +141,15 @@ def read_raster(path: Path, reading: PhotoReading = PLAIN, page: int | None = No
 def may_be_deep(path: Path) -> bool:
     """Whether a file may hold more than 8 bits a value, by its first bytes; False where it cannot be opened."""
     try:
-        if not path.is_file():  # opening a pipe would wait for ever
-            return False
-        with path.open("rb") as file:
-            head = file.read(formats.HEAD)
+        return path.is_file() and is_deep(glance.at(str(path)))  # opening a pipe would wait for ever
     except OSError:
         return False
-    known = formats.sniff(head)
-    return known is not None and known.name in DEEP and (known.name != "PNG" or head[24:25] == b"\x10")
+
+
+def is_deep(seen: int) -> bool:
+    """Whether a file of that `files.glance` may hold more than 8 bits a value."""
+    known = glance.format_of(seen)
+    return known is not None and known.name in DEEP and (known.name != "PNG" or glance.is_wide_png(seen))
 
 
 def read_valid(path: Path, reading: PhotoReading = PLAIN) -> np.ndarray | None:

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import time
+from array import array
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -12,8 +13,10 @@ from typing import Any, ClassVar
 
 from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
 from segcli.files.encoding import to_json
-from segcli.files.listing import Source, chosen
+from segcli.files.listing import Source, chosen, inputs_of, trees_of
+from segcli.files.lookup import Lookup
 from segcli.files.paths import folded, is_same
+from segcli.pipeline.index import hashed
 from segcli.pipeline.kept import KeptRecords, lines_of, parse
 from segcli.pipeline.records import DONE, Record, state
 from segcli.storage.address import is_address
@@ -84,20 +87,32 @@ class Ledger:
 
     def _twin(self, name: str) -> Record | None:
         """The record of another spelling of a name whose files stand where this name's would go; None for none."""
-        for record in map(self.records.get, self._by_fold.get(folded(name), ())):
-            for path in (output["path"] for output in record.outputs.values()) if record else ():
+        for record in map(self.records.at, self._by_fold.of(hashed(folded(name)))):
+            if record is None or folded(record.name) != folded(name):
+                continue
+            for path in (output["path"] for output in record.outputs.values()):
                 if is_same(self.folder / path, self.folder / path.replace(record.name, name)):
                     return record
         return None
 
     @cached_property
-    def _by_fold(self) -> dict[str, tuple[str, ...]]:
-        """The names of the records as the run began, by their folded names."""
-        found: dict[str, tuple[str, ...]] = {}
-        for name in self.records:
-            key = folded(name)
-            found[key] = (*found.get(key, ()), name)
-        return found
+    def _by_fold(self) -> Lookup:
+        """The places of the records as the run began, by hashes of their folded names."""
+        keys, places = array("Q"), array("q")
+        for number in range(len(self.records)):
+            place = self.records.place(number)
+            if (record := self.records.at(place)) is not None:
+                keys.append(hashed(folded(record.name)))
+                places.append(place)
+        return Lookup(keys, places)
+
+    def conflict(self, sources: Sequence[Source]) -> tuple[Source, str] | None:
+        """The first source whose outputs would replace those of another file, and that file; None for none."""
+        named = zip(trees_of(sources), inputs_of(sources), strict=True)
+        for number, (name, path) in enumerate(named):
+            if not self.records.is_of(name, path) and (other := self.other_input(sources[number])):
+                return sources[number], other
+        return None
 
     def proves_done(self, source: Source, settings: str, verify: bool = False) -> bool:
         """Whether the outputs of a source stand as it and these settings would make them again.
@@ -106,7 +121,8 @@ class Ledger:
         `verify` the outputs' contents are hashed as well, where the record has their hashes. Of an input in a store
         whose copy is not there, address, size and ETag decide, and with `verify` nothing proves it.
         """
-        record = self.records.get(source.tree.as_posix())
+        name = source.tree.as_posix()
+        record = self.records.get(name) if self._is_said_done(name, settings) else None
         if record is None or record.status != DONE or record.settings != settings:
             return False
         if not all(self._stands(output, verify) for output in record.outputs.values()):
@@ -114,6 +130,11 @@ class Ledger:
         if source.origin is not None and not source.path.exists():
             return not verify and _is_same_object(source, record)
         return _is_same_file(source, record, verify)
+
+    def _is_said_done(self, name: str, settings: str) -> bool:
+        number = self.records.number(name)
+        facts = None if number is None else self.records.facts(number)
+        return facts is not None and facts.is_done and facts.settings == settings
 
     def file(self, record: Record, kind: str) -> Path | None:
         """A record's file of a kind; None where there is none, or it lies elsewhere by way of links."""

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from segcli.decoding import check_option
 from segcli.errors import InputError
-from segcli.files import formats, sources
+from segcli.files import formats, glance, sources
+from segcli.files.listing import Listing
 from segcli.files.sources import Found, Source
 from segcli.films.choice import marked
 from segcli.films.frame import Film, Frame
 from segcli.films.opening import open_film
 from segcli.films.options import FilmOptions
 from segcli.images.geo.ground import GroundResolution, working_size
-from segcli.images.measure import Page
+from segcli.images.measure import Glanced, Page
 from segcli.images.pages import expand
 from segcli.images.photo import Photo
 from segcli.images.read import read_placed
@@ -84,7 +85,7 @@ class Reading:
         return {**photo_values.to_dict(self.photos, self.range_text), **gsd}
 
 
-class _Pages(Sequence[Page]):
+class _Pages(Glanced):
     """The files of photos, and which of their pages; each is made as it is asked for."""
 
     def __init__(self, sources: Sequence[Source]):
@@ -96,6 +97,9 @@ class _Pages(Sequence[Page]):
     def __getitem__(self, index: int) -> Page:
         source = self._sources[index]
         return source.path, source.page
+
+    def glance(self, index: int) -> int:
+        return self._sources.glance(index) if isinstance(self._sources, Listing) else glance.UNSEEN
 
     def __iter__(self) -> Iterator[Page]:
         return ((source.path, source.page) for source in self._sources)

@@ -20,7 +20,7 @@ from segcli.decoding import check_option
 from segcli.distributed import Processes
 from segcli.errors import SegcliError, UsageError
 from segcli.files.atomic import write_whole, writing
-from segcli.files.listing import chosen
+from segcli.files.listing import chosen, trees_of
 from segcli.files.lock import Hold
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
@@ -183,13 +183,13 @@ class FolderRun:
             self.plan, self.stages = self._prepare()
 
     def _refuse_other_inputs(self) -> None:
-        for source in self.found.files:
-            if other := self.ledger.other_input(source):
-                raise UsageError(
-                    f"{shown(str(self.place))} holds results of {shown(other)}, which those of "
-                    f"{shown(source.input)} would replace",
-                    "Name another folder with --output.",
-                )
+        if found := self.ledger.conflict(self.found.files):
+            source, other = found
+            raise UsageError(
+                f"{shown(str(self.place))} holds results of {shown(other)}, which those of "
+                f"{shown(source.input)} would replace",
+                "Name another folder with --output.",
+            )
 
     def begin(self) -> Sequence[Source]:
         """Plan, load, make the output folder and write run.toml, once; returns this process's share of the work."""
@@ -300,14 +300,13 @@ class FolderRun:
                 merge(self.folder)
                 self.ledger = Ledger(self.folder)
             self._results.write(self.folder, self.plan.outputs)
-        trees = (source.tree.as_posix() for source in self.todo)
-        outcome = self._results.of_files({name for name in trees if name not in self._written})
+        outcome = self._results.of_files({name for name in trees_of(self.todo) if name not in self._written})
         self.ledger.records.close()
         found, min_area = self.found, self.plan.outputs.min_area
         before = len(found.files) - len(self.todo)
         done = len(outcome.records) - outcome.failed - before
         counts = (done, before, outcome.failed, found.ignored, outcome.records, outcome.specks, min_area)
-        return Summary(self.place, *counts, found.unread)
+        return Summary(self.place, *counts, found.unread, outcome.with_objects)
 
     @property
     def _results(self) -> Results:

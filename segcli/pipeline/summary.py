@@ -29,6 +29,7 @@ class Summary:
         specks: How many regions are left out of the label files for having fewer pixels than `min_area`.
         min_area: The fewest pixels of a region in them; 0 for all.
         unread: Name of a format -> how many of its files the input folders held that cannot be read.
+        with_objects: Those of the records of which objects were asked for; None where all are to be asked.
     """
 
     output: Path
@@ -40,12 +41,13 @@ class Summary:
     specks: int = 0
     min_area: int = 0
     unread: Mapping[str, int] = field(default_factory=dict)
+    with_objects: Sequence[Record] | None = None
 
     @cached_property
     def objects(self) -> dict[str, int] | None:
         """Class name -> objects of it in all photos, the most numerous first; None where they were not asked for."""
         found, asked = Counter(), False
-        for record in self.records:
+        for record in self.records if self.with_objects is None else self.with_objects:
             if record.objects is not None:
                 found.update(record.objects)
                 asked = True

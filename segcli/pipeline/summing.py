@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from segcli.files.listing import Source
-from segcli.files.paths import folded, is_same
+from segcli.files.listing import Source, trees_of
+from segcli.pipeline.earlier import earlier_names
 from segcli.pipeline.kept import Chosen, KeptRecords
 from segcli.pipeline.ledger import Ledger
-from segcli.pipeline.records import DONE, Record
-from segcli.pipeline.tables import write_areas, write_review
+from segcli.pipeline.records import Record
+from segcli.pipeline.tables import by_uncertainty, write_areas, write_review
 from segcli.pipeline.writer import MERGERS, Outputs
 
 IN_MEMORY = 10_000
@@ -29,11 +29,20 @@ class Outcome:
             manifest.jsonl as it is asked for.
         failed: How many failed.
         specks: How many regions are left out of their label files.
+        with_objects: Those of the records of which objects were asked for.
     """
 
     records: Sequence[Record]
     failed: int
     specks: int
+    with_objects: Sequence[Record]
+
+
+class _Counted(NamedTuple):
+    """The numbers of the records that count, and whether their names are in order."""
+
+    numbers: array
+    is_in_order: bool
 
 
 @dataclass(frozen=True)
@@ -57,50 +66,61 @@ class Results:
 
     def of_files(self, left: Container[str]) -> Outcome:
         """What became of the photos given, but for those of the names in `left`."""
-        names = (source.tree.as_posix() for source in self.files)
-        places, failed, specks = array("Q"), 0, 0
-        for place in map(self.known.place, (name for name in names if name not in left)):
-            record = None if place is None else self.known.at(place)
-            if record is not None and record.settings in self.fingerprints:
-                places.append(place)
-                failed += record.status != DONE
-                specks += record.specks or 0
-        found = Chosen(self.known, places)
-        return Outcome(found if len(found) > IN_MEMORY else tuple(found), failed, specks)
+        known, failed, specks = self.known, 0, 0
+        numbers, with_objects = array("I"), array("I")
+        for number in map(known.number, (name for name in trees_of(self.files) if name not in left)):
+            if number is None or (facts := known.facts(number)).settings not in self.fingerprints:
+                continue
+            numbers.append(number)
+            if facts.has_objects:
+                with_objects.append(number)
+            failed += not facts.is_done
+            specks += self._specks(number) if facts.has_specks else 0
+        found = self._chosen(numbers)
+        few = len(found) <= IN_MEMORY
+        return Outcome(tuple(found) if few else found, failed, specks, self._chosen(with_objects))
+
+    def _specks(self, number: int) -> int:
+        record = self.known.at(self.known.place(number))
+        return (record.specks or 0) if record is not None else 0
 
     def counted(self) -> Chosen:
         """The records that areas.csv sums up: this recipe's results, each photo once, by its present name.
 
         They are in the photos' order, whichever run did which, and then those of photos that this run was not given.
         """
-        places = (self.known.place(source.tree.as_posix()) for source in self.files)
-        given = array("Q", (place for place in places if place is not None))
-        counted = array("Q", filter(self._counts, given))
-        if len(given) < len(self.known):
-            counted.extend(self._of_others(set(given)))
-        return Chosen(self.known, counted)
+        return self._chosen(self._counted().numbers)
+
+    def _chosen(self, numbers: Iterable[int]) -> Chosen:
+        return Chosen(self.known, map(self.known.place, numbers))
+
+    def _counted(self) -> _Counted:
+        numbers, is_given, before, in_order = array("I"), bytearray(len(self.known)), "", True
+        for name in trees_of(self.files):
+            if (number := self.known.number(name)) is not None:
+                is_given[number] = True
+                if self._counts(number):
+                    in_order, before = in_order and before <= name, name
+                    numbers.append(number)
+        others = array("I", (number for number, given in enumerate(is_given) if not given and self._counts(number)))
+        if not others:
+            return _Counted(numbers, in_order)
+        again = earlier_names(self._chosen(others), self.files)
+        numbers.extend(number for index, number in enumerate(others) if index not in again)
+        return _Counted(numbers, is_in_order=False)
+
+    def _counts(self, number: int) -> bool:
+        facts = self.known.facts(number)
+        return facts.is_done and facts.settings in self.fingerprints
 
     def write(self, folder: Path, outputs: Outputs) -> None:
         """Write what sums up the folder: the tables, and the files that are made of the photos' parts."""
-        done = self.counted()
+        numbers, is_in_order = self._counted()
+        done = self._chosen(numbers)
         write_areas(folder / "areas.csv", done)
-        write_review(folder / "review.csv", done)
+        known = (self.known.facts(number).uncertainty for number in numbers)
+        write_review(folder / "review.csv", done, by_uncertainty(known, None if is_in_order else done.name))
         for kind in outputs.kinds & MERGERS.keys():
             name, merge_parts = MERGERS[kind]
             parts = (self.ledger.file(record, kind) for record in done)
             merge_parts(folder / name, (part for part in parts if part is not None), outputs.labels)
-
-    def _counts(self, place: int) -> bool:
-        record = self.known.at(place)
-        return record is not None and record.settings in self.fingerprints and record.status == DONE
-
-    def _of_others(self, given: Container[int]) -> Iterator[int]:
-        """The places of the records that count beside the given ones, but for those of a given photo's earlier name."""
-        others = [place for place in map(self.known.place, self.known) if place not in given and self._counts(place)]
-        inputs = {place: Path(self.known.at(place).input).resolve() for place in others}
-        spellings: dict[str, list[Path]] = defaultdict(list)
-        for path in inputs.values():
-            spellings[folded(path)].append(path)
-        paths = (source.path.resolve() for source in self.files) if inputs else ()
-        again = {path for photo in paths for path in spellings.get(folded(photo), ()) if is_same(path, photo)}
-        return (place for place in others if inputs[place] not in again)

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -61,17 +63,39 @@ def _percent(pixels: int, record: Record) -> str:
     return f"{100 * pixels / total:.3f}" if total else ""
 
 
-def write_review(path: Path, records: Sequence[Record]) -> None:
-    """Write review.csv: the images, those that most need a person's eye first."""
-    order = sorted(
-        (-record.uncertainty, record.name, number)
-        for number, record in enumerate(records)
-        if record.uncertainty is not None
-    )
-    known = (records[number] for _, _, number in order)
+def by_uncertainty(values: Iterable[float | None], name: Callable[[int], str] | None = None) -> array:
+    """The numbers of the values that are known, the largest first.
+
+    Args:
+        values: Uncertainties; None is not known.
+        name: Gives the text by which equal ones are ordered; None leaves them in their order.
+    """
+    import numpy as np
+
+    known = np.array(array("d", (math.nan if value is None else value for value in values)))
+    numbers = np.flatnonzero(~np.isnan(known))
+    order = numbers[np.argsort(-known[numbers], kind="stable")]
+    if name is not None:
+        bounds = np.concatenate(([0], np.flatnonzero(np.diff(known[order])) + 1, [len(order)]))
+        for group in np.flatnonzero(np.diff(bounds) > 1).tolist():
+            alike = slice(bounds[group], bounds[group + 1])
+            order[alike] = sorted(order[alike].tolist(), key=name)
+    return array("Q", order.astype(np.uint64).tobytes())
+
+
+def write_review(path: Path, records: Sequence[Record], order: Iterable[int] | None = None) -> None:
+    """Write review.csv: the images, those that most need a person's eye first.
+
+    Args:
+        path: The file.
+        records: The images' records.
+        order: The numbers of those that have an uncertainty, in their order; None finds it by reading all.
+    """
+    if order is None:
+        order = by_uncertainty((record.uncertainty for record in records), lambda number: records[number].name)
     rows = (
         (record.input, f"{record.uncertainty:.5f}", next((o["path"] for o in record.outputs.values()), ""))
-        for record in known
+        for record in map(records.__getitem__, order)
     )
     _write_table(path, ("image", "uncertainty", "output"), rows)
 

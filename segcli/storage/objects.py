@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -13,6 +13,7 @@ from segcli.errors import UsageError
 from segcli.files.listing import Kept, Listing, Source, ordered
 from segcli.files.paths import shown
 from segcli.files.sources import RESULT_FILES
+from segcli.files.texts import Texts
 from segcli.files.trees import NAME_BYTES, output_names
 from segcli.storage.address import Address, of_text
 from segcli.storage.store import Entry
@@ -23,7 +24,7 @@ UNKNOWN = -1
 
 @dataclass
 class _Objects(Kept):
-    """What is kept of objects: about two hundred bytes each.
+    """What is kept of objects: about a hundred bytes each.
 
     Attributes:
         copies: The folder of this computer that they are copied to, each when it is its turn.
@@ -38,17 +39,22 @@ class _Objects(Kept):
     homes: list[Address] = field(default_factory=list)
     keys: dict[int, str] = field(default_factory=dict)
     sizes: array = field(default_factory=lambda: array("q"))
-    etags: list[str] = field(default_factory=list)
+    etags: Texts = field(default_factory=Texts)
     queries: dict[int, str] = field(default_factory=dict, repr=False)
 
     def source(self, number: int) -> Source:
-        folder, size = self.numbers[number], self.sizes[number]
-        key = self.keys.get(number, self.names[number])
-        address = replace(self.homes[folder] / key, query=self.queries.get(number, ""))
+        folder, size, name = self.numbers[number], self.sizes[number], self.names[number]
+        home = self.homes[folder]
+        path = f"{home.path}/{self.keys.get(number, name)}"
+        address = Address(home.scheme, path, self.queries.get(number, ""))
         origin = Entry(address, None if size == UNKNOWN else size, self.etags[number])
-        copy = self.copies / str(number) / _short(self.names[number])
+        copy = self.copies / str(number) / _short(name)
         tree = self.trees[folder] / self.leaf(number)
         return Source(copy, tree, film=number in self.films, origin=origin)
+
+    def inputs_of(self, numbers: Iterable[int]) -> Iterator[str]:
+        heads = [f"{home}/" for home in self.homes]
+        return (heads[self.numbers[number]] + self.keys.get(number, self.names[number]) for number in numbers)
 
 
 class Gathering:
@@ -57,9 +63,9 @@ class Gathering:
     def __init__(self):
         self._places: dict[str, int] = {}
         self._numbers = array("I")
-        self._names: list[str] = []
+        self._names = Texts()
         self._sizes = array("q")
-        self._etags: list[str] = []
+        self._etags = Texts()
         self._films: set[int] = set()
         self._queries: dict[int, str] = {}
         self._named: dict[str, str] = {}
@@ -128,15 +134,22 @@ class Gathering:
         if len(set(trees)) < len(trees):
             twins = next(home for number, home in enumerate(homes) if trees[number] in trees[:number])
             raise UsageError(f"the outputs of {shown(str(twins))} would meet those of another folder", "Rename it.")
-        names = [_file_name(homes[home], name) for home, name in zip(self._numbers, self._names, strict=True)]
+        keys = dict(self._renamed(homes))
+        names = Texts(keys.get(number, name) for number, name in enumerate(self._names)) if keys else self._names
         kept = _Objects([Path(str(home)) for home in homes], trees, self._numbers, names)
         kept.spelled = output_names(trees, self._numbers, names)
         kept.films = frozenset(self._films)
-        kept.keys = {number: name for number, name in enumerate(self._names) if name != names[number]}
+        kept.keys = {number: self._names[number] for number in keys}
         kept.copies, kept.homes, kept.queries = copies, homes, self._queries
         kept.sizes, kept.etags = self._sizes, self._etags
         out, order = below(left_out, list(self._places)), ordered(kept)
         return Listing(kept, array("I", (one for one in order if kept.numbers[one] not in out)) if out else order)
+
+    def _renamed(self, homes: Sequence[Address]) -> Iterator[tuple[int, str]]:
+        """The numbers of the objects whose files are called otherwise, and how."""
+        for number, (home, key) in enumerate(zip(self._numbers, self._names, strict=True)):
+            if (name := _file_name(homes[home], key)) != key:
+                yield number, name
 
     def results(self) -> list[str]:
         """The texts of the folders that hold all of `RESULT_FILES`, which `add_beside` was given."""

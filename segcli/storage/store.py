@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from segcli.files.pace import Pace
+from segcli.storage import s3_pages
 from segcli.storage.address import Address, require_package
 from segcli.storage.trouble import ChangedError, CutError, StoreError, is_gone, is_taken, of_object, of_store, patiently
 
@@ -276,6 +277,7 @@ def _filesystem(scheme: str) -> Any:
     if scheme == "s3":
         files = fsspec.filesystem("s3", config_kwargs={"retries": {"max_attempts": 0}}, **plain)
         files.retries = 1
+        s3_pages.read_here(files)
         return files
     if scheme in ("http", "https"):
         import aiohttp

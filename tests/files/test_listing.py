@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from segcli.files.listing import Listing, Source, chosen
+from segcli.files import glance
+from segcli.files.listing import Listing, Source, chosen, inputs_of, trees_of
 
 ROOT = "/photos"
 NAMES = {"a": ["x.png", "b.c.jpg"], "a b": ["y.png"], "a/b": ["x.png", "x.jpg"], ".": ["a.png", "z"]}
@@ -53,4 +54,23 @@ def test_a_photo_takes_few_bytes():
     listing = Listing.of(((folder, [str(name) for name in found]) for folder, found in names), [ROOT])
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held / len(listing) < 150
+    assert held / len(listing) < 60
+
+
+def test_trees_and_inputs_are_those_of_the_sources():
+    odd = [(Path(), ["a.png", ".b", "caf\udce9.jpg"]), (Path("/"), ["z"]), (Path("b/c"), ["x.y.png", "x.y.jpg"])]
+    listing = Listing.of(odd, [str(Path.cwd()), "/"])
+    for sources in (listing, listing[1:4], tuple(listing)):
+        assert list(trees_of(sources)) == [source.tree.as_posix() for source in sources]
+        assert list(inputs_of(sources)) == [source.input for source in sources]
+
+
+def test_only_those_that_may_be_films_are_asked():
+    names = ["a.mp4", "b.png", "c"]
+    glances = bytes([glance.of(b"....ftypisom"), glance.of(b"\x89PNG\r\n\x1a\n"), glance.UNSEEN])
+    listing = Listing.of([(Path(ROOT), names)], [ROOT], glances)
+    asked = []
+    films = listing.marked(lambda source: asked.append(source.path.name) or True, lambda seen: seen != glances[1])
+    assert asked == ["a.mp4", "c"]
+    assert [source.path.name for source in films.of_kind(film=False)] == ["b.png"]
+    assert [films[1:].glance(number) for number in range(2)] == [glances[1], glance.UNSEEN]

@@ -1,5 +1,6 @@
 """Records that stay in the file are those that were written, whatever became of the file."""
 
+import random
 import tracemalloc
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 
 from segcli.errors import SegcliError
 from segcli.files.encoding import to_json
-from segcli.pipeline.kept import Chosen, KeptRecords
+from segcli.pipeline.kept import Chosen, Facts, KeptRecords
 from segcli.pipeline.records import Record
 
 OUTPUTS = {"mask": {"path": "masks/a.png", "bytes": 1, "sha256": "0" * 64}}
@@ -52,7 +53,7 @@ def test_records_of_several_files_and_such_as_come_later(tmp_path):
 
 def test_a_line_that_is_gone_is_no_record(tmp_path):
     records = kept(tmp_path / "m", line(RECORD) + b"\n")
-    few = Chosen(records, [records.place("a")])
+    few = Chosen(records, [records.place(records.number("a"))])
     (tmp_path / "m").write_bytes(line(replace(RECORD, name="b")) + b"\n")
     assert records.get("a") is None
     (tmp_path / "m").write_bytes(b"")
@@ -68,4 +69,22 @@ def test_a_record_takes_few_bytes(tmp_path):
     records.add_file(tmp_path / "m")
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held / len(records) < 250
+    assert held / len(records) < 100
+
+
+def test_facts_are_those_of_the_last_record_of_a_name(tmp_path):
+    lines = [RECORD, replace(RECORD, name="b", settings="s", uncertainty=0.5, specks=2)]
+    again = replace(RECORD, settings="t", status="failed", objects={})
+    records = kept(tmp_path / "m", b"\n".join(map(line, (*lines, again))))
+    assert records.facts(records.number("a")) == Facts("t", False, False, True, None)
+    assert records.facts(records.number("b")) == Facts("s", True, True, False, 0.5)
+    assert records.is_of("a", "a.jpg")
+    assert not records.is_of("a", "b.jpg")
+    assert not records.is_of("c", "a.jpg")
+
+
+def test_records_are_read_in_any_order(tmp_path):
+    names = [f"{number:04}" for number in range(400)]
+    records = kept(tmp_path / "m", b"\n".join(line(replace(RECORD, name=name)) for name in names))
+    mixed = random.Random(1).sample(names, len(names))
+    assert [records[name].name for name in (*mixed, *names)] == [*mixed, *names]

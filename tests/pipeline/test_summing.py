@@ -1,15 +1,18 @@
 """What sums up a folder is the same whether its records are in memory or in the file."""
 
+import csv
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from segcli.files.encoding import to_json
 from segcli.files.listing import Source
+from segcli.labels import LabelSet
 from segcli.pipeline import summing
 from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.records import Record
 from segcli.pipeline.summary import Summary
+from segcli.pipeline.writer import Outputs
 
 
 @pytest.fixture
@@ -35,9 +38,24 @@ def test_a_photo_under_its_earlier_name_counts_once(results, tmp_path):
     assert [record.name for record in results.counted()] == ["a", "c", "gone", "elsewhere"]
 
 
+def test_review_is_in_order_whatever_order_the_photos_have(tmp_path):
+    names, ledger = ["b/x", "b c", "a", "gone"], Ledger(tmp_path)
+    for name in names:
+        ledger.append(Record(name, f"{name}.jpg", "done", "s", uncertainty=0.5 + (name == "b/x") / 4))
+    for given in (["a", "b c", "b/x"], ["b/x", "b c", "a"], names):
+        files = [Source(tmp_path / f"{name}.jpg", PurePosixPath(name)) for name in given]
+        summing.Results(ledger, files, ("s",)).write(
+            tmp_path, Outputs(tmp_path, LabelSet("none", ("void",), ((0, 0, 0),)), frozenset(), {})
+        )
+        rows = list(csv.reader((tmp_path / "review.csv").open()))
+        assert [row[0] for row in rows[1:]] == ["b/x.jpg", "a.jpg", "b c.jpg", "gone.jpg"]
+
+
 def test_records_of_many_photos_stay_in_the_file(results, monkeypatch):
-    few = results.of_files(left=()).records
+    of_few = results.of_files(left=())
+    few = of_few.records
     assert isinstance(few, tuple)
+    assert tuple(of_few.with_objects) == few
     assert [record.name for record in results.of_files(left={"a"}).records] == ["c"]
     monkeypatch.setattr(summing, "IN_MEMORY", 1)
     many = results.of_files(left=()).records

@@ -2,8 +2,10 @@
 
 import csv
 
+import pytest
+
 from segcli.pipeline.records import DONE, Record
-from segcli.pipeline.tables import table, write_areas, write_review
+from segcli.pipeline.tables import by_uncertainty, table, write_areas, write_review
 
 
 def rows(path):
@@ -42,6 +44,12 @@ def test_what_needs_a_look_first_comes_first_and_names_break_ties(tmp_path):
         ["photos/c.jpg", "0.50000", "masks/c.png"],
         ["photos/a.jpg", "0.10000", ""],
     ]
+
+
+@pytest.mark.parametrize(("name", "expected"), [(None, [1, 4, 5, 2, 0]), ("edcba-".__getitem__, [4, 1, 5, 2, 0])])
+def test_equal_uncertainties_stay_in_their_order_or_have_that_of_their_names(name, expected):
+    assert by_uncertainty([0.1, 0.5, 0.25, None, 0.5, 0.3], name).tolist() == expected
+    assert by_uncertainty([None, None], name).tolist() == []
 
 
 def test_names_that_no_text_can_hold_are_kept_as_bytes(tmp_path):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from segcli.errors import InputError
 from segcli.files.listing import Source
-from segcli.files.sources import MASK_SUFFIX, is_picture
+from segcli.files.sieve import MASK_SUFFIX
+from segcli.files.sources import is_picture
 from segcli.films.choice import is_film
 from segcli.films.options import FilmKinds
 from segcli.images.geo.sidecars import aux_path, world_names

@@ -4,7 +4,9 @@ import hashlib
 from array import array
 from collections.abc import Iterable
 
-import numpy as np
+from segcli.files.lookup import Lookup
+
+_UNKNOWN = -1
 
 
 class Standing:
@@ -17,16 +19,13 @@ class Standing:
         keys, sizes = array("Q"), array("q")
         for place, size in files:
             keys.append(_key(place))
-            sizes.append(-1 if size is None else size)
-        order = np.argsort(np.frombuffer(keys, np.uint64)) if keys else np.empty(0, np.int64)
-        self._keys = np.array(keys, np.uint64)[order]
-        self._sizes = np.array(sizes, np.int64)[order]
+            sizes.append(_UNKNOWN if size is None else size)
+        self._sizes = Lookup(keys, sizes)
 
     def size(self, place: str) -> int | None:
         """The bytes of a file; None where there is none."""
-        key = np.uint64(_key(place))
-        index = int(np.searchsorted(self._keys, key))
-        return int(self._sizes[index]) if index < len(self._keys) and self._keys[index] == key else None
+        sizes = self._sizes.of(_key(place))
+        return sizes[0] if sizes else None
 
 
 def _key(place: str) -> int:

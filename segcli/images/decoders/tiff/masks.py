@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segcli.files.sources import MASK_SUFFIX
+from segcli.files.sieve import MASK_SUFFIX
 from segcli.images.decoders.tiff.directory import Directory, directories
 from segcli.images.decoders.tiff.layout import MASK, REDUCED, SUBFILE, layout_of, size_of
 from segcli.images.decoders.tiff.segments import Segments

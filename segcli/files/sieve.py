@@ -1,0 +1,70 @@
+"""Sieve: which files inside folders are pictures to read, by their content."""
+
+# os.path's tests answer False for looping links and overlong names, where pathlib's raise.
+# ruff: noqa: PTH113
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from segcli.files import formats, glance
+
+MASK_SUFFIX, OVERVIEWS_SUFFIX = ".msk", ".ovr"
+"""What GDAL appends to a picture's whole name, NAME.tif.msk, for the files with its mask and its smaller copies."""
+
+
+class Sieve:
+    """Parts pictures from all other files, and counts these.
+
+    Args:
+        films: Whether video files count as pictures, where their extra is installed.
+
+    Attributes:
+        ignored: How many files have no format that segcli knows.
+    """
+
+    def __init__(self, films: bool):
+        self.ignored = 0
+        self._films = films
+        self._unread: Counter[str] = Counter()
+        self._here: dict[str, bool] = {}
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """Name of a format -> how many files have it that are not read; the most numerous first."""
+        return dict(sorted(self._unread.items(), key=lambda item: (-item[1], item[0])))
+
+    def passes(self, path: str, glances: bytearray) -> bool:
+        """Whether a file is a picture to read; if so, what is known of it is added to the glances."""
+        try:
+            seen = glance.at(path)
+        except OSError:  # its reader says why
+            seen = glance.UNSEEN
+        known = self._known(seen)
+        if seen != glance.UNSEEN and (known is None or _ends_as_companion(path)):
+            self.ignored += 1
+            return False
+        if known is not None and not self._is_read(known):
+            self._unread[known.name] += 1
+            return False
+        glances.append(seen)
+        return True
+
+    def _known(self, seen: int) -> formats.Format | None:
+        known = glance.format_of(seen)
+        return formats.FILM if self._films and known is not None and formats.is_film(known) else known
+
+    def _is_read(self, known: formats.Format) -> bool:
+        """Whether files of a format are read here, which is looked up once: a package takes longer than a file."""
+        if known.name not in self._here:
+            self._here[known.name] = known.is_read_here
+        return self._here[known.name]
+
+
+def is_companion(path: Path) -> bool:
+    """Whether a file is the mask or the smaller copies of a picture beside it, and so no picture of its own."""
+    return path.suffix.lower() in (MASK_SUFFIX, OVERVIEWS_SUFFIX) and os.path.isfile(path.with_suffix(""))
+
+
+def _ends_as_companion(path: str) -> bool:
+    return path[-4:].lower() in (MASK_SUFFIX, OVERVIEWS_SUFFIX) and is_companion(Path(path))
