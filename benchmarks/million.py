@@ -48,27 +48,27 @@ def names(photos: int) -> Iterator[str]:
 
 def of(record: dict, name: str, pictures: Path, output: Path) -> dict:
     """The record of another photo, whose files are made here."""
-    photo = pictures / f"{name}.png"
-    link(pictures / f"{FIRST}.png", photo)
+    photo = f"{pictures}/{name}.png"
+    link(f"{pictures}/{FIRST}.png", photo)
     outputs = {}
     for kind, one in record["outputs"].items():
         path = one["path"].replace(FIRST, name)
         outputs[kind] = {**one, "path": path}
-        link(output / one["path"], output / path)
-    status = photo.stat()
-    return {**record, "name": name, "input": str(photo), "mtime_ns": status.st_mtime_ns, "outputs": outputs}
+        link(f"{output}/{one['path']}", f"{output}/{path}")
+    changed = Path(photo).stat().st_mtime_ns
+    return {**record, "name": name, "input": photo, "mtime_ns": changed, "outputs": outputs}
 
 
-def link(origin: Path, path: Path) -> None:
+def link(origin: str, path: str) -> None:
     """A second name for a file, or a copy with the same times in a new folder."""
-    if path.exists():
+    folder, _, name = path.rpartition("/")
+    if path == origin:
         return
-    first = path.parent / f"00000{path.suffix}"
-    if path == first:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(origin.read_bytes())
+    if name.startswith(FIRST[-5:]):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(Path(origin).read_bytes())
     else:
-        path.hardlink_to(first)
+        os.link(f"{folder}/{FIRST[-5:]}{Path(path).suffix}", path)
 
 
 def predict(folder: Path, *options: str) -> tuple[float, float, int, bytes]:
