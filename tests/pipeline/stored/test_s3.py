@@ -9,7 +9,8 @@ import s3_stand_in
 from extras import extra
 from small_runs import tree
 
-from segcli.storage import trouble
+from segcli.storage import store, trouble
+from segcli.storage.address import parse
 
 boto3 = extra("boto3")
 extra("moto.server")
@@ -127,3 +128,16 @@ def test_signed_addresses_leave_no_signature(segcli, s3, photos, tmp_path):
     for name in tree(tmp_path / "out"):
         assert not [secret for secret in SECRETS if secret.encode() in (tmp_path / "out" / name).read_bytes()]
     assert {"masks/a.png", "masks/trip/day 2/ü.png"} <= tree(tmp_path / "out")
+
+
+def test_a_file_that_went_up_in_pieces_is_not_put_again(s3, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "IN_ONE", 5 << 20)
+    path, address = tmp_path / "areas.csv", parse("s3://bucket/out/areas.csv")
+    path.write_bytes(bytes(range(256)) * (12 << 12))
+    there = store.Store(address)
+    there.send(address, path)
+    assert there.find(address).etag.endswith("-3")
+    assert there.holds(address, path)
+    with path.open("r+b") as file:
+        file.write(b"x")
+    assert not there.holds(address, path)
