@@ -205,7 +205,7 @@ class Store:
         if path.stat().st_size <= IN_ONE:
             self.put(address, path.read_bytes())
         else:
-            how = {"chunksize": IN_ONE, "max_concurrency": 2} if self.scheme == "s3" else {}  # else half a gigabyte
+            how = {"chunksize": IN_ONE} if self.scheme == "s3" else {}
             self._told(lambda: self.files.put_file(str(path), self._path(address), **how), address, of_store)
 
     def holds(self, address: Address, path: Path) -> bool:
@@ -285,7 +285,8 @@ def _filesystem(scheme: str) -> Any:
 
     plain = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme == "s3":
-        files = fsspec.filesystem("s3", config_kwargs={"retries": {"max_attempts": 0}}, **plain)
+        pieces = {"default_block_size": IN_ONE, "max_concurrency": 2}  # else a large file takes a gigabyte on its way
+        files = fsspec.filesystem("s3", config_kwargs={"retries": {"max_attempts": 0}}, **pieces, **plain)
         files.retries = 1
         s3_pages.read_here(files)
         return files
