@@ -31,7 +31,7 @@ from segcli.models.networks import deeplab
 from segcli.models.preprocessing import Preprocessing
 from segcli.pipeline import stages as folder
 from segcli.pipeline.ledger import Ledger, open_folder
-from segcli.pipeline.writer import Outputs
+from segcli.pipeline.outputs import Outputs
 from segcli.weights import model_io
 
 CLASSES = len(VOC)

@@ -30,7 +30,7 @@ from segcli.images.reading import PLAIN
 from segcli.labels import VOC
 from segcli.pipeline import stages
 from segcli.pipeline.film import FilmRun
-from segcli.pipeline.writer import Outputs
+from segcli.pipeline.outputs import Outputs
 
 VARIANT = "v3plus-mobilenetv2"
 

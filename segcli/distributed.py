@@ -3,16 +3,19 @@
 torch is imported only where there are several: a run on one process that has nothing to do must not wait for it.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segcli.errors import SegcliError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Item = TypeVar("Item")
 

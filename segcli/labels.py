@@ -1,14 +1,17 @@
 """Label sets: the names, colours and void value of every dataset; the only palettes of the project."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
-
-import numpy as np
+from typing import TYPE_CHECKING, Annotated
 
 from segcli import decoding
 from segcli.decoding import between
 from segcli.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
 
 VOID = 255
 """The id that training, evaluation and saved masks use for "no label"."""
@@ -66,6 +69,8 @@ class LabelSet:
 
     def colours(self) -> np.ndarray:
         """The palette as uint8 (256, 3); ids without a class are black, void (255) is the devkit's cream."""
+        import numpy as np
+
         table = np.zeros((256, 3), np.uint8)
         count = min(len(self.palette), 256)
         table[:count] = self.palette[:count]
@@ -83,7 +88,7 @@ class LabelSet:
         }
 
     @classmethod
-    def from_dict(cls, data: dict) -> "LabelSet":
+    def from_dict(cls, data: dict) -> LabelSet:
         """The inverse of `to_dict`; ValueError on data that is not a label set."""
         return decoding.decode(cls, data, "labels", ignore_unknown=True)
 

@@ -7,7 +7,6 @@ from segcli.errors import InputError
 from segcli.files import formats, glance, sources
 from segcli.files.sources import Found
 from segcli.films.options import FilmKinds
-from segcli.images.opening import opened
 from segcli.images.reading import MAX_PIXELS
 
 
@@ -44,6 +43,8 @@ def is_film(path: Path, kinds: FilmKinds = "auto", max_pixels: int = MAX_PIXELS)
 
 
 def _moves(path: Path, max_pixels: int) -> bool:
+    from segcli.images.opening import opened
+
     try:
         with opened(path, max_pixels) as (image, _):
             return getattr(image, "n_frames", 1) > 1

@@ -7,22 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
-from segcli.decoding import at_least
 from segcli.files.atomic import write_whole
 from segcli.files.paths import shown
 from segcli.images.masks import areas, shrink_label_map
+from segcli.images.sizes import OVERLAY_SIZE, shrunk_size
 from segcli.labels import BACKGROUND, LabelSet
-
-OVERLAY_SIZE = 1920
-"""The long side of an overlay, at most, in pixels."""
-OverlaySize = Annotated[int, at_least(33)]
-"""What may be asked for."""
 
 OPACITY = 0.5
 """The opacity of the tint, 0..1."""
@@ -124,13 +118,6 @@ def write_overlay(path: Path, picture: Image.Image) -> None:
     """Write an overlay as a JPEG, whole or not at all."""
     with write_whole(path) as file:
         picture.save(file, "JPEG", **JPEG)
-
-
-def shrunk_size(photo: tuple[int, int], size: int) -> tuple[int, int]:
-    """The (height, width) of the overlay of a photo, whose long side is at most `size`."""
-    height, width = photo
-    scale = size / max(height, width)
-    return photo if scale >= 1 else (max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def _shrunk(rgb: np.ndarray, label_map: np.ndarray, size: int) -> tuple[Image.Image, np.ndarray]:

@@ -12,7 +12,7 @@ from segcli.images.colours import to_rgb
 from segcli.images.composite import composite, remark
 from segcli.images.geo.place import Place
 from segcli.images.orientation import upright
-from segcli.images.raster import RGB, Range, Raster
+from segcli.images.raster import FULL, RGB, Range, Raster
 from segcli.images.reading import AUTO, Alpha, PhotoReading
 
 NOT_MEASURED = "Give --range LO:HI: photos in a store are not all measured first."
@@ -135,7 +135,7 @@ def can_hold(dtype: np.dtype, value: float) -> bool:
 
 def _eight(values: np.ndarray, limits: tuple[Range, ...]) -> np.ndarray:
     """The values (H, W, C) as uint8, by one range for all bands or one each."""
-    if limits == (ranges.FULL,) and values.dtype == np.uint16 and values.shape[2] == 3:
+    if limits == (FULL,) and values.dtype == np.uint16 and values.shape[2] == 3:
         return (values >> 8).astype(np.uint8)  # as viewers do, and this program did from its first version on
     if len(limits) == 1:
         return ranges.scaled(values, limits[0])

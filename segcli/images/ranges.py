@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segcli.images.raster import Range
+from segcli.images.raster import FULL, Range
 
 SAMPLE = 1_000_000
 """The number of values, over all pictures together, that percentiles are taken of."""
@@ -15,8 +15,6 @@ FLAT = 0.1
 """A picture that uses a smaller share of its range looks flat to a network."""
 DEPTHS = (8, 10, 12)
 """The numbers of bits that integers of more bits often hold, and that are nearly black if taken for 16."""
-FULL = (0.0, 65535.0)
-"""The range of 16 bits."""
 OUTSIDE = 0.05
 """The share of values outside a range from which on a reader says so."""
 

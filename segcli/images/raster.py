@@ -1,12 +1,17 @@
 """Raster: the decoded values of a picture, before anybody says which bands and values become which colours."""
 
-from dataclasses import dataclass
-from typing import Literal
+from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Range = tuple[float, float]
 """The value that becomes black and the one that becomes white."""
+FULL: Range = (0.0, 65535.0)
+"""The range of 16 bits."""
 RGB = (0, 1, 2)
 """The bands of a picture whose first three are red, green and blue."""
 

@@ -14,13 +14,14 @@ import numpy as np
 from PIL import Image
 
 from segcli.errors import InputError
-from segcli.files import formats, glance
+from segcli.files import formats
 from segcli.files.native_output import listened
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
 from segcli.images.decoders import camera_raw, gif, jpeg_2000, jpeg_xl, png, pnm, stacks
 from segcli.images.decoders.tiff import reader as tiff
 from segcli.images.geo.place import read_place
+from segcli.images.headers import DEEP, may_be_deep
 from segcli.images.opening import check, explained, open_image, opened_file
 from segcli.images.orientation import SIDEWAYS, orientation, upright_image
 from segcli.images.photo import Photo, photo_of
@@ -42,8 +43,6 @@ SIZES: dict[str, Callable[[Path, int], tuple[int, int] | None]] = {
     "TIFF": tiff.upright_size,
 }
 """Format -> the (height, width) of its pictures, of which Pillow does not open all; None for those that it does."""
-DEEP = ("TIFF", "PNG", "PNM", "JPEG 2000", "JPEG XL")
-"""The formats whose pictures may have more than 8 bits."""
 
 
 def read_rgb(path: str | Path, reading: PhotoReading = PLAIN) -> np.ndarray:
@@ -136,20 +135,6 @@ def read_raster(path: Path, reading: PhotoReading = PLAIN, page: int | None = No
             return None
         image.load()
         return _as_raster(image, [])
-
-
-def may_be_deep(path: Path) -> bool:
-    """Whether a file may hold more than 8 bits a value, by its first bytes; False where it cannot be opened."""
-    try:
-        return path.is_file() and is_deep(glance.at(str(path)))  # opening a pipe would wait for ever
-    except OSError:
-        return False
-
-
-def is_deep(seen: int) -> bool:
-    """Whether a file of that `files.glance` may hold more than 8 bits a value."""
-    known = glance.format_of(seen)
-    return known is not None and known.name in DEEP and (known.name != "PNG" or glance.is_wide_png(seen))
 
 
 def read_valid(path: Path, reading: PhotoReading = PLAIN) -> np.ndarray | None:

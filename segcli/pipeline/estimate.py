@@ -12,9 +12,9 @@ from segcli.files.sources import Source
 from segcli.images.read import upright_size
 from segcli.images.reading import MAX_PIXELS
 from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.records import DONE, Record
 from segcli.pipeline.stages import Stages, segment
-from segcli.pipeline.writer import Outputs
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,13 @@ from segcli.inference.prediction import Prediction
 from segcli.inference.uncertainty import uncertainty
 from segcli.labels import BACKGROUND
 from segcli.pipeline import film_files
-from segcli.pipeline.film_files import FRAME_FILES, OF_FILMS
+from segcli.pipeline.kinds import FRAME_FILES, OF_FILMS
 from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.progress import FilmProgress, Watch, unwatched
 from segcli.pipeline.records import DONE, FAILED, Record
 from segcli.pipeline.stages import Stages, input_facts, predict_all, settle
-from segcli.pipeline.writer import Outputs, class_areas
+from segcli.pipeline.writer import class_areas
 
 READ_AHEAD, WRITE_BEHIND = 4, 4
 """Frames that are decoded early, and not yet encoded."""

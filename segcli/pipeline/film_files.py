@@ -17,13 +17,10 @@ from segcli.films.frame import Film
 from segcli.films.joining import Joined, write_mkv, write_mp4
 from segcli.films.options import FilmOptions
 from segcli.films.workshop import Segment
+from segcli.pipeline.kinds import FRAME_FILES
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.tables import table
-from segcli.pipeline.writer import Outputs
 
-FRAME_FILES = "frames"
-"""The kind of output that is a mask for each frame, which only films have."""
-OF_FILMS = frozenset({"mask", "overlay", FRAME_FILES})
-"""The kinds of output that films have."""
 AREAS = ("frame", "seconds", "class", "pixels", "percent")
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segcli.errors import SegcliError, WeightsError
-from segcli.export import calibration
 from segcli.files.atomic import sha256
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.inference.options import ModelOptions
@@ -30,7 +29,7 @@ def foresee(
         begun: The engine that the output folder was begun with; None where it has none.
         int8: What its run.toml says of an 8-bit form; one that is wanted is foreseen only where it was used before.
     """
-    form = calibration.of(options.calibrate).facts if options.precision == "int8" else None
+    form = _wanted_form(options)
     if form and asdict(form) != int8:
         return None
     engine = "onnx" if form else options.wanted_engine()
@@ -39,6 +38,15 @@ def foresee(
     if engine is None or elsewhere or reference.is_exported:
         return None
     return _facts(reference, options.output_stride, engine, form)
+
+
+def _wanted_form(options: ModelOptions) -> Int8 | None:
+    """What the 8-bit form that is wanted is made with; None where the network computes in floats."""
+    if options.precision != "int8":
+        return None
+    from segcli.export import calibration
+
+    return calibration.of(options.calibrate).facts
 
 
 def verified(reference: ModelReference, output_stride: int | None, engine: str) -> ModelFacts | None:

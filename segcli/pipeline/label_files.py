@@ -10,14 +10,13 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from msgspec import Struct
 from PIL import Image
 
 from segcli.data.forms import cvat, label_studio, labelme, yolo
-from segcli.decoding import at_least
 from segcli.errors import InputError, UsageError
 from segcli.files import parts as parts_of
 from segcli.files.atomic import sha256, write_whole
@@ -29,7 +28,8 @@ from segcli.images.opening import opened, opened_file
 from segcli.labels import LabelSet
 
 if TYPE_CHECKING:
-    from segcli.pipeline.writer import Labelled, Merger, Outputs, Writer
+    from segcli.pipeline.outputs import Outputs
+    from segcli.pipeline.writer import Labelled, Merger, Writer
 
 OPENED: Mapping[str, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg"),
@@ -38,12 +38,6 @@ OPENED: Mapping[str, tuple[str, ...]] = {
     "WebP": (".webp",),
 }
 """The formats that every labelling tool opens, with their suffixes; the usual one first."""
-MinArea = Annotated[int, at_least(0)]
-"""The fewest pixels of a region in label files and among objects."""
-OBJECTS = "objects"
-"""The kind that is a table of the objects."""
-GEOJSON = "geojson"
-"""The kind of polygons on a map, which `place_files` writes; they are without specks too."""
 YOLO_FILE = "yolo/data.yaml"
 """The file, below an output folder, that describes YOLO's data set."""
 
@@ -60,17 +54,6 @@ class _Mark(Struct):
 
     stem: str
     sha256: list[str]
-
-
-def check_tidying(min_area: int, fill_holes: bool, kinds: Iterable[str]) -> None:
-    """Refuse a smallest region, or filled holes, where no file would differ by it. Raises UsageError."""
-    of_regions = (*WRITERS, GEOJSON, OBJECTS)
-    if not (min_area or fill_holes) or set(of_regions) & set(kinds):
-        return
-    hint = f"Add one of {', '.join(of_regions)} to --save; masks always hold every pixel."
-    if min_area:
-        raise UsageError("--min-area leaves specks out of label files and objects only, and --save names none", hint)
-    raise UsageError("--fill-holes fills holes in label files and objects only, and --save names none", hint)
 
 
 def corrected(folder: Path, source: Source, kinds: Iterable[str]) -> frozenset[str]:
@@ -274,6 +257,3 @@ MERGERS: dict[str, tuple[str, Merger]] = {
     "yolo": (YOLO_FILE, merge_yolo),
 }
 """Kind of label file -> the file for the whole run, and what makes it from the photos' parts."""
-
-SEVERAL = ("label-studio", "cvat", "yolo")
-"""The kinds that are of use only when the file for the whole run is there."""

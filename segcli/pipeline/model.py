@@ -14,7 +14,6 @@ from PIL import Image
 from segcli import processor
 from segcli.crf.settings import CRF
 from segcli.errors import InputError
-from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.films.choice import is_film
@@ -25,30 +24,20 @@ from segcli.images.strips.extent import extent
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
 from segcli.pipeline import converted, int8, photo_values
-from segcli.pipeline.giants.plan import GiantPlan
+from segcli.pipeline.giants.plan import IN_FLOATS, GiantPlan
 from segcli.pipeline.int8 import FirstPhotos
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.result import Result
 from segcli.weights.facts import ModelFacts
-from segcli.weights.reference import ModelReference, resolve
+from segcli.weights.reference import DEFAULT_MODEL, ModelReference, resolve
 
 if TYPE_CHECKING:
     from segcli.inference.graph_segmenter import GraphSegmenter
     from segcli.inference.segmenter import Segmenter
     from segcli.weights.model_io import LoadedModel
 
-DEFAULT_MODEL = "v3-mobilenetv2"
-"""The model that is used where none is named: 21 everyday classes, 10 MB."""
-GIANTS_IN_FLOATS = "pictures that are too large for memory are computed in floats: their windows need torch"
-"""What is said of such pictures in a run in 8 bits."""
-
 Photo = str | Path | Image.Image | np.ndarray
 """A photo as `Model.predict` takes it: a file, a Pillow image, or uint8 (H, W, 3) red-green-blue."""
-
-
-def provenance(facts: ModelFacts) -> dict[str, str]:
-    """The origin that every mask states, in its text chunks."""
-    return {"model": facts.spec.name, "weights": to_json(dict(facts.provenance))}
 
 
 class Model:
@@ -103,7 +92,7 @@ class Model:
         read, path = as_photo(photo, self.reading)
         prediction = replace(self.segmenter.predict([read.rgb])[0].settled(), valid=read.valid)
         result = Result(
-            read.rgb, self.labels, prediction, path, read.notes + prediction.notes, provenance(self.facts), read.place
+            read.rgb, self.labels, prediction, path, read.notes + prediction.notes, self.facts.origin, read.place
         )
         return result.refine(crf) if crf else result
 
@@ -260,7 +249,7 @@ def under_torch(model: Model, reference: ModelReference | None, listener: Listen
         message = "it is too large for memory, and an exported graph takes no parts of pictures"
         raise InputError(message, "Give the checkpoint that the graph was exported from.")
     if model.facts.int8:
-        listener.note(GIANTS_IN_FLOATS)
+        listener.note(IN_FLOATS)
     return load_with(model.options.under_torch(), reference, listener).segmenter
 
 

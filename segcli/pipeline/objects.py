@@ -25,7 +25,8 @@ from segcli.pipeline.tables import table
 
 if TYPE_CHECKING:
     from segcli.inference.prediction import Prediction
-    from segcli.pipeline.writer import Labelled, Outputs
+    from segcli.pipeline.outputs import Outputs
+    from segcli.pipeline.writer import Labelled
 
 HEADINGS = (
     *("image", "plane", "class", "object", "pixels", "area_um2", "x", "y", "left", "top", "width", "height"),

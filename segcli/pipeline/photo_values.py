@@ -1,20 +1,23 @@
 """The bands and values that the photos of a run are read by: the user's word, else the model's, else measured."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segcli import decoding
-from segcli.data.dataset import Dataset
 from segcli.errors import UsageError
 from segcli.files.encoding import to_json
 from segcli.images.measure import ORDINARY, Measured, Page, measured
-from segcli.images.ranges import FULL
-from segcli.images.raster import Range
+from segcli.images.raster import FULL, Range
 from segcli.images.reading import RGB_8_BIT, PhotoReading, PhotoValues, is_range, parse_range
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.records import RUN_FILE
+
+if TYPE_CHECKING:
+    from segcli.data.dataset import Dataset
 
 
 def resolved(

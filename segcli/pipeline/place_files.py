@@ -15,11 +15,12 @@ from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import masks
 from segcli.images.geo import geojson, geotiff, reprojection, sidecars
-from segcli.images.geo.geojson import GeoJsonCrs
 from segcli.images.geo.place import Place, read_place, written_beside
+from segcli.images.geo.units import GeoJsonCrs
 
 if TYPE_CHECKING:
-    from segcli.pipeline.writer import Labelled, Outputs
+    from segcli.pipeline.outputs import Outputs
+    from segcli.pipeline.writer import Labelled
 
 
 def write_mask(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:

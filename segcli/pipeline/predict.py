@@ -14,35 +14,27 @@ from segcli.decoding import check_options
 from segcli.distributed import Processes
 from segcli.errors import InputError, UsageError
 from segcli.files.sources import Found, Source
-from segcli.images.geo.geojson import GeoJsonCrs
-from segcli.images.overlay import OVERLAY_SIZE, OverlaySize
+from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.reading import PhotoValues
+from segcli.images.sizes import OVERLAY_SIZE, OverlaySize
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
-from segcli.pipeline import photo_values, place_files
-from segcli.pipeline.film_files import FRAME_FILES, OF_FILMS
+from segcli.pipeline import photo_values
 from segcli.pipeline.foresight import foresee
-from segcli.pipeline.giants.plan import GiantPlan
-from segcli.pipeline.int8 import Seen
-from segcli.pipeline.label_files import MinArea, check_tidying
+from segcli.pipeline.giants.plan import IN_FLOATS, GiantPlan
+from segcli.pipeline.kinds import DEFAULT_KINDS, FRAME_FILES, GEOJSON, OF_FILMS, MinArea, check_tidying
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.pipeline.model import (
-    GIANTS_IN_FLOATS,
-    Model,
-    load_with,
-    provenance,
-    under_torch,
-)
+from segcli.pipeline.outputs import Outputs, kept_classes
 from segcli.pipeline.reading import Reading
 from segcli.pipeline.records import engine_of, int8_of
-from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation, Plan
-from segcli.pipeline.writer import WRITERS, Outputs, kept_classes
 from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference
 
 if TYPE_CHECKING:
     from segcli.pipeline.giants.giant import Giants
+    from segcli.pipeline.int8 import Seen
+    from segcli.pipeline.model import Model
     from segcli.pipeline.stages import Stages
 
 DEFAULT_FOLDER = Path("segmented")
@@ -51,8 +43,6 @@ SOME_FRAMES = 25
 """The frames between two that a form in 8 bits is compared on: a second or so."""
 FRAMES_OF_A_FILM = 300
 """As many frames a film is taken to have before it is opened."""
-KINDS = (*WRITERS, FRAME_FILES)
-"""What can be written of photos and films."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ class Saving:
     """The choice of what is written of each photo.
 
     Attributes:
-        kinds: Some of `KINDS`.
+        kinds: Some of `kinds.KINDS`.
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: The colour of what is cut away; None leaves it transparent.
         overlay_size: Longest side of an overlay in pixels.
@@ -127,7 +117,7 @@ class PredictJob:
             "crf": self.crf and self.crf.to_dict(),
             "input": self.reading.to_dict(),
         }
-        outputs = self.saving.outputs(self.folder, facts.labels, provenance(facts))
+        outputs = self.saving.outputs(self.folder, facts.labels, facts.origin)
         return Plan(replace(outputs, read_as=photo_values.said(self.reading.photos)), recipe, self.reading.films)
 
     def begun_engine(self) -> str | None:
@@ -145,6 +135,8 @@ class PredictJob:
 
     def readable(self, found: Found, photos: Iterable[Source] | None = None) -> Iterator[Seen]:
         """The photos that can be read, or those of `photos`, which are here, and some frames of the films."""
+        from segcli.pipeline.int8 import Seen
+
         for source in found.photos if photos is None else photos:
             if self.giants.wants(source):
                 continue  # it cannot be read whole
@@ -156,6 +148,8 @@ class PredictJob:
 
     def _some_frames(self, source: Source) -> Iterator[Seen]:
         """Frames of a film's part that are some way apart."""
+        from segcli.pipeline.int8 import Seen
+
         part = replace(self.reading.films, stride=max(SOME_FRAMES, self.reading.films.stride))
         with closing(self.reading.open_film(source.path).frames(part)) as frames:
             for frame in frames:
@@ -187,6 +181,7 @@ class PredictJob:
 def _giants(job: PredictJob, model: Model, listener: Listener) -> Giants:
     """What does the pictures of a job that are too large for memory."""
     from segcli.pipeline.giants.giant import Giants
+    from segcli.pipeline.model import under_torch
 
     return Giants(job.giants, partial(under_torch, model, job.reference, listener), listener)
 
@@ -218,7 +213,7 @@ def run(
         run_of: What makes the run.
         first: Gives photos that can be read now; None: those found.
     """
-    place_files.check(job.saving.kinds, job.saving.geojson_crs, found.photos if found.is_here else ())
+    _check_places(job.saving, found)
     if FRAME_FILES in job.saving.kinds and not found.films:
         raise UsageError(f"--save {FRAME_FILES}: there is no film", "Name films, or moving pictures with --films all.")
     if not (found.photos or job.saving.kinds & OF_FILMS):
@@ -226,7 +221,7 @@ def run(
         raise UsageError(f"--save names nothing that films have: {kinds}", "Add one of these.")
     options = job.giants.options_for(job.reference, found.files) if found.is_here else job.options
     if options.precision != job.options.precision:
-        listener.note(GIANTS_IN_FLOATS)
+        listener.note(IN_FLOATS)
     job = replace(job, options=options)
     ready_for = _once_a_model(job, found, listener)
 
@@ -234,6 +229,8 @@ def run(
         keep = job.begun_engine()
         details = {"photos": _passes(found), "keep_engine": keep}
         details["first"] = lambda facts: ready_for(facts).readable(found, first() if first else None)
+        from segcli.pipeline.model import load_with
+
         ready = model or load_with(job.options, job.reference, listener, **details)
         whole = ready_for(ready.facts)
         return whole.plan(ready.facts), whole.stages(ready, listener)
@@ -243,6 +240,14 @@ def run(
     foreseen = facts and ready_for(facts).plan(facts)
     details = {"invocation": invocation, "processes": processes, "batch": batch, "verify": verify}
     return run_of(found, job.folder, prepare, foreseen=foreseen, **details)
+
+
+def _check_places(saving: Saving, found: Found) -> None:
+    """Refuse polygons on a map that cannot be made; raises UsageError."""
+    if GEOJSON in saving.kinds or saving.geojson_crs != "wgs84":
+        from segcli.pipeline import place_files
+
+        place_files.check(saving.kinds, saving.geojson_crs, found.photos if found.is_here else ())
 
 
 def _passes(found: Found) -> int:

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.films.options import FilmKinds, FilmOptions
-from segcli.images.cutout import Colour
-from segcli.images.geo.geojson import GeoJsonCrs
-from segcli.images.overlay import OVERLAY_SIZE
+from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, ValueRange
+from segcli.images.sizes import OVERLAY_SIZE
+from segcli.labels import Colour
+from segcli.pipeline.kinds import DEFAULT_KINDS, KINDS
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.pipeline.model import DEFAULT_MODEL, Model, meant_model
-from segcli.pipeline.predict import DEFAULT_FOLDER, KINDS, PredictJob, Saving, run
+from segcli.pipeline.model import Model, meant_model
+from segcli.pipeline.outputs import names_of, one_of
+from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob, Saving, run
 from segcli.pipeline.reading import Reading
-from segcli.pipeline.result import DEFAULT_KINDS
 from segcli.pipeline.run import FolderRun, Invocation
-from segcli.pipeline.writer import names_of, one_of
 from segcli.storage.address import are_stored, is_address, parse
+from segcli.weights.reference import DEFAULT_MODEL
 
 
 def predict_folder(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segcli.decoding import check_option
 from segcli.errors import InputError
@@ -12,17 +13,16 @@ from segcli.files import formats, glance, sources
 from segcli.files.listing import Listing
 from segcli.files.sources import Found, Source
 from segcli.films.choice import marked
-from segcli.films.frame import Film, Frame
-from segcli.films.opening import open_film
 from segcli.films.options import FilmOptions
-from segcli.images.geo.ground import GroundResolution, working_size
+from segcli.images.geo.units import GroundResolution
 from segcli.images.measure import Glanced, Page
-from segcli.images.pages import expand
-from segcli.images.photo import Photo
-from segcli.images.read import read_placed
 from segcli.images.reading import PLAIN, PhotoReading, PhotoValues
 from segcli.pipeline import photo_values
 from segcli.pipeline.listener import Listener
+
+if TYPE_CHECKING:
+    from segcli.films.frame import Film, Frame
+    from segcli.images.photo import Photo
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,11 @@ class Reading:
         limit = self.photos.max_pixels
         found = find_photos(inputs, output, typed, films=self.films.kinds != "none")
         found = marked(found, self.films.kinds, limit)
-        return replace(found, files=expand(found.files, limit)) if self.pages else found
+        if not self.pages:
+            return found
+        from segcli.images.pages import expand
+
+        return replace(found, files=expand(found.files, limit))
 
     def for_run(self, found: Found, model: PhotoValues, folder: Path, listener: Listener) -> Reading:
         """The same with the ranges of all photos, from the model or measured; of photos in stores none is measured."""
@@ -65,6 +69,10 @@ class Reading:
 
     def read(self, source: Source | Frame) -> Photo:
         """Decode one photo or frame; InputError, with `gsd`, also where it is not known how large its pixels are."""
+        from segcli.films.frame import Frame
+        from segcli.images.geo.ground import working_size
+        from segcli.images.read import read_placed
+
         if isinstance(source, Frame):
             return self._framed(source)
         photo = read_placed(source.path, self.photos, source.page)
@@ -77,6 +85,8 @@ class Reading:
 
     def open_film(self, path: Path) -> Film:
         """Open a film; InputError where it cannot be read."""
+        from segcli.films.opening import open_film
+
         return open_film(path, self.photos.max_pixels)
 
     def to_dict(self) -> dict:

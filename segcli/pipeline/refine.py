@@ -18,18 +18,19 @@ from segcli.errors import InputError, UsageError
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
-from segcli.images.geo.geojson import GeoJsonCrs
+from segcli.images.geo.units import GeoJsonCrs
+from segcli.images.headers import may_be_deep
 from segcli.images.probabilities import classes_of
-from segcli.images.read import may_be_deep
 from segcli.images.reading import PLAIN, PhotoReading
 from segcli.labels import LabelSet, from_names
-from segcli.pipeline import label_files, photo_values, place_files
+from segcli.pipeline import photo_values, place_files
+from segcli.pipeline.kinds import GEOJSON, LABEL_FILES, OBJECTS, check_tidying
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Photo, as_photo
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.records import RUN_FILE
 from segcli.pipeline.result import Result
 from segcli.pipeline.run import FolderRun, Invocation, Plan
-from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:
     from segcli.data.photo_labels import PhotoLabels
@@ -39,7 +40,7 @@ DEFAULT_FOLDER = Path("refined")
 """The output folder where none is named."""
 DEFAULT_GT_PROB = 0.7
 """The trust in rough labels unless told otherwise, as in the CRF's public examples."""
-KINDS = ("mask", "overlay", *label_files.WRITERS, label_files.GEOJSON, label_files.OBJECTS, "probs")
+KINDS = ("mask", "overlay", *LABEL_FILES, GEOJSON, OBJECTS, "probs")
 """The kinds of files that can be written of each refined photo."""
 
 
@@ -174,7 +175,7 @@ class RefineJob:
     fill_holes: bool = False
 
     def __post_init__(self):
-        label_files.check_tidying(self.min_area, self.fill_holes, self.kinds)
+        check_tidying(self.min_area, self.fill_holes, self.kinds)
 
     @cached_property
     def classes(self) -> LabelSet:

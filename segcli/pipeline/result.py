@@ -17,16 +17,15 @@ from segcli.errors import UsageError
 from segcli.files.sources import Source
 from segcli.images.geo.place import Place
 from segcli.images.objects import Object
-from segcli.images.overlay import OVERLAY_SIZE, OverlaySize, overlay
+from segcli.images.overlay import overlay
+from segcli.images.sizes import OVERLAY_SIZE, OverlaySize
 from segcli.labels import LabelSet
-from segcli.pipeline.label_files import OBJECTS, SEVERAL, MinArea, check_tidying
-from segcli.pipeline.writer import WRITERS, Outputs, class_areas, kept_classes, names_of, one_of
+from segcli.pipeline.kinds import DEFAULT_KINDS, OBJECTS, OF_PHOTOS, SEVERAL, MinArea, check_tidying
+from segcli.pipeline.outputs import Outputs, kept_classes, names_of, one_of
+from segcli.pipeline.writer import class_areas, objects_of
 
 if TYPE_CHECKING:
     from segcli.inference.prediction import Prediction
-
-DEFAULT_KINDS = ("mask", "overlay")
-"""The kinds of files that are written where nothing else is asked for."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,7 +89,7 @@ class Result:
         check_option("min_area", min_area, MinArea)
         tidying = {"min_area": min_area, "fill_holes": fill_holes}
         outputs = Outputs(Path(), self.label_set, frozenset({OBJECTS}), self.info, **tidying)
-        return tuple(outputs.objects_of(self.prediction))
+        return tuple(objects_of(outputs, self.prediction))
 
     def overlay(self, size: int = OVERLAY_SIZE) -> Image.Image:
         """The photo with its classes in colour, and a legend; `size` is its longest side at most, in pixels."""
@@ -143,7 +142,7 @@ class Result:
         """
         check_option("overlay_size", overlay_size, OverlaySize)
         check_option("min_area", min_area, MinArea)
-        kinds = one_of("save", names_of(save), WRITERS)
+        kinds = one_of("save", names_of(save), OF_PHOTOS)
         check_tidying(min_area, fill_holes, kinds)
         if of_many := sorted(kinds.intersection(SEVERAL)):
             raise UsageError(f"save {of_many[0]}: that is a file of many photos", "`predict_folder` writes it.")

@@ -27,11 +27,11 @@ from segcli.files.sources import Found, Source
 from segcli.films.options import FilmOptions
 from segcli.inference.options import BatchSize
 from segcli.pipeline.ledger import Ledger, merge, open_folder
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.progress import Watch, unwatched
 from segcli.pipeline.records import RUN_FILE, Record, check_folder, fingerprint
 from segcli.pipeline.summary import Summary
 from segcli.pipeline.summing import Results
-from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:
     from segcli.pipeline.estimate import Forecast

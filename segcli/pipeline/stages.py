@@ -29,10 +29,10 @@ from segcli.inference.prediction import Prediction
 from segcli.inference.transform import Input, place_of, to_array
 from segcli.pipeline.ahead import ahead, threads
 from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.progress import Watch, unwatched
 from segcli.pipeline.recorder import Recorder
 from segcli.pipeline.records import DONE, FAILED, Record, state
-from segcli.pipeline.writer import Outputs
 
 if TYPE_CHECKING:
     from segcli.inference.graph_segmenter import GraphSegmenter

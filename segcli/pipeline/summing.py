@@ -11,10 +11,11 @@ from typing import NamedTuple
 from segcli.files.listing import Source, trees_of
 from segcli.pipeline.earlier import earlier_names
 from segcli.pipeline.kept import Chosen, KeptRecords
+from segcli.pipeline.kinds import JOINED
 from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.records import Record
 from segcli.pipeline.tables import by_uncertainty, write_areas, write_review
-from segcli.pipeline.writer import MERGERS, Outputs
 
 IN_MEMORY = 10_000
 """So many records of a run, at most, are in memory at its end; those of more photos are read as they are needed."""
@@ -120,7 +121,11 @@ class Results:
         write_areas(folder / "areas.csv", done)
         known = (self.known.facts(number).uncertainty for number in numbers)
         write_review(folder / "review.csv", done, by_uncertainty(known, None if is_in_order else done.name))
-        for kind in outputs.kinds & MERGERS.keys():
+        if not outputs.kinds & JOINED:
+            return
+        from segcli.pipeline.writer import MERGERS
+
+        for kind in outputs.kinds & JOINED:
             name, merge_parts = MERGERS[kind]
             parts = (self.ledger.file(record, kind) for record in done)
             merge_parts(folder / name, (part for part in parts if part is not None), outputs.labels)

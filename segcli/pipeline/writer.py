@@ -1,14 +1,12 @@
-"""Outputs: what a run writes for each photo, and where."""
+"""Writer: the files of one photo, each written whole or not at all; and what makes those of a whole run."""
 
 from __future__ import annotations
 
 import errno
-import re
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,19 +14,21 @@ import numpy as np
 from PIL import Image
 
 from segcli.crf.settings import WORKING_SIZE
-from segcli.errors import InputError, UsageError
-from segcli.files.atomic import hashing, sha256, write_whole
+from segcli.errors import InputError
+from segcli.files.atomic import hashing, write_whole
 from segcli.files.sources import Source
 from segcli.images import gallery
-from segcli.images.cutout import Colour, cutout, write_cutout
+from segcli.images.cutout import cutout, write_cutout
 from segcli.images.geo import geojson
-from segcli.images.geo.geojson import GeoJsonCrs
 from segcli.images.geo.ground import pixel_area
 from segcli.images.geo.place import Place
-from segcli.images.overlay import OVERLAY_SIZE, areas, overlay, write_overlay
+from segcli.images.masks import areas
+from segcli.images.overlay import overlay, write_overlay
 from segcli.images.probabilities import write_probabilities
-from segcli.labels import BACKGROUND, VOID, LabelSet
+from segcli.labels import LabelSet
 from segcli.pipeline import label_files, objects, place_files
+from segcli.pipeline.kinds import GEOJSON, OBJECTS
+from segcli.pipeline.outputs import Outputs
 
 if TYPE_CHECKING:
     from segcli.images.objects import Objects
@@ -90,143 +90,48 @@ class Written:
     objects: dict[str, int] | None = None
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """An output folder and what goes into it.
+def write(
+    outputs: Outputs, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None = None
+) -> Written:
+    """Write everything for one photo; see `Outputs.write`."""
+    labelled, specks = _labelled(outputs, source, photo, prediction, place)
+    files = {}
+    with hashing() as hashes:
+        for kind, write_kind in WRITERS.items():
+            if kind in outputs.kinds:
+                with _own_errors_apart(kind):
+                    files |= write_kind(outputs, labelled)
+    facts = {kind: outputs.facts(path, hashes.get(path)) for kind, path in files.items()}
+    notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
+    notes = (*notes, *place_files.notes(outputs, place))
+    counts = None if labelled.objects is None else objects.counts(labelled.objects, outputs.labels)
+    unsure = None if prediction.valid is not None and not prediction.valid.any() else labelled.uncertainty
+    return Written(facts, labelled.areas, unsure, specks, notes, pixel_area(place), counts)
 
-    Attributes:
-        folder: The output folder.
-        labels: The model's classes.
-        kinds: What is written, a choice of the keys of `WRITERS`.
-        info: Text that every mask carries, such as the model's name.
-        overlay_size: Longest side of an overlay in pixels.
-        classes: The ids to keep; every other becomes background, or void where no class is called that. None: all.
-        cutout_background: The colour of what is cut away; None leaves it transparent.
-        min_area: Connected regions of fewer pixels are left out of label files and objects, though not out of masks.
-        geojson_crs: The coordinates of polygons on a map.
-        read_as: Text about how photos were read, which masks that are GeoTIFFs carry.
-        fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
 
-    Raises:
-        UsageError: There is no background that could be a hole.
-    """
+def objects_of(outputs: Outputs, prediction: Prediction) -> Objects:
+    """The objects of a photo, as they would be written."""
+    return objects.found(_drawn(outputs, outputs.label_map(prediction), prediction)[0], outputs.labels, prediction)
 
-    folder: Path
-    labels: LabelSet
-    kinds: frozenset[str]
-    info: Mapping[str, str]
-    overlay_size: int = OVERLAY_SIZE
-    classes: frozenset[int] | None = None
-    cutout_background: Colour | None = None
-    min_area: int = 0
-    geojson_crs: GeoJsonCrs = "wgs84"
-    read_as: Mapping[str, str] = field(default_factory=dict)
-    fill_holes: bool = False
 
-    def __post_init__(self):
-        if self.fill_holes and self.classes is None and BACKGROUND not in self.labels.names:
-            message = f"--fill-holes: {self.labels.name} has no background, of which holes consist"
-            raise UsageError(message, "Name what to keep with --classes: all else is background then.")
+def _labelled(
+    outputs: Outputs, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None
+) -> tuple[Labelled, int | None]:
+    """The photo, ready to be written, and the number of its specks."""
+    from segcli.inference.uncertainty import uncertainty
 
-    def to_dict(self) -> dict:
-        """The choices that decide what is written, as TOML-plain values or None; part of a run's fingerprint."""
-        return {
-            "save": sorted(self.kinds),
-            "overlay_size": self.overlay_size,
-            "classes": None if self.classes is None else sorted(self.classes),
-            "cutout_background": self.cutout_background,
-            "min_area": self.min_area or None,
-            "fill_holes": self.fill_holes or None,
-            "geojson_crs": None if self.geojson_crs == "wgs84" else self.geojson_crs,
-        }
+    label_map = outputs.label_map(prediction)
+    drawn, specks = _drawn(outputs, label_map, prediction)
+    found = objects.found(drawn, outputs.labels, prediction) if OBJECTS in outputs.kinds else None
+    areas, unsure = class_areas(label_map, outputs.labels), uncertainty(prediction)
+    corrected = label_files.corrected(outputs.folder, source, outputs.kinds)
+    return Labelled(source, photo, prediction, label_map, areas, unsure, drawn, corrected, place, found), specks
 
-    def write(self, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None = None) -> Written:
-        """Write everything for one photo, each file whole or not at all.
 
-        Args:
-            source: Where the photo came from; its tree names the outputs.
-            photo: uint8 (H, W, 3).
-            prediction: What the network, or the CRF, made of that photo.
-            place: Where on earth the photo lies; None where that is not known.
-
-        Raises:
-            InputError: A format cannot hold this picture, or the disk not its name.
-            OSError: The folder cannot be written to.
-        """
-        labelled, specks = self._labelled(source, photo, prediction, place)
-        files = {}
-        with hashing() as hashes:
-            for kind, write in WRITERS.items():
-                if kind in self.kinds:
-                    with _own_errors_apart(kind):
-                        files |= write(self, labelled)
-        facts = {kind: self.facts(path, hashes.get(path)) for kind, path in files.items()}
-        notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
-        notes = (*notes, *place_files.notes(self, place))
-        counts = None if labelled.objects is None else objects.counts(labelled.objects, self.labels)
-        unsure = None if prediction.valid is not None and not prediction.valid.any() else labelled.uncertainty
-        return Written(facts, labelled.areas, unsure, specks, notes, pixel_area(place), counts)
-
-    def facts(self, path: Path, digest: str | None = None) -> dict:
-        """What a record keeps of a file of the output folder."""
-        place = path.relative_to(self.folder).as_posix()
-        return {"path": place, "bytes": path.stat().st_size, "sha256": digest or sha256(path)}
-
-    def _labelled(
-        self, source: Source, photo: np.ndarray, prediction: Prediction, place: Place | None
-    ) -> tuple[Labelled, int | None]:
-        """The photo, ready to be written, and the number of its specks."""
-        from segcli.inference.uncertainty import uncertainty
-
-        label_map = self.label_map(prediction)
-        drawn, specks = self._drawn(label_map, prediction)
-        found = objects.found(drawn, self.labels, prediction) if label_files.OBJECTS in self.kinds else None
-        areas, unsure = class_areas(label_map, self.labels), uncertainty(prediction)
-        corrected = label_files.corrected(self.folder, source, self.kinds)
-        return Labelled(source, photo, prediction, label_map, areas, unsure, drawn, corrected, place, found), specks
-
-    def objects_of(self, prediction: Prediction) -> Objects:
-        """The objects of a photo, as they would be written."""
-        return objects.found(self._drawn(self.label_map(prediction), prediction)[0], self.labels, prediction)
-
-    def label_map(self, prediction: Prediction) -> np.ndarray:
-        """The final label map, of the chosen classes only."""
-        label_map = prediction.labels()
-        return label_map if self.classes is None else self.kept.take(label_map)
-
-    def _drawn(self, label_map: np.ndarray, prediction: Prediction) -> tuple[np.ndarray, int | None]:
-        """The label map of label files and objects, and the number of specks that it is without."""
-        return objects.drawn(label_map, prediction.valid, self.labels, self._other, self.min_area, self.fill_holes)
-
-    @cached_property
-    def kept(self) -> np.ndarray:
-        """A table from the network's ids to those that are written."""
-        table = np.full(65536, self._other, np.uint16 if len(self.labels) > VOID else np.uint8)
-        for label in self.classes or ():
-            table[label] = label
-        return table
-
-    @property
-    def _other(self) -> int:
-        """The id of a pixel that has none of the chosen classes: background, or void where there is none."""
-        if BACKGROUND in self.labels.names:
-            return self.labels.names.index(BACKGROUND)
-        return 65535 if len(self.labels) > VOID else VOID
-
-    @cached_property
-    def foreground(self) -> list[int]:
-        """The ids of what is cut out and masked: the chosen classes, or all but background."""
-        return sorted(self.classes or {i for i, name in enumerate(self.labels.names) if name != BACKGROUND})
-
-    @cached_property
-    def class_suffixes(self) -> dict[int, str]:
-        """The ending of each class's mask: ".person.png"; with the id where two would be called alike."""
-        words = [re.sub(r"[^\w-]+", "-", name).encode()[:40].decode(errors="ignore") for name in self.labels.names]
-        alike = [word.casefold() for word in words]
-        return {
-            label: f".{word}.png" if word and alike.count(alike[label]) == 1 else f".{word}-{label}.png"
-            for label, word in enumerate(words)
-        }
+def _drawn(outputs: Outputs, label_map: np.ndarray, prediction: Prediction) -> tuple[np.ndarray, int | None]:
+    """The label map of label files and objects, and the number of specks that it is without."""
+    tidying = (outputs.other, outputs.min_area, outputs.fill_holes)
+    return objects.drawn(label_map, prediction.valid, outputs.labels, *tidying)
 
 
 @contextmanager
@@ -246,36 +151,6 @@ def class_areas(label_map: np.ndarray, labels: LabelSet) -> dict[str, int]:
     """Pixels by class name of a label map (H, W), for the classes that occur in it, in the order of their ids."""
     pixels, _ = areas(label_map, len(labels))
     return {labels.names[index]: int(pixels[index]) for index in np.flatnonzero(pixels)}
-
-
-def kept_classes(names: Iterable[str] | None, labels: LabelSet, kinds: frozenset[str]) -> frozenset[int] | None:
-    """The ids of the classes to keep, by their names; None for all.
-
-    Raises:
-        UsageError: There is no such class, or cutouts are wanted and nothing says what to keep.
-    """
-    if names is not None:
-        return frozenset(map(labels.names.index, one_of("--classes", names, labels.names)))
-    if "cutout" in kinds and BACKGROUND not in labels.names:
-        raise UsageError(
-            f"--save cutout: {labels.name} has no background to cut away", "Name what to keep with --classes."
-        )
-    return None
-
-
-def names_of(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Names as a tuple; one text is one name, not its letters."""
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
-def one_of(option: str, words: Iterable[str], known: Iterable[str]) -> frozenset[str]:
-    """The words as a set; UsageError where one is not known, or there is none."""
-    chosen, known = frozenset(words), tuple(known)
-    if not chosen:
-        raise UsageError(f"{option} names nothing", f"Choose among {', '.join(known)}.")
-    if strange := sorted(chosen - set(known)):
-        raise UsageError(f"{option} {strange[0]}: not known", f"Choose among {', '.join(known)}.")
-    return chosen
 
 
 def _write_overlay(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
@@ -331,8 +206,8 @@ WRITERS: dict[str, Writer] = {
     "cutout": _write_cutout,
     "classes": _write_class_masks,
     **label_files.WRITERS,
-    label_files.GEOJSON: place_files.write_geojson,
-    label_files.OBJECTS: objects.write_objects,
+    GEOJSON: place_files.write_geojson,
+    OBJECTS: objects.write_objects,
     "gallery": _write_gallery,
     "probs": _write_probabilities,
 }
@@ -342,8 +217,8 @@ Merger = Callable[[Path, Iterable[Path], LabelSet], None]
 
 MERGERS: dict[str, tuple[str, Merger]] = {
     **label_files.MERGERS,
-    label_files.OBJECTS: ("objects.csv", objects.merge),
-    label_files.GEOJSON: ("polygons.geojson", geojson.merge),
+    OBJECTS: ("objects.csv", objects.merge),
+    GEOJSON: ("polygons.geojson", geojson.merge),
     "gallery": ("gallery.html", gallery.merge),
 }
 """Kind of output -> the file for the whole run, and what makes it from the photos' parts."""

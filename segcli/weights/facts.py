@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from segcli.decoding import at_least
+from segcli.files.encoding import to_json
 from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
@@ -51,6 +52,11 @@ class ModelFacts:
     engine: Literal["torch", "onnx"] = "torch"
     photos: PhotoValues = RGB_8_BIT
     int8: Int8 | None = None
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What every mask states of its model, in its text chunks."""
+        return {"model": self.spec.name, "weights": to_json(dict(self.provenance))}
 
     @classmethod
     def of(cls, about: Metadata, **others: Any) -> Self:

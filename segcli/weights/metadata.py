@@ -20,6 +20,7 @@ from segcli.images.reading import RGB_8_BIT, PhotoValues
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.models.spec import ModelSpec
+from segcli.weights import header
 
 KEY = "segcli"
 """The name of the text in a file's metadata."""
@@ -125,7 +126,15 @@ def read(path: Path) -> Metadata:
         WeightsError: There is no such file, it is no safetensors file, or not a segcli checkpoint.
     """
     try:
-        with safe_open(path, "np") as file:
-            return understand((file.metadata() or {}).get(KEY, ""), paths.shown(path))
+        return understand(_texts(path).get(KEY, ""), paths.shown(path))
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{paths.shown(path)} is not a safetensors file, or it is cut short") from error
+
+
+def _texts(path: Path) -> Mapping[str, str]:
+    """The texts that a safetensors file carries."""
+    found = header.texts(path)
+    if found is None:
+        with safe_open(path, "np") as file:
+            return file.metadata() or {}
+    return found

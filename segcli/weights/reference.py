@@ -15,6 +15,8 @@ from segcli.models.spec import ModelSpec
 from segcli.weights import manifest
 from segcli.weights.manifest import WeightsEntry
 
+DEFAULT_MODEL = "v3-mobilenetv2"
+"""The model that is used where none is named: 21 everyday classes, 10 MB."""
 CHECKPOINT_SUFFIX, ONNX_SUFFIX, PT2_SUFFIX = ".safetensors", ".onnx", ".pt2"
 """The suffixes of segcli's own checkpoints and of the files that `segcli export` writes."""
 BEST, LAST, RECIPE = "best.safetensors", "last.safetensors", "recipe.toml"

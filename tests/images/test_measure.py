@@ -40,7 +40,7 @@ def test_is_one_for_each_kind_of_values(save):
 
 
 def test_of_ordinary_photos_is_nothing_and_reads_none(save, monkeypatch):
-    monkeypatch.setattr("segcli.images.measure.read_raster", None)
+    monkeypatch.setattr("segcli.images.values.read_raster", None)
     assert measured([save("a.png", 1, 2, dtype=np.uint8), save("b.jpg", 1, 2, dtype=np.uint8)], AUTO).ranges == {}
 
 

@@ -37,8 +37,13 @@ main()
 
 
 SLOW = (
-    *("pydantic", "PIL.PdfImagePlugin", "onnx"),
-    *("segcli.training", "segcli.cli.commands.train", "segcli.crf.stage"),
+    *("numpy", "PIL", "pydantic", "onnx", "http", "ssl", "xml", "importlib.metadata"),
+    *("segcli.crf.stage", "segcli.data", "segcli.evaluation", "segcli.export", "segcli.training"),
+    *("segcli.images.geo.place", "segcli.images.opening", "segcli.images.overlay", "segcli.images.read"),
+    *("segcli.films.frame", "segcli.films.opening", "segcli.inference.prediction", "segcli.inference.transform"),
+    *("segcli.pipeline.converted", "segcli.pipeline.film_files", "segcli.pipeline.label_files"),
+    *("segcli.pipeline.model", "segcli.pipeline.place_files", "segcli.pipeline.stages", "segcli.pipeline.writer"),
+    "segcli.cli.commands.train",
 )
 """Modules that a run with nothing to do must not wait for."""
 

@@ -23,8 +23,8 @@ from segcli.inference.segmenter import Segmenter
 from segcli.labels import VOC
 from segcli.pipeline import stages as folder
 from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.stages import Stages, early, network, predict_all, segment
-from segcli.pipeline.writer import Outputs
 
 PATIENCE = 20
 """Seconds until something that never happens counts as such."""

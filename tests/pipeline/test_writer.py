@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from small_runs import records, smooth, tree
 
 from segcli.labels import VOC, from_names
-from segcli.pipeline.writer import Outputs
+from segcli.pipeline.outputs import Outputs
 
 
 def array(path):

@@ -38,9 +38,10 @@ from segcli.cli.views.folder import follow
 from segcli.distributed import Processes
 from segcli.errors import UsageError
 from segcli.files.sources import Found
-from segcli.images.overlay import OVERLAY_SIZE
+from segcli.images.sizes import OVERLAY_SIZE
 from segcli.pipeline import predict as pipeline
-from segcli.pipeline.predict import DEFAULT_FOLDER, KINDS, PredictJob
+from segcli.pipeline.kinds import KINDS
+from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob
 from segcli.pipeline.run import FolderRun, Invocation
 from segcli.storage.address import Address, are_stored
 

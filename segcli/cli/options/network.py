@@ -15,8 +15,7 @@ from segcli.inference.options import ENGINES, PRECISIONS, SMALLEST_SIZE, ModelOp
 from segcli.inference.options import Precision as ModelPrecision
 from segcli.labels import LabelSet
 from segcli.models.variants import PAPER_SCALES
-from segcli.pipeline.model import DEFAULT_MODEL
-from segcli.weights.reference import ModelReference, checkpoint_at, named, names_for, what_fits
+from segcli.weights.reference import DEFAULT_MODEL, ModelReference, checkpoint_at, named, names_for, what_fits
 
 Model = Annotated[
     str | None,

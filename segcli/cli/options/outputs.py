@@ -8,7 +8,7 @@ from typer import Option
 from segcli.cli.options.panels import LOOKS, OUTPUT
 from segcli.cli.options.parsing import choice
 from segcli.errors import UsageError
-from segcli.pipeline.result import DEFAULT_KINDS
+from segcli.pipeline.kinds import DEFAULT_KINDS
 from segcli.storage.address import Address, is_address, parse, plain
 
 DEFAULT_SAVE = ",".join(DEFAULT_KINDS)

@@ -6,11 +6,10 @@ A default of such an option stands as it would be typed.
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from PIL import ImageColor
-
 from segcli.errors import UsageError
 from segcli.films.options import parse_time
 from segcli.images.reading import ValueRange, parse_bands, parse_range
+from segcli.pipeline.outputs import one_of
 
 
 class Parsed:
@@ -102,8 +101,6 @@ def choices(option: str, known: tuple[str, ...]) -> Parsed:
     """A parser of a list with commas whose every word must be known; it gives a frozenset."""
 
     def chosen(text: str) -> frozenset[str]:
-        from segcli.pipeline.writer import one_of
-
         return one_of(option, words(text), known)
 
     return Parsed(chosen, option)
@@ -125,6 +122,8 @@ def colour(option: str) -> Parsed:
     """A parser of a colour as web pages write it, a name, #rgb, #rrggbb, rgb(...) or hsl(...): (red, green, blue)."""
 
     def parsed(text: str) -> tuple[int, int, int]:
+        from PIL import ImageColor
+
         try:
             return ImageColor.getrgb(text)[:3]
         except ValueError:

@@ -16,11 +16,10 @@ from segcli.files.encoding import to_json
 from segcli.images.geo import affine, reprojection
 from segcli.images.geo.ground import pixel_area
 from segcli.images.geo.place import Place
+from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.polygons import UNCORRECTED, Area, with_holes
 from segcli.labels import BACKGROUND, LabelSet
 
-GeoJsonCrs = Literal["wgs84", "own"]
-"""The coordinates of polygons: longitude and latitude, as the standard wants them, or the picture's own."""
 DECIMALS = 7
 """The decimals of a degree, a centimetre; more where pixels are so small that their corners would be moved."""
 _PARTS_OF_A_PIXEL = 10

@@ -1,16 +1,11 @@
 """Ground: how many metres of ground a pixel of a placed picture shows, at the picture's centre."""
 
 import math
-from typing import Annotated
-
-from msgspec import Meta
 
 from segcli.errors import InputError
 from segcli.images.geo import affine
 from segcli.images.geo.place import Place
 
-GroundResolution = Annotated[float, Meta(gt=0, le=1e6)]
-"""Centimetres of ground a pixel."""
 MOST_ENLARGED = 4
 """How many times a side may be enlarged to a finer ground resolution: beyond, there is nothing in it to be seen."""
 LEAST_SIDE = 33

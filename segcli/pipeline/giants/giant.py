@@ -39,13 +39,13 @@ from segcli.pipeline.giants.samples import Samples
 from segcli.pipeline.giants.stream import Network, Sinks, Stream
 from segcli.pipeline.giants.view import View
 from segcli.pipeline.giants.writing import RESAMPLING, Finished, Writing, small_size
-from segcli.pipeline.label_files import OBJECTS
+from segcli.pipeline.kinds import OBJECTS
 from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.listener import Listener
+from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.progress import GiantProgress, Stage, Watch, unwatched
 from segcli.pipeline.records import DONE, FAILED, Record
 from segcli.pipeline.stages import input_facts
-from segcli.pipeline.writer import Outputs
 
 
 @dataclass(frozen=True)

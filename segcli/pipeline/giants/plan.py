@@ -11,20 +11,22 @@ from segcli.errors import InputError, UsageError
 from segcli.files import headroom
 from segcli.files.paths import shown
 from segcli.files.sources import Source
-from segcli.images.geo.ground import working_size
-from segcli.images.geo.place import Place, read_place
+from segcli.images import headers
 from segcli.images.reading import PhotoReading
-from segcli.images.strips.extent import Extent, extent
 from segcli.inference.options import ModelOptions
 from segcli.models.preprocessing import at_size, corner, fitting
-from segcli.pipeline.film_files import FRAME_FILES
+from segcli.pipeline.kinds import FRAME_FILES
 
 if TYPE_CHECKING:
+    from segcli.images.geo.place import Place
+    from segcli.images.strips.extent import Extent
     from segcli.inference.transform import Geometry
     from segcli.inference.windows import Windows
     from segcli.weights.facts import ModelFacts
     from segcli.weights.reference import ModelReference
 
+IN_FLOATS = "pictures that are too large for memory are computed in floats: their windows need torch"
+"""What is said of such pictures in a run in 8 bits."""
 KINDS = ("mask", "overlay", "cutout", "classes", "polygons", "geojson", "objects", "gallery", "probs")
 """The kinds of output that are made of pictures that are done in parts."""
 SMALL = 20_000_000
@@ -60,6 +62,11 @@ class GiantPlan:
 
         It is where it has more pixels or values than `photos` allow, or takes more memory than is free.
         """
+        small = headers.pixels(source.path) if source.page is None else None
+        if small is not None and small <= min(SMALL, self.photos.max_pixels):
+            return False
+        from segcli.images.strips.extent import extent
+
         found = extent(source.path, source.page)
         if found is None:
             return False
@@ -75,6 +82,9 @@ class GiantPlan:
         """The pixels of the network's input, where that grows with the picture."""
         if self.gsd is None:
             return found.pixels if self.options.size == 0 else 0
+        from segcli.images.geo.ground import working_size
+        from segcli.images.geo.place import read_place
+
         place, _ = read_place(source.path, source.page)
         try:
             height, width = working_size(None if place is None else place.of_size(found.size), self.gsd)
@@ -135,6 +145,8 @@ class GiantPlan:
 
         full, size = at_size(facts.preprocessing, 0), self.options.size
         if self.gsd is not None:
+            from segcli.images.geo.ground import working_size
+
             where = None if place is None else place.of_size(photo)
             return geometry_at(photo, working_size(where, self.gsd), full)
         if size is None and photo[0] * photo[1] > self.photos.max_pixels:

@@ -17,6 +17,7 @@ from segcli.images.geo.place import Place
 from segcli.images.masks import nearest_indices
 from segcli.images.polygons import Area
 from segcli.images.probabilities import write_probabilities
+from segcli.images.sizes import shrunk_size
 from segcli.images.strips import rings
 from segcli.images.strips.cutouts import cutouts
 from segcli.images.strips.objects import measured
@@ -24,11 +25,12 @@ from segcli.images.strips.photo import PhotoStrips
 from segcli.images.strips.shrinking import Picker, nearest, thumbnail_size
 from segcli.inference.prediction import Prediction
 from segcli.inference.uncertainty import uncertainty
-from segcli.pipeline import label_files, objects, place_files
+from segcli.pipeline import objects, place_files
 from segcli.pipeline.giants.labels import LabelRows
 from segcli.pipeline.giants.pictures import SmallPicture
 from segcli.pipeline.giants.samples import Samples
-from segcli.pipeline.writer import Outputs
+from segcli.pipeline.kinds import OBJECTS
+from segcli.pipeline.outputs import Outputs
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Finished:
 def small_size(kind: str, photo: tuple[int, int], outputs: Outputs) -> tuple[int, int]:
     """The (height, width) of a photo's overlay, or in a gallery."""
     if kind == "overlay":
-        return overlay.shrunk_size(photo, outputs.overlay_size)
+        return shrunk_size(photo, outputs.overlay_size)
     return thumbnail_size(photo, gallery.PICTURE_SIZE)
 
 
@@ -221,7 +223,7 @@ class Writing:
     def write_objects(self) -> dict[str, Path]:
         """Write the table of its objects, of which the network's certainty is known at a small size."""
         done, labels = self._finished, self._outputs.labels
-        (sure,) = done.samples[label_files.OBJECTS].values()
+        (sure,) = done.samples[OBJECTS].values()
         every = measured(done.labels.bands(), done.size, shapes.foreground(labels), sure)
         found = every.of_size(self._outputs.min_area)
         if self._outputs.min_area:

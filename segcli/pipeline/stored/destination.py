@@ -9,7 +9,7 @@ from pathlib import Path
 from segcli.errors import UsageError
 from segcli.files.encoding import to_json
 from segcli.files.sources import RESULT_FILES
-from segcli.pipeline.film_files import FRAME_FILES
+from segcli.pipeline.kinds import FRAME_FILES
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.records import DONE, RUN_FILE, Record
 from segcli.pipeline.stored.standing import Standing
