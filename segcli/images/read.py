@@ -18,8 +18,6 @@ from segcli.files import formats
 from segcli.files.native_output import listened
 from segcli.files.paths import shown
 from segcli.images.colours import to_rgb
-from segcli.images.decoders import camera_raw, gif, jpeg_2000, jpeg_xl, png, pnm, stacks
-from segcli.images.decoders.tiff import reader as tiff
 from segcli.images.geo.place import read_place
 from segcli.images.headers import DEEP, may_be_deep
 from segcli.images.opening import check, explained, open_image, opened_file
@@ -28,21 +26,45 @@ from segcli.images.photo import Photo, photo_of
 from segcli.images.raster import RGB, Raster
 from segcli.images.reading import MAX_PIXELS, PLAIN, PhotoReading
 
-DECODERS: dict[str, Callable[[Path, int], Raster | None]] = {
-    "PNG": png.decode,
-    "PNM": pnm.decode,
-    "JPEG 2000": jpeg_2000.decode,
-    "JPEG XL": jpeg_xl.decode,
-    "camera raw": camera_raw.decode,
-}
-"""Format -> what decodes those of its pictures that Pillow does not read whole; None for the others."""
-SIZES: dict[str, Callable[[Path, int], tuple[int, int] | None]] = {
-    "PNM": pnm.upright_size,
-    "JPEG XL": jpeg_xl.upright_size,
-    "camera raw": camera_raw.upright_size,
-    "TIFF": tiff.upright_size,
-}
-"""Format -> the (height, width) of its pictures, of which Pillow does not open all; None for those that it does."""
+
+def _decoder(kind: str) -> Callable[[Path, int], Raster | None] | None:
+    """What decodes those pictures of a format that Pillow does not read whole; None where it reads all of them.
+
+    It gives None for a picture that Pillow reads. A decoder is imported for its own format alone.
+    """
+    match kind:
+        case "PNG":
+            from segcli.images.decoders.png import decode
+        case "PNM":
+            from segcli.images.decoders.pnm import decode
+        case "JPEG 2000":
+            from segcli.images.decoders.jpeg_2000 import decode
+        case "JPEG XL":
+            from segcli.images.decoders.jpeg_xl import decode
+        case "camera raw":
+            from segcli.images.decoders.camera_raw import decode
+        case _:
+            return None
+    return decode
+
+
+def _sizer(kind: str) -> Callable[[Path, int], tuple[int, int] | None] | None:
+    """What tells the (height, width) of pictures of a format of which Pillow does not open all; None where it does.
+
+    It gives None for a picture that Pillow opens.
+    """
+    match kind:
+        case "PNM":
+            from segcli.images.decoders.pnm import upright_size
+        case "JPEG XL":
+            from segcli.images.decoders.jpeg_xl import upright_size
+        case "camera raw":
+            from segcli.images.decoders.camera_raw import upright_size
+        case "TIFF":
+            from segcli.images.decoders.tiff.reader import upright_size
+        case _:
+            return None
+    return upright_size
 
 
 def read_rgb(path: str | Path, reading: PhotoReading = PLAIN) -> np.ndarray:
@@ -83,11 +105,13 @@ def _read(path: Path, file: BinaryIO, known: formats.Format, reading: PhotoReadi
     raster = _raster(path, known, reading, page)
     if raster is None:
         if known.name == "GIF" and page is not None:
+            from segcli.images.decoders import gif
+
             return _decoded(gif.frame(path, page, reading.max_pixels), reading, [])
         image = open_image(path, file, known, reading.max_pixels)
         photo = _decoded(image, reading, _frame(path, image, known, reading, page))
         return photo if page is not None else replace(photo, notes=(*photo.notes, *_motion(image, known)))
-    notes = stacks.remarks(path, page) if known.name == "TIFF" else ()
+    notes = _remarks(path, known, page)
     return _named(path, replace(raster, notes=(*notes, *raster.notes)), reading)
 
 
@@ -159,9 +183,11 @@ def from_image(image: Image.Image, reading: PhotoReading = PLAIN) -> Photo:
 def _raster(path: Path, known: formats.Format, reading: PhotoReading, page: int | None) -> Raster | None:
     """The values of a picture that Pillow does not read whole; None where it does."""
     if known.name == "TIFF":
+        from segcli.images.decoders import stacks
+
         plain = not reading.bands and reading.alpha is None
         return stacks.decode(path, reading.max_pixels, page, plain)
-    decode = DECODERS.get(known.name)
+    decode = _decoder(known.name)
     return decode and decode(path, reading.max_pixels)
 
 
@@ -170,7 +196,16 @@ def _frame(path: Path, image: Image.Image, known: formats.Format, reading: Photo
     if page is not None:
         image.seek(page)
         check(path, image, reading.max_pixels)
-    return list(stacks.remarks(path, page)) if known.name == "TIFF" else []
+    return list(_remarks(path, known, page))
+
+
+def _remarks(path: Path, known: formats.Format, page: int | None) -> tuple[str, ...]:
+    """The notes on what else a TIFF holds."""
+    if known.name != "TIFF":
+        return ()
+    from segcli.images.decoders import stacks
+
+    return tuple(stacks.remarks(path, page))
 
 
 def _motion(image: Image.Image, known: formats.Format) -> list[str]:
@@ -227,7 +262,7 @@ def _as_raster(image: Image.Image, notes: list[str]) -> Raster:
 def upright_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """The (height, width) that `read_rgb` gives a photo; no pixel is decoded. InputError where it is no photo."""
     with opened_file(path) as (file, known), explained(path, known.name):
-        size = SIZES.get(known.name)
+        size = _sizer(known.name)
         if told := size and size(path, max_pixels):
             return told
         image = open_image(path, file, known, max_pixels)

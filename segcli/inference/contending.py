@@ -149,7 +149,7 @@ def _decide(cells: Cells, slack: np.float32, vertical: Runs, horizontal: Runs, r
     """Put the labels of cells into the label map (H, W)."""
     can_win = _undefeated(cells, slack)
     counts = _count(can_win)
-    for count in np.unique(counts).tolist():
+    for count in np.flatnonzero(np.bincount(counts)).tolist():
         members = np.flatnonzero(counts == count)
         ids = np.nonzero(can_win[:, members].T)[1].reshape(-1, count).T  # (count, members), ascending
         step = max(1, CACHED // (count * len(vertical.pixels) * len(horizontal.pixels)))

@@ -28,8 +28,9 @@ from segcli.images.opening import opened, opened_file
 from segcli.labels import LabelSet
 
 if TYPE_CHECKING:
+    from segcli.pipeline.mergers import Merger
     from segcli.pipeline.outputs import Outputs
-    from segcli.pipeline.writer import Labelled, Merger, Writer
+    from segcli.pipeline.writer import Labelled, Writer
 
 OPENED: Mapping[str, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg"),

@@ -20,20 +20,19 @@ from segcli.films.choice import is_film
 from segcli.images.photo import Photo as ReadPhoto
 from segcli.images.read import from_image, read_placed
 from segcli.images.reading import PLAIN, PhotoReading
-from segcli.images.strips.extent import extent
 from segcli.inference.options import Engine, ModelOptions, Precision
 from segcli.labels import LabelSet
-from segcli.pipeline import converted, int8, photo_values
+from segcli.pipeline import converted, photo_values
 from segcli.pipeline.giants.plan import IN_FLOATS, GiantPlan
-from segcli.pipeline.int8 import FirstPhotos
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.pipeline.result import Result
 from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import DEFAULT_MODEL, ModelReference, resolve
 
 if TYPE_CHECKING:
     from segcli.inference.graph_segmenter import GraphSegmenter
     from segcli.inference.segmenter import Segmenter
+    from segcli.pipeline.int8 import FirstPhotos
+    from segcli.pipeline.result import Result
     from segcli.weights.model_io import LoadedModel
 
 Photo = str | Path | Image.Image | np.ndarray
@@ -87,6 +86,8 @@ class Model:
             InputError: The photo cannot be read, is no picture of that kind, or too large to be held as a whole, or
                 the network gives no numbers for it.
         """
+        from segcli.pipeline.result import Result
+
         if isinstance(photo, str | Path):
             self._refuse(Path(photo))
         read, path = as_photo(photo, self.reading)
@@ -103,6 +104,8 @@ class Model:
             raise InputError(f"{shown(path)} is a film, and predict() labels one photo", hint)
         plan = GiantPlan(self.options, self.reading)
         if plan.wants(Source(path, PurePosixPath(path.name))):
+            from segcli.images.strips.extent import extent
+
             height, width = extent(path).size
             size = f"{height * width / 1e6:.0f} megapixels ({width} x {height})"
             hint = "segcli.predict_folder does it in parts, and writes its mask as a GeoTIFF in tiles."
@@ -222,6 +225,8 @@ def load_with(
     model = load_network(reference, options.output_stride, listener)
     protocol = {name: getattr(options, name) for name in ("scales", "flip", "size", "tile", "precision")}
     if options.precision == "int8":
+        from segcli.pipeline import int8
+
         model = int8.preferred(model, options, protocol, first, listener)
     model = select_engine(
         model, options.wanted_engine(), device, options.passes(photos), keep_engine, tell=listener.note

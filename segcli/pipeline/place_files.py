@@ -14,7 +14,7 @@ from segcli.files.formats import RASTER
 from segcli.files.paths import shown
 from segcli.files.sources import Source
 from segcli.images import masks
-from segcli.images.geo import geojson, geotiff, reprojection, sidecars
+from segcli.images.geo import sidecars
 from segcli.images.geo.place import Place, read_place, written_beside
 from segcli.images.geo.units import GeoJsonCrs
 
@@ -28,6 +28,8 @@ def write_mask(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     source, place = labelled.source, labelled.place
     png, tif = (source.output(outputs.folder / "masks", suffix) for suffix in (".png", ".tif"))
     if place is not None and place.tags:
+        from segcli.images.geo import geotiff
+
         info = {**outputs.info, **outputs.read_as}
         beside = geotiff.write_label_map(tif, labelled.label_map, outputs.labels, place, info)
         remove_mask(png)
@@ -70,6 +72,8 @@ def remove_mask(path: Path) -> None:
 
 def write_geojson(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     """Write a photo's polygons on the map; no file where it has no place, which `notes` says."""
+    from segcli.images.geo import geojson
+
     path, place = labelled.source.output(outputs.folder / "geojson", ".geojson"), labelled.place
     if geojson.refusal(place, outputs.geojson_crs):
         path.unlink(missing_ok=True)
@@ -81,7 +85,11 @@ def write_geojson(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 def notes(outputs: Outputs, place: Place | None) -> tuple[str, ...]:
     """Why a photo has no polygons on the map though they are asked for."""
-    refused = geojson.refusal(place, outputs.geojson_crs) if "geojson" in outputs.kinds else ""
+    if "geojson" not in outputs.kinds:
+        return ()
+    from segcli.images.geo import geojson
+
+    refused = geojson.refusal(place, outputs.geojson_crs)
     return (refused,) if refused else ()
 
 
@@ -97,6 +105,8 @@ def check(kinds: Iterable[str], system: GeoJsonCrs, sources: Iterable[Source]) -
         return
     if system == "own" or RASTER.installed:
         return
+    from segcli.images.geo import reprojection
+
     for source in sources:
         place, _ = read_place(source.path, source.page)
         if place and place.transform and place.crs.is_known and reprojection.needs_extra(place.crs):

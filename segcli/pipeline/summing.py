@@ -123,7 +123,7 @@ class Results:
         write_review(folder / "review.csv", done, by_uncertainty(known, None if is_in_order else done.name))
         if not outputs.kinds & JOINED:
             return
-        from segcli.pipeline.writer import MERGERS
+        from segcli.pipeline.mergers import MERGERS
 
         for kind in outputs.kinds & JOINED:
             name, merge_parts = MERGERS[kind]

@@ -1,12 +1,16 @@
-"""Writer: the files of one photo, each written whole or not at all; and what makes those of a whole run."""
+"""Writer: the files of one photo, each written whole or not at all.
+
+What only some kinds take is imported when these are written: masks and overlays are all that most runs want.
+"""
 
 from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +21,13 @@ from segcli.crf.settings import WORKING_SIZE
 from segcli.errors import InputError
 from segcli.files.atomic import hashing, write_whole
 from segcli.files.sources import Source
-from segcli.images import gallery
-from segcli.images.cutout import cutout, write_cutout
-from segcli.images.geo import geojson
 from segcli.images.geo.ground import pixel_area
 from segcli.images.geo.place import Place
 from segcli.images.masks import areas
 from segcli.images.overlay import overlay, write_overlay
-from segcli.images.probabilities import write_probabilities
 from segcli.labels import LabelSet
-from segcli.pipeline import label_files, objects, place_files
-from segcli.pipeline.kinds import GEOJSON, OBJECTS
+from segcli.pipeline import place_files
+from segcli.pipeline.kinds import GEOJSON, LABEL_FILES, OBJECTS
 from segcli.pipeline.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -104,14 +104,26 @@ def write(
     facts = {kind: outputs.facts(path, hashes.get(path)) for kind, path in files.items()}
     notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
     notes = (*notes, *place_files.notes(outputs, place))
-    counts = None if labelled.objects is None else objects.counts(labelled.objects, outputs.labels)
+    counts = None if labelled.objects is None else _counts(labelled.objects, outputs.labels)
     unsure = None if prediction.valid is not None and not prediction.valid.any() else labelled.uncertainty
     return Written(facts, labelled.areas, unsure, specks, notes, pixel_area(place), counts)
 
 
 def objects_of(outputs: Outputs, prediction: Prediction) -> Objects:
     """The objects of a photo, as they would be written."""
-    return objects.found(_drawn(outputs, outputs.label_map(prediction), prediction)[0], outputs.labels, prediction)
+    return _objects(outputs, _drawn(outputs, outputs.label_map(prediction), prediction)[0], prediction)
+
+
+def _objects(outputs: Outputs, drawn: np.ndarray, prediction: Prediction) -> Objects:
+    from segcli.pipeline import objects
+
+    return objects.found(drawn, outputs.labels, prediction)
+
+
+def _counts(found: Objects, labels: LabelSet) -> dict[str, int]:
+    from segcli.pipeline import objects
+
+    return objects.counts(found, labels)
 
 
 def _labelled(
@@ -122,16 +134,29 @@ def _labelled(
 
     label_map = outputs.label_map(prediction)
     drawn, specks = _drawn(outputs, label_map, prediction)
-    found = objects.found(drawn, outputs.labels, prediction) if OBJECTS in outputs.kinds else None
+    found = _objects(outputs, drawn, prediction) if OBJECTS in outputs.kinds else None
     areas, unsure = class_areas(label_map, outputs.labels), uncertainty(prediction)
-    corrected = label_files.corrected(outputs.folder, source, outputs.kinds)
+    corrected = _corrected(outputs, source)
     return Labelled(source, photo, prediction, label_map, areas, unsure, drawn, corrected, place, found), specks
 
 
 def _drawn(outputs: Outputs, label_map: np.ndarray, prediction: Prediction) -> tuple[np.ndarray, int | None]:
     """The label map of label files and objects, and the number of specks that it is without."""
+    if not (outputs.min_area or outputs.fill_holes):
+        return label_map, None
+    from segcli.pipeline import objects
+
     tidying = (outputs.other, outputs.min_area, outputs.fill_holes)
     return objects.drawn(label_map, prediction.valid, outputs.labels, *tidying)
+
+
+def _corrected(outputs: Outputs, source: Source) -> frozenset[str]:
+    """The kinds of label files that a person has corrected already."""
+    if outputs.kinds.isdisjoint(LABEL_FILES):
+        return frozenset()
+    from segcli.pipeline import label_files
+
+    return label_files.corrected(outputs.folder, source, outputs.kinds)
 
 
 @contextmanager
@@ -160,6 +185,8 @@ def _write_overlay(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 
 def _write_cutout(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    from segcli.images.cutout import cutout, write_cutout
+
     path = labelled.source.output(outputs.folder / "cutouts", ".png")
     kept = np.isin(labelled.label_map, outputs.foreground)
     write_cutout(path, cutout(labelled.photo, kept, outputs.cutout_background))
@@ -182,6 +209,8 @@ def _write_class_masks(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 
 def _write_gallery(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    from segcli.images import gallery
+
     path = labelled.source.output(outputs.folder / "gallery", ".json")
     name = labelled.source.tree.as_posix()
     entry = gallery.Entry(name, labelled.photo, labelled.label_map, labelled.areas, labelled.uncertainty)
@@ -190,12 +219,25 @@ def _write_gallery(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
 
 
 def _write_probabilities(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    from segcli.images.probabilities import write_probabilities
     from segcli.inference.transform import fit
 
     path = labelled.source.output(outputs.folder / "probs", ".npz")
     size = fit(labelled.photo.shape[:2], WORKING_SIZE)
     write_probabilities(path, labelled.prediction.probabilities(size).cpu().numpy(), outputs.labels)
     return {"probs": path}
+
+
+def _write_objects(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
+    from segcli.pipeline import objects
+
+    return objects.write_objects(outputs, labelled)
+
+
+def _write_label_file(outputs: Outputs, labelled: Labelled, kind: str) -> dict[str, Path]:
+    from segcli.pipeline import label_files
+
+    return label_files.WRITERS[kind](outputs, labelled)
 
 
 Writer = Callable[[Outputs, Labelled], dict[str, Path]]
@@ -205,20 +247,10 @@ WRITERS: dict[str, Writer] = {
     "overlay": _write_overlay,
     "cutout": _write_cutout,
     "classes": _write_class_masks,
-    **label_files.WRITERS,
+    **{kind: partial(_write_label_file, kind=kind) for kind in LABEL_FILES},
     GEOJSON: place_files.write_geojson,
-    OBJECTS: objects.write_objects,
+    OBJECTS: _write_objects,
     "gallery": _write_gallery,
     "probs": _write_probabilities,
 }
 """Kind of output -> what writes it for one photo and returns its files, by the names that records keep."""
-
-Merger = Callable[[Path, Iterable[Path], LabelSet], None]
-
-MERGERS: dict[str, tuple[str, Merger]] = {
-    **label_files.MERGERS,
-    OBJECTS: ("objects.csv", objects.merge),
-    GEOJSON: ("polygons.geojson", geojson.merge),
-    "gallery": ("gallery.html", gallery.merge),
-}
-"""Kind of output -> the file for the whole run, and what makes it from the photos' parts."""

@@ -9,8 +9,8 @@ from segcli.errors import InputError
 from segcli.images import gallery, polygons
 from segcli.labels import from_names
 from segcli.pipeline import label_files, objects
+from segcli.pipeline.mergers import MERGERS
 from segcli.pipeline.tables import table
-from segcli.pipeline.writer import MERGERS
 
 LABELS = from_names(["background", "cat"], "pets")
 ENTRY = {"name": "a", "width": 4, "height": 4, "areas": {"cat": 4}, "uncertainty": 0.1}

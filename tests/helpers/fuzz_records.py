@@ -23,7 +23,7 @@ from segcli.labels import CAMVID
 from segcli.pipeline import tables
 from segcli.pipeline.giants.journal import FOLDER, Journal
 from segcli.pipeline.ledger import Ledger, merge
-from segcli.pipeline.writer import MERGERS
+from segcli.pipeline.mergers import MERGERS
 
 SIZE = (12, 16)
 KEY, NAME = {"settings": "x"}, "sub/a"

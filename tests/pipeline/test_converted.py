@@ -27,7 +27,7 @@ import sys
 
 class Refusing:
     def find_spec(self, name, path=None, target=None):
-        if name.startswith(tuple(refused)):
+        if any(f"{name}.".startswith(f"{one}.") for one in refused):
             raise ImportError(f"{name} must not be imported here")
 
 sys.meta_path.insert(0, Refusing())
@@ -37,7 +37,7 @@ main()
 
 
 SLOW = (
-    *("numpy", "PIL", "pydantic", "onnx", "http", "ssl", "xml", "importlib.metadata"),
+    *("numpy", "PIL", "pydantic", "onnx", "onnxruntime", "http", "ssl", "xml", "importlib.metadata"),
     *("segcli.crf.stage", "segcli.data", "segcli.evaluation", "segcli.export", "segcli.training"),
     *("segcli.images.geo.place", "segcli.images.opening", "segcli.images.overlay", "segcli.images.read"),
     *("segcli.films.frame", "segcli.films.opening", "segcli.inference.prediction", "segcli.inference.transform"),
@@ -71,7 +71,7 @@ def by_torch(checkpoint):
 
 
 def without_torch(*arguments, folder: Path, nor: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
-    program = f"refused = {('torch', *nor)}\n{REFUSING}"
+    program = f"refused = {('torch', 'torchvision', *nor)}\n{REFUSING}"
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
 

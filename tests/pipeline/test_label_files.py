@@ -18,8 +18,8 @@ from segcli.images.masks import read_label_map
 from segcli.inference.prediction import from_probabilities
 from segcli.labels import CITYSCAPES, VOC, from_names
 from segcli.pipeline.label_files import WRITERS
+from segcli.pipeline.mergers import MERGERS
 from segcli.pipeline.outputs import Outputs
-from segcli.pipeline.writer import MERGERS
 
 ODD = from_names(["background", "leaf", 'a, "b"; c', "<&> ]]>", "Äpfel & Öl", "it's 100 %", "日本", "0", "x" * 190])
 LOAD = {
