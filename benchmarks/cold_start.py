@@ -1,12 +1,13 @@
 """The seconds of `segcli predict --model street` from the shell's prompt to its next, with the conversion kept.
 
-Of a run with nothing to do and of one photo of 960x720, the median of several. With --before also those of an earlier
-version, in turns, and what share of them is left; the masks of both must be equal to the byte. Nothing else should be
-at work: the load is printed.
+Of a run with nothing to do and of one photo of 960x720, the median of several, by the clock and of the processor. With
+--before also those of an earlier version, in turns, and what share of them is left; the masks of both must be equal to
+the byte. Nothing else should be at work: the load is printed. The processor's seconds suffer less from other work.
 """
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "photos" / "dusk.jpg"
@@ -41,26 +43,35 @@ def trees(commit: str | None, folder: Path) -> Iterator[dict[str, Path]]:
         subprocess.run([*git, "remove", "--force", str(folder / "tree")], check=True, capture_output=True)
 
 
-def predict(tree: Path, output: Path, *more: str) -> float:
+class Seconds(NamedTuple):
+    """The seconds of a command, by the clock and of the processor."""
+
+    clock: float
+    processor: float
+
+
+def predict(tree: Path, output: Path, *more: str) -> Seconds:
     """The seconds of one command; each version has a cache of its own."""
     cache = output.parent / f"cache of {tree.name}"
     environment = {**os.environ, "PYTHONPATH": str(tree), "SEGCLI_CACHE_DIR": str(cache)}
     command = [sys.executable, "-m", "segcli", "predict", str(PHOTO), "-o", str(output), "--model", "street", *more]
-    start = time.perf_counter()
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed version has its bytecode
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True, cwd=output.parent, env=environment)
-    return time.perf_counter() - start
+    clock, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Seconds(clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def measured(versions: dict[str, Path], folder: Path, rounds: int) -> dict[tuple[str, str], float]:
+def measured(versions: dict[str, Path], folder: Path, rounds: int) -> dict[tuple[str, str], Seconds]:
     """The median seconds by command and version."""
     for name, tree in versions.items():
         predict(tree, folder / f"done {name}", "--engine", "onnx")  # which keeps the conversion
-    seconds: dict[tuple[str, str], list[float]] = {}
+    seconds: dict[tuple[str, str], list[Seconds]] = {}
     for number in range(rounds):
         for name, tree in versions.items():
             for what, output in (("nothing to do", f"done {name}"), ("one photo", f"{number} {name}")):
                 seconds.setdefault((what, name), []).append(predict(tree, folder / output))
-    return {key: statistics.median(values) for key, values in seconds.items()}
+    return {key: Seconds(*map(statistics.median, zip(*values, strict=True))) for key, values in seconds.items()}
 
 
 def main() -> None:
@@ -71,7 +82,10 @@ def main() -> None:
         masks = {path.read_bytes() for path in Path(folder).glob("*/masks/*.png")}
     for what in ("nothing to do", "one photo"):
         now, *before = (seconds[what, name] for name in versions)
-        print(f"{what}: {now:.2f} s" + "".join(f", before {earlier:.2f} s: {now / earlier:.2f}" for earlier in before))
+        for kind in Seconds._fields:
+            last = getattr(now, kind)
+            others = "".join(f", before {(one := getattr(was, kind)):.2f} s: {last / one:.2f}" for was in before)
+            print(f"{what}, {kind}: {last:.2f} s{others}")
     print(f"masks: {'equal to the byte' if len(masks) == 1 else 'DIFFERENT'}; load {os.getloadavg()[0]:.1f}")
 
 

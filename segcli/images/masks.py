@@ -13,9 +13,7 @@ from segcli.errors import InputError
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 from segcli.files.paths import shown
-from segcli.images.geo import geotiff
 from segcli.images.opening import opened
-from segcli.images.stored import read_stored
 from segcli.labels import VOID, Colour, LabelSet
 
 PALETTE_STRATEGY = Image.RLE
@@ -62,8 +60,14 @@ def _text_chunks(labels: LabelSet, info: tuple[tuple[str, str], ...]) -> PngImag
 def labels_of(path: Path) -> LabelSet | None:
     """The label set that a mask written by segcli names, in a PNG or a TIFF; None for masks of another origin."""
     with opened(path) as (image, _):
-        texts = geotiff.texts_of(path) if image.format == "TIFF" else image.info
+        texts = _tiff_texts(path) if image.format == "TIFF" else image.info
         return parsed_labels(texts.get("segcli:labels"))
+
+
+def _tiff_texts(path: Path) -> Mapping[str, str]:
+    from segcli.images.geo import geotiff
+
+    return geotiff.texts_of(path)
 
 
 def parsed_labels(text: str | None) -> LabelSet | None:
@@ -90,6 +94,8 @@ def read_label_map(path: str | Path, labels: LabelSet | None = None) -> np.ndarr
     Raises:
         InputError: The file is missing or damaged, is in a format that does not keep ids, or has colours of no class.
     """
+    from segcli.images.stored import read_stored
+
     path = Path(path)
     stored = read_stored(path)
     if not stored.keeps_ids:
