@@ -17,7 +17,7 @@ WITHOUT_TORCH = (
     *("errors", "decoding", "labels", "distributed", "processor", "files", "storage", "images", "data"),
     *("evaluation", "cli"),
     *("models/spec", "models/variants", "models/differences", "models/limits", "models/preprocessing"),
-    *("weights/manifest", "weights/hub"),
+    *("weights/header", "weights/manifest", "weights/hub"),
     *(
         "weights/reference",
         "weights/tensorflow_bundle",
@@ -38,7 +38,7 @@ WITHOUT_TORCH = (
     *(f"films/{name}" for name in ("animation", "choice", "encoding", "flow", "frame", "joining")),
     *(f"films/{name}" for name in ("opening", "options", "sound", "video", "workshop")),
     *("pipeline/film_files", "pipeline/giants/plan", "pipeline/progress", "pipeline/reading", "pipeline/summary"),
-    *("pipeline/kept", "pipeline/ledger", "pipeline/summing"),
+    *("pipeline/kept", "pipeline/kinds", "pipeline/ledger", "pipeline/mergers", "pipeline/outputs", "pipeline/summing"),
     *("pipeline/records", "pipeline/refine", "pipeline/result", "pipeline/run", "pipeline/tables"),
     *("pipeline/scored", "pipeline/stored", "pipeline/usable", "pipeline/writer"),
     *(

@@ -11,6 +11,10 @@ from segcli.images.raster import Range
 
 MAX_PIXELS = 200_000_000
 """The pixels above which a file is refused before it is decoded; the largest camera sensors have about as many."""
+MOST_PIXELS = 10**11
+"""The pixels above which none is read in parts either: a damaged or hostile header would be read for days."""
+BYTES_A_PIXEL = 16
+"""How many bytes of values a picture may have for each pixel that is allowed."""
 PixelCount = Annotated[int, at_least(1)]
 AUTO = "auto"
 ValueRange = Literal["auto"] | Range | None

@@ -63,10 +63,10 @@ def test_passes_over_what_cannot_be_read(save, tmp_path):
 
 
 def test_of_very_many_looks_at_some(save, monkeypatch):
-    from segcli.images import measure
+    from segcli.images import values
 
     looked_at = []
-    monkeypatch.setattr(measure, "read_raster", lambda path, *_: looked_at.append(path))
+    monkeypatch.setattr(values, "read_raster", lambda path, *_: looked_at.append(path))
     measured([save("a.png", 0, 4000)] * 1000, AUTO)
     assert MOST // 2 < len(looked_at) <= MOST
 

@@ -37,7 +37,7 @@ main()
 
 
 OF_OTHERS = (
-    *("pydantic", "onnx", "http", "ssl", "xml.sax", "numpy.ma", "huggingface_hub"),
+    *("pydantic", "http", "ssl", "xml.sax", "numpy.ma", "huggingface_hub"),
     *("segcli.data", "segcli.evaluation", "segcli.training", "segcli.cli.commands.train", "segcli.crf.stage"),
     *("segcli.films.opening", "segcli.images.cutout", "segcli.images.gallery", "segcli.images.geo.geojson"),
     *("segcli.images.decoders.gif", "segcli.images.decoders.jpeg_2000", "segcli.images.decoders.tiff.reader"),
@@ -46,7 +46,7 @@ OF_OTHERS = (
 )
 """Modules that plain photos must not wait for: those of other kinds of photos, of files and of work."""
 OF_PHOTOS = (
-    *("numpy", "PIL", "onnxruntime", "importlib.metadata", "xml"),
+    *("numpy", "PIL", "onnx", "onnxruntime", "importlib.metadata", "xml"),
     *("segcli.export", "segcli.films.frame", "segcli.inference.prediction", "segcli.inference.transform"),
     *("segcli.images.geo.place", "segcli.images.opening", "segcli.images.overlay", "segcli.images.read"),
     *("segcli.pipeline.converted", "segcli.pipeline.film_files", "segcli.pipeline.model"),

@@ -90,7 +90,7 @@ def test_with_nothing_to_do_no_network_is_loaded(run, monkeypatch):
     def fail(*_, **__):
         raise AssertionError("a network was loaded")
 
-    monkeypatch.setattr("segcli.pipeline.predict.load_with", fail)
+    monkeypatch.setattr("segcli.pipeline.model.load_with", fail)
     again = run()
     assert len(again) == 0
     assert _done(again).skipped == 5
@@ -104,7 +104,7 @@ def test_other_settings_are_something_to_do(run):
 
 def test_a_bad_folder_is_told_before_anything_is_loaded(run, tmp_path, monkeypatch):
     (tmp_path / "out").write_text("a file")
-    monkeypatch.setattr("segcli.pipeline.predict.load_with", lambda *_, **__: pytest.fail("a network was loaded"))
+    monkeypatch.setattr("segcli.pipeline.model.load_with", lambda *_, **__: pytest.fail("a network was loaded"))
     with pytest.raises(SegcliError, match="cannot write to out: Not a directory"):
         len(run())
 

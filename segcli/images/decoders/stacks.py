@@ -33,6 +33,7 @@ from segcli.images.decoders.tiff.metadata import metadata_of, stated_range
 from segcli.images.opening import TooLargeError, check_size, explained
 from segcli.images.orientation import SIDEWAYS
 from segcli.images.raster import Range, Raster
+from segcli.images.reading import BYTES_A_PIXEL
 
 _KEPT = 16
 _ONE_BY_ONE = "Its {} metadata are not used ({}): its pages are read one by one."
@@ -233,7 +234,7 @@ def _affordable(path: Path, first: Directory, channels: int, max_pixels: int) ->
     """The layout of a plane's pages, whose values are not too many together."""
     check_size(path, *size_of(first), max_pixels)
     layout = layout_of(first)
-    if channels * layout.nbytes > tiff.BYTES_A_PIXEL * max_pixels:
+    if channels * layout.nbytes > BYTES_A_PIXEL * max_pixels:
         size = f"{channels} channels of {layout.width} x {layout.height} {layout.dtype}"
         message = f"{shown(path)} holds {size}, more than the limit allows"
         raise TooLargeError(message, "If you trust the file, raise the limit with --max-pixels.")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from segcli.errors import InputError
-from segcli.images.decoders import stacks
-from segcli.images.decoders.tiff.layout import layout_of
-from segcli.images.decoders.tiff.reader import BYTES_A_PIXEL, is_camera_raw, picture_of
 from segcli.images.opening import explained, open_image, opened_file
-from segcli.images.strips.source import MOST_PIXELS
+from segcli.images.reading import BYTES_A_PIXEL, MOST_PIXELS
 
 _BYTES = 4
 
@@ -44,10 +42,18 @@ def extent(path: Path, page: int | None = None) -> Extent | None:
             if known.name != "TIFF":
                 image = open_image(path, file, known, MOST_PIXELS)
                 return Extent((image.height, image.width), _BYTES * image.width * image.height)
-            directory = picture_of(file, page or 0).directory
-            if is_camera_raw(directory) or stacks.plane_name(path, page):
-                return None
-            layout = layout_of(directory)
-            return Extent((layout.height, layout.width), layout.nbytes)
+            return _of_tiff(path, file, page)
     except InputError:  # whoever reads it says why
         return None
+
+
+def _of_tiff(path: Path, file: BinaryIO, page: int | None) -> Extent | None:
+    from segcli.images.decoders import stacks
+    from segcli.images.decoders.tiff.layout import layout_of
+    from segcli.images.decoders.tiff.reader import is_camera_raw, picture_of
+
+    directory = picture_of(file, page or 0).directory
+    if is_camera_raw(directory) or stacks.plane_name(path, page):
+        return None
+    layout = layout_of(directory)
+    return Extent((layout.height, layout.width), layout.nbytes)

@@ -14,12 +14,10 @@ from segcli.files import formats
 from segcli.files.paths import shown
 from segcli.images.opening import explained, open_image, opened_file
 from segcli.images.raster import Raster
-from segcli.images.reading import PhotoReading
+from segcli.images.reading import MOST_PIXELS, PhotoReading
 from segcli.images.strips.coded import CodedStrips
 from segcli.images.strips.tiff import TiffStrips
 
-MOST_PIXELS = 10**11
-"""The pixels above which no picture is read: a damaged or hostile header would be read for days."""
 _TIFF = "Write it as a TIFF in tiles: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE -co BIGTIFF=IF_SAFER."
 
 

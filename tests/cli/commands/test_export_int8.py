@@ -88,7 +88,7 @@ def test_predict_in_8_bits_is_done_once(checkpoint, some, tmp_path, monkeypatch)
     assert "of labels equal float's on 2 photos" in first.stderr
     assert tomllib.loads((tmp_path / "out/run.toml").read_text())["protocol"]["precision"] == "int8"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("segcli.pipeline.predict.load_with", lambda *_, **__: pytest.fail("a network was loaded"))
+        patch.setattr("segcli.pipeline.model.load_with", lambda *_, **__: pytest.fail("a network was loaded"))
         assert "0 segmented, 2 done before" in run(*predict).stdout
 
 

@@ -40,9 +40,8 @@ from segcli.images.decoders.tiff.segments import has_gaps, read_values
 from segcli.images.opening import TooLargeError, check_size, explained
 from segcli.images.orientation import SIDEWAYS
 from segcli.images.raster import RGB, Raster
+from segcli.images.reading import BYTES_A_PIXEL
 
-BYTES_A_PIXEL = 16
-"""How many bytes of values a picture may have for each pixel that is allowed."""
 _FOLLOWING = 64
 """The directories behind a picture among which its mask is looked for."""
 _INVERTED = (
