@@ -29,7 +29,7 @@ def foresee(
         begun: The engine that the output folder was begun with; None where it has none.
         int8: What its run.toml says of an 8-bit form; one that is wanted is foreseen only where it was used before.
     """
-    form = _wanted_form(options)
+    form = wanted_form(options)
     if form and asdict(form) != int8:
         return None
     engine = "onnx" if form else options.wanted_engine()
@@ -40,7 +40,7 @@ def foresee(
     return _facts(reference, options.output_stride, engine, form)
 
 
-def _wanted_form(options: ModelOptions) -> Int8 | None:
+def wanted_form(options: ModelOptions) -> Int8 | None:
     """What the 8-bit form that is wanted is made with; None where the network computes in floats."""
     if options.precision != "int8":
         return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,11 @@ from segcli.pipeline.listener import Listener
 from segcli.weights.facts import ModelFacts
 
 if TYPE_CHECKING:
+    from segcli.inference.graph_segmenter import GraphSegmenter
+    from segcli.inference.segmenter import Segmenter
     from segcli.weights.model_io import LoadedModel
 
+Form = TypeVar("Form")
 TRIED = 4
 """The number of a run's first photos on which both forms are compared; each takes a pass in floats."""
 
@@ -80,15 +83,36 @@ def preferred(
 
     photos = calibration.of(options.calibrate)
     reading = photo_values.resolved(PLAIN, photos.pages, model.photos, listener=listener)
-    try:
+
+    def tried() -> tuple[LoadedModel, KeptLabels]:
         form = int8_cache.obtain(model, photos, reading, listener.note)
-        given = list(islice(first(model), TRIED)) if first else []
-        kept = compared(model, form, protocol, given or islice(_own(photos, reading), TRIED))
+        return form, compared(model, form, protocol, _seen(model, first, photos, reading))
+
+    return _better(model, tried, listener)
+
+
+def preferred_segmenter(
+    floats: GraphSegmenter, form: GraphSegmenter, options: ModelOptions, first: FirstPhotos | None, listener: Listener
+) -> GraphSegmenter:
+    """The same of conversions that are kept; torch is not needed. The arguments and errors are those of `preferred`."""
+    photos = calibration.of(options.calibrate)
+    reading = photo_values.resolved(PLAIN, photos.pages, floats.model.photos, listener=listener)
+
+    def tried() -> tuple[GraphSegmenter, KeptLabels]:
+        return form, _compared((floats, form), _seen(floats.model, first, photos, reading))
+
+    return _better(floats, tried, listener)
+
+
+def _better(floats: Form, tried: Callable[[], tuple[Form, KeptLabels]], listener: Listener) -> Form:
+    """The form in 8 bits that `tried` gives, or floats where its labels do not suffice or it cannot be had."""
+    try:
+        form, kept = tried()
     except InputError:
         raise
     except SegcliError as error:
         listener.warn(f"the network computes in floats: {error.message}")
-        return model
+        return floats
     if kept.suffices:
         listener.note(f"in 8 bits {kept}")
         return form
@@ -96,7 +120,13 @@ def preferred(
         f"the network computes in floats: in 8 bits only {kept}, below {ENOUGH:.0%}; --calibrate PHOTOS with photos "
         "like these may help"
     )
-    return model
+    return floats
+
+
+def _seen(model: ModelFacts, first: FirstPhotos | None, photos: Calibration, reading: PhotoReading) -> Iterable[Seen]:
+    """The first photos of a run, or else those that it is calibrated on."""
+    given = list(islice(first(model), TRIED)) if first else []
+    return given or islice(_own(photos, reading), TRIED)
 
 
 def compared(model: LoadedModel, form: LoadedModel, protocol: dict[str, Any], photos: Iterable[Seen]) -> KeptLabels:
@@ -107,8 +137,11 @@ def compared(model: LoadedModel, form: LoadedModel, protocol: dict[str, Any], ph
     """
     from segcli.inference.segmenter import Segmenter
 
-    both = [Segmenter(one, "cpu", **protocol) for one in (model, form)]
-    kept = KeptLabels(model.labels)
+    return _compared([Segmenter(one, "cpu", **protocol) for one in (model, form)], photos)
+
+
+def _compared(both: Sequence[Segmenter | GraphSegmenter], photos: Iterable[Seen]) -> KeptLabels:
+    kept = KeptLabels(both[0].model.labels)
     for name, photo, truth in photos:
         try:
             ours, theirs = (one.predict([photo.rgb], [photo.working])[0].settled().labels() for one in both)

@@ -210,10 +210,7 @@ def load_with(
         first: Gives the first photos, on which labels in 8 bits are compared where these are wanted.
     """
     options.check(reference)
-    if ready := converted.segmenter(reference, options, keep_engine):
-        listener.note(f"device {processor.describe()}")
-        if reference.note:
-            listener.note(reference.note)
+    if ready := _ready(options, reference, listener, keep_engine, first):
         _announce(ready.model, listener)
         return Model(ready, options)
     from segcli import devices
@@ -233,6 +230,28 @@ def load_with(
     )
     _announce(model, listener)
     return Model(Segmenter(model, device, **protocol), options)
+
+
+def _ready(
+    options: ModelOptions,
+    reference: ModelReference,
+    listener: Listener,
+    keep_engine: str | None,
+    first: FirstPhotos | None,
+) -> GraphSegmenter | None:
+    """What predicts without torch, by conversions that are kept; None where there is none, or torch is needed."""
+    floats = converted.segmenter(reference, options, keep_engine)
+    pair = converted.both(reference, options, keep_engine)
+    if floats is None and pair is None:
+        return None
+    listener.note(f"device {processor.describe()}")
+    if reference.note:
+        listener.note(reference.note)
+    if pair is None:
+        return floats
+    from segcli.pipeline import int8
+
+    return int8.preferred_segmenter(*pair, options, first, listener)
 
 
 def _announce(model: ModelFacts, listener: Listener) -> None:

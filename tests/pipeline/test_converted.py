@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from heard import Heard
 from PIL import Image
 from small_runs import records, smooth
 
 from segcli import processor
 from segcli.errors import InputError
-from segcli.export import onnx_cache
+from segcli.export import kept_labels, onnx_cache
+from segcli.images.photo import Photo
 from segcli.inference.graph_segmenter import GraphSegmenter
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
 from segcli.inference.uncertainty import uncertainty
-from segcli.pipeline import converted
+from segcli.pipeline import converted, int8
 from segcli.pipeline.model import load
 from segcli.weights import model_io
 from segcli.weights.reference import ModelReference
@@ -36,6 +38,8 @@ main()
 """
 
 
+LITTLE = 0.1
+"""The share of labels that is enough here: many classes contend in a random network."""
 OF_OTHERS = (
     *("pydantic", "http", "ssl", "xml.sax", "numpy.ma", "huggingface_hub"),
     *("segcli.data", "segcli.evaluation", "segcli.training", "segcli.cli.commands.train", "segcli.crf.stage"),
@@ -77,8 +81,8 @@ def by_torch(checkpoint):
     return Segmenter(onnx_cache.accelerated(model_io.load(checkpoint)))
 
 
-def without_torch(*arguments, folder: Path, nor: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
-    program = f"refused = {('torch', 'torchvision', *nor)}\n{REFUSING}"
+def without_torch(*arguments, folder: Path, nor: tuple[str, ...] = (), first: str = "") -> subprocess.CompletedProcess:
+    program = f"{first}\nrefused = {('torch', 'torchvision', *nor)}\n{REFUSING}"
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
 
@@ -100,6 +104,27 @@ def test_predict_imports_no_torch(checkpoint, photos, by_torch, tmp_path):
     again = without_torch(*arguments, "--json", folder=tmp_path, nor=(*OF_OTHERS, *OF_PHOTOS))
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["skipped"] == 6
+
+
+def test_nor_does_predict_in_8_bits_where_both_conversions_are_kept(checkpoint, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_labels, "ENOUGH", LITTLE)
+    Image.fromarray(smooth(7, 300, 230)).save(photos / "large.png")
+    pictures = {path: np.asarray(Image.open(path).convert("RGB")) for path in photos.rglob("*.*")}
+    options, heard = ModelOptions(precision="int8", calibrate=photos), Heard()
+    protocol = {"scales": (1.0,), "flip": False, "size": None, "tile": None}
+    seen = [int8.Seen(path.name, Photo(picture)) for path, picture in pictures.items()]
+    form = int8.preferred(model_io.load(checkpoint), options, protocol, lambda _: seen, heard)  # makes and keeps it
+    assert form.int8, heard.warnings
+    arguments = ("predict", photos, "-o", "out", "--weights", checkpoint, "--precision", "int8", "--calibrate", photos)
+    first = f"from segcli.export import kept_labels; kept_labels.ENOUGH = {LITTLE}"
+    done = without_torch(*arguments, folder=tmp_path, first=first)
+    assert done.returncode == 0, done.stderr
+    assert ", under onnxruntime, in 8 bits" in done.stderr
+    made, by_torch = records(tmp_path / "out"), Segmenter(form)
+    assert len(made) == 6
+    for record in made.values():
+        mask = np.asarray(Image.open(tmp_path / "out" / record["outputs"]["mask"]["path"]))
+        assert np.array_equal(mask, by_torch.labels(pictures[Path(record["input"])]))
 
 
 @pytest.mark.parametrize(
