@@ -5,6 +5,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 
+FEW = 10_000
+"""So many things are put in order without numpy, which takes longer to import."""
+
 
 class Lookup:
     """Whole numbers of 64 bits by keys of 64 bits, once all of them are known.
@@ -15,6 +18,11 @@ class Lookup:
     """
 
     def __init__(self, keys: array, values: array):
+        if len(keys) <= FEW:
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+            self._keys = array("Q", (keys[number] for number in order))
+            self._values = array("q", (values[number] for number in order))
+            return
         import numpy as np
 
         order = np.argsort(np.frombuffer(keys, np.uint64), kind="stable") if keys else []

@@ -6,11 +6,13 @@ import math
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from functools import partial
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
 from segcli.files.atomic import write_whole
+from segcli.files.lookup import FEW
 from segcli.pipeline.records import Record
 
 FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -70,9 +72,12 @@ def by_uncertainty(values: Iterable[float | None], name: Callable[[int], str] | 
         values: Uncertainties; None is not known.
         name: Gives the text by which equal ones are ordered; None leaves them in their order.
     """
+    values = array("d", (math.nan if value is None else value for value in values))
+    if len(values) <= FEW:
+        return _few_by_uncertainty(values, name)
     import numpy as np
 
-    known = np.array(array("d", (math.nan if value is None else value for value in values)))
+    known = np.array(values)
     numbers = np.flatnonzero(~np.isnan(known))
     order = numbers[np.argsort(-known[numbers], kind="stable")]
     if name is not None:
@@ -81,6 +86,14 @@ def by_uncertainty(values: Iterable[float | None], name: Callable[[int], str] | 
             alike = slice(bounds[group], bounds[group + 1])
             order[alike] = sorted(order[alike].tolist(), key=name)
     return array("Q", order.astype(np.uint64).tobytes())
+
+
+def _few_by_uncertainty(values: array, name: Callable[[int], str] | None) -> array:
+    known = (number for number, value in enumerate(values) if not math.isnan(value))
+    order = sorted(known, key=lambda number: -values[number])
+    groups = [list(alike) for _, alike in groupby(order, key=values.__getitem__)]
+    sort = sorted if name is None else partial(sorted, key=name)
+    return array("Q", chain.from_iterable(sort(alike) if len(alike) > 1 else alike for alike in groups))
 
 
 def write_review(path: Path, records: Sequence[Record], order: Iterable[int] | None = None) -> None:

@@ -4,6 +4,8 @@ import csv
 
 import pytest
 
+from segcli.files.lookup import FEW
+from segcli.pipeline import tables
 from segcli.pipeline.records import DONE, Record
 from segcli.pipeline.tables import by_uncertainty, table, write_areas, write_review
 
@@ -47,7 +49,9 @@ def test_what_needs_a_look_first_comes_first_and_names_break_ties(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "expected"), [(None, [1, 4, 5, 2, 0]), ("edcba-".__getitem__, [4, 1, 5, 2, 0])])
-def test_equal_uncertainties_stay_in_their_order_or_have_that_of_their_names(name, expected):
+@pytest.mark.parametrize("few", [0, FEW], ids=["numpy", "plain"])
+def test_equal_uncertainties_stay_in_their_order_or_have_that_of_their_names(name, expected, few, monkeypatch):
+    monkeypatch.setattr(tables, "FEW", few)
     assert by_uncertainty([0.1, 0.5, 0.25, None, 0.5, 0.3], name).tolist() == expected
     assert by_uncertainty([None, None], name).tolist() == []
 
