@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 
 from segcli import __version__
 from segcli.errors import SegcliError
+from segcli.files.pace import Pace, StalledError
 
 LITTLE_DISK = 1 << 30
 """Bytes; the largest weights take about half of them, twice while they are converted."""
@@ -201,15 +202,23 @@ def hub() -> Iterator[Check]:
         yield Check("hub", True, "not asked: HF_HUB_OFFLINE is set")
         return
     try:
-        with urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=TIMEOUT):
-            pass
+        Pace(TIMEOUT).wait(lambda: _head(constants.ENDPOINT))
     except HTTPError:
         pass  # it answers
+    except StalledError:
+        yield Check("hub", False, f"{constants.ENDPOINT} does not answer within {TIMEOUT:.0f} seconds", _HUB_CURE)
+        return
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         yield Check("hub", False, f"{constants.ENDPOINT} cannot be reached ({reason})", _HUB_CURE)
         return
     yield Check("hub", True, f"{constants.ENDPOINT} answers")
+
+
+def _head(address: str) -> None:
+    """Ask a server for nothing but its word; URLError, HTTPError or ValueError where it has none."""
+    with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=TIMEOUT):
+        pass
 
 
 _PIP = f'"{sys.executable}" -m pip'

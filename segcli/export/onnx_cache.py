@@ -89,7 +89,8 @@ def _write_conversion(model: LoadedModel) -> None:
     agreement = _compared(export, OnnxNetwork(data, len(model.labels)))
     if not agreement.holds:
         reason = f"onnxruntime gives {agreement.share:.2%} of torch's labels"
-        refusal.write_text(reason, encoding="utf-8")
+        with write_whole(refusal) as file:  # half a line would refuse for ever without saying why
+            file.write(reason.encode())
         raise SegcliError(reason)
     store(model, data)
 

@@ -25,14 +25,14 @@ class StalledError(Exception):
 
 
 class Pace:
-    """The least speed of a download; every LEAST bytes give it SECONDS more."""
+    """The least speed of a download; every LEAST bytes give it SECONDS more, or as many as it is made with."""
 
-    def __init__(self):
-        self._given_up = False
+    def __init__(self, seconds: float | None = None):
+        self._given_up, self._seconds = False, seconds
         self._restart()
 
     def _restart(self) -> None:
-        self._came, self._until = 0, time.monotonic() + SECONDS
+        self._came, self._until = 0, time.monotonic() + (self._seconds or SECONDS)
 
     def add(self, count: int) -> None:
         """Count bytes that arrived; StalledError for a call that nobody waits for any more, so that it ends."""

@@ -320,6 +320,7 @@ def _emptied(entry: WeightsEntry) -> int:
     if hub_file := _hub_path(entry, _recorded(entry)):
         freed += hub_file.stat().st_size
         fetch.discard(entry, hub_file)
+    freed += fetch.forget_unfinished(entry)
     for path in _home(entry).iterdir():
         if path.name != LOCK_FILE and (path.is_symlink() or not path.is_dir()):
             freed += path.lstat().st_size

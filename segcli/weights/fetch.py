@@ -125,6 +125,11 @@ def discard(entry: WeightsEntry, path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def forget_unfinished(entry: WeightsEntry) -> int:
+    """Delete what is left of downloads of the entry that nobody finishes; returns the bytes freed."""
+    return hub.forget_unfinished(entry.source) if isinstance(entry.source, HubFile) else 0
+
+
 def _by_url(entry: WeightsEntry, home: Path, progress: Progress | None) -> Download:
     path = home / entry.source.url.rpartition("/")[2]
     if path.is_file():  # a run was interrupted while it converted

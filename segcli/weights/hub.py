@@ -110,11 +110,11 @@ def _cleared(source: HubFile) -> Iterator[None]:
     Of one that others may be at only its age tells that it is left over; ours goes when the block raises, unless
     huggingface_hub would go on with it.
     """
-    blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs"
+    blobs = _blobs(source)
     before = set(blobs.glob(UNFINISHED))
     with suppress(OSError):
-        for path in before:
-            if time.time() - path.stat().st_mtime > ABANDONED and not REUSED.fullmatch(path.name):
+        for path in _abandoned(source):
+            if not REUSED.fullmatch(path.name):
                 path.unlink(missing_ok=True)
     try:
         yield
@@ -125,6 +125,27 @@ def _cleared(source: HubFile) -> Iterator[None]:
                 with suppress(OSError):  # Windows keeps a file that is still open
                     path.unlink(missing_ok=True)
         raise
+
+
+def forget_unfinished(source: HubFile) -> int:
+    """Delete half downloads from the file's repository that nobody is at; returns the bytes freed."""
+    freed = 0
+    with suppress(OSError):  # another process may clear them too; Windows keeps a file that is open
+        for path in _abandoned(source):
+            size = path.stat().st_size
+            path.unlink()
+            freed += size
+    return freed
+
+
+def _abandoned(source: HubFile) -> list[Path]:
+    """Half downloads from the file's repository to which nothing was added for `ABANDONED` seconds."""
+    return [path for path in _blobs(source).glob(UNFINISHED) if time.time() - path.stat().st_mtime > ABANDONED]
+
+
+def _blobs(source: HubFile) -> Path:
+    """The folder in the Hub's cache with the contents of a repository's files."""
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs"
 
 
 def host() -> str:

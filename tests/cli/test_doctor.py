@@ -108,6 +108,13 @@ def test_a_hub_that_does_not_answer(hub, monkeypatch):
     assert next(doctor.hub()).ok  # a refusal is an answer
 
 
+def test_a_hub_that_sends_a_byte_now_and_then_is_not_waited_for(hub, monkeypatch):
+    hub.faults[""] = "mute"
+    monkeypatch.setattr(doctor, "TIMEOUT", 0.3)  # longer than the pause between two bytes
+    (check,) = doctor.hub()
+    assert (check.ok, "does not answer within" in check.detail) == (False, True)
+
+
 def test_damaged_weights(monkeypatch):
     from segcli.weights import cache
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +19,7 @@ from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
 from segcli.weights import cache, conversion, hub, model_io, tensorflow_bundle
 from segcli.weights.convert.layouts import convert
-from segcli.weights.manifest import OWN, PackagedFile, WebFile, WeightsEntry
+from segcli.weights.manifest import OWN, HubFile, PackagedFile, WebFile, WeightsEntry
 
 SPEC = variants.get("v3-mobilenetv2-dm05")
 NAME = "v3-mobilenetv2-dm05@voc2012"
@@ -202,6 +203,20 @@ def test_listing_and_removing(entry, home):
     assert cache.cached() == []
     with pytest.raises(UsageError, match="no model is called"):
         cache.remove("../../etc")
+
+
+def test_removing_clears_what_downloads_have_left_half_done_once_nobody_is_at_it(use, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    source = HubFile("a/b", "main", "w.bin")
+    use(WeightsEntry(NAME, source, OWN, "MIT", Preprocessing(), labels="voc2012", default=True))
+    blobs = tmp_path / "hub" / "models--a--b" / "blobs"
+    blobs.mkdir(parents=True)
+    old, young = blobs / "aa.incomplete", blobs / "bb.0123abcd.incomplete"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    assert cache.remove(NAME) == 4
+    assert list(blobs.iterdir()) == [young]
 
 
 def test_an_archive_that_the_user_linked_into_the_cache_stays(server, entry, home, tmp_path):
