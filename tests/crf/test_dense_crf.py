@@ -83,7 +83,7 @@ def network(shared_data):
 def test_real_photos_come_out_as_from_pydensecrf(shared_data, network, name):
     pytest.importorskip("pydensecrf")
     photo = Image.open(shared_data / "photos" / name).convert("RGB")
-    photo.thumbnail((257, 257))
+    photo.thumbnail((193, 193))
     rgb = np.asarray(photo)
     probabilities = network(rgb)
     for params in (CRFParams(), CRFParams(w1=5, sigma_alpha=50, sigma_beta=5, w2=3, sigma_gamma=3)):
