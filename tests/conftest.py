@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import NO_BROWSER
 from extras import NO_EXTRA
 from PIL import Image
 from small_runs import smooth
@@ -17,6 +18,7 @@ NO_SHARED_DATA = "../shared/data is not here"
 ALLOWED_SKIPS = {
     NO_SHARED_DATA: "photos, masks and weights that are too large or not free enough for the repository",
     NO_EXTRA: "imagecodecs and rawpy are large; what is asked of them and made of their answers is tested without",
+    NO_BROWSER: "a browser is large; what the gallery's page is made of is tested without",
     "needs a CUDA GPU": "the machines that run the tests have none",
     "this machine has a CUDA GPU": "where asking for one is no error",
     "Windows has no SIGINT for other processes": "the rest of what Ctrl-C does is tested elsewhere",

@@ -7,6 +7,7 @@ because outputs of the same settings differ on purpose, `REVISION` rises, CHANGE
 import csv
 import json
 import os
+import re
 import shutil
 import tomllib
 from importlib import metadata
@@ -72,13 +73,31 @@ def test_the_same_command_has_nothing_to_do(home, folder):
     assert (home / folder / "areas.csv").read_bytes() == tables
 
 
-@pytest.mark.parametrize("merged", ["gallery.html", "polygons.json"])
-def test_what_sums_up_a_folder_is_written_again_with_the_same_bytes(home, merged):
-    before = (home / "everything" / merged).read_bytes()
-    (home / "everything" / merged).unlink()
+def test_what_sums_up_a_folder_is_written_again_with_the_same_bytes(home):
+    before = (home / "everything/polygons.json").read_bytes()
+    (home / "everything/polygons.json").unlink()
     segcli(*FACTS["commands"]["everything"])
     mark = f"{json.dumps({'info': UNCORRECTED})[1:-1]}, ".encode()  # which is new: nobody has corrected these
-    assert (home / "everything" / merged).read_bytes().replace(mark, b"") == before
+    assert (home / "everything/polygons.json").read_bytes().replace(mark, b"") == before
+
+
+def test_the_new_gallery_shows_what_the_old_one_did(home):
+    """The page itself is another; its photos are not made again."""
+    before = found_in(home / "everything/gallery.html")
+    segcli(*FACTS["commands"]["everything"])
+    (facts, pictures), (old,) = found_in(home / "everything/gallery.html"), before
+    assert facts.pop("input") == "photos/trip/avenue.jpg"
+    assert facts.pop("files") == {kind: f"{kind}s/avenue.{end}" for kind, end in FILES.items()}
+    assert facts | pictures == old
+
+
+FILES = {"mask": "png", "overlay": "jpg", "cutout": "png"}
+
+
+def found_in(page):
+    """The data of the photos of a gallery."""
+    texts = re.findall(r'<script type="application/json" class="(?:entry|pictures)">(.*?)</script>', page.read_text())
+    return list(map(json.loads, texts))
 
 
 def test_settings_at_their_default_are_not_part_of_the_fingerprint(home):

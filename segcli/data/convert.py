@@ -66,7 +66,7 @@ def convert(data: Dataset, folder: Path) -> Iterator[Converted]:
     names = _names(data.samples)
     step = max(1, len(names) // IN_GALLERY)
     looked_at = set(list(names)[::step][:IN_GALLERY])
-    parts: list[Path] = []
+    parts: list[gallery.Part] = []
     for sample in data.samples:
         try:
             rgb, label = _read(data, sample)
@@ -75,10 +75,10 @@ def convert(data: Dataset, folder: Path) -> Iterator[Converted]:
             continue
         _write(folder, names[sample.name], sample.image, label, data.labels)
         if sample.name in looked_at:
-            parts.append(folder / _PARTS / f"{len(parts)}.json")
+            parts.append(gallery.Part(folder / _PARTS / f"{len(parts)}.json", str(sample.image)))
             areas = dict(zip(data.labels.names, masks.areas(label, len(data.labels))[0].tolist(), strict=True))
             seen = {name: pixels for name, pixels in areas.items() if pixels}
-            gallery.write_entry(parts[-1], gallery.Entry(names[sample.name], rgb, label, seen), data.labels)
+            gallery.write_entry(parts[-1].path, gallery.Entry(names[sample.name], rgb, label, seen), data.labels)
         yield Converted(sample, label)
     if parts:
         gallery.merge(folder / GALLERY, parts, data.labels, predicted=False)

@@ -59,7 +59,7 @@ class Found:
         return tuple(source for source in self.files if source.film == film)
 
 
-def list_from(stream: BinaryIO) -> list[str]:
+def list_from(stream: BinaryIO, called: str = "stdin") -> list[str]:
     """Read a list of paths, one a line, or each ended by NUL as `find -print0` writes them; empty ones are left out.
 
     Raises:
@@ -67,7 +67,8 @@ def list_from(stream: BinaryIO) -> list[str]:
     """
     data = stream.read()
     if formats.sniff(data[: formats.HEAD]):
-        raise UsageError("stdin holds a picture, not a list of paths", "Save the picture to a file and name that.")
+        hint = "Save the picture to a file and name that." if called == "stdin" else "Name the picture as an INPUT."
+        raise UsageError(f"{called} holds a picture, not a list of paths", hint)
     separator = b"\0" if b"\0" in data else b"\n"
     return [os.fsdecode(line) for line in (part.rstrip(b"\r") for part in data.split(separator)) if line]
 

@@ -1,11 +1,12 @@
-"""A gallery: one HTML file with every photo before and after, that any browser shows without a server.
+"""A gallery: one HTML file to look through every photo and its classes, that any browser shows without a server.
 
-It holds the pictures themselves, at most PICTURE_SIZE pixels a side: about 60 kB a photo.
+It holds the pictures themselves, at most PICTURE_SIZE pixels a side: about 60 kB a photo. `gallery_page` is the page.
 """
 
 import base64
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,7 @@ from PIL import Image
 from segcli.files import parts as parts_of
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
+from segcli.files.paths import shown
 from segcli.labels import BACKGROUND, LabelSet
 
 PICTURE_SIZE = 640
@@ -27,10 +29,42 @@ RESAMPLING = Image.Resampling.BICUBIC
 
 _Picture = Annotated[str, Meta(pattern="^data:image/(jpeg|png);base64,")]
 
-_PAGE = Path(__file__).with_name("gallery.html")
-_ENTRIES, _LABELS = b"<!-- entries -->", b"/* labels */ {}"
-_ORDER, _NOTE = b'<option value="uncertainty">uncertainty</option>', b'"uncertainty " + entry.uncertainty.toFixed(3)'
-"""Where the page speaks of uncertainty, which labels that people drew do not have."""
+_PAGE = Path(__file__).with_name("gallery_page")
+_SCRIPTS = ("facts.js", "marks.js", "stage.js", "list.js", "hands.js")
+_ENTRIES, _LABELS = b"<!-- entries -->", b"<!-- labels -->"
+_WHOLE_SIZE = ("mask", "overlay", "cutout")
+"""The kinds of outputs that a gallery leads to, where they are pictures that browsers show."""
+_SHOWN_BY_BROWSERS = (".png", ".jpg")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One photo's part of a gallery, with what is known of the photo where the gallery is made.
+
+    Attributes:
+        path: The file that `write_entry` wrote.
+        input: The photo's path as `segcli predict --from-list` reads it; None where that is not known.
+        files: Kind of output -> its place, relative to the gallery, with "/".
+        no_data: The pixels of which the photo has no data.
+    """
+
+    path: Path
+    input: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    no_data: int = 0
+
+    @classmethod
+    def of_outputs(cls, path: Path, photo: str, outputs: Mapping[str, Mapping], no_data: int | None) -> "Part":
+        """The part of a photo of a run, by what its record keeps of its outputs."""
+        places = {kind: outputs[kind]["path"] for kind in _WHOLE_SIZE if kind in outputs}
+        shown_ones = {kind: place for kind, place in places.items() if place.lower().endswith(_SHOWN_BY_BROWSERS)}
+        return cls(path, photo, shown_ones, no_data or 0)
+
+    def facts(self, name: str) -> dict:
+        """What the page is told beside what the file says; `name` is the photo's title there."""
+        title = {"title": shown(name)} if shown(name) != name else {}
+        told = {"input": self.input, "files": dict(self.files), "no_data": self.no_data}
+        return title | {key: value for key, value in told.items() if value}
 
 
 @dataclass(frozen=True)
@@ -124,7 +158,7 @@ def write_facts(path: Path, entry: dict) -> None:
         file.write(to_json(entry).encode())
 
 
-def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool = True) -> None:
+def merge(path: Path, parts: Iterable[Part | Path], labels: LabelSet, predicted: bool = True) -> None:
     """Write the gallery of many photos, one at a time in memory.
 
     Args:
@@ -136,18 +170,39 @@ def merge(path: Path, parts: Iterable[Path], labels: LabelSet, predicted: bool =
     Raises:
         InputError: A part is damaged.
     """
-    colours = {name: f"rgb{colour}" for name, colour in zip(labels.names, labels.palette, strict=True)}
-    page = _PAGE.read_bytes().replace(_LABELS, _harmless(to_json({**colours, BACKGROUND: ""}).encode()))
-    if not predicted:
-        page = page.replace(_ORDER, b"").replace(_NOTE, b'""')
-    head, tail = page.split(_ENTRIES)
+    head, tail = _page(labels, predicted).split(_ENTRIES)
     with write_whole(path) as file:
         file.write(head)
-        for part in parts:
-            file.write(b'<script type="application/json" class="entry">')
-            file.write(_harmless(to_json(parts_of.load(part, _Part)).encode()))
-            file.write(b"</script>\n")
+        for part in (one if isinstance(one, Part) else Part(one) for one in parts):
+            told = parts_of.load(part.path, _Part)
+            pictures = {key: told.pop(key) for key in ("photo", "classes")}
+            file.write(_data(told | part.facts(told["name"]), "entry") + _data(pictures, "pictures") + b"\n")
         file.write(tail)
+
+
+def _page(labels: LabelSet, predicted: bool) -> bytes:
+    """The page without photos: one file, of which browsers run and fetch nothing but what is in it now."""
+    script = b"".join((_PAGE / name).read_bytes() for name in _SCRIPTS)
+    style = (_PAGE / "page.css").read_bytes()
+    rows = zip(labels.names, labels.palette, strict=True)
+    classes = [[name, shown(name), None if name == BACKGROUND else [*map(int, colour)]] for name, colour in rows]
+    page = (_PAGE / "page.html").read_bytes()
+    for place, text in (("style", style), ("script", script)):
+        page = page.replace(f"<!-- {place} hash -->".encode(), _digest(text)).replace(
+            f"<!-- {place} -->".encode(), text
+        )
+    return page.replace(_LABELS, _harmless(to_json({"classes": classes, "predicted": predicted}).encode()))
+
+
+def _digest(text: bytes) -> bytes:
+    """A text as a Content-Security-Policy names it."""
+    return b"sha256-" + base64.b64encode(hashlib.sha256(text).digest())
+
+
+def _data(values: dict, kind: str) -> bytes:
+    """Values as an element of the page that its script reads."""
+    start = f'<script type="application/json" class="{kind}">'.encode()
+    return start + _harmless(to_json(values).encode()) + b"</script>"
 
 
 def _harmless(data: bytes) -> bytes:

@@ -123,9 +123,10 @@ class Results:
         write_review(folder / "review.csv", done, by_uncertainty(known, None if is_in_order else done.name))
         if not outputs.kinds & JOINED:
             return
-        from segcli.pipeline.mergers import MERGERS
+        from segcli.pipeline.mergers import MERGERS, part_of
 
         for kind in outputs.kinds & JOINED:
             name, merge_parts = MERGERS[kind]
-            parts = (self.ledger.file(record, kind) for record in done)
-            merge_parts(folder / name, (part for part in parts if part is not None), outputs.labels)
+            files = ((self.ledger.file(record, kind), record) for record in done)
+            parts = (part_of(kind, file, record) for file, record in files if file is not None)
+            merge_parts(folder / name, parts, outputs.labels)

@@ -60,8 +60,9 @@ def test_the_gallery_speaks_of_no_uncertainty(dataset, tmp_path):
     list(convert.convert(dataset, tmp_path / "out"))
     page = (tmp_path / "out/gallery.html").read_text()
     assert page.count('class="entry"') == 2
-    assert 'value="uncertainty"' not in page
-    assert ".toFixed(3)" not in page
+    assert '"predicted": false' in page
+    assert '"uncertainty": null' in page
+    assert f'"input": "{dataset.samples[0].image}"' in page
 
 
 def test_photos_of_one_name_keep_their_folders(dataset, tmp_path):

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import re
 from io import BytesIO
@@ -8,14 +9,20 @@ import pytest
 from PIL import Image
 from small_runs import smooth
 
-from segcli.images.gallery import Entry, merge, write_entry
+from segcli.images.gallery import Entry, Part, merge, write_entry
 from segcli.labels import CITYSCAPES, VOC, from_names
 
 
 def entries(page: str) -> list[dict]:
-    return [
-        json.loads(text) for text in re.findall(r'<script type="application/json" class="entry">(.*?)</script>', page)
-    ]
+    """The facts of each photo, with its pictures."""
+    facts, pictures = (
+        [
+            json.loads(text)
+            for text in re.findall(f'<script type="application/json" class="{kind}">(.*?)</script>', page)
+        ]
+        for kind in ("entry", "pictures")
+    )
+    return [one | other for one, other in zip(facts, pictures, strict=True)]
 
 
 def picture(address: str) -> Image.Image:
@@ -58,8 +65,20 @@ def test_it_holds_the_photos_and_their_classes(page):
 
 def test_it_asks_for_nothing_else(page):
     """One file, no server: no address but data, and the browser is told to refuse any."""
-    assert not re.search(r"https?://|src=[\"'](?!data:)|<link|@import|url\(", page)
-    assert "default-src 'none'" in page
+    assert not re.search(r"https?://|src=[\"'](?!data:)|<link|@import|url\(|fetch\(", page)
+    (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', page)
+    kept = dict(rule.split(maxsplit=1) for rule in policy.split("; "))
+    assert (kept.pop("img-src"), kept.pop("script-src"), kept.pop("style-src")) == (
+        "data:",
+        *(f"'sha256-{digest(page, tag)}'" for tag in ("script", "style")),
+    )
+    assert set(kept.values()) == {"'none'"}
+
+
+def digest(page: str, tag: str) -> str:
+    """The hash of the only script that runs, or of the styles."""
+    (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def test_names_cannot_break_out_of_their_place(tmp_path):
@@ -70,8 +89,21 @@ def test_names_cannot_break_out_of_their_place(tmp_path):
     merge(tmp_path / "gallery.html", [tmp_path / "a.json"], labels)
     page = (tmp_path / "gallery.html").read_text(encoding="utf-8")
     assert "alert(1)</script>" not in page
-    assert page.count("<script") == page.count("</script>") == 2
+    assert page.count("<script") == page.count("</script>") == 4  # the classes, the photo's two, and what runs
     assert entries(page)[0]["name"] == name
+
+
+def test_it_says_what_is_known_of_a_photo_and_shows_names_on_one_line(tmp_path):
+    name = "two\nlines \u202e"
+    write_entry(tmp_path / "a.json", Entry(name, smooth(0, 40, 40), np.zeros((40, 40), np.uint8), {}, 0.5), VOC)
+    outputs = {kind: {"path": place} for kind, place in {"mask": "m/a.tif", "overlay": "o/a.jpg", "probs": "p"}.items()}
+    parts = [Part.of_outputs(tmp_path / "a.json", "photos/two\nlines.jpg", outputs, 9), tmp_path / "a.json"]
+    merge(tmp_path / "gallery.html", parts, VOC)
+    known, plain = entries((tmp_path / "gallery.html").read_text(encoding="utf-8"))
+    assert (known["name"], known["title"]) == (name, r"two\nlines \u202e")
+    assert (known["input"], known["no_data"]) == ("photos/two\nlines.jpg", 9)
+    assert known["files"] == {"overlay": "o/a.jpg"}  # no browser shows the mask of a picture that was done in parts
+    assert not {"input", "files", "no_data"} & plain.keys()
 
 
 def test_more_than_256_classes_and_no_background(tmp_path):

@@ -17,7 +17,7 @@ from segcli.cli.options import replay
 from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.films import Films
 from segcli.cli.options.groups import grouped
-from segcli.cli.options.inputs import Inputs, named
+from segcli.cli.options.inputs import FromList, Inputs, check_one_source, named
 from segcli.cli.options.network import Network
 from segcli.cli.options.outputs import (
     DEFAULT_SAVE,
@@ -142,6 +142,7 @@ def predict(
     verify: Verify = False,
     dry_run: DryRun = False,
     from_run: replay.From = None,
+    from_list: FromList = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -151,6 +152,7 @@ def predict(
     does only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why.
     Under torchrun the photos are shared out.
     """
+    check_one_source(ctx, from_list)
     job = PredictJob(
         network.reference(),
         network.options(),

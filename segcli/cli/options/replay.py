@@ -14,8 +14,8 @@ from segcli.files.paths import shown
 from segcli.pipeline.records import read_run
 from segcli.storage.address import Address
 
-PASSING = ("from_run", "dry_run", "as_json", "quiet")
-"""Options that say how to run now, not what comes out."""
+PASSING = ("from_run", "from_list", "dry_run", "as_json", "quiet")
+"""Options that say how to run now, not what comes out; of a list the names are kept, as inputs."""
 
 
 def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -31,7 +31,8 @@ def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
     if strange := sorted(given.keys() - known):
         raise UsageError(f"--from {shown(path)}: {ctx.command.name} has no {', '.join(strange)}")
     parsed = {one.name for one in ctx.command.params if Parsed.known.intersection(one.opts)}
-    ctx.default_map = {name: str(value) if name in parsed else value for name, value in given.items()}
+    values = {name: str(value) if name in parsed else value for name, value in given.items()}
+    ctx.default_map = values | {name: ctx.default_map[name] for name in ("inputs",) if name in (ctx.default_map or {})}
     return path
 
 

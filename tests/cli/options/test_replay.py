@@ -40,3 +40,32 @@ def test_a_folder_is_no_run_file(segcli, photos):
     result = segcli("--from", "out", "-o", "again")
     assert result.exit_code == 2
     assert "holds no options of a run" in result.stderr
+
+
+def test_a_list_names_the_photos_and_the_run_file_keeps_their_names(segcli, photos, tmp_path):
+    (tmp_path / "wrong.txt").write_bytes(b"photos/b.png\r\nphotos/trip/a.jpg\n")
+    assert segcli("--from-list", "wrong.txt", "-o", "out", "--save", "mask").exit_code == 0
+    assert {path.name for path in (tmp_path / "out/masks").rglob("*.png")} == {"b.png", "a.png"}
+    (tmp_path / "wrong.txt").write_text("photos/b.png\n")
+    assert "0 segmented, 2 done before" in segcli("--from", "out/run.toml").stdout
+    result = segcli("--from", "out/run.toml", "--from-list", "wrong.txt", "-o", "again")
+    assert result.exit_code == 0, result.stderr
+    assert [path.name for path in (tmp_path / "again/masks").rglob("*.*")] == ["b.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "message"),
+    [
+        (["photos", "--from-list", "wrong.txt"], "photos/b.png\n", "--from-list and INPUT both name photos"),
+        (["--from-list", "wrong.txt"], "\n\n", "--from-list wrong.txt names no photo"),
+        (["--from-list", "wrong.txt"], "photos/x.png\n", "photos/x.png is not there"),
+        (["--from-list", "rong.txt"], "photos/b.png\n", "--from-list rong.txt: No such file"),
+        (["--from-list", "photos"], "", "--from-list photos: Is a directory"),
+        (["--from-list", "photos/b.png"], "", "--from-list photos/b.png holds a picture, not a list of paths"),
+    ],
+)
+def test_a_list_that_cannot_be_followed_is_refused(segcli, photos, tmp_path, arguments, text, message):
+    (tmp_path / "wrong.txt").write_text(text)
+    result = segcli(*arguments, "-o", "out")
+    assert (result.exit_code, (tmp_path / "out").exists()) == (2, False)
+    assert message in " ".join(result.stderr.split())
