@@ -19,6 +19,7 @@ _HOMES = {
     "segcli.crf.settings": ("CRFSettings",),
     "segcli.data.dataset": ("Dataset",),
     "segcli.errors": ("DatasetError", "DeviceError", "InputError", "SegcliError", "UsageError", "WeightsError"),
+    "segcli.images.overlay_style": ("OverlayStyle",),
     "segcli.labels": ("LabelSet",),
     "segcli.pipeline.evaluate": ("evaluate",),
     "segcli.pipeline.evaluation": ("Evaluation",),
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from segcli.errors import SegcliError as SegcliError
     from segcli.errors import UsageError as UsageError
     from segcli.errors import WeightsError as WeightsError
+    from segcli.images.overlay_style import OverlayStyle as OverlayStyle
     from segcli.labels import LabelSet as LabelSet
     from segcli.pipeline.evaluate import evaluate as evaluate
     from segcli.pipeline.evaluation import Evaluation as Evaluation

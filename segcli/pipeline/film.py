@@ -200,7 +200,7 @@ class _FilmWork:
         areas = class_areas(label_map, outputs.labels)
         self._list(areas, label_map.size)
         if "overlay" in pieces:
-            drawn = film_overlay(rgb, label_map, outputs.labels, self.listed, outputs.overlay_size)
+            drawn = film_overlay(rgb, label_map, outputs.labels, self.listed, outputs.overlay)
             pieces["overlay"].add(np.asarray(drawn))
         if "mask" in pieces:
             pieces["mask"].add(label_map)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from segcli.errors import UsageError
 from segcli.files.atomic import sha256
 from segcli.images.geo.units import GeoJsonCrs
-from segcli.images.sizes import OVERLAY_SIZE
+from segcli.images.overlay_style import PLAIN, OverlayStyle
 from segcli.labels import BACKGROUND, VOID, Colour, LabelSet
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Outputs:
         labels: The model's classes.
         kinds: What is written, a choice of `kinds.OF_PHOTOS`, and of films.
         info: Text that every mask carries, such as the model's name.
-        overlay_size: Longest side of an overlay in pixels.
+        overlay: How overlays look.
         classes: The ids to keep; every other becomes background, or void where no class is called that. None: all.
         cutout_background: The colour of what is cut away; None leaves it transparent.
         min_area: Connected regions of fewer pixels are left out of label files and objects, though not out of masks.
@@ -49,7 +49,7 @@ class Outputs:
     labels: LabelSet
     kinds: frozenset[str]
     info: Mapping[str, str]
-    overlay_size: int = OVERLAY_SIZE
+    overlay: OverlayStyle = PLAIN
     classes: frozenset[int] | None = None
     cutout_background: Colour | None = None
     min_area: int = 0
@@ -66,7 +66,7 @@ class Outputs:
         """The choices that decide what is written, as TOML-plain values or None; part of a run's fingerprint."""
         return {
             "save": sorted(self.kinds),
-            "overlay_size": self.overlay_size,
+            **self.overlay.to_dict(),
             "classes": None if self.classes is None else sorted(self.classes),
             "cutout_background": self.cutout_background,
             "min_area": self.min_area or None,

@@ -16,7 +16,7 @@ from segcli.errors import InputError, UsageError
 from segcli.files.sources import Found, Source
 from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.reading import PhotoValues
-from segcli.images.sizes import OVERLAY_SIZE, OverlaySize
+from segcli.images.overlay_style import PLAIN, OverlayStyle
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline import photo_values
@@ -53,7 +53,7 @@ class Saving:
         kinds: Some of `kinds.KINDS`.
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: The colour of what is cut away; None leaves it transparent.
-        overlay_size: Longest side of an overlay in pixels.
+        overlay: How overlays look.
         min_area: Connected regions of fewer pixels are left out of label files, though not out of masks.
         geojson_crs: The coordinates of polygons on a map: "wgs84", or the photo's "own".
         fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
@@ -62,7 +62,7 @@ class Saving:
     kinds: frozenset[str] = frozenset(DEFAULT_KINDS)
     classes: tuple[str, ...] | None = None
     cutout_background: tuple[Byte, Byte, Byte] | None = None
-    overlay_size: OverlaySize = OVERLAY_SIZE
+    overlay: OverlayStyle = PLAIN
     min_area: MinArea = 0
     geojson_crs: GeoJsonCrs = "wgs84"
     fill_holes: bool = False
@@ -74,7 +74,7 @@ class Saving:
     def outputs(self, folder: Path, labels: LabelSet, info: dict[str, str]) -> Outputs:
         """An output folder that these are written to; UsageError where `classes` and the labels do not fit."""
         kept = kept_classes(self.classes, labels, self.kinds)
-        rest = (self.overlay_size, kept, self.cutout_background, self.min_area, self.geojson_crs)
+        rest = (self.overlay, kept, self.cutout_background, self.min_area, self.geojson_crs)
         return Outputs(folder, labels, self.kinds, info, *rest, fill_holes=self.fill_holes)
 
 

@@ -9,7 +9,7 @@ from segcli.crf.settings import CRF, CRFSettings
 from segcli.films.options import FilmKinds, FilmOptions
 from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, ValueRange
-from segcli.images.sizes import OVERLAY_SIZE
+from segcli.images.overlay_style import PLAIN, OverlayStyle
 from segcli.labels import Colour
 from segcli.pipeline.kinds import DEFAULT_KINDS, KINDS
 from segcli.pipeline.listener import SILENT, Listener
@@ -31,7 +31,8 @@ def predict_folder(
     save: Iterable[str] = DEFAULT_KINDS,
     classes: Iterable[str] | None = None,
     cutout_background: Colour | None = None,
-    overlay_size: int = OVERLAY_SIZE,
+    overlay_size: int | None = None,
+    overlay: OverlayStyle = PLAIN,
     min_area: int = 0,
     fill_holes: bool = False,
     geojson_crs: GeoJsonCrs = "wgs84",
@@ -66,7 +67,8 @@ def predict_folder(
             gallery, probs, and frames of films.
         classes: Names of the classes to keep; the others become background, or void. None: all.
         cutout_background: (red, green, blue) of what is cut away; None leaves it transparent.
-        overlay_size: Longest side of an overlay in pixels.
+        overlay_size: Longest side of an overlay in pixels; None: as `overlay` says.
+        overlay: How overlays look.
         min_area: Connected regions of fewer pixels are left out of label files and objects, though not out of masks.
         fill_holes: Background that one region surrounds is part of it in label files and objects, though not in masks.
         geojson_crs: The coordinates of polygons on a map: "wgs84", or the photo's "own".
@@ -97,7 +99,7 @@ def predict_folder(
     loaded, reference = (meant, None) if isinstance(meant, Model) else (None, meant)
     named = None if classes is None else names_of(classes)
     kinds = one_of("save", names_of(save), KINDS)
-    saving = Saving(kinds, named, cutout_background, overlay_size, min_area, geojson_crs, fill_holes)
+    saving = Saving(kinds, named, cutout_background, overlay.of_size(overlay_size), min_area, geojson_crs, fill_holes)
     of_films = FilmOptions(films, stride, start, end, steady)
     reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages, gsd=gsd, films=of_films)
     job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))

@@ -18,7 +18,7 @@ from segcli.files.sources import Source
 from segcli.images.geo.place import Place
 from segcli.images.objects import Object
 from segcli.images.overlay import overlay
-from segcli.images.sizes import OVERLAY_SIZE, OverlaySize
+from segcli.images.overlay_style import PLAIN, OverlayStyle
 from segcli.labels import LabelSet
 from segcli.pipeline.kinds import DEFAULT_KINDS, OBJECTS, OF_PHOTOS, SEVERAL, MinArea, check_tidying
 from segcli.pipeline.outputs import Outputs, kept_classes, names_of, one_of
@@ -91,10 +91,9 @@ class Result:
         outputs = Outputs(Path(), self.label_set, frozenset({OBJECTS}), self.info, **tidying)
         return tuple(objects_of(outputs, self.prediction))
 
-    def overlay(self, size: int = OVERLAY_SIZE) -> Image.Image:
+    def overlay(self, size: int | None = None, style: OverlayStyle = PLAIN) -> Image.Image:
         """The photo with its classes in colour, and a legend; `size` is its longest side at most, in pixels."""
-        check_option("size", size, OverlaySize)
-        return overlay(self.photo, self.labels, self.label_set, size=size)
+        return overlay(self.photo, self.labels, self.label_set, style.of_size(size))
 
     def refine(self, crf: CRF = True) -> Result:
         """The result that the fully connected CRF makes of this one; `crf` is True or settings.
@@ -116,7 +115,8 @@ class Result:
         *,
         name: str | None = None,
         classes: Iterable[str] | None = None,
-        overlay_size: int = OVERLAY_SIZE,
+        overlay_size: int | None = None,
+        overlay: OverlayStyle = PLAIN,
         min_area: int = 0,
         fill_holes: bool = False,
     ) -> dict[str, Path]:
@@ -128,7 +128,8 @@ class Result:
                 of many photos, such as CVAT's, are those of `predict_folder`.
             name: What the files are called, without suffix. None: as the photo's file, or "photo" without one.
             classes: Names of the classes to keep; the others become background, or void. None: all.
-            overlay_size: Longest side of an overlay in pixels.
+            overlay_size: Longest side of an overlay in pixels; None: as `overlay` says.
+            overlay: How an overlay looks.
             min_area: Connected regions of fewer pixels are left out of label files and objects, though not of masks.
             fill_holes: Background that one region surrounds is part of it there, though not in masks.
 
@@ -140,7 +141,7 @@ class Result:
             InputError: A format cannot hold this picture, or the disk not its name.
             OSError: The folder cannot be written to.
         """
-        check_option("overlay_size", overlay_size, OverlaySize)
+        style = overlay.of_size(overlay_size)
         check_option("min_area", min_area, MinArea)
         kinds = one_of("save", names_of(save), OF_PHOTOS)
         check_tidying(min_area, fill_holes, kinds)
@@ -148,7 +149,7 @@ class Result:
             raise UsageError(f"save {of_many[0]}: that is a file of many photos", "`predict_folder` writes it.")
         kept = kept_classes(None if classes is None else names_of(classes), self.label_set, kinds)
         tidying = {"min_area": min_area, "fill_holes": fill_holes}
-        outputs = Outputs(Path(folder), self.label_set, kinds, self.info, overlay_size, kept, **tidying)
+        outputs = Outputs(Path(folder), self.label_set, kinds, self.info, style, kept, **tidying)
         written = outputs.write(self._source(name), self.photo, self.prediction, self.place)
         return {kind: outputs.folder / file["path"] for kind, file in written.files.items()}
 

@@ -180,7 +180,7 @@ def class_areas(label_map: np.ndarray, labels: LabelSet) -> dict[str, int]:
 
 def _write_overlay(outputs: Outputs, labelled: Labelled) -> dict[str, Path]:
     path = labelled.source.output(outputs.folder / "overlays", ".jpg")
-    write_overlay(path, overlay(labelled.photo, labelled.label_map, outputs.labels, size=outputs.overlay_size))
+    write_overlay(path, overlay(labelled.photo, labelled.label_map, outputs.labels, outputs.overlay))
     return {"overlay": path}
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from segcli.images import overlay as legend
 from segcli.images.overlay import overlay, write_overlay
+from segcli.images.overlay_style import OverlayStyle
 from segcli.labels import ADE20K, CAMVID, CITYSCAPES, VOC, LabelSet
 
 PERSON, CAR = VOC.names.index("person"), VOC.names.index("car")
@@ -14,7 +14,7 @@ def photo(height: int, width: int) -> np.ndarray:
 
 
 def drawn(rgb: np.ndarray, label_map: np.ndarray, labels: LabelSet = VOC, **options) -> np.ndarray:
-    return np.asarray(overlay(rgb, label_map, labels, **options)).astype(int)
+    return np.asarray(overlay(rgb, label_map, labels, OverlayStyle(**options))).astype(int)
 
 
 def legend_box(before: np.ndarray, after: np.ndarray) -> tuple[int, int, int, int] | None:
@@ -74,7 +74,7 @@ class TestSize:
         [((600, 1000), (200, 120)), ((1000, 333), (67, 200)), ((150, 200), (200, 150)), ((2, 5000), (200, 1))],
     )
     def test_is_limited_and_never_enlarged(self, shape, expected):
-        assert overlay(photo(*shape), np.zeros(shape, np.uint8), VOC, size=200).size == expected
+        assert overlay(photo(*shape), np.zeros(shape, np.uint8), VOC, OverlayStyle(size=200)).size == expected
 
     def test_labels_stay_on_their_pixels_when_shrunk(self):
         label_map = np.zeros((800, 800), np.uint8)
@@ -165,17 +165,6 @@ class TestLegend:
         rgb = photo(375, 500)
         assert legend_box(rgb, drawn(rgb, np.zeros((375, 500), np.uint8)))
         assert legend_box(rgb, drawn(rgb, np.full((375, 500), 255, np.uint8))) is None
-
-    @pytest.mark.parametrize("anchor", ["lm", "rm"])
-    @pytest.mark.parametrize("text", ["aeroplane", "< 1 %", "jÀg|", "", "x" * 60, "道路 \u0301"])
-    def test_is_written_as_pillow_writes_it(self, text, anchor):
-        for size in (11, 17, 40):
-            for x, y in ((30.0, 25.0), (30.3, 25.8), (3.5, 2.1), (117.9, 40.45)):
-                ours, theirs = (Image.new("RGBA", (120, 50), (16, 18, 22, 190)) for _ in range(2))
-                legend._write(ImageDraw.Draw(ours), (x, y), text, size, anchor, 200)
-                ink = (255, 255, 255, 200)
-                ImageDraw.Draw(theirs).text((x, y), text, ink, ImageFont.load_default(size), anchor)
-                assert np.array_equal(np.asarray(ours), np.asarray(theirs)), (size, x, y)
 
     @pytest.mark.parametrize("name", ["two\nlines", "x" * 500, "", "道路 🐈", "\x00\x1b[31m", "\udce9"])
     def test_survives_odd_names(self, name):

@@ -19,6 +19,7 @@ from segcli.cli.options.films import Films
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import FromList, Inputs, check_one_source, named
 from segcli.cli.options.network import Network
+from segcli.cli.options.overlays import Overlays
 from segcli.cli.options.outputs import (
     DEFAULT_SAVE,
     AsJson,
@@ -38,7 +39,6 @@ from segcli.cli.views.folder import follow
 from segcli.distributed import Processes
 from segcli.errors import UsageError
 from segcli.files.sources import Found
-from segcli.images.sizes import OVERLAY_SIZE
 from segcli.pipeline import predict as pipeline
 from segcli.pipeline.kinds import KINDS
 from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob
@@ -89,16 +89,13 @@ class Saving:
             rich_help_panel=OUTPUT,
         ),
     ] = None
-    overlay_size: Annotated[
-        int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=OUTPUT)
-    ] = OVERLAY_SIZE
     min_area: MinArea = 0
     fill_holes: FillHoles = False
     geojson_crs: GeoJsonCoordinates = "wgs84"
 
-    def wanted(self) -> pipeline.Saving:
+    def wanted(self, overlays: Overlays) -> pipeline.Saving:
         """The values that these options come to."""
-        pictures = (self.classes, self.cutout_background, self.overlay_size)
+        pictures = (self.classes, self.cutout_background, overlays.style())
         return pipeline.Saving(self.save, *pictures, self.min_area, self.geojson_crs, self.fill_holes)
 
 
@@ -139,6 +136,7 @@ def predict(
     gsd: Gsd = None,
     films: Films,
     saving: Saving,
+    overlays: Overlays,
     verify: Verify = False,
     dry_run: DryRun = False,
     from_run: replay.From = None,
@@ -158,7 +156,7 @@ def predict(
         network.options(),
         crf_options.if_wanted(crf),
         pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted()),
-        saving.wanted(),
+        saving.wanted(overlays),
         DEFAULT_FOLDER if isinstance(output, Address) else output,
         (from_run.parent,) if from_run else (),
     )

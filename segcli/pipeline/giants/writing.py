@@ -17,7 +17,6 @@ from segcli.images.geo.place import Place
 from segcli.images.masks import nearest_indices
 from segcli.images.polygons import Area
 from segcli.images.probabilities import write_probabilities
-from segcli.images.sizes import shrunk_size
 from segcli.images.strips import rings
 from segcli.images.strips.cutouts import cutouts
 from segcli.images.strips.objects import measured
@@ -64,7 +63,7 @@ class Finished:
 def small_size(kind: str, photo: tuple[int, int], outputs: Outputs) -> tuple[int, int]:
     """The (height, width) of a photo's overlay, or in a gallery."""
     if kind == "overlay":
-        return shrunk_size(photo, outputs.overlay_size)
+        return outputs.overlay.shrunk(photo)
     return thumbnail_size(photo, gallery.PICTURE_SIZE)
 
 
@@ -148,7 +147,7 @@ class Writing:
         path = done.source.output(outputs.folder / "overlays", ".jpg")
         percent = 100 * self._pixels[: len(outputs.labels)] / max(1, done.size[0] * done.size[1])
         small = self._pickers["overlay"].picked
-        picture = overlay.drawn(done.pictures["overlay"].picture(), small, percent, outputs.labels)
+        picture = overlay.drawn(done.pictures["overlay"].picture(), small, percent, outputs.labels, outputs.overlay)
         overlay.write_overlay(path, picture)
         return {"overlay": path}
 
