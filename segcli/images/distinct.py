@@ -15,8 +15,8 @@ from segcli.labels import BACKGROUND, LabelSet
 _FIRST = (255, 176, 0)
 _STEP = 17
 """Between two values of red, green or blue that are tried."""
-_LIGHTNESS = (0.6, 0.93)
-_LEAST_CHROMA = 0.06
+_LIGHTNESS = (0.55, 0.93)
+_LEAST_CHROMA = 0.12
 _MOST = 256
 """Beyond so many colours nobody tells them apart."""
 _VIEWS = np.array(

@@ -113,7 +113,7 @@ def _tinted(picture: Image.Image, label_map: np.ndarray, labels: LabelSet, style
     """Tint a picture without a legend; how much there is to be seen at each pixel, uint8 (H, W)."""
     coloured = _by_id(np.array([name != BACKGROUND for name in labels.names]), label_map)
     borders = coloured & _borders(label_map)
-    tint = Image.fromarray(_tint(label_map, borders, labels, 0 if style.outline_only else style.opacity))
+    tint = Image.fromarray(_tint(label_map, borders, labels, style))
     picture.paste(tint, mask=tint)
     return coloured + _BUSY * borders
 
@@ -144,14 +144,16 @@ def _table(values: np.ndarray, ids: np.dtype) -> np.ndarray:
     return table
 
 
-def _tint(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet, opacity: float) -> np.ndarray:
+def _tint(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet, style: OverlayStyle) -> np.ndarray:
     """uint8 (H, W, 4) red, green, blue, opacity: each pixel's class colour, paler and opaque at borders.
 
-    Dark classes have bright outlines so, too.
+    Dark classes have bright outlines so, too. Outlines alone are less pale, since nothing else tells the class.
     """
-    colours = np.array(labels.palette, np.uint8)
+    colours = np.array(labels.palette, np.uint16)
+    opacity = 0 if style.outline_only else style.opacity
     opacities = [0 if name == BACKGROUND else round(255 * opacity) for name in labels.names]
-    plain, pale = _packed(colours, opacities), _packed(255 - (255 - colours) // 3, 255)
+    paler = 255 - (255 - colours) * (2 if style.outline_only else 1) // 3
+    plain, pale = _packed(colours, opacities), _packed(paler, 255)
     # Both colours in one table, looked up once: a border has the numbers behind those of all ids.
     table = np.concatenate([_table(colour, label_map.dtype) for colour in (plain, pale)])
     numbers = borders.astype(np.uint32 if len(table) > 1 << 16 else np.uint16)
@@ -162,7 +164,7 @@ def _tint(label_map: np.ndarray, borders: np.ndarray, labels: LabelSet, opacity:
 
 def _packed(colours: np.ndarray, opacities: ArrayLike) -> np.ndarray:
     """uint8 (K, 3) colours and their (K,) opacities as one uint32 (K,) each, which is looked up faster."""
-    columns = [*colours.T, np.broadcast_to(np.asarray(opacities, np.uint8), len(colours))]
+    columns = [*colours.astype(np.uint8).T, np.broadcast_to(np.asarray(opacities, np.uint8), len(colours))]
     return np.stack(columns, 1).view(np.uint32)[:, 0]
 
 
