@@ -32,10 +32,12 @@ class Row:
 
     @property
     def text(self) -> str:
+        """The name, cut where it is long."""
         return shown(self.name if len(self.name) <= 28 else self.name[:27] + "…")
 
     @property
     def share(self) -> str:
+        """The per cent in words."""
         return f"{self.percent:.0f} %" if self.percent >= 1 else "< 1 %"
 
 

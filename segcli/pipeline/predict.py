@@ -15,8 +15,8 @@ from segcli.distributed import Processes
 from segcli.errors import InputError, UsageError
 from segcli.files.sources import Found, Source
 from segcli.images.geo.units import GeoJsonCrs
-from segcli.images.reading import PhotoValues
 from segcli.images.overlay_style import PLAIN, OverlayStyle
+from segcli.images.reading import PhotoValues
 from segcli.inference.options import ModelOptions
 from segcli.labels import Byte, LabelSet
 from segcli.pipeline import photo_values

@@ -8,8 +8,8 @@ from pathlib import Path
 from segcli.crf.settings import CRF, CRFSettings
 from segcli.films.options import FilmKinds, FilmOptions
 from segcli.images.geo.units import GeoJsonCrs
-from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, ValueRange
 from segcli.images.overlay_style import PLAIN, OverlayStyle
+from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, ValueRange
 from segcli.labels import Colour
 from segcli.pipeline.kinds import DEFAULT_KINDS, KINDS
 from segcli.pipeline.listener import SILENT, Listener

@@ -27,7 +27,9 @@ class TestMerged:
         monkeypatch.setattr(legend, "_MOST_ROWS", 2)
         kept = []
         monkeypatch.setattr(legend, "_panel", lambda rows, size: kept.extend(rows) or Image.new("RGBA", (9, 9)))
-        legend.add(Image.new("RGB", (800, 600)), legend.merged(rows(50, 30, 10, 0.5, 0.5)), lambda panel, margin: (0, 0))
+        legend.add(
+            Image.new("RGB", (800, 600)), legend.merged(rows(50, 30, 10, 0.5, 0.5)), lambda panel, margin: (0, 0)
+        )
         assert texts(kept) == [("class 0", "50 %"), ("class 1", "30 %"), ("3 more", "11 %")]
 
 

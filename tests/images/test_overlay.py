@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from segcli.images.overlay import overlay, write_overlay
+from segcli.images.distinct import distinct
+from segcli.images.overlay import film_overlay, overlay, write_overlay
 from segcli.images.overlay_style import OverlayStyle
 from segcli.labels import ADE20K, CAMVID, CITYSCAPES, VOC, LabelSet
 
+PLACES = ("corner", "below", "off")
 PERSON, CAR = VOC.names.index("person"), VOC.names.index("car")
 
 
@@ -173,6 +175,38 @@ class TestLegend:
         label_map = np.zeros((375, 500), np.uint8)
         label_map[:50] = 1
         assert legend_box(rgb[200:], drawn(rgb, label_map, odd)[200:])
+
+
+class TestStyle:
+    def test_outlines_alone_leave_all_else_alone(self):
+        rgb, label_map = photo(60, 80), np.zeros((60, 80), np.uint8)
+        label_map[20:40, 20:60] = PERSON
+        result = drawn(rgb, label_map, outline_only=True, legend="off")
+        inside = np.zeros((60, 80), bool)
+        inside[21:39, 21:59] = True
+        assert np.array_equal(result[inside | (label_map == 0)], rgb[inside | (label_map == 0)])
+        edge = 255 - (255 - np.array(VOC.palette[PERSON])) * 2 // 3
+        assert np.all(result[20, 20:60] == edge)
+
+    def test_no_legend_and_a_legend_below_hide_nothing(self):
+        rgb, label_map = photo(300, 400), np.full((300, 400), CAR, np.uint8)
+        off, below = (drawn(rgb, label_map, opacity=0.0, legend=where) for where in ("off", "below"))
+        assert np.array_equal(off, rgb)
+        assert np.array_equal(below[:300], rgb)
+        assert below.shape[0] > 300
+
+    def test_the_legend_of_a_film_stays_on_it(self):
+        rgb, label_map = photo(300, 400), np.full((300, 400), CAR, np.uint8)
+        sizes = {where: film_overlay(rgb, label_map, VOC, [CAR], OverlayStyle(legend=where)).size for where in PLACES}
+        assert set(sizes.values()) == {(400, 300)}
+
+    def test_distinct_colours_are_those_of_the_legend_too(self):
+        rgb, label_map = photo(300, 400), np.zeros((300, 400), np.uint8)
+        label_map[:, 200:] = CAR
+        result = drawn(rgb, label_map, opacity=1.0, palette="distinct")
+        colour = distinct(VOC).palette[CAR]
+        assert np.all(result[50, 300] == colour)
+        assert np.all(result[:, :195] == colour, axis=2).sum() > 40
 
 
 def test_overlays_are_written_as_jpeg_close_to_what_was_drawn(tmp_path):

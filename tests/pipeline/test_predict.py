@@ -133,6 +133,7 @@ def test_a_folder_that_may_not_be_written_to(run, tmp_path, monkeypatch):
         ({"max_pixels": "9"}, "max_pixels cannot be '9'"),
         ({"pages": "no"}, "pages cannot be 'no'"),
         ({"overlay_size": 0}, "overlay_size cannot be 0"),
+        ({"overlay_size": 9}, "overlay_size cannot be 9"),
         ({"cutout_background": (300, 0, 0)}, "cutout_background cannot be"),
     ],
 )
@@ -164,6 +165,26 @@ def test_what_jpeg_cannot_hold_is_that_photos_failure(run, photos, tmp_path):
     summary = _done(run(overlay_size=100_000))
     assert (summary.segmented, summary.failed, summary.exit_code) == (5, 1, 3)
     assert "its overlay cannot be written" in records(tmp_path / "out")["long"]["error"]
+
+
+def test_the_style_of_overlays_is_on_record_and_changes_no_mask(run, photos, tmp_path):
+    """A legend below makes the picture higher; a style that nobody asked for leaves run.toml as it always was."""
+    plain = _done(run())
+    recipe, mask = (tmp_path / "out/run.toml").read_text(), (tmp_path / "out/masks/b.png").read_bytes()
+    assert [line for line in recipe.splitlines() if line.startswith("overlay_")] == ["overlay_size = 1920"]
+    height = Image.open(tmp_path / "out/overlays/b.jpg").height
+    styled = _done(run(overlay_size=300, overlay=segcli.OverlayStyle(legend="below", palette="distinct")))
+    assert (plain.segmented, styled.segmented) == (5, 5)
+    assert (tmp_path / "out/masks/b.png").read_bytes() == mask
+    assert Image.open(tmp_path / "out/overlays/b.jpg").height >= height
+    recipe = (tmp_path / "out/run.toml").read_text()
+    assert 'overlay_size = 300\noverlay_legend = "below"\noverlay_palette = "distinct"' in recipe
+
+
+@pytest.mark.parametrize("wrong", [{"opacity": 1.1}, {"legend": "above"}, {"palette": "nice"}, {"size": 9}])
+def test_a_style_that_cannot_be(wrong):
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} cannot be"):
+        segcli.OverlayStyle(**wrong)
 
 
 @pytest.mark.parametrize(("bounds", "text"), [(None, None), ("auto", "auto"), ((0.0, 4095.0), "0:4095")])

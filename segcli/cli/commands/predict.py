@@ -19,7 +19,6 @@ from segcli.cli.options.films import Films
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.inputs import FromList, Inputs, check_one_source, named
 from segcli.cli.options.network import Network
-from segcli.cli.options.overlays import Overlays
 from segcli.cli.options.outputs import (
     DEFAULT_SAVE,
     AsJson,
@@ -29,6 +28,7 @@ from segcli.cli.options.outputs import (
     OutputOrStore,
     Quiet,
 )
+from segcli.cli.options.overlays import Overlays
 from segcli.cli.options.panels import OUTPUT, PROTOCOL
 from segcli.cli.options.parsing import Parsed, choices, colour, words
 from segcli.cli.options.photos import PANEL as PHOTOS
