@@ -72,6 +72,11 @@ def is_main() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def world_size() -> int:
+    """How many processes torchrun starts for this job, before they have joined; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def _heard() -> Iterator[None]:
     """Say of a process that is gone what a person can use: torch tells of a closed connection."""
@@ -94,7 +99,7 @@ def gone() -> SegcliError:
 @contextmanager
 def join() -> Iterator[Processes]:
     """The processes that torchrun's environment describes, this one among them; left at the end of the block."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if world_size() == 1:
         yield Processes()
         return
     import torch

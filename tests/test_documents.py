@@ -39,6 +39,7 @@ NOT_RUN = {
     r"segcli models \S+ --size 513 .*": "counts a row of a paper's table; tests/test_docs_tables.py builds each",
     r"segcli models --all.*": "counts every variant for five seconds; tests/cli/commands/test_models.py does",
     r"segcli crf .* --tune .*": "tries 150 settings; tests/crf/test_tuning.py runs it",
+    r"segcli predict .*--cluster .*": "needs a cluster; tests/pipeline/cluster has one on this computer",
     r"segcli predict .*(s3|https)://.*": "needs a store; tests/pipeline/stored has one on this computer",
     r"torchrun .*": "starts several processes; tests run two of them elsewhere",
     r"python .*": "measures or renders for minutes; its arguments are parsed",

@@ -34,7 +34,7 @@ WITHOUT_TORCH = (
     *(f"inference/{name}" for name in ("axis", "contending", "graph_segmenter", "lerp", "oom", "options")),
     *(f"inference/{name}" for name in ("prediction", "resizing", "transform", "uncertainty")),
     "export/conversions",
-    *("pipeline/converted", "pipeline/stages"),
+    *("pipeline/cluster", "pipeline/converted", "pipeline/job", "pipeline/stages"),
     *("pipeline/evaluate", "pipeline/evaluation", "pipeline/foresight", "pipeline/listener", "pipeline/model"),
     "pipeline/predict",
     *(f"films/{name}" for name in ("animation", "choice", "encoding", "flow", "frame", "joining")),
@@ -56,7 +56,7 @@ WITHOUT_TORCH = (
     *(f"training/planning/{name}" for name in ("plan", "rules", "start", "tried", "upright")),
 )
 """These files, and the files of these rooms, must answer where nobody waits for torch."""
-HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "av", "cv2", "fsspec", "s3fs", "aiohttp"}
+HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "av", "cv2", "fsspec", "s3fs", "aiohttp", "dask", "distributed"}
 
 
 def room(module: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, overload
 
 from segcli.files import glance
+from segcli.files.paths import shown
 from segcli.files.texts import Texts
 from segcli.files.trees import output_names, stem, tree_folders
 
@@ -28,6 +29,7 @@ class Source:
         beside: Another file that its outputs are made of, such as its saved probabilities.
         film: Whether it is read as a film, a frame at a time.
         origin: Where it comes from, where that is a store; then `path` is there only while it is its turn.
+        given: The file as the user reached it, where `path` is another spelling of it for another process.
     """
 
     path: Path
@@ -36,15 +38,19 @@ class Source:
     beside: Path | None = None
     film: bool = False
     origin: Entry | None = None
+    given: Path | None = None
 
     @property
     def input(self) -> str:
         """The file as people know it: its address in a store, or else its path."""
-        return str(self.path if self.origin is None else self.origin.address)
+        return str((self.given or self.path) if self.origin is None else self.origin.address)
 
     def told(self, text: str) -> str:
         """A text that speaks of the file's copy, as one that speaks of the file as people know it."""
-        return text if self.origin is None else text.replace(str(self.path), self.input)
+        named = self.origin is None and self.given is None
+        if named:
+            return text
+        return text.replace(str(self.path), self.input).replace(shown(self.path), shown(self.input))
 
     def output(self, folder: Path, suffix: str) -> Path:
         """The output file for this source in `folder`; `suffix` is one extension, such as ".png"."""

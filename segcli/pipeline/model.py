@@ -211,7 +211,7 @@ def load_with(
     """
     options.check(reference)
     if ready := _ready(options, reference, listener, keep_engine, first):
-        _announce(ready.model, listener)
+        announce(ready.model, listener)
         return Model(ready, options)
     from segcli import devices
     from segcli.export.engine import select_engine
@@ -228,7 +228,7 @@ def load_with(
     model = select_engine(
         model, options.wanted_engine(), device, options.passes(photos), keep_engine, tell=listener.note
     )
-    _announce(model, listener)
+    announce(model, listener)
     return Model(Segmenter(model, device, **protocol), options)
 
 
@@ -254,7 +254,8 @@ def _ready(
     return int8.preferred_segmenter(*pair, options, first, listener)
 
 
-def _announce(model: ModelFacts, listener: Listener) -> None:
+def announce(model: ModelFacts, listener: Listener) -> None:
+    """Say which model it is, and what runs it."""
     how = ", under onnxruntime" if model.engine == "onnx" else ""
     how += ", in 8 bits" if model.int8 else ""
     how += f", for {words}" if (words := photo_values.words(model.photos)) else ""

@@ -11,11 +11,12 @@ from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.overlay_style import PLAIN, OverlayStyle
 from segcli.images.reading import MAX_PIXELS, Alpha, PhotoReading, ValueRange
 from segcli.labels import Colour
+from segcli.pipeline.job import DEFAULT_FOLDER, PredictJob, Saving
 from segcli.pipeline.kinds import DEFAULT_KINDS, KINDS
 from segcli.pipeline.listener import SILENT, Listener
 from segcli.pipeline.model import Model, meant_model
 from segcli.pipeline.outputs import names_of, one_of
-from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob, Saving, run
+from segcli.pipeline.predict import run
 from segcli.pipeline.reading import Reading
 from segcli.pipeline.run import FolderRun, Invocation
 from segcli.storage.address import are_stored, is_address, parse
@@ -49,6 +50,7 @@ def predict_folder(
     steady: bool = True,
     batch: int = 1,
     verify: bool = False,
+    cluster: str | None = None,
     listener: Listener = SILENT,
     **options: object,
 ) -> FolderRun:
@@ -86,6 +88,8 @@ def predict_folder(
         steady: Average each frame's classes with those of the frames before.
         batch: Photos a step on a GPU; it never changes a mask.
         verify: Compare contents, not times, to see what is done.
+        cluster: The address of a Dask scheduler whose workers do it, "tcp://HOST:PORT" or "tls://HOST:PORT", or the
+            path of the file that it writes; None does it in this process.
         listener: Hears of the device, downloads and remarks.
         options: The options of `load`, for a model that is not loaded yet: device, engine, output_stride, size, scales,
             flip, tile, precision, calibrate.
@@ -107,6 +111,13 @@ def predict_folder(
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     texts = list(map(str, given))
     details = {"invocation": Invocation(texts), "batch": batch, "verify": verify, "model": loaded, "listener": listener}
+    if cluster is not None:
+        from segcli.pipeline.cluster import address
+        from segcli.pipeline.cluster import predict as clustered
+
+        clustered.refuse_stores(texts, str(output))
+        scheduler = address.parse(str(cluster))
+        return clustered.made(job, reading.find(given, job.folder), scheduler, **details)
     store = parse(str(output)) if is_address(output) else None
     if store or are_stored(texts):
         from segcli.pipeline.stored.predict import made

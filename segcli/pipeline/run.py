@@ -6,7 +6,7 @@ loads no network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -77,6 +77,14 @@ class Plan:
     def settings_for(self, source: Source) -> str:
         """The fingerprint for a source."""
         return self.film_settings if source.film else self.settings
+
+    def work(
+        self, photos: Iterable[Source], stages: Stages, ledger: Ledger, batch: int = 1, watch: Watch = unwatched
+    ) -> Iterator[Record]:
+        """Do photos in their order, a record each; in whatever process, it is done by this. See `stages.work`."""
+        from segcli.pipeline import stages as pipeline
+
+        return pipeline.work(photos, stages, self.outputs, ledger, self.settings, batch, watch)
 
 
 @dataclass(frozen=True)
@@ -246,12 +254,12 @@ class FolderRun:
             share = self._unproved(share)
         self._taken = True
         if photos := chosen(share, lambda source: not source.film):
-            from segcli.pipeline.stages import work
-
-            outputs, settings = self.plan.outputs, self.plan.settings
-            yield from work(photos, self.stages, outputs, self.ledger, settings, self.batch, self.watch)
+            yield from self._photos(photos)
         if films := chosen(share, lambda source: source.film):
             yield from self.film_run().records(films, self.ledger)
+
+    def _photos(self, photos: Sequence[Source]) -> Iterator[Record]:
+        return self.plan.work(photos, self.stages, self.ledger, self.batch, self.watch)
 
     def film_run(self) -> FilmRun:
         """What is done with each film, once the plan is made and the model loaded."""

@@ -64,6 +64,7 @@ def write(home: Path) -> None:
     for name in ("mine/best.safetensors", "street/best.safetensors"):
         checkpoint(home / name, labels.VOC)
     checkpoint(home / "small" / "best.safetensors", labels.from_names("sky construction ground nature traffic".split()))
+    (home / "scheduler.json").write_text('{"type": "Scheduler", "address": "tcp://127.0.0.1:8786"}')
     (home / "plain").mkdir()
     (home / "segmented").mkdir()
     shutil.copyfile(OLD_WORK / "plain" / "run.toml", home / "segmented" / "run.toml")

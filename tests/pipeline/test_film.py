@@ -16,9 +16,10 @@ from segcli.errors import UsageError
 from segcli.films import workshop
 from segcli.films.options import FilmOptions
 from segcli.pipeline import film as pipeline
+from segcli.pipeline.job import PredictJob
 from segcli.pipeline.model import load
-from segcli.pipeline.predict import PredictJob, Reading
 from segcli.pipeline.predict_folder import predict_folder
+from segcli.pipeline.reading import Reading
 from segcli.pipeline.records import DONE, FAILED
 
 extra("av")

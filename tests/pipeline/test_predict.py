@@ -11,7 +11,8 @@ import segcli
 from segcli.errors import InputError, SegcliError, UsageError
 from segcli.images.reading import PhotoReading
 from segcli.pipeline import model as models
-from segcli.pipeline.predict import PredictJob, Reading
+from segcli.pipeline.job import PredictJob
+from segcli.pipeline.reading import Reading
 from segcli.pipeline.stages import WRITE_BEHIND
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +30,7 @@ from segcli.cli.options.outputs import (
     Quiet,
 )
 from segcli.cli.options.overlays import Overlays
-from segcli.cli.options.panels import OUTPUT, PROTOCOL
+from segcli.cli.options.panels import MODEL, OUTPUT, PROTOCOL
 from segcli.cli.options.parsing import Parsed, choices, colour, words
 from segcli.cli.options.photos import PANEL as PHOTOS
 from segcli.cli.options.photos import Photos
@@ -39,9 +40,12 @@ from segcli.cli.views.folder import follow
 from segcli.distributed import Processes
 from segcli.errors import UsageError
 from segcli.files.sources import Found
+from segcli.pipeline import job as jobs
 from segcli.pipeline import predict as pipeline
+from segcli.pipeline.cluster.address import parse as parse_cluster
+from segcli.pipeline.job import DEFAULT_FOLDER, PredictJob
 from segcli.pipeline.kinds import KINDS
-from segcli.pipeline.predict import DEFAULT_FOLDER, PredictJob
+from segcli.pipeline.reading import Reading
 from segcli.pipeline.run import FolderRun, Invocation
 from segcli.storage.address import Address, are_stored
 
@@ -51,6 +55,7 @@ segcli predict photos/\n
 segcli predict clip.mp4 --start 0:01 --end 1:30\n
 segcli predict photos/ holiday.jpg 'more/**/*.png' -o out --model v3plus-xception\n
 ls *.jpg | segcli predict - --json > result.json\n
+segcli predict huge/ --cluster tcp://10.0.0.5:8786\n
 torchrun --nproc-per-node 4 -m segcli predict huge/
 """
 
@@ -93,10 +98,10 @@ class Saving:
     fill_holes: FillHoles = False
     geojson_crs: GeoJsonCoordinates = "wgs84"
 
-    def wanted(self, overlays: Overlays) -> pipeline.Saving:
+    def wanted(self, overlays: Overlays) -> jobs.Saving:
         """The values that these options come to."""
         pictures = (self.classes, self.cutout_background, overlays.style())
-        return pipeline.Saving(self.save, *pictures, self.min_area, self.geojson_crs, self.fill_holes)
+        return jobs.Saving(self.save, *pictures, self.min_area, self.geojson_crs, self.fill_holes)
 
 
 Pages = Annotated[
@@ -115,6 +120,16 @@ Gsd = Annotated[
 Verify = Annotated[
     bool,
     Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=OUTPUT),
+]
+Cluster = Annotated[
+    object | None,
+    Option(
+        "--cluster",
+        parser=Parsed(parse_cluster, "--cluster"),
+        metavar="ADDRESS|FILE",
+        help="Let workers of a Dask cluster do it: tcp://HOST:PORT, tls://HOST:PORT, or the scheduler's FILE.json.",
+        rich_help_panel=MODEL,
+    ),
 ]
 DryRun = Annotated[
     bool,
@@ -137,6 +152,7 @@ def predict(
     films: Films,
     saving: Saving,
     overlays: Overlays,
+    cluster: Cluster = None,
     verify: Verify = False,
     dry_run: DryRun = False,
     from_run: replay.From = None,
@@ -148,20 +164,22 @@ def predict(
 
     Writes OUTPUT/masks (palette PNG), OUTPUT/overlays (JPEG), areas.csv, manifest.jsonl and run.toml. A second run
     does only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why.
-    Under torchrun the photos are shared out.
+    Under torchrun the photos are shared out among processes, with --cluster among computers.
     """
     check_one_source(ctx, from_list)
     job = PredictJob(
         network.reference(),
         network.options(),
         crf_options.if_wanted(crf),
-        pipeline.Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted()),
+        Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted()),
         saving.wanted(overlays),
         DEFAULT_FOLDER if isinstance(output, Address) else output,
         (from_run.parent,) if from_run else (),
     )
     job.check()
     names = named(inputs)
+    if cluster is not None:
+        _check_cluster(names, output, dry_run)
     store = output if isinstance(output, Address) else None
     found = None if store or are_stored(names) else job.reading.find(names, output, inputs)
     allocator.keep_freed_memory()
@@ -169,8 +187,11 @@ def predict(
         display = Display(as_json and processes.is_main, quiet or not processes.is_main)
         details = {"processes": processes, "batch": network.batch, "verify": verify, "listener": display}
         details["invocation"] = Invocation(inputs, replay.stated(ctx))
-        run_here = _stored(job, names, store, **details) if found is None else _local(job, found, **details)
-        with run_here as run:
+        if found is None:
+            opened = _stored(job, names, store, **details)
+        else:
+            opened = _local(job, found, **details) if cluster is None else _clustered(job, found, cluster, **details)
+        with opened as run:
             if not dry_run:
                 raise typer.Exit(follow(run, display, "segmenting", "segmented"))
             if processes.is_main:
@@ -194,3 +215,23 @@ def _stored(
         raise UsageError(message, "Give the command without torchrun.")
     with WATCH.orderly(), stored.opened(job, names, output, processes=processes, **details) as run:
         yield run
+
+
+def _check_cluster(names: list[str], output: Path | Address, dry_run: bool) -> None:
+    """Refuse what does not go with --cluster."""
+    from segcli.pipeline.cluster.predict import refuse_stores
+
+    if distributed.world_size() > 1:
+        message = "torchrun and --cluster exclude each other: both share out the photos"
+        raise UsageError(message, "Give the command without torchrun.")
+    if dry_run:
+        message = "--dry-run and --cluster exclude each other: it tells what this computer would take"
+        raise UsageError(message, "Leave out one of them.")
+    refuse_stores(names, output)
+
+
+def _clustered(job: PredictJob, found: Found, cluster: Any, **details: Any) -> AbstractContextManager[FolderRun]:
+    """A run on a cluster, from which it parts when the block ends."""
+    from segcli.pipeline.cluster.predict import opened
+
+    return opened(job, found, cluster, **details)

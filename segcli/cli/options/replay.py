@@ -14,7 +14,7 @@ from segcli.files.paths import shown
 from segcli.pipeline.records import read_run
 from segcli.storage.address import Address
 
-PASSING = ("from_run", "from_list", "dry_run", "as_json", "quiet")
+PASSING = ("from_run", "from_list", "cluster", "dry_run", "as_json", "quiet")
 """Options that say how to run now, not what comes out; of a list the names are kept, as inputs."""
 
 

@@ -13,8 +13,8 @@ from segcli.errors import SegcliError, UsageError
 from segcli.files.listing import Source
 from segcli.pipeline import predict
 from segcli.pipeline.int8 import TRIED
+from segcli.pipeline.job import PredictJob
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.pipeline.predict import PredictJob
 from segcli.pipeline.reading import required
 from segcli.pipeline.run import Invocation
 from segcli.pipeline.stored.destination import CORRECTED_THERE, Destination, require_writable

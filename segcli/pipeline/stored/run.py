@@ -103,10 +103,7 @@ class StoredRun(FolderRun):
     def _worked(self, sources: Iterable[Source], is_film: bool, ledger: Ledger | Transit) -> Iterator[Record]:
         if is_film:
             return self.film_run().records(sources, ledger)
-        from segcli.pipeline.stages import work
-
-        plan = self.plan
-        return work(sources, self.stages, plan.outputs, ledger, plan.settings, self.batch, self.watch)
+        return self.plan.work(sources, self.stages, ledger, self.batch, self.watch)
 
     def _put(self, records: Iterator[Record]) -> Iterator[Record]:
         """Records whose files are in the store, and which the ledger has."""

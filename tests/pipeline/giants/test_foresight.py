@@ -4,7 +4,8 @@ from in_parts import model
 from segcli.files.sources import find
 from segcli.images.reading import PhotoReading
 from segcli.pipeline.giants.foresight import foreseen
-from segcli.pipeline.predict import PredictJob, Reading
+from segcli.pipeline.job import PredictJob
+from segcli.pipeline.reading import Reading
 
 
 def forecast(path, use):
