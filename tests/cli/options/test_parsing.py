@@ -99,6 +99,8 @@ def test_no_option_of_a_run_is_parsed_twice(segcli, photos, monkeypatch):
         "--save": "mask",
         "--classes": "cat",
         "--cutout-background": "white",
+        "--legend": "off",
+        "--palette": "distinct",
         "--crf-set": "iterations=1",
         "--crf-size": "64",
         "--crf-backend": "torch",
