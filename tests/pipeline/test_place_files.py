@@ -16,7 +16,7 @@ from segcli.evaluation import predictions
 from segcli.files.sources import Source, find
 from segcli.images.geo.geotags import MOST
 from segcli.images.masks import read_label_map
-from segcli.pipeline import place_files, predict
+from segcli.pipeline import place_files, reading
 
 WORLD = "0.5\n0\n0\n-0.5\n500000.25\n5299999.75\n"
 PRJ = 'PROJCS["WGS_1984_UTM_Zone_32N",GEOGCS["GCS_WGS_1984"],UNIT["Meter",1.0]]'
@@ -138,8 +138,8 @@ def test_masks_that_nobody_has_corrected_are_no_labels(segcli, placed, tmp_path)
 
 def test_the_ground_resolution_sets_the_size_that_the_network_sees(placed):
     source = Source(placed / "ortho.tif", None)
-    assert predict.Reading(gsd=25.0).read(source).working == (60, 160)
-    assert predict.Reading().read(source).working is None
+    assert reading.Reading(gsd=25.0).read(source).working == (60, 160)
+    assert reading.Reading().read(source).working is None
 
 
 def test_a_photo_without_metres_fails_alone(segcli, placed, tmp_path):

@@ -188,7 +188,7 @@ def test_killed_runs_come_to_the_same_result(segcli, checkpoint, tmp_path, monke
     monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))  # other tests shall find no conversion
     kill_predict.make_photos(tmp_path / "photos", 12)
     segcli(tmp_path / "photos", "-o", "alone", "--engine", "onnx")
-    trial = kill_predict.Trial(tmp_path / "photos", checkpoint, seconds=0.5)
+    trial = kill_predict.Trial(tmp_path / "photos", checkpoint, seconds=0.1)  # 12 photos take 0.2 s and more
     moment = random.Random(0)
     killed = [trial.kill(tmp_path / "killed", moment) for _ in range(3)]
     assert any(killed)
