@@ -59,15 +59,16 @@ def mean_field(
     is_active = _not_negligible(weight * peaks**2)
     active, merged = kept[is_active].tolist(), kept[~is_active].tolist()
     odds = _odds(flat, active, merged)
+    logs = _clipped(odds).log_() if odds.numel() <= _CHUNK else None
     beliefs = torch.zeros_like(odds)
-    _update(beliefs, odds)
+    _update(beliefs, odds, logs)
     workspace = Workspace()
     for _ in range(iterations if len(odds) > 1 else 0):
         updating = _not_negligible(weight * peaks[is_active] * _highest(beliefs[: len(active)]))
         _exchange(beliefs, updating.nonzero().flatten().tolist(), kernels, workspace)
-        _update(beliefs, odds)
+        _update(beliefs, odds, logs)
     beliefs[len(active) :] /= odds[len(active) :]
-    del odds, workspace  # large photos need the room for the result
+    del odds, logs, workspace  # large photos need the room for the result
     return _of_all(beliefs, flat, active, merged).view_as(probabilities)
 
 
@@ -124,11 +125,14 @@ def _of_all(beliefs: Tensor, flat: Tensor, active: list[int], merged: list[int])
     return result
 
 
-def _update(beliefs: Tensor, odds: Tensor) -> None:
-    """Turn messages (R, N) into beliefs in place, some pixels at a time."""
+def _update(beliefs: Tensor, odds: Tensor, logs: Tensor | None) -> None:
+    """Turn messages (R, N) into beliefs in place, some pixels at a time; `logs` are the odds' where they are kept."""
     columns = _columns(beliefs)
-    for messages, part in zip(beliefs.split(columns, 1), odds.split(columns, 1), strict=True):
-        messages.copy_(_clipped(part).log_().add_(messages).softmax(0))
+    for first in range(0, beliefs.shape[1], columns):
+        pixels = slice(first, first + columns)
+        messages = beliefs[:, pixels]
+        known = _clipped(odds[:, pixels]).log_() if logs is None else logs[:, pixels]
+        messages.copy_(messages.add_(known).softmax(0))
 
 
 def _exchange(beliefs: Tensor, updating: list[int], kernels: list[tuple[float, Kernel]], workspace: Workspace) -> None:

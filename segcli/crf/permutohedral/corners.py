@@ -7,6 +7,7 @@ rows, which `embedding_bag` adds up in a fixed order, so that results repeat bit
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import torch
@@ -122,7 +123,24 @@ class Matrix:
         """
         for start in range(0, len(table), PIECE):
             points = slice(start, min(start + PIECE, len(table)))
-            yield points, embedding_bag(table[points], corners, mode="sum", per_sample_weights=self.weights[points])
+            yield points, sums_of_rows(corners, table[points], self.weights[points])
+
+
+def sums_of_rows(values: Tensor, table: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Sums (n, C) of the rows of values (M, C) that each row of a table names, int32 (n, k), each times its weight.
+
+    Given a table, `embedding_bag` would work out at every call where its rows begin.
+    """
+    count, width = table.shape
+    weights = weights if weights is None else weights.reshape(-1)
+    starts = _starts(width, PIECE, table.device)[:count]
+    return embedding_bag(table.reshape(-1), values, starts, mode="sum", per_sample_weights=weights)
+
+
+@lru_cache(maxsize=8)
+def _starts(width: int, count: int, device: torch.device) -> Tensor:
+    """Where the rows of a flattened table begin, int32, for so many rows."""
+    return torch.arange(0, width * count, width, dtype=torch.int32, device=device)
 
 
 def neighbour_pairs(keys: Tensor, axis: int) -> Iterator[tuple[Tensor, Tensor]]:

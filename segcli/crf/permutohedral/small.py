@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag
 
 from segcli.crf.permutohedral import corners
 from segcli.crf.permutohedral.corners import Matrix, find_corners, neighbour_pairs
@@ -69,5 +68,5 @@ def _blur(neighbours: Tensor, values: Tensor, result: Tensor) -> None:
     """Add half of both neighbours along an axis, from `_neighbours`, to each corner."""
     for start in range(0, len(values), corners.PIECE):
         rows = slice(start, start + corners.PIECE)
-        around = embedding_bag(neighbours[rows], values, mode="sum")
+        around = corners.sums_of_rows(values, neighbours[rows])
         torch.add(values[rows], around, alpha=0.5, out=result[rows])
