@@ -29,6 +29,9 @@ from segcli.weights.model_io import LoadedModel
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_WORTH_SHARING = 1 << 10
+"""Bytes of a constant below which a second copy does no harm."""
+
 
 def exported(
     model: LoadedModel, calibration: Calibration, reading: PhotoReading, with_preprocessing: bool = False
@@ -110,7 +113,7 @@ def _quantised(model: "ModelProto", layers: Layers, ranges: Mapping[str, Range])
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()
-    return _without_leftovers(quantizer.model.model)
+    return _without_copies(_without_leftovers(quantizer.model.model))
 
 
 def _without_leftovers(model: "ModelProto") -> "ModelProto":
@@ -122,6 +125,21 @@ def _without_leftovers(model: "ModelProto") -> "ModelProto":
         node for node in model.graph.node if node.op_type == "Constant" and not used.intersection(node.output)
     ]:
         model.graph.node.remove(node)
+    return model
+
+
+def _without_copies(model: "ModelProto") -> "ModelProto":
+    """The model with one copy of equal weights: layers that see several scales have the same ones."""
+    first, names = {}, {}
+    for entry in list(model.graph.initializer):
+        if len(entry.raw_data) < _WORTH_SHARING:
+            continue
+        name = first.setdefault((entry.data_type, tuple(entry.dims), entry.raw_data), entry.name)
+        if name != entry.name:
+            names[entry.name] = name
+            model.graph.initializer.remove(entry)
+    for node in model.graph.node if names else ():
+        node.input[:] = [names.get(name, name) for name in node.input]
     return model
 
 

@@ -1,15 +1,20 @@
 """8-bit forms: which layers, how nearly the weights, and that the labels stay; the oracle is the network in floats."""
 
+from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import numpy_helper
 from small_int8 import FIRST, INNER, LAST, PHOTO, model
 from small_runs import smooth
 from tiny import tiny_model
+from torch import nn
+from torch.nn import functional
 
 from segcli.errors import SegcliError, WeightsError
 from segcli.export import export, int8
@@ -60,6 +65,35 @@ def test_weights_have_seven_bits_and_lie_within_half_a_step():
         assert len(step) == len(weights)  # one for each channel of the output
         error = abs(whole * step[:, None, None, None] - weights)
         assert (error <= step[:, None, None, None] * 0.5001).all()
+
+
+class TwoScales(nn.Module):
+    """Logits at two scales, from layers of equal weights."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network, self.twin = network, deepcopy(network)
+
+    def forward(self, x):
+        half = functional.avg_pool2d(x, 2)
+        whole = self.network(x)
+        return torch.maximum(whole, functional.interpolate(self.twin(half), size=whole.shape[2:]))
+
+
+def test_equal_weights_stand_in_the_file_once(monkeypatch):
+    both = replace(model(), network=TwoScales(model().network).eval())
+    floats = export.to_onnx(export.prepare(both, int8=FORM))
+    forms = {}
+    for least in (32, 1 << 20):
+        monkeypatch.setattr(int8, "_WORTH_SHARING", least)
+        forms[least] = int8.to_int8(floats, inputs(1, 2))
+    constants = [entry.raw_data for entry in onnx.load_model_from_string(forms[32]).graph.initializer]
+    large = [data for data in constants if len(data) >= 32]
+    assert len(large) == len(set(large))
+    assert len(forms[32]) < 0.9 * len(forms[1 << 20])
+    sessions = [onnxruntime.InferenceSession(data) for data in forms.values()]
+    shared, apart = (session.run(None, {session.get_inputs()[0].name: inputs(PHOTO)[0]})[0] for session in sessions)
+    assert np.array_equal(shared, apart)
 
 
 def test_logits_stay_near_on_a_photo_that_it_was_not_calibrated_on():
