@@ -33,6 +33,7 @@ def select_engine(
     keep: str | None = None,
     *,
     tell: Callable[[str], None] = lambda remark: None,
+    dry: bool = False,
 ) -> LoadedModel:
     """Put a model's network under the engine that is wanted; with "auto" under the faster one, and torch in doubt.
 
@@ -43,6 +44,7 @@ def select_engine(
         passes: How often the network will run, about; from `WORTHWHILE` on a conversion pays.
         keep: The engine that "auto" shall stay with, such as that of an earlier run; None leaves it free.
         tell: Hears of a conversion before it begins, and why "auto" did without one.
+        dry: Convert nothing: `tell` hears what would be converted, and the network stays under torch.
 
     Returns:
         The model, or the same with its network under onnxruntime.
@@ -53,10 +55,10 @@ def select_engine(
     if model.engine == "onnx" or wanted == "torch":
         return model
     if wanted == "onnx":
-        return _under_onnxruntime(model, tell)
+        return _under_onnxruntime(model, tell, dry)
     try:
         if _saves_time(model, device, passes, keep):
-            return _under_onnxruntime(model, tell)
+            return _under_onnxruntime(model, tell, dry)
     except SegcliError as error:
         tell(f"the network runs under torch: {error.message}")
     return model
@@ -69,9 +71,12 @@ def _saves_time(model: LoadedModel, device: torch.device, passes: int, keep: str
     return keep == "onnx" or passes >= WORTHWHILE or conversions.kept(model) is not None
 
 
-def _under_onnxruntime(model: LoadedModel, tell: Callable[[str], None]) -> LoadedModel:
+def _under_onnxruntime(model: LoadedModel, tell: Callable[[str], None], dry: bool) -> LoadedModel:
     if ready := onnx_cache.accelerated(model):
         return ready
+    if dry:
+        tell(f"would convert {model.spec.name} for onnxruntime, once; a photo then takes less time than is told here")
+        return model
     tell(f"converting {model.spec.name} for onnxruntime, once: it is faster on the CPU")
     onnx_cache.convert(model)
     if ready := onnx_cache.accelerated(model):

@@ -65,10 +65,7 @@ def forecast(sources: Sequence[Source], stages: Stages, outputs: Outputs, max_pi
         outputs: Where to; nothing is written there.
         max_pixels: Larger photos count as unreadable.
     """
-    sizes = [
-        (height * width, (height, width), source) for source in sources for height, width in _size(source, max_pixels)
-    ]
-    sizes.sort(key=lambda entry: entry[0])
+    sizes = _sizes(sources, max_pixels)
     pixels = sum(entry[0] for entry in sizes)
     middle = sizes[len(sizes) // 2] if sizes else (0, (0, 0), None)
     tried = _trial([sizes[-1][2], middle[2]], stages, outputs) if sizes else None
@@ -84,6 +81,30 @@ def forecast(sources: Sequence[Source], stages: Stages, outputs: Outputs, max_pi
         disk=disk,
         free=shutil.disk_usage(nearest_existing(outputs.folder)).free,
     )
+
+
+def counted(sources: Sequence[Source], max_pixels: int = MAX_PIXELS) -> dict[str, int]:
+    """What their headers alone tell of photos: "photos", "unreadable", "bytes" and "pixels".
+
+    Photos in stores are not opened: of these, listings tell all but "pixels".
+    """
+    if sources and sources[0].origin is not None:
+        return {"photos": len(sources), "unreadable": 0, "bytes": sum(one.origin.size or 0 for one in sources)}
+    sizes = _sizes(sources, max_pixels)
+    return {
+        "photos": len(sizes),
+        "unreadable": len(sources) - len(sizes),
+        "bytes": sum(source.path.stat().st_size for _, _, source in sizes),
+        "pixels": sum(pixels for pixels, _, _ in sizes),
+    }
+
+
+def _sizes(sources: Sequence[Source], max_pixels: int) -> list[tuple[int, tuple[int, int], Source]]:
+    """The pixels and the (height, width) of each photo that can be opened, the smallest first."""
+    sizes = [
+        (height * width, (height, width), source) for source in sources for height, width in _size(source, max_pixels)
+    ]
+    return sorted(sizes, key=lambda entry: entry[0])
 
 
 def _size(source: Source, max_pixels: int) -> list[tuple[int, int]]:

@@ -198,6 +198,7 @@ def load_with(
     photos: int = 1,
     keep_engine: str | None = None,
     first: FirstPhotos | None = None,
+    dry: bool = False,
 ) -> Model:
     """Load a model by its resolved reference; the device is announced before anything is downloaded.
 
@@ -208,6 +209,7 @@ def load_with(
         photos: How many there will be, about: a conversion for onnxruntime must be worth it.
         keep_engine: The engine that "auto" shall stay with, if any.
         first: Gives the first photos, on which labels in 8 bits are compared where these are wanted.
+        dry: Convert nothing that is not converted already: torch runs the network, in floats.
     """
     options.check(reference)
     if ready := _ready(options, reference, listener, keep_engine, first):
@@ -221,13 +223,16 @@ def load_with(
     listener.note(f"device {devices.describe(device)}")
     model = load_network(reference, options.output_stride, listener)
     protocol = {name: getattr(options, name) for name in ("scales", "flip", "size", "tile", "precision")}
-    if options.precision == "int8":
+    engine = options.wanted_engine()
+    if options.precision == "int8" and dry:
+        listener.note(f"would make the 8-bit form of {model.spec.name}, once; what is told here is by floats")
+        engine = "torch"
+    elif options.precision == "int8":
         from segcli.pipeline import int8
 
         model = int8.preferred(model, options, protocol, first, listener)
-    model = select_engine(
-        model, options.wanted_engine(), device, options.passes(photos), keep_engine, tell=listener.note
-    )
+    how = {"keep": keep_engine, "tell": listener.note, "dry": dry}
+    model = select_engine(model, engine, device, options.passes(photos), **how)
     announce(model, listener)
     return Model(Segmenter(model, device, **protocol), options)
 

@@ -36,6 +36,8 @@ class Preparation:
         listener: Hears of the device, downloads and remarks.
         batch: Photos a step on a GPU.
         first: Gives photos that can be read now; None: those found.
+        dry: Convert nothing: the run is only foretold.
+        foreseen: The model's facts as far as they are known without loading it.
     """
 
     asked: PredictJob
@@ -43,6 +45,8 @@ class Preparation:
     listener: Listener = SILENT
     batch: int = 1
     first: Callable[[], Iterable[Source]] | None = None
+    dry: bool = False
+    foreseen: ModelFacts | None = None
     _known: list[tuple[PhotoValues, PredictJob]] = field(default_factory=list)
 
     @property
@@ -65,7 +69,7 @@ class Preparation:
         """The plan and the stages of a run in this process, by a model that is loaded unless one is given."""
         from segcli.pipeline.model import load_with
 
-        details: dict[str, Any] = {"photos": self.passes, "keep_engine": self.asked.begun_engine()}
+        details: dict[str, Any] = {"photos": self.passes, "keep_engine": self.asked.begun_engine(), "dry": self.dry}
         first = self.first
 
         def readable(facts: ModelFacts) -> Iterable:
@@ -73,7 +77,8 @@ class Preparation:
 
         asked = self.asked
         ready = model or load_with(asked.options, asked.reference, self.listener, first=readable, **details)
-        job = Job.of(self.asked_of(ready.facts), ready.facts, self.batch)
+        facts = (self.foreseen if self.dry else None) or ready.facts  # a dry run may do without what a run converts
+        job = Job.of(self.asked_of(facts), facts, self.batch)
         return job.plan, job.stages(ready, self.listener)
 
 
@@ -90,6 +95,7 @@ def run(
     run_of: Callable[..., FolderRun] = FolderRun,
     first: Callable[[], Iterable[Source]] | None = None,
     prepared: Callable[[Preparation], Any] | None = None,
+    dry: bool = False,
 ) -> FolderRun:
     """A run that labels the photos found; iterate over it to work.
 
@@ -105,6 +111,7 @@ def run(
         run_of: What makes the run.
         first: Gives photos that can be read now; None: those found.
         prepared: Gives what `run_of` takes to prepare the run, where the network runs elsewhere.
+        dry: The run is only foretold: nothing is converted.
     """
     _check_places(job.saving, found)
     if FRAME_FILES in job.saving.kinds and not found.films:
@@ -116,9 +123,9 @@ def run(
     if options.precision != job.options.precision:
         listener.note(IN_FLOATS)
     job = replace(job, options=options)
-    preparation = Preparation(job, found, listener, batch, first)
+    preparation = Preparation(job, found, listener, batch, first, dry)
     begun = any(job.folder.glob("manifest*.jsonl"))  # else nothing can be done already
-    facts = model.facts if model else job.foreseen() if begun else None
+    facts = preparation.foreseen = model.facts if model else job.foreseen() if begun else None
     foreseen = facts and preparation.asked_of(facts).plan(facts)
     prepare = partial(prepared, preparation) if prepared else partial(preparation.here, model)
     details = {"invocation": invocation, "processes": processes, "batch": batch, "verify": verify}

@@ -168,8 +168,7 @@ class FolderRun:
             UsageError: The folder holds results of other photos of the same names.
             SegcliError: The folder cannot be written to.
         """
-        self._refuse_other_inputs()
-        check_folder(self.folder)
+        self.check()
         foreseen = self.plan
         todo = self._to_do() if foreseen else self.found.files
         if foreseen and not todo:
@@ -177,6 +176,11 @@ class FolderRun:
         self._load()
         same = foreseen and foreseen.settings == self.plan.settings
         return todo if same else self._to_do()
+
+    def check(self) -> None:
+        """Refuse a folder that the run could not fill; writes nothing. The errors are those of `find_todo`."""
+        self._refuse_other_inputs()
+        check_folder(self.folder)
 
     def _to_do(self) -> Sequence[Source]:
         return self._unproved(self.found.files, self.verify)

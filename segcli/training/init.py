@@ -16,17 +16,20 @@ from segcli.models.spec import ModelSpec
 from segcli.training import normalisation
 from segcli.training.optimization.optimizer import is_classifier
 from segcli.training.recipe import IMAGENET, RANDOM, Model, Recipe
-from segcli.weights import model_io
+from segcli.weights import manifest, model_io
+from segcli.weights.lacking import Lacking, lacking_of, of_backbone
 from segcli.weights.model_io import LoadedModel
+from segcli.weights.reference import resolve
 
 
-def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) -> LoadedModel:
+def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None, dry: bool = False) -> LoadedModel:
     """The model before its first step, as `model.init` says; fresh weights follow from `run.seed`.
 
     Args:
         recipe: What `model.init`, `data.size` and `run.seed` are.
         labels: The classes to learn. Weights with other classes lend all but their classifier.
         progress: Called while weights are downloaded.
+        dry: Download nothing: where weights are lacking, random ones take their place, with which steps cost the same.
 
     Raises:
         UsageError: There is no such model, or it cannot have that output stride.
@@ -35,6 +38,8 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
     settings = recipe.model
     if settings.init == RANDOM:
         found = _fresh(settings.asked(), labels, Preprocessing(), recipe)
+    elif dry and lacking(settings):
+        found = _stand_in(recipe, labels)
     elif settings.init == IMAGENET:
         found = _on_imagenet(recipe, labels, progress)
     else:
@@ -46,6 +51,27 @@ def start(recipe: Recipe, labels: LabelSet, progress: Progress | None = None) ->
     other = normalised != preprocessing and settings.init != RANDOM
     notes = (*found.notes, normalisation.note(recipe.data)) if other else found.notes
     return replace(found, preprocessing=normalised, notes=notes)
+
+
+def lacking(settings: Model) -> Lacking | None:
+    """What would be downloaded or converted for the first weights; None where they are ready."""
+    if settings.init == RANDOM:
+        return None
+    if settings.init == IMAGENET:
+        return of_backbone(settings.asked())
+    return lacking_of(resolve(settings.init, must_exist=False))
+
+
+def _stand_in(recipe: Recipe, labels: LabelSet) -> LoadedModel:
+    """The model that weights of the manifest would begin, by the manifest alone and with random weights."""
+    settings = recipe.model
+    if settings.init == IMAGENET:
+        entry = manifest.backbone(settings.asked())
+        return _fresh(manifest.adapted(settings.asked(), entry.spec), labels, entry.preprocessing, recipe)
+    entry = resolve(settings.init).entry
+    own = entry.model_spec()
+    spec = settings.asked() if settings.name and settings.asked().name != own.name else own
+    return _fresh(spec, labels, entry.preprocessing, recipe)
 
 
 def rebuild(spec: ModelSpec, labels: LabelSet, preprocessing: Preprocessing, settings: Model) -> LoadedModel:

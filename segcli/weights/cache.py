@@ -147,10 +147,10 @@ def obtain(entry: WeightsEntry, progress: Progress | None = None) -> Cached:
             raise WeightsError(f"the file of the built-in weights, {here.path}, {problem}", "Install segcli anew.")
         return here
     with explained():
-        if here := _intact(entry):
+        if here := intact(entry):
             return here
         with _locked(entry):
-            return _intact(entry) or _fetched(entry, progress)
+            return intact(entry) or _fetched(entry, progress)
 
 
 def cached() -> list[Cached]:
@@ -159,7 +159,7 @@ def cached() -> list[Cached]:
     for entry in manifest.entries():
         if isinstance(entry.source, PackagedFile):
             found.append(_built_in(entry, entry.source))
-        elif record := _recorded(entry):
+        elif record := recorded(entry):
             found.append(_at(_kept_path(entry, record), entry, record))
     return found
 
@@ -187,8 +187,8 @@ def remove(name: str) -> int:
         with _locked(entry):
             freed = _emptied(entry)
         with suppress(OSError):  # somebody else may be at work again, or keep a folder there
-            (_home(entry) / LOCK_FILE).unlink(missing_ok=True)
-            _home(entry).rmdir()
+            (home(entry) / LOCK_FILE).unlink(missing_ok=True)
+            home(entry).rmdir()
     return freed
 
 
@@ -203,10 +203,10 @@ def converted_path(entry: WeightsEntry, record: Record) -> Path:
     facts = (entry.model_spec(), labels.get(entry.labels), entry.preprocessing)
     text = to_json([CONVERSION_REVISION, *(fact.to_dict() for fact in facts)])
     key = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return _home(entry) / f"{record.sha256[:12]}-{key}{CHECKPOINT_SUFFIX}"
+    return home(entry) / f"{record.sha256[:12]}-{key}{CHECKPOINT_SUFFIX}"
 
 
-def _home(entry: WeightsEntry) -> Path:
+def home(entry: WeightsEntry) -> Path:
     """The entry's folder."""
     return folder() / entry.name
 
@@ -216,15 +216,15 @@ def _locked(entry: WeightsEntry) -> Iterator[None]:
     """Alone with the entry's folder: several processes may start at once."""
     from huggingface_hub.utils import WeakFileLock  # the Hub's client takes longer to import than a photo to segment
 
-    _home(entry).mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(_home(entry) / LOCK_FILE):
+    home(entry).mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(home(entry) / LOCK_FILE):
         yield
 
 
-def _recorded(entry: WeightsEntry) -> Record | None:
+def recorded(entry: WeightsEntry) -> Record | None:
     """What is remembered of the entry; None at first use, or if the manifest has another source or sha256 now."""
     with suppress(OSError, ValueError, WeightsError):  # the last: there is no cache
-        record = decoding.decode_json(Record, (_home(entry) / RECORD_FILE).read_text(encoding="utf-8"))
+        record = decoding.decode_json(Record, (home(entry) / RECORD_FILE).read_text(encoding="utf-8"))
         if record and _is_of(record, entry) and record.sha256.startswith(entry.sha256):
             return record
     return None
@@ -246,9 +246,9 @@ def _built_in(entry: WeightsEntry, source: PackagedFile) -> Cached:
     return replace(_at(source.path, entry, Record(str(source), entry.sha256)), built_in=True)
 
 
-def _intact(entry: WeightsEntry) -> Cached | None:
+def intact(entry: WeightsEntry) -> Cached | None:
     """The converted file if it is here and sound; needs no right to write."""
-    record = _recorded(entry)
+    record = recorded(entry)
     if entry.role == "backbone" or not record:
         return None
     here = _at(converted_path(entry, record), entry, record)
@@ -259,8 +259,8 @@ def _fetched(entry: WeightsEntry, progress: Progress | None) -> Cached:
     """The weights once they are downloaded, verified, converted and remembered."""
     from segcli.weights import fetch
 
-    known = _recorded(entry)
-    download = fetch.fetch(entry, _home(entry), known.commit if known else "", progress)
+    known = recorded(entry)
+    download = fetch.fetch(entry, home(entry), known.commit if known else "", progress)
     expected = fetch.expected(entry, download, known.sha256 if known else "")
     sha256 = fetch.verified_sha256(entry, download.path, expected)
     path, record = download.path, Record(str(entry.source), sha256, download.commit)
@@ -300,7 +300,7 @@ def _understood(entry: WeightsEntry, record: Record, path: Path, *, on_trust: bo
 
 
 def _remember(entry: WeightsEntry, record: Record) -> None:
-    with atomic.write_whole(_home(entry) / RECORD_FILE, durable=True) as file:
+    with atomic.write_whole(home(entry) / RECORD_FILE, durable=True) as file:
         file.write(to_json(asdict(record), indent=1).encode())
 
 
@@ -308,7 +308,7 @@ def _tidy(entry: WeightsEntry, downloaded: Path, kept: Path) -> None:
     """Delete a download by URL, and what was converted before."""
     if not isinstance(entry.source, HubFile):
         downloaded.unlink()
-    for older in set(_home(entry).glob(f"*{CHECKPOINT_SUFFIX}")) - {kept}:
+    for older in set(home(entry).glob(f"*{CHECKPOINT_SUFFIX}")) - {kept}:
         older.unlink()
 
 
@@ -317,11 +317,11 @@ def _emptied(entry: WeightsEntry) -> int:
     from segcli.weights import fetch
 
     freed = 0
-    if hub_file := _hub_path(entry, _recorded(entry)):
+    if hub_file := hub_path(entry, recorded(entry)):
         freed += hub_file.stat().st_size
         fetch.discard(entry, hub_file)
     freed += fetch.forget_unfinished(entry)
-    for path in _home(entry).iterdir():
+    for path in home(entry).iterdir():
         if path.name != LOCK_FILE and (path.is_symlink() or not path.is_dir()):
             freed += path.lstat().st_size
             path.unlink()
@@ -332,10 +332,10 @@ def _kept_path(entry: WeightsEntry, record: Record) -> Path:
     """Where the weights are, or were: the converted file, or a backbone's in the Hub's cache."""
     if entry.role == "segmentation":
         return converted_path(entry, record)
-    return _hub_path(entry, record) or _home(entry) / "model"
+    return hub_path(entry, record) or home(entry) / "model"
 
 
-def _hub_path(entry: WeightsEntry, record: Record | None) -> Path | None:
+def hub_path(entry: WeightsEntry, record: Record | None) -> Path | None:
     """The entry's file in the Hub's cache; None if it is not there."""
     if not isinstance(entry.source, HubFile):
         return None

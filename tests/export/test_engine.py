@@ -121,3 +121,12 @@ def test_a_conversion_that_is_damaged_at_once_is_no_silent_torch(cache, monkeypa
 def test_runs_of_the_same_kind_choose_the_same_engine_whatever_is_converted(cache):
     cache(converted=True)
     assert [by_number(passes) for passes in (1, ALWAYS - 1, ALWAYS)] == ["torch", "torch", "onnx"]
+
+
+def test_a_dry_run_converts_nothing_and_says_what_a_run_would_convert(cache):
+    heard, there = [], cache()
+    assert select_engine(MODEL, "onnx", CPU, MANY, tell=heard.append, dry=True) is MODEL
+    assert there.conversions == 0
+    assert "would convert" in heard[0]
+    select_engine(MODEL, "onnx", CPU, MANY)
+    assert select_engine(MODEL, "auto", CPU, MANY, dry=True) is CONVERTED

@@ -159,6 +159,19 @@ def test_a_dry_run_writes_nothing_and_foretells_what_a_run_takes(segcli, photos,
     assert "5 done before" in again.stdout
 
 
+def test_a_dry_run_without_its_weights_names_them_and_fetches_nothing(segcli, photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("segcli.weights.cache.obtain", None)  # whoever would load, fails
+    (photos / "broken.jpg").write_bytes((photos / "a.jpg").read_bytes()[:20])
+    told = segcli(photos, "--dry-run", model=("--model", "v3-mobilenetv2"))
+    assert told.exit_code == 0, told.output
+    assert "to do         5 photos, " in told.stdout
+    assert "; 1 cannot be opened" in told.stdout
+    assert "weights       would download v3-mobilenetv2@voc2012, 10.4 MB from https://" in told.stdout
+    assert not {path.name for path in tmp_path.iterdir()} - {"photos"}
+
+
 def test_a_run_is_replayed_from_its_run_toml(segcli, photos, tmp_path, checkpoint):
     segcli(photos / "b.png", "-o", "first", "--flip", "--size", "65", "--crf", "--crf-set", "iterations=2")
     result = segcli("--from", "first/run.toml", "-o", "second", model=())

@@ -241,3 +241,14 @@ def test_dropout_and_the_working_size_can_be_chosen():
     found = init.start(recipe.Recipe.from_dict(tables), VOC)
     assert {m.p for m in found.network.modules() if isinstance(m, nn.Dropout)} == {0.35}
     assert found.preprocessing.resize == "none"
+
+
+@pytest.mark.parametrize("init_of", ["v3-mobilenetv2", "imagenet"])
+def test_a_dry_start_has_the_layers_of_weights_that_are_not_here(tmp_path, monkeypatch, init_of):
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    asked = recipe.Recipe.from_dict({"model": {"init": init_of, "name": "v3-mobilenetv2"}})
+    assert "would download" in str(init.lacking(asked.model))
+    found = init.start(asked, TWO, dry=True)
+    assert (found.spec.name, found.network.classifier.out_channels, found.trained) == ("v3-mobilenetv2", 2, False)
+    assert not (tmp_path / "cache").exists()

@@ -48,6 +48,7 @@ from segcli.pipeline.kinds import KINDS
 from segcli.pipeline.reading import Reading
 from segcli.pipeline.run import FolderRun, Invocation
 from segcli.storage.address import Address, are_stored
+from segcli.weights.lacking import lacking_of
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -133,7 +134,9 @@ Cluster = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    Option("--dry-run", help="Say what the run would take, and write nothing.", rich_help_panel=OUTPUT),
+    Option(
+        "--dry-run", help="Say what the run would take; write, download and convert nothing.", rich_help_panel=OUTPUT
+    ),
 ]
 
 
@@ -187,6 +190,8 @@ def predict(
         display = Display(as_json and processes.is_main, quiet or not processes.is_main)
         details = {"processes": processes, "batch": network.batch, "verify": verify, "listener": display}
         details["invocation"] = Invocation(inputs, replay.stated(ctx))
+        if cluster is None:
+            details["dry"] = dry_run
         if found is None:
             opened = _stored(job, names, store, **details)
         else:
@@ -195,7 +200,7 @@ def predict(
             if not dry_run:
                 raise typer.Exit(follow(run, display, "segmenting", "segmented"))
             if processes.is_main:
-                report(display, run, photos.max_pixels)
+                report(display, run, photos.max_pixels, lacking_of(job.reference))
 
 
 @contextmanager

@@ -57,7 +57,8 @@ def train(
         Option("--set", metavar="TABLE.KEY=VALUE", help="Change the recipe or the plan's; may be given several times."),
     ] = None,
     dry_run: Annotated[
-        bool, Option("--dry-run", help="Print the plan with its time, memory and disk, and stop.")
+        bool,
+        Option("--dry-run", help="Print the plan with its time, memory and disk, and stop; nothing is downloaded."),
     ] = False,
     resume: Annotated[
         bool, Option("--resume", help="Go on with the run in --output, exactly; its recipe.toml tells the rest.")
@@ -101,7 +102,7 @@ def train(
         )
     else:
         run_folder.check(output, resume=dry_run)  # a plan alone overwrites nothing
-        job = _planned(source, reading.choice(), own, output, flags, display)
+        job = _planned(source, reading.choice(), own, output, flags, display, dry_run)
     if isinstance(job, Plan):
         plan_view.show(job, display.data if dry_run else display.say)
     recipe = job.recipe if isinstance(job, Plan) else job
@@ -116,7 +117,13 @@ def train(
 
 
 def _planned(
-    source: Source, reading: Choice, changes: tuple[str, ...], output: Path, flags: dict[str, Any], display: Display
+    source: Source,
+    reading: Choice,
+    changes: tuple[str, ...],
+    output: Path,
+    flags: dict[str, Any],
+    display: Display,
+    dry: bool = False,
 ) -> Plan:
     """The plan for the photos and labels that were named."""
     return plan(
@@ -131,6 +138,7 @@ def _planned(
         changes=changes,
         output=output,
         listener=display,
+        dry=dry,
         **{**flags, "device": flags["device"] or "auto"},
     )
 

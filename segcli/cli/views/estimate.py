@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from segcli.pipeline.film_estimate import FilmForecast
     from segcli.pipeline.giants.foresight import Foreseen
     from segcli.storage.address import Address
+    from segcli.weights.lacking import Lacking
 
 
-def report(display: Display, run: FolderRun, max_pixels: int) -> None:
-    """Try two photos of a run, and print what all would take."""
+def report(display: Display, run: FolderRun, max_pixels: int, lacking: Lacking | None = None) -> None:
+    """Try two photos of a run, and print what all would take; without its weights, what can be told without them."""
+    if lacking is not None:
+        _report_without(display, run, max_pixels, lacking)
+        return
     from segcli.inference.transform import geometry
     from segcli.pipeline.giants.foresight import foreseen
 
@@ -51,6 +55,31 @@ def report(display: Display, run: FolderRun, max_pixels: int) -> None:
     counts |= {"films": asdict(films)} if films else {}
     counts |= {"giants": [one.to_dict() for one in large]} if large else {}
     display.json({"output": str(run.place), **_plain(facts), **counts})
+
+
+def _report_without(display: Display, run: FolderRun, max_pixels: int, lacking: Lacking) -> None:
+    """Print what the photos' headers tell, and which weights a run would fetch first."""
+    from segcli.pipeline.estimate import counted
+
+    run.check()
+    films = len(chosen(run.found.files, lambda source: source.film))
+    facts = counted(chosen(run.found.files, lambda source: not source.film), max_pixels)
+    display.data(f"to do         {_photos(facts)}")
+    if films:
+        display.data(f"films         {films}")
+    display.data(f"weights       {lacking}")
+    display.data("not known     working size, time, memory and disk: only with the weights")
+    if run.found.unread:
+        display.data(f"not read      {formats.unread(run.found.unread)}")
+    others = {"films": films, "ignored": run.found.ignored, "unread": dict(run.found.unread)}
+    display.json({"output": str(run.place), **facts, **others, "lacking": lacking.to_dict()})
+
+
+def _photos(facts: dict[str, int]) -> str:
+    """Photos by their number and sizes, in words."""
+    text = f"{facts['photos']} photo{'s' * (facts['photos'] != 1)}, {megabytes(facts['bytes'])}"
+    text += f", {facts['pixels'] / 1e6:.1f} megapixels" if "pixels" in facts else ""
+    return f"{text}; {facts['unreadable']} cannot be opened" if facts["unreadable"] else text
 
 
 def _films(run: FolderRun, sources: Sequence[Source]) -> FilmForecast | None:
@@ -85,9 +114,7 @@ def _plain(facts: Forecast) -> dict[str, Any]:
 
 
 def _lines(facts: Forecast, skipped: int, working: str, place: Path | Address) -> list[str]:
-    photos = "1 photo" if facts.photos == 1 else f"{facts.photos} photos"
-    todo = f"{photos}, {megabytes(facts.bytes)}, {facts.pixels / 1e6:.1f} megapixels"
-    todo += f"; {facts.unreadable} cannot be opened" if facts.unreadable else ""
+    todo = _photos(asdict(facts))
     todo += f"; {skipped} done before" if skipped else ""
     todo += f"; about, by {facts.by} of them" if facts.by else ""
     if not facts.photos:

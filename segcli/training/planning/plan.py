@@ -98,6 +98,7 @@ def plan(
     changes: Iterable[str] = (),
     output: str | Path = "run",
     listener: Listener = SILENT,
+    dry: bool = False,
 ) -> Plan:
     """Plan the training of a model for one's own photos: every label is looked at, and a few steps are timed.
 
@@ -122,6 +123,7 @@ def plan(
         changes: Keys of the recipe that shall be otherwise, "table.key=value" each; they win over the plan.
         output: The folder that the run will fill, for what its disk has left.
         listener: Hears how the labels are read, what is doubtful about them, and of downloads.
+        dry: Download nothing: random weights are timed where the first weights are not on this computer yet.
 
     Raises:
         UsageError: Something that is asked for is not there or cannot be; or several processes are planning.
@@ -141,12 +143,12 @@ def plan(
     whole = doubtful.labelled(whole, skip_bad, listener)
     found = fingerprint.of(whole, has_up, skip_bad, listener.counting)
     doubtful.look(whole, found, allow_missing, listener)
-    begin = start.choose(keys.get("model.init", model), listener)
+    begin = start.choose(keys.get("model.init", model), listener, dry)
     facts = Facts(found, begin, machine.look(asked.run.device), folds, len(apart), keys)
     facts = replace(facts, held=_held(facts, asked.data, whole, listener))
     doubtful.look_at_parts(facts, listener)
     tables["data"] |= _recorded(asked.data, whole)
-    return _planned(facts, _Draft(tables, changes), whole, _limit(minutes, keys), Path(output), listener)
+    return _planned(facts, _Draft(tables, changes), whole, _limit(minutes, keys), Path(output), listener, dry)
 
 
 def _refuse_processes() -> None:
@@ -234,10 +236,12 @@ class _Draft:
         return (*kept, *(Reason("as you say", f"{key} = {value}", "") for key, value in keys.items()))
 
 
-def _planned(facts: Facts, draft: _Draft, whole: Dataset, minutes: float, output: Path, listener: Listener) -> Plan:
+def _planned(
+    facts: Facts, draft: _Draft, whole: Dataset, minutes: float, output: Path, listener: Listener, dry: bool
+) -> Plan:
     """The plan of the facts, once a few steps were tried."""
     reasons = rules.decide(facts)
-    model = tried.first_model(draft(reasons), whole, facts.machine.device, listener)
+    model = tried.first_model(draft(reasons), whole, facts.machine.device, listener, dry)
     reasons = tried.fitted(facts, reasons, draft, tried.needs_of(facts, model, whole))
     drafted = draft(reasons)
     pace = tried.pace(facts, drafted, model, tried.with_values(drafted, whole))

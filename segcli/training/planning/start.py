@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from segcli import labels
 from segcli.errors import UsageError, WeightsError
 from segcli.labels import LabelSet
 from segcli.models.preprocessing import Preprocessing
 from segcli.pipeline.listener import SILENT, Listener
-from segcli.weights import cache, metadata, reference
+from segcli.weights import cache, lacking, metadata, reference
 from segcli.weights.metadata import Metadata
 from segcli.weights.reference import ModelReference
 
@@ -48,32 +49,33 @@ class Start:
         return self.about.labels.names == labels.names
 
 
-def choose(model: str | Path | None = None, listener: Listener = SILENT) -> Start:
+def choose(model: str | Path | None = None, listener: Listener = SILENT, dry: bool = False) -> Start:
     """The first weights: those that are named, else the best small ones that can be had here.
 
-    They are downloaded where they are not on this computer yet.
+    They are downloaded where they are not on this computer yet; with `dry` the manifest tells of them what is needed.
 
     Args:
         model: A name of `segcli models`, or the path of a checkpoint or of a run's folder; None leaves the choice.
         listener: Hears of downloads, and of better weights that cannot be had.
+        dry: Download and convert nothing.
 
     Raises:
         UsageError: There is no such model or file, or it is an export, which cannot learn.
         WeightsError: The weights cannot be had.
     """
     if model is not None:
-        return _of(reference.resolve(model), "as you say", listener)
+        return _of(reference.resolve(model), "as you say", listener, dry)
     try:
-        return _of(reference.named(BETTER), "small, and trained on everyday photos", listener)
+        return _of(reference.named(BETTER), "small, and trained on everyday photos", listener, dry)
     except WeightsError as error:
         listener.warn(
             f"{BETTER} would be a better start, but {error.message}; starting from the built-in {BUILT_IN} instead "
             f"(`segcli weights pull {BETTER}` where there is a network, or name a checkpoint with --weights)"
         )
-        return _of(reference.named(BUILT_IN), f"built in; {BETTER} cannot be had here", listener)
+        return _of(reference.named(BUILT_IN), f"built in; {BETTER} cannot be had here", listener, dry)
 
 
-def _of(meant: ModelReference, why: str, listener: Listener) -> Start:
+def _of(meant: ModelReference, why: str, listener: Listener, dry: bool) -> Start:
     if meant.is_exported:
         raise UsageError(f"{meant} is an export and cannot learn", "Give the checkpoint that it was exported from.")
     if meant.note:
@@ -83,8 +85,11 @@ def _of(meant: ModelReference, why: str, listener: Listener) -> Start:
     if meant.entry.role != "segmentation":
         hint = "It is part of other models: give one of `segcli models`."
         raise UsageError(f"{meant} is a backbone and no model", hint)
+    entry = meant.entry
+    if dry and lacking.lacking(entry):
+        return Start(entry.name, Metadata(entry.model_spec(), labels.get(entry.labels), entry.preprocessing), why)
     with listener.downloading() as progress:
-        here = cache.obtain(meant.entry, progress)
+        here = cache.obtain(entry, progress)
     for note in here.notes():
         listener.note(note)
-    return Start(meant.entry.name, metadata.read(here.path), why)
+    return Start(entry.name, metadata.read(here.path), why)

@@ -32,13 +32,17 @@ Draft = Callable[[Sequence[Reason]], Recipe]
 """From decisions to the recipe that they come to, the user's own keys included."""
 
 
-def first_model(recipe: Recipe, data: Dataset, device: torch.device, listener: Listener) -> LoadedModel:
-    """The model before its first step, on the device."""
+def first_model(
+    recipe: Recipe, data: Dataset, device: torch.device, listener: Listener, dry: bool = False
+) -> LoadedModel:
+    """The model before its first step, on the device; with `dry` nothing is downloaded, see `init.start`."""
     from segcli.training import init
     from segcli.training.optimization import trainer
 
+    if dry and (gap := init.lacking(recipe.model)):
+        listener.note(str(gap))
     with listener.downloading() as progress:
-        return trainer.place(init.start(recipe, data.labels, progress), recipe.run, device, Processes())
+        return trainer.place(init.start(recipe, data.labels, progress, dry), recipe.run, device, Processes())
 
 
 def needs_of(facts: Facts, model: LoadedModel, data: Dataset) -> Needs:
@@ -119,7 +123,7 @@ def told(facts: Facts, recipe: Recipe, model: LoadedModel, data: Dataset, pace: 
 
 
 def of_recipe(recipe: Recipe, folder: Path, listener: Listener = SILENT) -> Foretold:
-    """What a run of a recipe will take; nothing is written.
+    """What a run of a recipe will take; nothing is written or downloaded.
 
     Args:
         recipe: Any recipe.
@@ -136,7 +140,7 @@ def of_recipe(recipe: Recipe, folder: Path, listener: Listener = SILENT) -> Fore
     if train.reading is not None:
         train.reading.tell(listener.note, listener.warn)
     place = machine.look(recipe.run.device).device
-    model = first_model(recipe, train, place, listener)
+    model = first_model(recipe, train, place, listener, dry=True)
     parts = (with_values(recipe, train), with_values(recipe, val) if len(val) else val)
     return foretold.foretell(recipe, model, *parts, folder, place)
 

@@ -47,3 +47,11 @@ def test_what_cannot_learn_is_refused(cache, tmp_path):
     (tmp_path / "model.onnx").touch()
     with pytest.raises(UsageError, match="is an export and cannot learn"):
         start.choose(tmp_path / "model.onnx")
+
+
+def test_a_dry_run_takes_what_the_manifest_tells_of_weights_that_are_not_here(cache):
+    heard = Heard()
+    found = start.choose(listener=heard, dry=True)
+    assert (found.init, found.output_stride, heard.warnings) == ("v3-mobilenetv2@voc2012", 8, [])
+    assert found.knows(labels.VOC)
+    assert not cache.exists()
