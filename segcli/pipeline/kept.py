@@ -116,6 +116,11 @@ class KeptRecords(Mapping[str, Record]):
         settings = self._texts[self._settings[number]]
         return Facts(settings, bool(marks & _DONE), bool(marks & _SPECKS), bool(marks & _OBJECTS), known)
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The fingerprints that records have, or had before another took their place."""
+        return tuple(self._texts)
+
     def is_of(self, name: str, source: str) -> bool:
         """Whether there is a record of that name and that input."""
         number = self._index.number(name)

@@ -136,6 +136,10 @@ class Ledger:
         facts = None if number is None else self.records.facts(number)
         return facts is not None and facts.is_done and facts.settings == settings
 
+    def holds(self, record: Record) -> bool:
+        """Whether anything is there of what was made of a photo; of one that nothing was made of it is."""
+        return not record.outputs or any(self._size(output) is not None for output in record.outputs.values())
+
     def file(self, record: Record, kind: str) -> Path | None:
         """A record's file of a kind; None where there is none, or it lies elsewhere by way of links."""
         output = record.outputs.get(kind)

@@ -26,6 +26,7 @@ from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.films.options import FilmOptions
 from segcli.inference.options import BatchSize
+from segcli.pipeline import run_files
 from segcli.pipeline.ledger import Ledger, merge, open_folder
 from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.progress import Watch, unwatched
@@ -290,8 +291,10 @@ class FolderRun:
         films = self.plan.film_stated if self.found.films else {}
         values = {**started, "inputs": list(self.invocation.inputs), **self.plan.stated, **films}
         text = tomli_w.dumps(toml_plain({**values, "options": self.invocation.options}))
-        with writing(self.folder), write_whole(self.folder / RUN_FILE) as file:
-            file.write(text.encode())
+        with writing(self.folder):
+            run_files.keep(self.folder, self.ledger.records.settings, self._settings)
+            with write_whole(self.folder / RUN_FILE) as file:
+                file.write(text.encode())
 
     def finish(self) -> Summary | None:
         """Wait for all processes, write what sums up the folder, and give the summary; None in all but the main one."""
@@ -311,18 +314,22 @@ class FolderRun:
                 self.ledger.records.close()
                 merge(self.folder)
                 self.ledger = Ledger(self.folder)
-            self._results.write(self.folder, self.plan.outputs)
+            apart = self._results.write(self.folder, self.plan.outputs)
         outcome = self._results.of_files({name for name in trees_of(self.todo) if name not in self._written})
         self.ledger.records.close()
         found, min_area = self.found, self.plan.outputs.min_area
         before = len(found.files) - len(self.todo)
         done = len(outcome.records) - outcome.failed - before
         counts = (done, before, outcome.failed, found.ignored, outcome.records, outcome.specks, min_area)
-        return Summary(self.place, *counts, found.unread, outcome.with_objects)
+        return Summary(self.place, *counts, found.unread, outcome.with_objects, apart)
 
     @property
     def _results(self) -> Results:
-        return Results(self.ledger, self.found.files, (self.plan.settings, self.plan.film_settings))
+        return Results(self.ledger, self.found.files, self._settings)
+
+    @property
+    def _settings(self) -> tuple[str, str]:
+        return self.plan.settings, self.plan.film_settings
 
 
 def toml_plain(value: Any) -> Any:

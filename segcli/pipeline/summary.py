@@ -30,6 +30,7 @@ class Summary:
         min_area: The fewest pixels of a region in them; 0 for all.
         unread: Name of a format -> how many of its files the input folders held that cannot be read.
         with_objects: Those of the records of which objects were asked for; None where all are to be asked.
+        apart: File of the whole run -> how many photos of other settings, which do not fit into it, it lacks.
     """
 
     output: Path
@@ -42,6 +43,7 @@ class Summary:
     min_area: int = 0
     unread: Mapping[str, int] = field(default_factory=dict)
     with_objects: Sequence[Record] | None = None
+    apart: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def objects(self) -> dict[str, int] | None:
@@ -79,6 +81,8 @@ class Summary:
         counts["unread"] = dict(self.unread)
         if self.min_area:
             counts |= {"specks": self.specks, "min_area": self.min_area}
+        if self.apart:
+            counts["apart"] = dict(self.apart)
         if (objects := self.objects) is not None:
             counts["objects"] = objects
         return {"output": str(self.output), **counts, "exit_code": self.exit_code}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from segcli.files.listing import Source, trees_of
+from segcli.pipeline import run_files
 from segcli.pipeline.earlier import earlier_names
 from segcli.pipeline.kept import Chosen, KeptRecords
 from segcli.pipeline.kinds import JOINED
 from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.records import Record
+from segcli.pipeline.run_files import RunSettings
 from segcli.pipeline.tables import by_uncertainty, write_areas, write_review
 
 IN_MEMORY = 10_000
@@ -86,7 +89,7 @@ class Results:
         return (record.specks or 0) if record is not None else 0
 
     def counted(self) -> Chosen:
-        """The records that areas.csv sums up: this recipe's results, each photo once, by its present name.
+        """The records that areas.csv sums up: all whose results are in the folder, each once by its present name.
 
         They are in the photos' order, whichever run did which, and then those of photos that this run was not given.
         """
@@ -100,7 +103,7 @@ class Results:
         for name in trees_of(self.files):
             if (number := self.known.number(name)) is not None:
                 is_given[number] = True
-                if self._counts(number):
+                if self._counts(number, is_given=True):
                     in_order, before = in_order and before <= name, name
                     numbers.append(number)
         others = array("I", (number for number, given in enumerate(is_given) if not given and self._counts(number)))
@@ -110,23 +113,57 @@ class Results:
         numbers.extend(number for index, number in enumerate(others) if index not in again)
         return _Counted(numbers, is_in_order=False)
 
-    def _counts(self, number: int) -> bool:
+    def _counts(self, number: int, *, is_given: bool = False) -> bool:
+        """Whether a photo's results are in the folder; those of this run have just been made or looked for."""
         facts = self.known.facts(number)
-        return facts.is_done and facts.settings in self.fingerprints
+        if not facts.is_done or (is_given and facts.settings in self.fingerprints):
+            return facts.is_done
+        record = self.known.at(self.known.place(number))
+        return record is not None and self.ledger.holds(record)
 
-    def write(self, folder: Path, outputs: Outputs) -> None:
-        """Write what sums up the folder: the tables, and the files that are made of the photos' parts."""
+    def write(self, folder: Path, outputs: Outputs) -> dict[str, int]:
+        """Write what sums up the folder: the tables, and the files that are made of the photos' parts.
+
+        Returns:
+            File of the whole run -> how many photos of other settings, which do not fit into it, it lacks.
+        """
         numbers, is_in_order = self._counted()
         done = self._chosen(numbers)
-        write_areas(folder / "areas.csv", done)
+        used = {self.known.facts(number).settings for number in numbers}
+        run_files.tidy(folder, used)
+        runs = run_files.all_of(folder) if used.difference(self.fingerprints) else {}
+        told = self._told(used, runs)
+        write_areas(folder / "areas.csv", done, told)
         known = (self.known.facts(number).uncertainty for number in numbers)
-        write_review(folder / "review.csv", done, by_uncertainty(known, None if is_in_order else done.name))
-        if not outputs.kinds & JOINED:
-            return
+        write_review(folder / "review.csv", done, by_uncertainty(known, None if is_in_order else done.name), told)
+        return self._join(folder, outputs, done, self._joined(used, runs)) if outputs.kinds & JOINED else {}
+
+    def _told(self, used: Iterable[str], runs: Mapping[str, RunSettings]) -> dict[str, str] | None:
+        """What the tables call each fingerprint: its run file, or itself; None where the settings measure the same."""
+        kinds = {runs[one].measured if one in runs else one for one in used}
+        return {one: runs[one].name if one in runs else one for one in used} if len(kinds) > 1 else None
+
+    def _joined(self, used: Iterable[str], runs: Mapping[str, RunSettings]) -> set[str]:
+        """The fingerprints of the results that can stand in one file with this run's."""
+        ours = {runs[one].joined for one in self.fingerprints if one in runs}
+        return {one for one in used if one in self.fingerprints or (one in runs and runs[one].joined in ours)}
+
+    def _join(self, folder: Path, outputs: Outputs, done: Chosen, alike: set[str]) -> dict[str, int]:
+        """Write the files that are made of the parts of the results with these fingerprints."""
         from segcli.pipeline.mergers import MERGERS, part_of
 
-        for kind in outputs.kinds & JOINED:
+        apart: Counter[str] = Counter()
+
+        def parts(kind: str) -> Iterator[Any]:
+            for record in done:
+                if (file := self.ledger.file(record, kind)) is None:
+                    continue
+                if record.settings in alike:
+                    yield part_of(kind, file, record)
+                else:
+                    apart[MERGERS[kind][0]] += 1
+
+        for kind in sorted(outputs.kinds & JOINED):
             name, merge_parts = MERGERS[kind]
-            files = ((self.ledger.file(record, kind), record) for record in done)
-            parts = (part_of(kind, file, record) for file, record in files if file is not None)
-            merge_parts(folder / name, parts, outputs.labels)
+            merge_parts(folder / name, parts(kind), outputs.labels)
+        return dict(apart)

@@ -5,7 +5,7 @@ import io
 import math
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -19,23 +19,27 @@ FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with in one spreadsheet or another; the last four are the wide forms of the first four."""
 ROWS = 1000
 """So many rows of a table are in memory at once."""
+SETTINGS = ("settings",)
+"""The heading of the column that tells settings apart."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def write_areas(path: Path, records: Iterable[Record]) -> None:
+def write_areas(path: Path, records: Iterable[Record], told: Mapping[str, str] | None = None) -> None:
     """Write areas.csv: image, class, pixels and per cent of those with data; a row per class found, the largest first.
 
-    Where it is known of any image how much ground a pixel shows, there is a column of square metres.
+    Where it is known of any image how much ground a pixel shows, there is a column of square metres; where images were
+    made with several settings, one that tells them apart.
 
     Args:
         path: The file.
         records: The images' records, gone through again where such an image is among them.
+        told: What to call each fingerprint of settings; None where all are alike.
     """
-    if not _write_areas(path, records, placed=False):
-        _write_areas(path, records, placed=True)
+    if not _write_areas(path, records, told, placed=False):
+        _write_areas(path, records, told, placed=True)
 
 
-def _write_areas(path: Path, records: Iterable[Record], placed: bool) -> bool:
+def _write_areas(path: Path, records: Iterable[Record], told: Mapping[str, str] | None, placed: bool) -> bool:
     """Write it with the column of square metres or without; False where it lacks that column."""
     lacking = False
 
@@ -45,10 +49,16 @@ def _write_areas(path: Path, records: Iterable[Record], placed: bool) -> bool:
             lacking = lacking or (not placed and bool(record.areas) and record.pixel_area is not None)
             for name, pixels in sorted(record.areas.items(), key=lambda area: -area[1]):
                 more = (_metres(pixels, record),) if placed else ()
-                yield (record.input, name, pixels, _percent(pixels, record), *more)
+                yield (record.input, name, pixels, _percent(pixels, record), *more, *_settings(record, told))
 
-    _write_table(path, ("image", "class", "pixels", "percent", *(["m2"] if placed else [])), rows())
+    more = (*(["m2"] if placed else []), *(SETTINGS if told else ()))
+    _write_table(path, ("image", "class", "pixels", "percent", *more), rows())
     return not lacking
+
+
+def _settings(record: Record, told: Mapping[str, str] | None) -> tuple[str, ...]:
+    """The cell that tells how a photo was made; none where all were made alike."""
+    return (told.get(record.settings, record.settings),) if told else ()
 
 
 def _metres(pixels: int, record: Record) -> str:
@@ -96,21 +106,31 @@ def _few_by_uncertainty(values: array, name: Callable[[int], str] | None) -> arr
     return array("Q", chain.from_iterable(sort(alike) if len(alike) > 1 else alike for alike in groups))
 
 
-def write_review(path: Path, records: Sequence[Record], order: Iterable[int] | None = None) -> None:
+def write_review(
+    path: Path,
+    records: Sequence[Record],
+    order: Iterable[int] | None = None,
+    told: Mapping[str, str] | None = None,
+) -> None:
     """Write review.csv: the images, those that most need a person's eye first.
 
     Args:
         path: The file.
         records: The images' records.
         order: The numbers of those that have an uncertainty, in their order; None finds it by reading all.
+        told: What to call each fingerprint of settings; None where all are alike.
     """
     if order is None:
         order = by_uncertainty((record.uncertainty for record in records), lambda number: records[number].name)
     rows = (
-        (record.input, f"{record.uncertainty:.5f}", next((o["path"] for o in record.outputs.values()), ""))
+        (record.input, f"{record.uncertainty:.5f}", _first_output(record), *_settings(record, told))
         for record in map(records.__getitem__, order)
     )
-    _write_table(path, ("image", "uncertainty", "output"), rows)
+    _write_table(path, ("image", "uncertainty", "output", *(SETTINGS if told else ())), rows)
+
+
+def _first_output(record: Record) -> str:
+    return next((output["path"] for output in record.outputs.values()), "")
 
 
 def _write_table(path: Path, headings: Iterable[str], rows: Iterable[Iterable]) -> None:

@@ -29,13 +29,21 @@ def results(tmp_path) -> summing.Results:
 
 
 def test_the_photos_given_come_first_in_their_order(results):
-    assert [record.name for record in results.counted()] == ["a", "c", "gone"]
+    assert [record.name for record in results.counted()] == ["a", "c", "gone", "old"]
+
+
+def test_a_photo_whose_files_were_deleted_has_no_row(results, tmp_path):
+    for name in ("kept", "lost"):
+        outputs = {"mask": {"path": f"{name}.png", "bytes": 1}, "overlay": {"path": f"{name}.jpg", "bytes": 1}}
+        results.ledger.append(Record(name, str(tmp_path / f"in/{name}.jpg"), "done", "other", outputs=outputs))
+    (tmp_path / "kept.jpg").touch()
+    assert [record.name for record in results.counted()] == ["a", "c", "gone", "old", "kept"]
 
 
 def test_a_photo_under_its_earlier_name_counts_once(results, tmp_path):
     results.ledger.append(Record("earlier", str(tmp_path / "b.jpg"), "done", "s"))
     results.ledger.append(Record("elsewhere", str(tmp_path / "d.jpg"), "done", "s"))
-    assert [record.name for record in results.counted()] == ["a", "c", "gone", "elsewhere"]
+    assert [record.name for record in results.counted()] == ["a", "c", "gone", "old", "elsewhere"]
 
 
 def test_review_is_in_order_whatever_order_the_photos_have(tmp_path):

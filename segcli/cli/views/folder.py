@@ -50,6 +50,9 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
             display.data(f"left out {specks} below {summary.min_area} pixels, of the {files} alone")
         if summary.objects is not None:
             display.data(_counts(summary.objects))
+        for name, count in summary.apart.items():
+            photos = f"{count} photo{'s' * (count != 1)}"
+            display.say(f"{name} lacks {photos} made with another model, other classes or another --min-area")
         display.data(_sentence(summary, done, run.place))
     if formats.extras(summary.unread) and (display.quiet or display.as_json):
         display.failure(
