@@ -50,6 +50,9 @@ class KeptRecords(Mapping[str, Record]):
     These tell where its line begins, its name and its input by a hash, and its `Facts`. Names are in the order in which
     they first came, and have the numbers from 0 on. A line that is torn, or says what cannot be, is passed over. A
     record whose line is gone meanwhile is a KeyError.
+
+    Attributes:
+        replaced: How many lines were read, or added, that later ones for the same name have replaced.
     """
 
     def __init__(self):
@@ -60,6 +63,7 @@ class KeptRecords(Mapping[str, Record]):
         self._fingerprints: dict[str, int] = {}
         self._texts: list[str] = []
         self._lock = threading.Lock()
+        self.replaced = 0
 
     def add_file(self, path: Path) -> None:
         """Take all records of a file, which count more than those that are known."""
@@ -88,6 +92,7 @@ class KeptRecords(Mapping[str, Record]):
                     column.append(value)
                 self._index.add(record.name)  # only now others see it
             else:
+                self.replaced += 1
                 for column, value in zip(columns, values, strict=True):
                     column[number] = value
 
@@ -120,6 +125,11 @@ class KeptRecords(Mapping[str, Record]):
     def settings(self) -> tuple[str, ...]:
         """The fingerprints that records have, or had before another took their place."""
         return tuple(self._texts)
+
+    def is_replaced(self, name: str, path: Path, offset: int) -> bool:
+        """Whether another line than the one at that byte of a file counts for a name."""
+        number = self._index.number(name)
+        return number is not None and self._places[number] != offset * _FILES + self._lines(path).number
 
     def is_of(self, name: str, source: str) -> bool:
         """Whether there is a record of that name and that input."""

@@ -1,4 +1,4 @@
-"""manifest.jsonl: one line per input, from which a later run knows what is done and what areas.csv holds."""
+"""manifest.jsonl: at the end of a run one line per input, by which a later run knows what is done."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, writing
+from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, write_whole, writing
 from segcli.files.encoding import to_json
 from segcli.files.listing import Source, chosen, inputs_of, trees_of
 from segcli.files.lookup import Lookup
@@ -24,6 +24,8 @@ from segcli.storage.address import is_address
 ABANDONED = 3600
 """A half-written file of this age in seconds belongs to no run that still lives."""
 
+SMALL = 64 << 20
+"""The bytes of a manifest.jsonl, of some 100,000 photos, that is written anew for each line which another replaces."""
 MERGED = 10_000
 """So many lines are brought into manifest.jsonl at once."""
 
@@ -31,9 +33,9 @@ MERGED = 10_000
 class Ledger:
     """The manifest.jsonl of an output folder.
 
-    Lines are only ever appended; the last one for a name counts. A line that was torn by a crash, or says what cannot
-    be, is passed over when reading; a torn one is completed by a newline before the next is written. Whatever a line
-    says, no file outside the folder is looked at because of it.
+    Lines are only ever appended; the last one for a name counts, and `compact` leaves out the others. A line that was
+    torn by a crash, or says what cannot be, is passed over when reading; a torn one is completed by a newline before
+    the next is written. Whatever a line says, no file outside the folder is looked at because of it.
 
     Args:
         folder: The output folder.
@@ -63,6 +65,23 @@ class Ledger:
         offset = append_lines(self.path, to_json(record.to_dict()).encode() + b"\n")
         self.records.add(record, self.path, offset)
         self.appended.add(record.name)
+
+    def compact(self) -> bool:
+        """Leave out the lines of manifest.jsonl that later ones replace; the records must be read again then.
+
+        A large file is written anew only where half of its lines are replaced. Not for one of several processes.
+        """
+        if not self.records.replaced or not self.path.exists():
+            return False
+        if self.path.stat().st_size > SMALL and self.records.replaced < len(self.records):
+            return False
+        self.records.close()
+        with write_whole(self.path, durable=True) as new, self.path.open("rb") as file:
+            for offset, line in lines_of(file):
+                record = parse(line)
+                if record is None or not self.records.is_replaced(record.name, self.path, offset):
+                    new.write(line + b"\n")
+        return True
 
     def require(self) -> None:
         """FileNotFoundError where the lines that were appended here are gone: somebody has removed the folder."""

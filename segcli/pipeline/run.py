@@ -314,6 +314,8 @@ class FolderRun:
                 self.ledger.records.close()
                 merge(self.folder)
                 self.ledger = Ledger(self.folder)
+            if self.ledger.compact():
+                self.ledger = Ledger(self.folder)
             apart = self._results.write(self.folder, self.plan.outputs)
         outcome = self._results.of_files({name for name in trees_of(self.todo) if name not in self._written})
         self.ledger.records.close()

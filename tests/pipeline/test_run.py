@@ -108,6 +108,8 @@ def test_an_input_that_is_lost_on_the_way_is_a_failed_record(segcli, photos, tmp
     assert result.exit_code == 3
     done = records(tmp_path / "out")
     assert {name for name, record in done.items() if record["status"] == "failed"} == {"b"}
+    assert segcli(photos, "-o", "out").exit_code == 3
+    assert len((tmp_path / "out/manifest.jsonl").read_text().splitlines()) == 5  # it failed again, in its one line
 
 
 def test_what_killed_runs_left_half_written_goes_when_it_is_old(segcli, photos, tmp_path):
