@@ -77,7 +77,7 @@ def load(
     """
     reference = model if isinstance(model, ModelReference) else resolve(model, must_exist=False)
     if reference.entry:
-        return _published(reference.entry, output_stride, progress)
+        return _published(reference, output_stride, progress)
     if reference.is_exported:
         return _exported(reference.path, output_stride)
     if reference.path.suffix == PT2_SUFFIX:
@@ -152,11 +152,13 @@ def _refuse_overruled(spec: ModelSpec, adapted: ModelSpec, entry: WeightsEntry) 
         raise WeightsError(message, "Leave that difference out.")
 
 
-def _published(entry: WeightsEntry, output_stride: int | None, progress: Progress | None) -> LoadedModel:
+def _published(reference: ModelReference, output_stride: int | None, progress: Progress | None) -> LoadedModel:
     """Weights of the manifest."""
+    entry = reference.entry
     here = cache.obtain(entry, progress)
     saved = checkpoint.read(here.path, verify=False)  # the cache has just compared its sha256
-    return _built(saved, output_stride, cache.provenance(entry, here.record), here.notes())
+    notes = (*here.notes(), reference.note) if reference.note else here.notes()
+    return _built(saved, output_stride, cache.provenance(entry, here.record), notes)
 
 
 def _read(path: Path) -> tuple[Checkpoint, str]:

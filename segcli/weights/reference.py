@@ -31,7 +31,7 @@ class ModelReference:
     Attributes:
         entry: The manifest's entry; None for a file.
         path: The checkpoint or exported file; None for an entry.
-        note: What the user should be told about the choice of the file; mostly empty.
+        note: What the user should be told about the choice of the file or of the weights; mostly empty.
     """
 
     entry: WeightsEntry | None = None
@@ -89,7 +89,18 @@ def named(name: str) -> ModelReference:
         UsageError: There is no such model, or no such difference; the hint has the nearest names.
         WeightsError: No weights of the variant exist.
     """
-    return ModelReference(entry=manifest.resolve(name))
+    entry = manifest.resolve(name)
+    return ModelReference(entry=entry, note=_choice(name, entry))
+
+
+def _choice(name: str, entry: WeightsEntry) -> str:
+    """What to tell who names a variant alone, where its weights were not made for photos of everyday life."""
+    if not entry.scenes or "@" in name or name == entry.alias:
+        return ""
+    others = [one.name for one in manifest.entries() if one.variant == entry.variant and one.name != entry.name]
+    hint = f"others are {', '.join(others)}" if others else f"for everyday photos take {DEFAULT_MODEL}"
+    known = f"the {len(labels.get(entry.labels))} classes of {entry.labels}"
+    return f"{name} means {entry.name}: weights that learned from {entry.scenes}, and know {known}; {hint}"
 
 
 def checkpoint_at(path: Path, option: str = "--weights") -> ModelReference:

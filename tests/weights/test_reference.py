@@ -27,6 +27,22 @@ def test_a_name_means_an_entry_of_the_manifest(name):
     assert not found.is_exported
 
 
+def test_a_variant_alone_that_means_street_weights_says_so():
+    assert named("v3plus-mobilenetv2").note == (
+        "v3plus-mobilenetv2 means v3plus-mobilenetv2@street: weights that learned from rendered pictures of streets, "
+        "and know the 11 classes of camvid; for everyday photos take v3-mobilenetv2"
+    )
+    assert "v3plus-resnet101@voc2012" in named("v3plus-resnet101").note
+    assert not any(
+        named(name).note for name in ("street", "v3plus-mobilenetv2@street", "v3-mobilenetv2", "v3-resnet50")
+    )
+
+
+def test_a_default_that_knows_no_everyday_photos_says_what_its_photos_show():
+    defaults = [entry for entry in manifest.entries() if entry.default and entry.role == "segmentation"]
+    assert all(bool(entry.scenes) == (entry.labels != "voc2012") for entry in defaults)
+
+
 def test_an_entry_is_known_without_reading_anything():
     found = resolve("v3-mobilenetv2")
     assert found.labels == VOC
