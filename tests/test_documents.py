@@ -19,6 +19,7 @@ from pathlib import Path
 
 import documents
 import pytest
+import told_files
 import torch
 import typer
 import workspace
@@ -99,6 +100,7 @@ def test_the_commands_run_as_written(home):
     in_order = sorted(printed.values(), key=documents.commands().index)
     wrong = [found for command in in_order for found in complaints(run, command)]
     assert not wrong, "\n".join(wrong)
+    assert told_files.untold(home) == [], "docs/reference_files_md.py does not tell of these files"
 
 
 def complaints(act, command):

@@ -12,6 +12,10 @@ PROGRAMS = ("segcli", "python", "pip", "pytest", "torchrun", "ruff", "mkdir", "l
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
+TOLD_ELSEWHERE = ("CHANGELOG.md", "commands.md")
+"""Pages whose commands are of earlier versions, or those of the help, which are found there."""
+
+
 @dataclass(frozen=True)
 class Command:
     """A command line as it is printed.
@@ -37,7 +41,7 @@ def pages() -> list[Path]:
 
 def commands() -> list[Command]:
     """Every command on a page, in a recipe's comment or in a help text, in the order of its page."""
-    found = [command for page in pages() if page.name != "CHANGELOG.md" for command in _on_page(page)]
+    found = [command for page in pages() if page.name not in TOLD_ELSEWHERE for command in _on_page(page)]
     found += [
         Command(path.relative_to(ROOT).as_posix(), text, True)
         for path in sorted(ROOT.glob("segcli/training/recipes/*.toml"))
