@@ -32,6 +32,9 @@ MEGABYTE = 1_000_000
 HEADROOM = 64 << 20
 """The bytes of the disk to leave free."""
 
+OWN_FILE = "`segcli predict --weights FILE` takes a checkpoint that you have."
+"""What helps whoever has weights already."""
+
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15}|\*)")
 _VALIDATOR = re.compile(r"[ -~]{1,200}")
 """What of a server's header is believed: a range of bytes, and what tells one state of a file from another."""
@@ -171,7 +174,8 @@ def _open(url: str, part: Path, pace: Pace) -> HTTPResponse:
         reason = getattr(error, "reason", None) or error
         raise WeightsError(
             f"cannot reach {urlsplit(url).netloc} ({reason})",
-            "Check the network connection, and HTTPS_PROXY if you need a proxy; then run the command again.",
+            "Check the network connection, and HTTPS_PROXY if you need a proxy; then run the command again. "
+            + OWN_FILE,
         ) from error
 
 

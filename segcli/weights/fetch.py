@@ -6,11 +6,15 @@ from pathlib import Path
 from segcli.errors import WeightsError
 from segcli.files import atomic, download
 from segcli.files.download import Progress
+from segcli.labels import VOC
 from segcli.weights import hub
+from segcli.weights.lacking import address, size
 from segcli.weights.manifest import HubFile, WeightsEntry
 
-BUILT_IN_HINT = "Or use what is part of segcli: `--model street` labels street scenes and needs no download."
-"""What helps where weights cannot be downloaded."""
+BUILT_IN_HINT = "For street scenes alone, `--model street` is part of segcli and needs no download."
+"""What can take the place of some weights that cannot be downloaded."""
+STREETS = "cityscapes"
+"""The dataset from which weights for street scenes have learned."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ def fetch(entry: WeightsEntry, home: Path, commit: str = "", progress: Progress 
         progress: Called while it is downloaded.
 
     Raises:
-        WeightsError: It cannot be had; of a model the hint says what could be used instead.
+        WeightsError: It cannot be had: which weights, of what size and from where; the hint says what could take their
+            place.
     """
     try:
         if isinstance(entry.source, HubFile):
@@ -61,9 +66,15 @@ def fetch(entry: WeightsEntry, home: Path, commit: str = "", progress: Progress 
             return Download(file.path, file.commit)
         return _by_url(entry, home, progress)
     except WeightsError as error:
-        if entry.role == "backbone":
-            raise
-        raise WeightsError(error.message, f"{error.hint} {BUILT_IN_HINT}".strip()) from error
+        message = f"{entry.name}, {size(entry.size)} from {address(entry)}, cannot be had: {error.message}"
+        raise WeightsError(message, _instead(entry, error.hint)) from error
+
+
+def _instead(entry: WeightsEntry, hint: str) -> str:
+    """A hint with the weights' name, and the built-in ones where these can do some of the same."""
+    hint = hint.replace("`segcli weights pull`", f"`segcli weights pull {entry.name}`")
+    fits = entry.role == "segmentation" and (entry.labels == VOC.name or STREETS in entry.terms)
+    return f"{hint} {BUILT_IN_HINT}".strip() if fits else hint
 
 
 def expected(entry: WeightsEntry, download: Download, recorded: str = "") -> Expected:

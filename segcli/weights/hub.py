@@ -38,7 +38,7 @@ from huggingface_hub.utils import tqdm
 
 from segcli import __version__
 from segcli.errors import WeightsError
-from segcli.files.download import LARGEST_FILE, MEGABYTE, Progress, require_space
+from segcli.files.download import LARGEST_FILE, MEGABYTE, OWN_FILE, Progress, require_space
 from segcli.files.pace import LEAST, Pace, StalledError
 from segcli.weights.manifest import HubFile
 
@@ -288,7 +288,10 @@ def _transport(error: Exception, source: HubFile) -> WeightsError:
     if isinstance(error, LocalEntryNotFoundError):
         return _unreachable(source)
     if isinstance(error, HfHubHTTPError):
-        return WeightsError(f"{host()} refuses {name} (HTTP {error.response.status_code})", "Try again later.")
+        return WeightsError(
+            f"{host()} refuses {name} (HTTP {error.response.status_code})",
+            "Try again later, or set HF_ENDPOINT to a mirror.",
+        )
     if isinstance(error, OSError) and error.errno:
         return _disk(error)
     if isinstance(error, HTTPError | OSError | RuntimeError | StalledError):  # RuntimeError: hf_xet's own
@@ -307,5 +310,6 @@ def _unreachable(source: HubFile, reason: str = "") -> WeightsError:
     why = f" ({reason})" if reason else ""
     return WeightsError(
         f"cannot reach {host()}{why}, and {source.repo}/{source.file} is not in the cache",
-        "Check the network connection, HF_ENDPOINT and HTTPS_PROXY; then run the command again.",
+        "Check the network connection and HTTPS_PROXY, or set HF_ENDPOINT to a mirror of the Hub; then run the command "
+        f"again. {OWN_FILE}",
     )

@@ -17,7 +17,7 @@ from segcli.errors import UsageError, WeightsError
 from segcli.files import atomic
 from segcli.models import variants
 from segcli.models.preprocessing import Preprocessing
-from segcli.weights import cache, conversion, hub, model_io, tensorflow_bundle
+from segcli.weights import cache, conversion, fetch, hub, model_io, tensorflow_bundle
 from segcli.weights.convert.layouts import convert
 from segcli.weights.manifest import OWN, HubFile, PackagedFile, WebFile, WeightsEntry
 
@@ -78,6 +78,15 @@ def test_what_is_here_needs_no_network_and_what_is_not_says_so(server, entry, mo
         cache.obtain(entry)
     assert f"segcli weights pull {NAME}" in caught.value.hint
     assert "--model street" in caught.value.hint
+    assert caught.value.message.startswith(f"{NAME}, of a size that its source does not say, from {entry.source.url}, ")
+
+
+def test_the_built_in_weights_are_offered_only_where_they_can_do_some_of_the_same(entry, monkeypatch):
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    for labels, terms, offered in (("ade20k", {}, False), ("cityscapes", {"cityscapes": ""}, True)):
+        with pytest.raises(WeightsError) as caught:
+            fetch.fetch(replace(entry, labels=labels, terms=terms), cache.home(entry))
+        assert ("--model street" in caught.value.hint) == offered
 
 
 def test_a_published_hash_or_its_prefix_is_enforced(server, entry, home):
