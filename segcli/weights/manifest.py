@@ -85,6 +85,7 @@ class WeightsEntry:
         labels: A name in `labels.LABEL_SETS`; empty for a backbone.
         role: "segmentation", or "backbone" for ImageNet weights to train from.
         default: Whether the plain variant name means this entry.
+        recommended: What segcli itself recommends it for; empty for most.
         scenes: What the photos show that it was made for, where they are not photos of everyday life.
         output_stride: The one it is run at unless told otherwise; None: the variant's own.
         sha256: The hash of the downloaded file, or a prefix of it; empty where none is published. A packaged file's is
@@ -110,6 +111,7 @@ class WeightsEntry:
     labels: str = ""
     role: Role = "segmentation"
     default: bool = False
+    recommended: str = ""
     scenes: str = ""
     output_stride: OutputStride | None = None
     sha256: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,8 @@ segcli models run
 """
 REFERENCE_SIZE = 513
 """The side of the square input at which the papers count multiply-adds."""
+_WIDTH = 80
+"""The columns that remarks below the list may take."""
 MOST_CLASSES = 40
 """Of label sets with more classes the names are printed only where weights are named."""
 
@@ -70,7 +73,9 @@ def models(
     facts = [_facts(spec, _entries(spec), protocol) for spec in chosen if protocol.suits(spec)]
     if not facts:
         raise UsageError(f"no model has the output stride {output_stride}", "Their strides: segcli models NAME.")
+    facts.sort(key=lambda model: (model["family"], model["parameters"]))
     display.table(_table(facts), _narrow_table(facts))
+    _recommend(display, facts)
     rest = len(variants.VARIANTS) - len(chosen)
     if rest:
         display.say(f"{rest} more variants of the papers have no published weights: segcli models --all", "dim")
@@ -130,6 +135,8 @@ def _weights(entry: WeightsEntry) -> dict:
     return {
         "name": entry.name,
         "alias": entry.alias,
+        "default": entry.default,
+        "recommended": entry.recommended,
         "labels": entry.labels,
         "classes": list(labels.get(entry.labels).names),
         "source": str(entry.source),
@@ -178,6 +185,27 @@ def _weights_cells(weights: dict) -> tuple[str, ...]:
     scores = (_score(weights["reported_miou"]), _score(weights["measured_miou"]))
     alias = f" = {weights['alias']}" if weights["alias"] else ""
     return "@" + weights["name"].partition("@")[2] + alias, megabytes, weights["licence"] or "not stated", *scores
+
+
+def _recommend(display: Display, facts: list[dict]) -> None:
+    """Print which weights are recommended for what, and what their measured scores are of."""
+    chosen = [weights for model in facts for weights in model["weights"] if weights["recommended"]]
+    if chosen:
+        display.data("recommended, the best by published scores:")
+    for weights in chosen:
+        megabytes = f"{weights['bytes'] / 1e6:.0f} MB"
+        display.data(f"  {weights['recommended']:<28} --model {_shortest(weights)}, {megabytes}")
+    for weights in chosen:
+        if weights["measured_miou"] is not None:
+            told = f"{_shortest(weights)}: mIOU {_score(weights['measured_miou'])} on {weights['measured_setting']}"
+            for line in textwrap.wrap(told, _WIDTH, initial_indent="measured: ", subsequent_indent="  "):
+                display.data(line)
+
+
+def _shortest(weights: dict) -> str:
+    """The shortest text that `--model` takes for weights."""
+    variant = weights["name"].partition("@")[0]
+    return weights["alias"] or (variant if weights["default"] else weights["name"])
 
 
 def _show(display: Display, name: str, protocol: _Protocol) -> None:

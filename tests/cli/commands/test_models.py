@@ -95,6 +95,24 @@ def test_the_table_fits_the_terminal(width, has_backbones):
             assert {entry.variant, "@" + entry.name.partition("@")[2], *entry.licence.split()} <= set(words)
 
 
+def test_what_is_recommended_is_listed_with_its_measured_score_and_protocol():
+    lines = run("--size", "65").stdout.splitlines()
+    listed = lines[lines.index("recommended, the best by published scores:") :]
+    assert max(map(len, listed)) <= 80
+    chosen = [line.partition("--model ")[2].partition(",")[0] for line in listed if "--model" in line]
+    assert set(chosen) == {"v3-mobilenetv2", "v3plus-xception", "v3plus-xception@cityscapes", "street"}
+    assert all(manifest.resolve(name).recommended for name in chosen)
+    text = " ".join(" ".join(listed).split())
+    assert "measured: v3-mobilenetv2: mIOU 60.31 on 11 photos of VOC 2012 val" in text
+    assert "stand-in weights" in text
+
+
+def test_models_of_a_family_stand_together_the_smallest_first():
+    models = facts("--size", "65")["models"]
+    order = [(model["family"], model["parameters"]) for model in models]
+    assert order == sorted(order)
+
+
 def test_all_lists_the_ablations_too(monkeypatch):
     few = {name: variants.VARIANTS[name] for name in ("v3-mobilenetv2", "v1-vgg16", "v3plus-mobilenetv2")}
     monkeypatch.setattr(variants, "VARIANTS", few)
