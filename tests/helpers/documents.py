@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("segcli", "python", "pip", "pytest", "torchrun", "ruff", "mkdir", "ls")
+PROGRAMS = ("segcli", "python", "pip", "pipx", "uv", "uvx", "pytest", "torchrun", "ruff", "mkdir", "ls")
 """What a line or a piece of code must begin with to count as a command."""
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
@@ -72,6 +72,9 @@ def _on_page(page: Path) -> Iterator[Command]:
     for match in FENCE.finditer(text):
         if match[1] in ("", "sh", "bash", "console"):
             yield from (Command(name, line, True) for line in _lines(match[2]))
+        if match[1] == "text":
+            typed = "\n".join(re.findall(r"^\$ (.*)", match[2], re.M))
+            yield from (Command(name, line, True) for line in _lines(typed))
     for code in re.findall(r"`([^`]+)`", FENCE.sub("", text)):
         if _is_command(code):
             yield Command(name, " ".join(code.split()), False)

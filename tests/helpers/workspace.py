@@ -40,6 +40,8 @@ def write(home: Path) -> None:
             _save(home / folder / f"{folder[:2]}{number}.jpg", smooth(10 * index + number, 80, 60))
     _save(home / "more" / "inside" / "one.png", smooth(97, 80, 60))
     _save(home / "holiday.jpg", smooth(99, 80, 60))
+    _save(home / "mixed" / "whole.jpg", smooth(96, 80, 60))
+    (home / "mixed" / "part.jpg").write_bytes((home / "mixed" / "whole.jpg").read_bytes()[:-500])
     (home / "wrong.txt").write_text("photos/ph0.jpg\n")
     _save(home / "panorama.jpg", smooth(98, 1100, 80))
     depth = (np.arange(80 * 60, dtype=np.uint16) * 13).reshape(60, 80)
