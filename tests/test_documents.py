@@ -39,6 +39,7 @@ NOT_RUN = {
     r"(pip|pipx|uv|uvx) .*": "needs a package index; .ci/run does it with pip",
     r"python -m venv .*": "makes an environment; .ci/run does it",
     r"pytest|ruff .*": "runs these tests, and what .ci/run runs",
+    r"segcli --install-completion": "changes the shell's files; tests/cli/options/test_completion.py tries it",
     r"(mkdir|cp) .*": "copies scenes that are not rendered here",
 }
 ENDS_WITH = {r"segcli predict mixed/ .*": 3}

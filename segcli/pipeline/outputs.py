@@ -14,6 +14,7 @@ from segcli.files.atomic import sha256
 from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.overlay_style import PLAIN, OverlayStyle
 from segcli.labels import BACKGROUND, VOID, Colour, LabelSet
+from segcli.pipeline.records import EMPTY_CUTOUT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,6 +123,11 @@ class Outputs:
     def foreground(self) -> list[int]:
         """The ids of what is cut out and masked: the chosen classes, or all but background."""
         return sorted(self.classes or {i for i, name in enumerate(self.labels.names) if name != BACKGROUND})
+
+    def notes(self, areas: Mapping[str, int]) -> tuple[str, ...]:
+        """What the user should know of a photo with these areas: that its cutout shows nothing."""
+        shows = any(self.labels.names[label] in areas for label in self.foreground)
+        return () if "cutout" not in self.kinds or shows else (EMPTY_CUTOUT,)
 
     @cached_property
     def class_suffixes(self) -> dict[int, str]:

@@ -23,6 +23,8 @@ DONE, FAILED = "done", "failed"
 RUN_FILE = "run.toml"
 """The name of the file that says how an output folder was made."""
 RUN_FILE_HINT = "Give the run.toml of an output folder."
+EMPTY_CUTOUT = "Its cutout is empty: no pixel has a class to keep."
+"""The note of a photo of which nothing is cut out."""
 _OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames", "etag")
 _Count = Annotated[int, between(0, 2**53)]
 _Measure = Annotated[float, between(0, 1e18)]

@@ -103,7 +103,7 @@ def write(
                     files |= write_kind(outputs, labelled)
     facts = {kind: outputs.facts(path, hashes.get(path)) for kind, path in files.items()}
     notes = [f"Its {kind} labels stay as a person corrected them." for kind in sorted(labelled.corrected)]
-    notes = (*notes, *place_files.notes(outputs, place))
+    notes = (*notes, *outputs.notes(labelled.areas), *place_files.notes(outputs, place))
     counts = None if labelled.objects is None else _counts(labelled.objects, outputs.labels)
     unsure = None if prediction.valid is not None and not prediction.valid.any() else labelled.uncertainty
     return Written(facts, labelled.areas, unsure, specks, notes, pixel_area(place), counts)

@@ -47,6 +47,8 @@ def check_segcli(arguments, whole):
     """Wrong unless the app takes the arguments; in running text some may be missing."""
     from segcli.training import packaged, recipe
 
+    if arguments == ["--install-completion"]:  # Typer's own, which would change the shell's files
+        return
     command, taken = parser()
     taken.clear()
     try:

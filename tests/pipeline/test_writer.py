@@ -41,6 +41,17 @@ def test_every_kind_says_the_same_of_a_photo(segcli, photos, tmp_path):
     assert "data:image/jpeg" in (tmp_path / "out/gallery.html").read_text()
 
 
+def test_an_empty_cutout_is_noted_and_counted(segcli, photos, tmp_path):
+    segcli(photos / "b.png", "-o", "all", "--save", "mask")
+    found = set(records(tmp_path / "all")["b"]["areas"])
+    absent = next(name for name in VOC.names[1:] if name not in found)
+    result = segcli(photos / "b.png", "-o", "one", "--classes", absent, "--save", "mask,cutout")
+    assert result.exit_code == 0, result.output
+    assert "b.png: Its cutout is empty" in result.stderr
+    assert "1 of the cutouts is empty" in result.stdout
+    assert records(tmp_path / "one")["b"]["notes"] == ["Its cutout is empty: no pixel has a class to keep."]
+
+
 def test_a_later_run_completes_what_sums_up_the_folder(segcli, photos, tmp_path):
     segcli(photos / "b.png", "-o", "out", "--save", "polygons,gallery")
     segcli(photos, "-o", "out", "--save", "polygons,gallery")

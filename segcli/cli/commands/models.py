@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from segcli import labels
 from segcli.cli.display import Display, columns
+from segcli.cli.options import completion
 from segcli.cli.options.network import Flip, MultiScale, OutputStride, averaged_scales
 from segcli.cli.options.outputs import AsJson
 from segcli.cli.views import checkpoint
@@ -44,6 +45,7 @@ def models(
         str | None,
         Argument(
             metavar="NAME[+KEY=VALUE...][@LABELS]|FILE|RUN",
+            autocompletion=completion.models,
             help="One model, perhaps with differences (docs/models.md), with the sources of its weights; or a "
             "checkpoint, an exported .onnx, or a run's folder.",
         ),

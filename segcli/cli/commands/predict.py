@@ -14,7 +14,7 @@ from typer import Option
 from segcli import distributed
 from segcli.cli import allocator
 from segcli.cli.display import Display
-from segcli.cli.options import replay
+from segcli.cli.options import completion, replay
 from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.films import Films
 from segcli.cli.options.groups import grouped
@@ -83,6 +83,7 @@ class Saving:
             metavar="NAME,...",
             help="Keep these; the others become background, or void.",
             rich_help_panel=OUTPUT,
+            autocompletion=completion.classes,
         ),
     ] = None
     cutout_background: Annotated[

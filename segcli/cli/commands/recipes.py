@@ -6,6 +6,7 @@ from rich.table import Table
 from typer import Argument
 
 from segcli.cli.display import Display, columns
+from segcli.cli.options import completion
 from segcli.cli.options.outputs import AsJson
 from segcli.training import packaged
 from segcli.training.packaged import PackagedRecipe
@@ -19,7 +20,10 @@ segcli train --config recipe.toml -o mine
 
 
 def recipes(
-    name: Annotated[str | None, Argument(metavar="NAME", help="One recipe, as TOML.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        Argument(metavar="NAME", help="One recipe, as TOML.", show_default=False, autocompletion=completion.recipes),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the recipes that come with segcli, or print one of them, to be changed and given to `segcli train`."""

@@ -10,6 +10,7 @@ from typer import Option
 
 from segcli.cli import allocator
 from segcli.cli.display import Display
+from segcli.cli.options import completion
 from segcli.cli.options import dataset as dataset_options
 from segcli.cli.options.groups import grouped
 from segcli.cli.options.outputs import AsJson, Output, Quiet
@@ -48,6 +49,7 @@ def train(
             "-c",
             metavar="NAME|TOML",
             help="A recipe of `segcli recipes`, or a file, instead of a plan; see docs/training.md.",
+            autocompletion=completion.recipes,
             show_default=False,
         ),
     ] = None,

@@ -9,6 +9,7 @@ import typer
 from typer import Argument, Option
 
 from segcli.cli.display import Display, columns
+from segcli.cli.options import completion
 from segcli.cli.options.outputs import AsJson, Quiet
 from segcli.cli.options.parsing import Parsed
 from segcli.cli.progress import megabytes
@@ -30,7 +31,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 _PULL = "`segcli weights pull NAME` fetches what is damaged or missing; so does the next use."
 _REINSTALL = "Install segcli anew: the built-in weights are part of it."
 
-Names = Annotated[list[str], Argument(metavar="NAME[@LABELS]", help="See `segcli models`.")]
+Names = Annotated[
+    list[str], Argument(metavar="NAME[@LABELS]", help="See `segcli models`.", autocompletion=completion.weights)
+]
 
 
 @app.command()

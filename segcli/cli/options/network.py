@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
+from segcli.cli.options import completion
 from segcli.cli.options.panels import MODEL, PROTOCOL
 from segcli.cli.options.parsing import Parsed, choice, scale_list, working_size
 from segcli.errors import UsageError
@@ -19,7 +20,14 @@ from segcli.weights.reference import DEFAULT_MODEL, ModelReference, checkpoint_a
 
 Model = Annotated[
     str | None,
-    Option("--model", "-m", metavar="NAME[@LABELS]", help="See `segcli models`.", rich_help_panel=MODEL),
+    Option(
+        "--model",
+        "-m",
+        metavar="NAME[@LABELS]",
+        help="See `segcli models`.",
+        rich_help_panel=MODEL,
+        autocompletion=completion.models,
+    ),
 ]
 Weights = Annotated[
     Path | None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tomli_w
 from typer import Option
 
+from segcli.cli.options import completion
 from segcli.cli.options.dataset import LabelsPlace, PhotosPlace
 from segcli.cli.options.panels import MODEL
 from segcli.data.reading import Choice, void_text
@@ -56,6 +57,7 @@ class Source:
             metavar="NAME[@LABELS]",
             help="The first weights; see `segcli models`.",
             rich_help_panel=MODEL,
+            autocompletion=completion.models,
         ),
     ] = None
     weights: Annotated[

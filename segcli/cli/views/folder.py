@@ -10,6 +10,7 @@ from segcli.cli.progress import clock
 from segcli.errors import EXIT_OK
 from segcli.files import formats
 from segcli.pipeline.progress import FilmProgress, GiantProgress, Progress
+from segcli.pipeline.records import EMPTY_CUTOUT
 from segcli.pipeline.run import FolderRun
 from segcli.pipeline.summary import Summary
 from segcli.storage.address import Address
@@ -25,11 +26,13 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
         done: What has happened then: "segmented".
     """
     said: set[tuple[str, str]] = set()
+    empty = 0
     try:
         with display.counting(len(run.begin()), doing) as counter:
             run.watch = lambda progress: counter.part(progress.path.name, how_far(progress), progress.share)
             for record in run:
                 counter.advance()
+                empty += EMPTY_CUTOUT in record.notes
                 for note in record.notes:
                     if (record.input, note) not in said:  # what is true of a file is true of each of its pages
                         counter.remark(f"{record.input}: {note}")
@@ -50,6 +53,8 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
             display.data(f"left out {specks} below {summary.min_area} pixels, of the {files} alone")
         if summary.objects is not None:
             display.data(_counts(summary.objects))
+        if empty:
+            display.data(f"{empty} of the cutouts {'is' if empty == 1 else 'are'} empty")
         for name, count in summary.apart.items():
             photos = f"{count} photo{'s' * (count != 1)}"
             display.say(f"{name} lacks {photos} made with another model, other classes or another --min-area")

@@ -127,10 +127,15 @@ class Giants:
             pixel_area=pixel_area(finished.place),
             no_data=finished.void or None,
             seconds={stage: round(value, 4) for stage, value in seconds.items()},
-            notes=tuple(map(source.told, (*notes, *remarks, *place_files.notes(outputs, finished.place)))),
+            notes=tuple(map(source.told, (*notes, *remarks, *_remarks(outputs, finished, written)))),
             **base,
         )
         return record, journal
+
+
+def _remarks(outputs: Outputs, finished: Finished, written: Writing) -> tuple[str, ...]:
+    """What the user should know of the files of a picture."""
+    return (*outputs.notes(written.areas), *place_files.notes(outputs, finished.place))
 
 
 def _written(finished: Finished, outputs: Outputs) -> tuple[dict[str, dict], Writing]:
