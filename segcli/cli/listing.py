@@ -36,15 +36,15 @@ COMMANDS = {
     ),
     "eval": Listed(
         *("evaluate", "evaluate_model"),
-        "Score a model on a dataset: mIOU and more, at the labels' own size, void ignored.",
+        "Score a model on a dataset: mIOU and more, at the size of the labels; void pixels are not scored.",
     ),
     "export": Listed(
         *("export", "export"),
-        "Write a model as one file for another runtime: ONNX, or torch.export's .pt2; any batch, height and width.",
+        "Write a model as one file for another program: ONNX, or torch.export's .pt2; any batch, height and width.",
     ),
     "train": Listed(
         *("train", "train"),
-        "Train a model for your own classes: photos and their labels suffice, everything else is planned and said.",
+        "Train a model for your own classes: give photos and their labels, and segcli plans the rest and says why.",
     ),
     "recipes": Listed(
         *("recipes", "recipes"),
@@ -52,7 +52,7 @@ COMMANDS = {
     ),
     "crf": Listed(
         *("crf", "crf"),
-        "Refine what a network or a person said about photos with the fully connected CRF.",
+        "Make outlines follow the photo: refine saved probabilities or rough labels with the fully connected CRF.",
     ),
     "compare": Listed(
         *("compare", "compare"),
@@ -64,10 +64,10 @@ COMMANDS = {
     ),
     "doctor": Listed(
         *("doctor", "doctor"),
-        "Check packages, GPU, disk, weights and the Hub; print the line that mends what is wrong.",
+        "Check packages, GPU, disk, weights and the Hub; for each problem, print the line that repairs it.",
     ),
-    "data": Listed("data", "app", "Check a dataset before hours are spent on it."),
-    "weights": Listed("weights", "app", "Fetch, verify, list, remove, convert and shrink weights."),
+    "data": Listed("data", "app", "Check or convert a dataset before you train on it."),
+    "weights": Listed("weights", "app", "Download, verify, list, remove, convert and shrink weights."),
 }
 """The commands by name, in the order of the help; `tests/cli/test_listing.py` compares them with their modules."""
 

@@ -41,7 +41,8 @@ def compare(
     b: Annotated[Path, Argument(metavar="B", help="Likewise.")],
     *,
     truth: Annotated[
-        Path | None, Option("--truth", metavar="DIR|FILE", help="True labels of any form: who is nearer to them?")
+        Path | None,
+        Option("--truth", metavar="DIR|FILE", help="True labels of any form, to show which folder is nearer to them."),
     ] = None,
     names: dataset_options.ClassNames = None,
     reading: ReadingOptions,
@@ -51,7 +52,7 @@ def compare(
 ) -> None:
     """Compare two folders of label maps: agreement by class and, with --truth, the difference in IOU.
 
-    With --output, a picture of where they disagree goes there for each photo on which they do.
+    With --output, segcli writes a picture there for each photo on which the two differ.
     """
     display = Display(as_json, quiet)
     pairing = pair(a, b)

@@ -56,7 +56,7 @@ class Unrefined:
         Option("--labels", metavar="DIR|FILE", help="Rough labels instead: masks, or any tool's files."),
     ] = None
     names: ClassNames = None
-    gt_prob: Annotated[float, Option("--gt-prob", help="How far rough labels are trusted, between 0 and 1.")] = (
+    gt_prob: Annotated[float, Option("--gt-prob", help="How much the rough labels are trusted, from 0 to 1.")] = (
         DEFAULT_GT_PROB
     )
 
@@ -78,7 +78,7 @@ class Search:
     truth: Annotated[Path | None, Option("--truth", metavar="DIR|FILE", help="With --tune: true labels.")] = None
     limit: Annotated[
         int | None,
-        Option("--limit", min=1, metavar="N", help="With --tune: so many photos, evenly over the list."),
+        Option("--limit", min=1, metavar="N", help="With --tune: take only so many photos, evenly from the list."),
     ] = None
 
     def __post_init__(self):
@@ -141,14 +141,14 @@ def crf(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Refine what a network or a person said about photos with the fully connected CRF.
+    """Make outlines follow the photo: refine saved probabilities or rough labels with the fully connected CRF.
 
-    Photos are matched with their probabilities or label maps by name. In label maps void (255, and black where no
-    class is black) means no opinion. The results are those of predict.
+    Photos are matched with their probabilities or label maps by name. In label maps, void (255, and black if no class
+    is black) means "no opinion". The results are written as predict writes them.
 
-    --tune tries the papers' 128 settings and 26 finer ones at --crf-size on every photo that has a true label map:
-    allow a second or two for each photo times 40, and use the same --crf-size afterwards. The papers search on 100
-    photos: --limit 100.
+    --tune tries the papers' 128 settings and 26 finer ones at --crf-size, on every photo that has a true label map. It
+    takes a second or two for each photo times 40. Use the same --crf-size afterwards. The papers search on 100 photos:
+    --limit 100.
     """
     display = Display(as_json, quiet)
     wanted = replace(unrefined.wanted(), reading=reading.choice())

@@ -40,17 +40,19 @@ segcli data check photos labels --names background,cat
 def check_data(
     *,
     dataset: dataset_options.Choice,
-    split: Annotated[str, Option("--split", help="Which parts of it; duplicates between them are found.")] = "val",
+    split: Annotated[
+        str, Option("--split", help="Which splits of it; photos that are in two splits are found.")
+    ] = "val",
     reading: ReadingOptions,
     photos: Photos,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read every photo and label: missing, damaged, of two sizes, with illegal ids, in two splits; class frequencies.
+    """Check photos and labels: missing or damaged files, wrong sizes and ids, photos in two splits; class frequencies.
 
-    Of photos of more than 8 bits it says which values they hold, and the range that a training would take. Exit code 1
-    means that there are problems. Warnings tell what is seldom meant: classes that no label holds, labels
-    that are mostly void, equal each other or their photo.
+    For photos of more than 8 bits, it also shows which values they hold, and the range that a training would take. Exit
+    code 1 means that there are problems. Warnings show what is probably a mistake: classes that no label holds, labels
+    that are mostly void, labels that equal each other or their photo.
     """
     display = Display(as_json, quiet)
     splits = ["all"] if dataset.dataset == "folder" else list(dict.fromkeys(word.strip() for word in split.split(",")))

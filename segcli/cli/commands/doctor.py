@@ -16,9 +16,9 @@ segcli doctor --json
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check packages, GPU, disk, weights and the Hub; print the line that mends what is wrong.
+    """Check packages, GPU, disk, weights and the Hub; for each problem, print the line that repairs it.
 
-    Exit code 1 means that something is.
+    Exit code 1 means that something is wrong.
     """
     display = Display(as_json)
     from segcli.cli.doctor import checks

@@ -50,8 +50,8 @@ def evaluate_model(
         Option(
             "--part",
             metavar="|".join(TAKEN),
-            help="Which photos, by what they are to the run in whose folder the model lies; without it those that it "
-            "did not learn from.",
+            help="For a model in the folder of its run, which photos to score; without it, those that the "
+            "run did not learn from.",
             rich_help_panel=PROTOCOL,
         ),
     ] = None,
@@ -61,7 +61,8 @@ def evaluate_model(
     crf: Crf = False,
     crf_options: CrfOptions,
     trimap: Annotated[
-        bool, Option("--trimap", help="Scores in bands around void too.", rich_help_panel=OUTPUT)
+        bool,
+        Option("--trimap", help="Also score the pixels near void, in bands of several widths.", rich_help_panel=OUTPUT),
     ] = False,
     skip_bad: dataset_options.SkipBad = False,
     output: OptionalOutput = None,
@@ -70,23 +71,23 @@ def evaluate_model(
         Option(
             "--save-predictions",
             metavar="DIR",
-            help="Label maps as the benchmark's server wants them; those there already are not computed again.",
+            help="Write label maps as the server of the benchmark wants them; existing ones are not computed again.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
     worst: Annotated[
-        int, Option("--worst", min=0, help="How many of the worst images to list.", rich_help_panel=OUTPUT)
+        int, Option("--worst", min=0, help="How many of the worst photos to list.", rich_help_panel=OUTPUT)
     ] = WORST,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score a model on a dataset: mIOU and more, at the labels' own size, void ignored.
+    """Score a model on a dataset: mIOU and more, at the size of the labels; void pixels are not scored.
 
-    Without --model and --weights it is v3plus-xception, with those of its weights that have the dataset's labels.
-    Where the model is a run's, or lies in its folder, photos that the run learned from are left out, known by their
-    content; without PHOTOS and --dataset the photos that the run held out are scored.
-    With --output, scores.json, the confusion matrix, the trimap's curve and overlays of the worst images go there.
-    Under torchrun the images are shared out; the sums are exact.
+    Without --model and --weights, the model is v3plus-xception, with those of its weights that have the classes of the
+    dataset. If the model is a run, or lies in the folder of a run, photos that the run learned from are left out. They
+    are known by their content. Without PHOTOS and --dataset, the photos that the run held out are scored. With
+    --output, scores.json, the confusion matrix, the curve of the trimap and overlays of the worst photos are written
+    there. Under torchrun several processes share the photos; the sums are exact.
     """
     early = Display(as_json, quiet or not distributed.is_main())
     if dataset.dataset is None:

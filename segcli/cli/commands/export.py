@@ -58,7 +58,7 @@ Form = Annotated[
     Option(
         "--format",
         metavar="onnx|pt2",
-        help="Needed only where FILE does not end in .onnx or .pt2.",
+        help="Needed only if FILE does not end in .onnx or .pt2.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -66,7 +66,8 @@ WithPreprocessing = Annotated[
     bool,
     Option(
         "--with-preprocessing",
-        help="Pixels in, labels out: normalisation, enlargement and argmax inside; resizing and padding outside.",
+        help="Pixels in, labels out: normalisation, enlargement and argmax are in the file; resizing and "
+        "padding are not.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -96,11 +97,10 @@ def export(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model as one file for another runtime: ONNX, or torch.export's .pt2; any batch, height and width.
+    """Write a model as one file for another program: ONNX, or torch.export's .pt2; any batch, height and width.
 
-    The file says what it is: classes, colours, preprocessing and origin stand in its metadata.
-    With --precision int8 it is calibrated on photos, and not written where --check finds that fewer than 98 % of the
-    labels stay.
+    The metadata in the file say what it is: classes, colours, preprocessing and origin. With --precision int8, photos
+    calibrate it. It is not written if --check finds that fewer than 98 % of the labels stay.
     """
     form = _format(form, output)
     int8.check(form, check)

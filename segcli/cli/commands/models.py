@@ -51,9 +51,11 @@ def models(
         ),
     ] = None,
     everything: Annotated[
-        bool, Option("--all", help="The papers' ablations too, not only models with weights.")
+        bool, Option("--all", help="List the variants of the papers too, not only models with weights.")
     ] = False,
-    size: Annotated[int, Option("--size", min=33, help="Side of the input for multiply-adds.")] = REFERENCE_SIZE,
+    size: Annotated[
+        int, Option("--size", min=33, help="Width and height of the photo for which multiply-adds are counted.")
+    ] = REFERENCE_SIZE,
     output_stride: OutputStride = None,
     multi_scale: MultiScale = False,
     flip: Flip = False,

@@ -71,7 +71,7 @@ class Saving:
             "--save",
             parser=choices("--save", KINDS),
             metavar="KIND,...",
-            help=f"Any of {', '.join(KINDS)}; frames is of films alone.",
+            help=f"Any of {', '.join(KINDS)}; frames is only for films.",
             rich_help_panel=OUTPUT,
         ),
     ] = DEFAULT_SAVE
@@ -81,7 +81,7 @@ class Saving:
             "--classes",
             parser=Parsed(words, "--classes"),
             metavar="NAME,...",
-            help="Keep these; the others become background, or void.",
+            help="Keep only these classes; the others become background, or void.",
             rich_help_panel=OUTPUT,
             autocompletion=completion.classes,
         ),
@@ -108,20 +108,27 @@ class Saving:
 
 Pages = Annotated[
     bool,
-    Option("--pages", help="Every page of TIFF and GIF files, or plane of a stack.", rich_help_panel=PHOTOS),
+    Option(
+        "--pages", help="Read every page of TIFF and GIF files, and every plane of a stack.", rich_help_panel=PHOTOS
+    ),
 ]
 Gsd = Annotated[
     float | None,
     Option(
         "--gsd",
         metavar="CM",
-        help="Show the network photos that have a place on earth at so many centimetres of ground a pixel.",
+        help="Show the network every photo at so many centimetres of ground per pixel; only for photos "
+        "that know their place on earth.",
         rich_help_panel=PROTOCOL,
     ),
 ]
 Verify = Annotated[
     bool,
-    Option("--verify", help="Compare contents, not times, to see what is done.", rich_help_panel=OUTPUT),
+    Option(
+        "--verify",
+        help="Compare the contents of files, not their times, to see what is already done.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Cluster = Annotated[
     object | None,
@@ -129,14 +136,16 @@ Cluster = Annotated[
         "--cluster",
         parser=Parsed(parse_cluster, "--cluster"),
         metavar="ADDRESS|FILE",
-        help="Let workers of a Dask cluster do it: tcp://HOST:PORT, tls://HOST:PORT, or the scheduler's FILE.json.",
+        help="Let workers of a Dask cluster work: tcp://HOST:PORT, tls://HOST:PORT, or the scheduler's FILE.json.",
         rich_help_panel=MODEL,
     ),
 ]
 DryRun = Annotated[
     bool,
     Option(
-        "--dry-run", help="Say what the run would take; write, download and convert nothing.", rich_help_panel=OUTPUT
+        "--dry-run",
+        help="Say how much time, memory and disk the run would need; write, download and convert nothing.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -166,9 +175,9 @@ def predict(
 ) -> None:
     """Label every pixel of photos and films: a mask, an overlay and the class areas of each.
 
-    Writes OUTPUT/masks (palette PNG), OUTPUT/overlays (JPEG), areas.csv, manifest.jsonl and run.toml. A second run
-    does only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why.
-    Under torchrun the photos are shared out among processes, with --cluster among computers.
+    Writes OUTPUT/masks (palette PNG), OUTPUT/overlays (JPEG), areas.csv, manifest.jsonl and run.toml. A second run does
+    only what is missing or has changed. Exit code 3 means that some photos failed: manifest.jsonl says why. Under
+    torchrun several processes share the photos, with --cluster several computers.
     """
     check_one_source(ctx, from_list)
     job = PredictJob(

@@ -56,34 +56,43 @@ def train(
     output: Output = Path("run"),
     changes: Annotated[
         list[str] | None,
-        Option("--set", metavar="TABLE.KEY=VALUE", help="Change the recipe or the plan's; may be given several times."),
+        Option(
+            "--set",
+            metavar="TABLE.KEY=VALUE",
+            help="Change one key of the recipe or the plan; may be given several times.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
         Option("--dry-run", help="Print the plan with its time, memory and disk, and stop; nothing is downloaded."),
     ] = False,
     resume: Annotated[
-        bool, Option("--resume", help="Go on with the run in --output, exactly; its recipe.toml tells the rest.")
+        bool, Option("--resume", help="Go on with the run in --output; its recipe.toml has all settings.")
     ] = False,
     device: Annotated[
         str | None,
-        Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Instead of the recipe's.", show_default=False),
+        Option(
+            "--device",
+            metavar="auto|cpu|cuda[:N]|mps",
+            help="The device, instead of that in the recipe.",
+            show_default=False,
+        ),
     ] = None,
     skip_bad: dataset_options.SkipBad = False,
     allow_missing: Annotated[
-        bool, Option("--allow-missing", help="Train although no label holds a pixel of a class that is named.")
+        bool, Option("--allow-missing", help="Train even if no label holds a pixel of some class.")
     ] = False,
     reading: ReadingOptions,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model for your own classes: photos and their labels suffice, everything else is planned and said.
+    """Train a model for your own classes: give photos and their labels, and segcli plans the rest and says why.
 
-    The plan follows from the data and this machine. It stands in recipe.toml of the --output, which repeats the run
-    with --config; --set changes it. With --config a recipe is followed instead.
+    The plan depends on the data and on this machine. It is written to recipe.toml in the --output, and that file
+    repeats the run with --config. --set changes the plan. With --config, the run follows a recipe instead of a plan.
 
-    A run that was stopped or killed goes on with --resume and ends as if it had never stopped. best.safetensors is the
-    checkpoint with the highest mIOU on the photos that were held out, last.safetensors the newest.
+    A run that was stopped or killed goes on with --resume, and ends as if it had never stopped. best.safetensors is the
+    checkpoint with the highest mIOU on the photos that were held out, last.safetensors the newest one.
     """
     display = Display(as_json, quiet)
     allocator.keep_freed_memory()

@@ -128,7 +128,7 @@ def halve(
     output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
     as_json: AsJson = False,
 ) -> None:
-    """Store a checkpoint in half precision, to ship it: half the bytes, the same model up to rounding."""
+    """Store a checkpoint in half precision, to pass it on: half the bytes, the same model up to rounding."""
     display = Display(as_json)
     if file.is_dir():
         meant = checkpoint_at(file, "")
@@ -162,7 +162,7 @@ def _label_set(text: str) -> LabelSet:
 @app.command()
 def convert(
     file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint of another project.")],
-    layout: Annotated[str, Option("--from", metavar="|".join(LAYOUTS), help="Whose layout it has.")],
+    layout: Annotated[str, Option("--from", metavar="|".join(LAYOUTS), help="The project that wrote it.")],
     model: Annotated[str, Option("--model", "-m", metavar="NAME[@LABELS]", help="Which model it is.")],
     output: Annotated[Path, Option("--output", "-o", metavar="FILE.safetensors", help="What to write.")],
     labels: Annotated[
@@ -171,12 +171,12 @@ def convert(
             "--labels",
             parser=Parsed(_label_set, "--labels"),
             metavar="A,B,...|FILE|SET",
-            help="Its classes, where they differ from the model's own.",
+            help="Its classes, if they differ from those of the model.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a segcli checkpoint of a foreign one; every tensor is accounted for."""
+    """Make a segcli checkpoint from a checkpoint of another project; every tensor is checked."""
     display = Display(as_json)
     if layout not in LAYOUTS:
         raise UsageError(f"--from {layout}: not known", f"Choose among {', '.join(LAYOUTS)}.")

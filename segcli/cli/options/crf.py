@@ -64,7 +64,7 @@ CrfSize = Annotated[
         "--crf-size",
         parser=working_size("--crf-size", SMALLEST_WORKING_SIZE),
         metavar="N|full",
-        help="Longest side the CRF works at.",
+        help="Longest side, in pixels, at which the CRF works.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -74,7 +74,7 @@ CrfBackend = Annotated[
         "--crf-backend",
         parser=choice("--crf-backend", BACKENDS),
         metavar="|".join(BACKENDS),
-        help="Who computes it.",
+        help="Which code computes the CRF.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -28,7 +28,7 @@ Name = Annotated[
         "--dataset",
         "-d",
         metavar="NAME",
-        help=f"A published one instead of one's own: {_KNOWN}.",
+        help=f"A published dataset, instead of your own photos: {_KNOWN}.",
         show_default=False,
     ),
 ]
@@ -42,7 +42,7 @@ LabelsPlace = Annotated[
         metavar="LABELS", help="Their labels: a folder or one file, in any form of docs/labels.md.", show_default=False
     ),
 ]
-Split = Annotated[str, Option("--split", help="Which part of it; train+val joins two.", rich_help_panel=PROTOCOL)]
+Split = Annotated[str, Option("--split", help="Which split of it; train+val joins two.", rich_help_panel=PROTOCOL)]
 Images = Annotated[
     Path | None,
     Option(
@@ -68,7 +68,7 @@ Names = Annotated[
         parser=Parsed(parse, "--names"),
         metavar="A,B,...|FILE|SET",
         help="The classes in the order of their ids, a file that names them, or a known set. "
-        "Labels that name their classes need none.",
+        "Not needed if the labels name their classes.",
         rich_help_panel="Folder",
     ),
 ]
@@ -85,7 +85,7 @@ ClassNames = Annotated[
         "--names",
         parser=Parsed(optional_names, "--names"),
         metavar="A,B,...|FILE|SET",
-        help="The label maps' classes, where those do not say: names, a label-set TOML, or a known set.",
+        help="The classes of the label maps, if the files do not name them: names, a label-set TOML, or a known set.",
     ),
 ]
 

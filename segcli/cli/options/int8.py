@@ -23,7 +23,7 @@ Labels = Annotated[
     Option(
         "--labels",
         metavar="DIR|FILE",
-        help="The labels of the photos of --check: they tell what int8 loses in mIOU.",
+        help="Labels of the photos of --check, to show how much mIOU int8 loses.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -48,7 +48,7 @@ Calibrate = Annotated[
 ]
 Force = Annotated[
     bool,
-    Option("--force", help="Write an int8 FILE below 98 % too.", rich_help_panel=PANEL),
+    Option("--force", help="Write an int8 FILE even if fewer than 98 % of the labels stay.", rich_help_panel=PANEL),
 ]
 
 

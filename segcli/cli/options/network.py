@@ -35,7 +35,7 @@ Weights = Annotated[
         "--weights",
         "-w",
         metavar="FILE|RUN",
-        help="A segcli checkpoint, an exported .onnx, or the folder of a training run, instead.",
+        help="Instead of --model: a segcli checkpoint, an exported .onnx, or the folder of a training run.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -49,7 +49,7 @@ Engine = Annotated[
         "--engine",
         parser=choice("--engine", ENGINES),
         metavar="|".join(ENGINES),
-        help="What computes on the CPU; auto takes onnxruntime where that saves time.",
+        help="What computes on the CPU; auto takes onnxruntime if that saves time.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -68,7 +68,7 @@ Size = Annotated[
         "--size",
         parser=working_size("--size", SMALLEST_SIZE),
         metavar="N|full",
-        help="Working size in pixels instead of the model's; full: the photo's own.",
+        help="Working size in pixels, instead of that of the model; full: the size of the photo.",
         rich_help_panel=PROTOCOL,
     ),
 ]
@@ -96,7 +96,7 @@ Tile = Annotated[
         "--tile",
         min=64,
         metavar="N",
-        help="Windows of N pixels where the working size is larger.",
+        help="Cut photos into windows of N pixels if the working size is larger; needs less memory.",
         rich_help_panel=PROTOCOL,
     ),
 ]
@@ -105,7 +105,8 @@ Precision = Annotated[
     Option(
         "--precision",
         metavar="|".join(PRECISIONS),
-        help="What the network computes in; less than float32 may change labels slightly. int8: on the CPU.",
+        help="The kind of numbers in which the network computes; all but float32 may change labels "
+        "slightly. int8: on the CPU.",
         rich_help_panel=PROTOCOL,
     ),
 ]
@@ -120,7 +121,9 @@ Calibrate = Annotated[
 ]
 Batch = Annotated[
     int,
-    Option("--batch", min=1, max=1024, help="Photos per step on a GPU; never changes a mask.", rich_help_panel=MODEL),
+    Option(
+        "--batch", min=1, max=1024, help="Photos per step on a GPU; this never changes a mask.", rich_help_panel=MODEL
+    ),
 ]
 
 

@@ -52,7 +52,7 @@ MinArea = Annotated[
         "--min-area",
         min=0,
         metavar="PIXELS",
-        help="Leave smaller regions out of the label files and objects that --save names, though not out of masks.",
+        help="Leave smaller regions out of label files and objects, but not out of masks.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -60,7 +60,7 @@ FillHoles = Annotated[
     bool,
     Option(
         "--fill-holes",
-        help="Fill background that one region surrounds, in label files and objects, though not in masks.",
+        help="Fill background that one region surrounds, in label files and objects, but not in masks.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -76,9 +76,9 @@ GeoJsonCoordinates = Annotated[
 ]
 AsJson = Annotated[
     bool,
-    Option("--json", help="Print one JSON object on stdout and nothing else there.", rich_help_panel=LOOKS),
+    Option("--json", help="Print one JSON object on stdout, and nothing else on stdout.", rich_help_panel=LOOKS),
 ]
 Quiet = Annotated[
     bool,
-    Option("--quiet", "-q", help="No progress; errors only.", rich_help_panel=LOOKS),
+    Option("--quiet", "-q", help="Show no progress, only errors.", rich_help_panel=LOOKS),
 ]

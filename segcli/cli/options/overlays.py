@@ -30,7 +30,8 @@ class Overlays:
         ),
     ] = PLAIN.opacity
     outline_only: Annotated[
-        bool, Option("--outline-only", help="Draw outlines on an overlay, and no colours.", rich_help_panel=OUTPUT)
+        bool,
+        Option("--outline-only", help="Draw only outlines on an overlay, not the colours.", rich_help_panel=OUTPUT),
     ] = PLAIN.outline_only
     legend: Annotated[
         str,
@@ -48,8 +49,8 @@ class Overlays:
             "--palette",
             parser=choice("--palette", get_args(Palette)),
             metavar="|".join(get_args(Palette)),
-            help="The colours of an overlay: those of the masks, or colours that everybody can tell apart, also "
-            "people who are colour-blind.",
+            help="The colours of an overlay: those of the masks, or colours that colour-blind people can "
+            "tell apart too.",
             rich_help_panel=OUTPUT,
         ),
     ] = PLAIN.palette

@@ -56,7 +56,7 @@ class Photos:
         Option(
             "--max-pixels",
             min=1,
-            help="Photos with more pixels are refused, or by predict done in parts.",
+            help="Photos with more pixels are refused; predict does them in parts.",
             rich_help_panel=PANEL,
         ),
     ] = MAX_PIXELS

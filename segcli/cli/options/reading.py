@@ -27,7 +27,8 @@ class ReadingOptions:
             "--void",
             parser=Parsed(_void, "--void"),
             metavar="VALUE,...|none",
-            help="What means void: values of pixels, colours (#rrggbb), or class names; none: nothing.",
+            help="What is void (pixels without a label): values of pixels, colours (#rrggbb), or class "
+            "names; none: nothing.",
             rich_help_panel=PANEL,
         ),
     ] = None
@@ -36,13 +37,13 @@ class ReadingOptions:
         Option(
             "--as",
             metavar="FORM",
-            help="The form of the labels, such as ids, binary, colours, coco, labelme; found out where it is not said.",
+            help="The form of the labels, such as ids, binary, colours, coco, labelme; without it segcli finds out.",
             show_default=False,
             rich_help_panel=PANEL,
         ),
     ] = ""
     fill_boxes: Annotated[
-        bool, Option("--fill-boxes", help="Take boxes for the objects themselves.", rich_help_panel=PANEL)
+        bool, Option("--fill-boxes", help="Fill boxes: each box is the object itself.", rich_help_panel=PANEL)
     ] = False
     skip_empty: Annotated[
         bool, Option("--skip-empty", help="Leave out photos whose labels hold no shape.", rich_help_panel=PANEL)
@@ -51,7 +52,7 @@ class ReadingOptions:
         bool,
         Option(
             "--with-predictions",
-            help="Take predictions that nobody has corrected for labels.",
+            help="Use predictions as labels too, even if nobody has corrected them.",
             rich_help_panel=PANEL,
         ),
     ] = False

@@ -41,7 +41,7 @@ From = Annotated[
     Option(
         "--from",
         metavar="RUN.TOML",
-        help="Inputs and options of an earlier run, where this line gives no others.",
+        help="Take inputs and options from an earlier run, if you do not give others here.",
         callback=_defaults,
         is_eager=True,
         rich_help_panel=OUTPUT,

@@ -33,8 +33,8 @@ class Source:
         Option(
             "--names",
             metavar="A,B,...|FILE|SET",
-            help="The classes in the order of their ids, a file that names them, or a known set. Labels that name "
-            "their classes need none.",
+            help="The classes in the order of their ids, a file that names them, or a known set. Not "
+            "needed if the labels name their classes.",
             rich_help_panel="Folder",
         ),
     ] = None
@@ -44,7 +44,7 @@ class Source:
             "--minutes",
             min=0.01,
             metavar="N",
-            help="The time of the training; more helps.",
+            help="How long to train; more minutes make a better model.",
             show_default="10",
             rich_help_panel=PANEL,
         ),
@@ -66,7 +66,7 @@ class Source:
             "--weights",
             "-w",
             metavar="FILE|RUN",
-            help="A checkpoint, or the folder of a run, as first weights instead.",
+            help="The first weights, instead of --model: a checkpoint, or the folder of a run.",
             rich_help_panel=MODEL,
         ),
     ] = None
@@ -74,8 +74,8 @@ class Source:
         bool | None,
         Option(
             "--up/--no-up",
-            help="Whether pictures have an up; those that have none, such as cells and fields from above, are turned "
-            "every way. Found out where it is not said.",
+            help="Say whether pictures have an up. Pictures without one, such as cells and fields from above, are "
+            "turned every way. Without it segcli finds out.",
             show_default=False,
             rich_help_panel=PANEL,
         ),
@@ -85,7 +85,7 @@ class Source:
         Option(
             "--folds",
             metavar="K",
-            help="For few photos: K runs that each hold out others, then one on all; the time is shared out.",
+            help="For few photos: K runs that each hold out other photos, then one run on all. They share the time.",
             show_default=False,
             rich_help_panel=PANEL,
         ),
