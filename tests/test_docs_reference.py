@@ -29,7 +29,7 @@ def test_the_page_is_up_to_date(name):
 
 def test_an_option_is_told_with_its_limits_and_default():
     text = module("commands_md").render()
-    assert "| `--batch N` | Photos per step on a GPU; never changes a mask. 1 to 1024. | `1` |" in text
+    assert "| `--batch N` | Photos per step on a GPU; this never changes a mask. 1 to 1024. | `1` |" in text
     assert "| `--steady`, `--no-steady` |" in text
     assert "segcli weights pull NAME[@LABELS]... [OPTIONS]" in text
 
