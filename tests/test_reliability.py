@@ -26,7 +26,7 @@ def test_each_test_that_is_named_exists(reference):
 
 def test_every_promise_in_a_table_names_its_test():
     sections = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
-    with_promises = [section for section in sections if "| promise | held by |" in section]
+    with_promises = [section for section in sections if "| promise | checked by |" in section]
     assert len(with_promises) >= 2
     for section in with_promises:
         rows = re.findall(r"^\| (?!promise)(?!-)(.+)\|$", section, re.MULTILINE)
