@@ -48,7 +48,7 @@ COMMANDS = {
     ),
     "recipes": Listed(
         *("recipes", "recipes"),
-        "List the recipes that come with segcli, or print one of them, to be changed and given to `segcli train`.",
+        "List the recipes that come with segcli, or print one, to change it and give it to `segcli train`.",
     ),
     "crf": Listed(
         *("crf", "crf"),

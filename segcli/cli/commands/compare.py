@@ -38,7 +38,7 @@ segcli compare a/ b/ --truth SegmentationClass/
 @grouped
 def compare(
     a: Annotated[Path, Argument(metavar="A", help="Label maps, or an output folder of predict.")],
-    b: Annotated[Path, Argument(metavar="B", help="Likewise.")],
+    b: Annotated[Path, Argument(metavar="B", help="The other folder of label maps.")],
     *,
     truth: Annotated[
         Path | None,

@@ -50,7 +50,7 @@ def convert_data(
     """Turn labels of any form into DIR/images, DIR/masks (palette PNG), DIR/names.toml and a gallery to look at.
 
     It reads masks as pictures (ids, colours, black and white) and shapes of LabelMe, COCO, YOLO, CVAT, Label Studio,
-    Supervisely, QuPath, ImageJ, VIA, Darwin and Segments.ai. How it read them is printed; look at DIR/gallery.html
+    Supervisely, QuPath, ImageJ, VIA, Darwin and Segments.ai. It says how it read them. Look at DIR/gallery.html
     before you train.
     """
     display = Display(as_json, quiet)

@@ -48,12 +48,12 @@ segcli crf photos/ --probs plain --tune --truth labels/ -o best.toml
 class Unrefined:
     """The options that name what a network or a person said about the photos."""
 
-    probs: Annotated[Path | None, Option("--probs", metavar="DIR", help="Output folder of `predict --save probs`.")] = (
-        None
-    )
+    probs: Annotated[
+        Path | None, Option("--probs", metavar="DIR", help="A folder that `predict --save probs` wrote.")
+    ] = None
     labels: Annotated[
         Path | None,
-        Option("--labels", metavar="DIR|FILE", help="Rough labels instead: masks, or any tool's files."),
+        Option("--labels", metavar="DIR|FILE", help="Rough labels instead: masks, or label files of any tool."),
     ] = None
     names: ClassNames = None
     gt_prob: Annotated[float, Option("--gt-prob", help="How much the rough labels are trusted, from 0 to 1.")] = (
@@ -73,7 +73,8 @@ class Search:
     """The options of the search for settings."""
 
     tune: Annotated[
-        bool, Option("--tune", help="Search w1, sigma_alpha and sigma_beta instead; --output is a TOML.")
+        bool,
+        Option("--tune", help="Find the best w1, sigma_alpha and sigma_beta, and write them to --output, a TOML file."),
     ] = False
     truth: Annotated[Path | None, Option("--truth", metavar="DIR|FILE", help="With --tune: true labels.")] = None
     limit: Annotated[

@@ -73,7 +73,7 @@ app.command("convert", epilog=convert.EXAMPLES)(convert.convert_data)
 
 @app.command("download")
 def download(data_dir: DataDir, quiet: Quiet = False) -> None:
-    """Try to fetch PASCAL VOC 2012 (2 GB) from its host, its checksum verified; says what to put where otherwise."""
+    """Try to download PASCAL VOC 2012 (2 GB), and check it. If this fails, say what to put where."""
     display = Display(quiet=quiet)
     display.say("fetching VOC 2012 (2 GB); its host is often down, in which case the error says what to put where")
     layouts.download_voc2012(data_dir)

@@ -92,7 +92,7 @@ class Saving:
             "--cutout-background",
             parser=colour("--cutout-background"),
             metavar="COLOR",
-            help="Instead of transparency in cutouts: white, '#3366ff', ...",
+            help="A colour instead of transparency in cutouts: white, '#3366ff', ...",
             rich_help_panel=OUTPUT,
         ),
     ] = None

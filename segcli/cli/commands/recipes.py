@@ -26,7 +26,7 @@ def recipes(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the recipes that come with segcli, or print one of them, to be changed and given to `segcli train`."""
+    """List the recipes that come with segcli, or print one, to change it and give it to `segcli train`."""
     display = Display(as_json)
     if name is not None:
         recipe = packaged.get(name)

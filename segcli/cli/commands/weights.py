@@ -38,7 +38,7 @@ Names = Annotated[
 
 @app.command()
 def pull(names: Names, as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """Fetch weights now, verify and convert them, so that later runs need no network."""
+    """Download weights now, check and convert them, so that later runs need no network."""
     display = Display(as_json, quiet)
     entries = [manifest.find(name) for name in names]
     from segcli.weights import cache
@@ -74,12 +74,12 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def verify(
     names: Annotated[
-        list[str] | None, Argument(metavar="[NAME[@LABELS]]...", help="Which; all of them without.")
+        list[str] | None, Argument(metavar="[NAME[@LABELS]]...", help="Which weights; without a name, all.")
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Hash the weights on this computer again; exit code 1 if a file is damaged or missing."""
+    """Check the weights on this computer; exit code 1 if a file is damaged or missing."""
     display = Display(as_json, quiet)
     chosen = {manifest.find(name).name for name in names or ()}
     from segcli.weights import cache
@@ -105,7 +105,7 @@ def verify(
 
 @app.command()
 def remove(names: Names, as_json: AsJson = False) -> None:
-    """Delete weights from this computer, also from the Hub's cache, and forget their recorded hash."""
+    """Delete weights from this computer, also from the Hub's cache."""
     display = Display(as_json)
     entries = [manifest.find(name) for name in names]
     from segcli.export import onnx_cache

@@ -37,7 +37,7 @@ def config(text: str) -> CRFParams:
     return CRFParams.from_toml(Path(text))
 
 
-Crf = Annotated[bool, Option("--crf", help="Sharpen the outlines with the photo itself.", rich_help_panel=PANEL)]
+Crf = Annotated[bool, Option("--crf", help="Make outlines follow the photo.", rich_help_panel=PANEL)]
 CrfSet = Annotated[
     dict | None,
     Option(
@@ -54,7 +54,7 @@ CrfConfig = Annotated[
         "--crf-config",
         parser=Parsed(config, "--crf-config"),
         metavar="TOML",
-        help="Settings from `segcli crf --tune`.",
+        help="A file of settings that `segcli crf --tune` wrote.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -28,7 +28,7 @@ class Films:
         ),
     ] = "auto"
     stride: Annotated[
-        int, Option("--stride", min=1, metavar="N", help="Take every Nth frame.", rich_help_panel=PANEL)
+        int, Option("--stride", min=1, metavar="N", help="Take only every Nth frame.", rich_help_panel=PANEL)
     ] = 1
     start: Annotated[
         float | None,

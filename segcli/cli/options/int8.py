@@ -33,7 +33,7 @@ Precision = Annotated[
         "--precision",
         parser=choice("--precision", PRECISIONS),
         metavar="|".join(PRECISIONS),
-        help="int8: whole numbers of 8 bits inside, faster on a CPU; nearly the same labels.",
+        help="int8 computes in whole numbers of 8 bits: faster on a CPU, nearly the same labels.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -42,7 +42,7 @@ Calibrate = Annotated[
     Option(
         "--calibrate",
         metavar="PHOTOS",
-        help="A folder of photos like those that the network will see, instead of those that come with segcli.",
+        help="A folder of photos like yours, from which int8 finds its ranges; six street scenes if left out.",
         rich_help_panel=PANEL,
     ),
 ]

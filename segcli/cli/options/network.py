@@ -58,7 +58,7 @@ OutputStride = Annotated[
     Option(
         "--output-stride",
         metavar="8|16|32",
-        help="Input pixels per feature; smaller is finer and slower.",
+        help="Pixels for each cell of the network: 8 is finer and slower than 16.",
         rich_help_panel=PROTOCOL,
     ),
 ]
@@ -74,11 +74,13 @@ Size = Annotated[
 ]
 MultiScale = Annotated[
     bool,
-    Option("--ms", help="Average six scales, 0.5 to 1.75 (about 9 times slower).", rich_help_panel=PROTOCOL),
+    Option(
+        "--ms", help="Predict at six scales, 0.5 to 1.75, and average (about 9 times slower).", rich_help_panel=PROTOCOL
+    ),
 ]
 Flip = Annotated[
     bool,
-    Option("--flip", help="Average with the mirrored photo (2 times slower).", rich_help_panel=PROTOCOL),
+    Option("--flip", help="Predict the mirrored photo too, and average (2 times slower).", rich_help_panel=PROTOCOL),
 ]
 Scales = Annotated[
     tuple | None,
@@ -86,7 +88,7 @@ Scales = Annotated[
         "--scales",
         parser=Parsed(scale_list, "--scales"),
         metavar="S,S,...",
-        help="Average these scales instead of --ms.",
+        help="Predict at these scales instead of those of --ms, and average.",
         rich_help_panel=PROTOCOL,
     ),
 ]
@@ -115,7 +117,7 @@ Calibrate = Annotated[
     Option(
         "--calibrate",
         metavar="PHOTOS",
-        help="A folder of photos to calibrate int8 on, instead of those that come with segcli.",
+        help="A folder of photos like yours, from which int8 finds its ranges; six street scenes if left out.",
         rich_help_panel=PROTOCOL,
     ),
 ]

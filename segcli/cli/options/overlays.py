@@ -17,7 +17,7 @@ class Overlays:
     """The options of how overlays look."""
 
     overlay_size: Annotated[
-        int, Option("--overlay-size", min=33, help="Longest side of an overlay.", rich_help_panel=OUTPUT)
+        int, Option("--overlay-size", min=33, help="Longest side of an overlay, in pixels.", rich_help_panel=OUTPUT)
     ] = PLAIN.size
     opacity: Annotated[
         float,

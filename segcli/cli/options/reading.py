@@ -46,7 +46,7 @@ class ReadingOptions:
         bool, Option("--fill-boxes", help="Fill boxes: each box is the object itself.", rich_help_panel=PANEL)
     ] = False
     skip_empty: Annotated[
-        bool, Option("--skip-empty", help="Leave out photos whose labels hold no shape.", rich_help_panel=PANEL)
+        bool, Option("--skip-empty", help="Leave out photos whose label file has no outline.", rich_help_panel=PANEL)
     ] = False
     with_predictions: Annotated[
         bool,

@@ -189,7 +189,7 @@ def test_without_a_model_one_with_the_datasets_labels_is_taken(camvid):
 
 def test_the_help_names_the_model_that_is_scored_where_none_is_named():
     text = " ".join(evaluate("--help").stdout.replace("│", " ").split())
-    assert f"Without --model and --weights it is {evaluate_command.DEFAULT_VARIANT}," in text
+    assert f"Without --model and --weights, the model is {evaluate_command.DEFAULT_VARIANT}," in text
 
 
 def test_cityscapes_names_the_entries_that_fit(tmp_path, monkeypatch):
