@@ -46,6 +46,10 @@ COMMANDS = {
         *("train", "train"),
         "Train a model for your own classes: give photos and their labels, and segcli plans the rest and says why.",
     ),
+    "init": Listed(
+        *("init", "init"),
+        "Write a commented recipe for your own photos and labels, to be changed and given to `segcli train`.",
+    ),
     "recipes": Listed(
         *("recipes", "recipes"),
         "List the recipes that come with segcli, or print one, to change it and give it to `segcli train`.",
