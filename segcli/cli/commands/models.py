@@ -195,10 +195,10 @@ def _recommend(display: Display, facts: list[dict]) -> None:
     """Print which weights are recommended for what, and what their measured scores are of."""
     chosen = [weights for model in facts for weights in model["weights"] if weights["recommended"]]
     if chosen:
-        display.data("recommended, the best by published scores:")
+        display.data("recommended:")
     for weights in chosen:
         megabytes = f"{weights['bytes'] / 1e6:.0f} MB"
-        display.data(f"  {weights['recommended']:<28} --model {_shortest(weights)}, {megabytes}")
+        display.data(f"  {weights['recommended']:<31} --model {_shortest(weights)}, {megabytes}")
     for weights in chosen:
         if weights["measured_miou"] is not None:
             told = f"{_shortest(weights)}: mIOU {_score(weights['measured_miou'])} on {weights['measured_setting']}"
