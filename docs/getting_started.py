@@ -24,8 +24,8 @@ CUT_SHORT = 20_000
 """The bytes that are left of the photo that was copied in part."""
 LINES = 5
 """So many lines of areas.csv are shown."""
-AFTER_COMMAND = re.compile(r"(?<=^```\n)(segcli predict examples/.*)\n```\n\n```text\n(.*?)```", re.M | re.S)
-OWN_COMMAND = re.compile(r"(?<=^```text\n)\$ (segcli .*)\n(.*?)```", re.M | re.S)
+AFTER_COMMAND = re.compile(r"(?<=^```\n)(segcli predict examples/[^\n]*)\n```\n\n```text\n(.*?)```", re.M | re.S)
+OWN_COMMAND = re.compile(r"(?<=^```text\n)\$ (segcli [^\n]*)\n(.*?)```", re.M | re.S)
 AREAS = re.compile(r"(?<=^```text\n)image,.*?```", re.M | re.S)
 
 
