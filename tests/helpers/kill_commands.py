@@ -272,6 +272,17 @@ NAME = "v3-mobilenetv2@voc2012"
 """The weights that are pulled; ../shared/data/hub has a stand-in."""
 
 
+def import_what_takes_long() -> None:
+    """Import what forks need not import, in a process of one thread, begun anew for that.
+
+    A fork of a process whose OpenMP has threads waits for ever for these, which it lacks.
+    """
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "OMP_NUM_THREADS": "1"})
+    for module in IMPORTS:
+        import_module(module)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, count in (("predict", 200), ("train", 50), ("export", 50), ("pull", 50)):
@@ -279,8 +290,7 @@ def main() -> None:
     parser.add_argument("--hub", type=Path, default=Path(__file__).parents[3] / "shared/data/hub")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    for module in IMPORTS:
-        import_module(module)
+    import_what_takes_long()
     for name, make in (("predict", predicting), ("train", training), ("export", exporting)):
         if count := getattr(given, name):
             with tempfile.TemporaryDirectory() as home:
