@@ -1,16 +1,19 @@
 """Sieve: which files inside folders are pictures to read, by their content."""
 
 # os.path's tests answer False for looping links and overlong names, where pathlib's raise.
-# ruff: noqa: PTH113
+# ruff: noqa: PTH113, PTH119
 
 import os
 from collections import Counter
 from pathlib import Path
 
-from segcli.files import formats, glance
+from segcli.files import formats, glance, suffixes
 
 MASK_SUFFIX, OVERVIEWS_SUFFIX = ".msk", ".ovr"
 """What GDAL appends to a picture's whole name, NAME.tif.msk, for the files with its mask and its smaller copies."""
+
+DAMAGED = "damaged or empty (named like a photo)"
+"""What files are counted as that are named like a photo and hold none."""
 
 
 class Sieve:
@@ -31,7 +34,7 @@ class Sieve:
 
     @property
     def unread(self) -> dict[str, int]:
-        """Name of a format -> how many files have it that are not read; the most numerous first."""
+        """Name of a format, or `DAMAGED` -> how many such files are not read; the most numerous first."""
         return dict(sorted(self._unread.items(), key=lambda item: (-item[1], item[0])))
 
     def passes(self, path: str, glances: bytearray) -> bool:
@@ -42,13 +45,20 @@ class Sieve:
             seen = glance.UNSEEN
         known = self._known(seen)
         if seen != glance.UNSEEN and (known is None or _ends_as_companion(path)):
-            self.ignored += 1
+            self._count_strange(path, is_unknown=known is None)
             return False
         if known is not None and not self._is_read(known):
             self._unread[known.name] += 1
             return False
         glances.append(seen)
         return True
+
+    def _count_strange(self, path: str, is_unknown: bool) -> None:
+        named = suffixes.taken_for(os.path.basename(path)) if is_unknown else None
+        if named is not None and named.is_read_here and not formats.is_film(named):
+            self._unread[DAMAGED] += 1
+        else:
+            self.ignored += 1
 
     def _known(self, seen: int) -> formats.Format | None:
         known = glance.format_of(seen)

@@ -33,7 +33,8 @@ class Found:
             that are the mask or the smaller copies of a picture.
         results: The number of files that were named, but lie among results of segcli and are not read.
         unread: Name of a format -> number of files inside folders that have it and cannot be read: photos that take an
-            extra package which is not installed, documents, films; the most numerous first.
+            extra package which is not installed, documents, films; the most numerous first. Files that are named like
+            photos and hold none are `sieve.DAMAGED`.
     """
 
     files: Sequence[Source]

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segcli.errors import UsageError
-from segcli.files import formats
+from segcli.files import formats, suffixes
 from segcli.files.paths import shown
 from segcli.files.sources import RESULT_FILES, Found, is_pattern
-from segcli.storage import suffixes
 from segcli.storage.address import Address
 from segcli.storage.objects import Gathering, below, common
 from segcli.storage.store import THREADS, Entry, Store

@@ -11,6 +11,7 @@ from PIL import Image
 from segcli.errors import UsageError
 from segcli.files import walk
 from segcli.files.paths import shown
+from segcli.files.sieve import DAMAGED
 from segcli.files.sources import RESULT_FILES, find, is_picture, list_from
 
 
@@ -29,7 +30,7 @@ def photos(tmp_path) -> Path:
     folder = tmp_path / "photos"
     for name in ("x.jpg", "a/x.png", "a/b/y.tif"):
         picture(folder / name, {"jpg": "JPEG", "png": "PNG", "tif": "TIFF"}[name[-3:]])
-    (folder / "a" / "readme.jpg").write_text("no picture, whatever its suffix says")
+    (folder / "a" / "readme.txt").write_text("no picture")
     return folder
 
 
@@ -46,7 +47,7 @@ def test_outputs_land_in_the_mirrored_tree(photos):
 
 
 def test_a_named_file_is_returned_whatever_it_is(photos):
-    found = find([photos / "a" / "readme.jpg"])
+    found = find([photos / "a" / "readme.txt"])
     assert (found.files[0].tree, found.ignored) == (PurePosixPath("readme"), 0)
 
 
@@ -90,7 +91,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
 
 
 def test_what_a_pattern_matches_is_judged_by_content(photos):
-    found = find([photos / "a" / "*.jpg"])
+    found = find([photos / "a" / "*.txt"])
     assert (found.files, found.ignored) == ((), 1)
 
 
@@ -197,6 +198,20 @@ def test_a_linked_folder_is_read_but_a_real_one_names_its_files(tmp_path):
     (tmp_path / "photos" / "a-link").symlink_to(tmp_path / "photos" / "real")
     (tmp_path / "photos" / "more").symlink_to(tmp_path / "elsewhere")
     assert trees(tmp_path / "photos") == ["more/y", "real/x"]
+
+
+def test_what_is_named_like_a_photo_and_holds_none_is_told_apart_from_other_files(tmp_path):
+    for name, content in (
+        ("empty.jpg", b""),
+        ("ZEROS.TIF", bytes(5000)),
+        ("text.png", b"hello"),
+        ("notes.txt", b"hi"),
+        ("film.mp4", b"hello"),
+        ("mesh.svg", b"hello"),
+    ):
+        (tmp_path / name).write_bytes(content)
+    found = find([tmp_path])
+    assert (found.files, found.ignored, found.unread) == ((), 3, {DAMAGED: 3})
 
 
 def test_pipes_in_folders_are_passed_over(photos):

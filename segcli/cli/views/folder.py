@@ -9,6 +9,7 @@ from segcli.cli.display import Display
 from segcli.cli.progress import clock
 from segcli.errors import EXIT_OK
 from segcli.files import formats
+from segcli.files.sieve import DAMAGED
 from segcli.pipeline.progress import FilmProgress, GiantProgress, Progress
 from segcli.pipeline.records import EMPTY_CUTOUT
 from segcli.pipeline.run import FolderRun
@@ -59,10 +60,9 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
             photos = f"{count} photo{'s' * (count != 1)}"
             display.say(f"{name} lacks {photos} made with another model, other classes or another --min-area")
         display.data(_sentence(summary, done, run.place))
-    if formats.extras(summary.unread) and (display.quiet or display.as_json):
-        display.failure(
-            f"not read: {formats.unread(summary.unread)}"
-        )  # the sentence is not shown, and this is an error
+    lost = formats.extras(summary.unread) or DAMAGED in summary.unread
+    if lost and (display.quiet or display.as_json):  # the sentence is not shown
+        display.failure(f"not read: {formats.unread(summary.unread)}")
     display.pieces(summary.json())
     return summary.exit_code
 

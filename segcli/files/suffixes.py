@@ -1,6 +1,7 @@
-"""Suffixes: what an object is taken for by its name, since opening a million of them only to look costs hours.
+"""Suffixes: what a file is taken for by its name.
 
-What is fetched is then looked at as every file is: its content decides.
+Objects of a store are chosen by it, since opening a million of them only to look costs hours; what is fetched is then
+looked at as every file is. Of files on this computer the content decides, and the name says which are damaged.
 """
 
 from segcli.files import formats
