@@ -45,7 +45,7 @@ NOT_RUN = {
 }
 ENDS_WITH = {r"segcli predict mixed/ .*": 3}
 """The exit codes of commands that are printed to show how they fail."""
-INCOMPLETE = ("Missing", "nothing says what to learn from", "no dataset is named")
+INCOMPLETE = ("Missing", "no photos to learn from are named", "no dataset is named")
 """What is said of a command that lacks arguments, which running text may leave out."""
 DOWNLOADED = ["v3-mobilenetv2@voc2012", "v3plus-xception@voc2012", "v3plus-xception@cityscapes"]
 NAMES = {

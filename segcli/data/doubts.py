@@ -97,7 +97,7 @@ def of_classes(dataset: Dataset, census: Census) -> Iterator[Doubt]:
     if not census.labels:
         return
     if absent := census.absent(labels):
-        hint = "Are --names those of the labels, in the order of their ids? Leave a class out that is not there."
+        hint = "Are the --names those of the labels, in the order of their ids? Leave out a class that does not occur."
         yield Doubt("absent", "", folder, f"no label holds a pixel of {', '.join(absent)}", hint)
     if len(present := census.present(labels)) < 2:
         hint = "A network learns nothing from one class: see --names, and how the labels are read."
@@ -140,7 +140,7 @@ def _void(sample: Sample, label: np.ndarray) -> Iterator[Doubt]:
     share = np.count_nonzero(label == VOID) / label.size
     if share > MOSTLY:
         detail = f"{100 * share:.0f} % of the label of {shown(sample.name)} are void"
-        hint = "Pixels of no class teach and score nothing; if they are background or a class, see --void and --names."
+        hint = "Void pixels teach and score nothing. If they are background or a class, see --void and --names."
         yield Doubt("void", sample.name, sample.label, detail, hint)
 
 

@@ -75,10 +75,10 @@ def _under_onnxruntime(model: LoadedModel, tell: Callable[[str], None], dry: boo
     if ready := onnx_cache.accelerated(model):
         return ready
     if dry:
-        tell(f"would convert {model.spec.name} for onnxruntime, once; a photo then takes less time than is told here")
+        tell(f"would convert {model.spec.name} for onnxruntime, once; a photo then takes less time than shown here")
         return model
     tell(f"converting {model.spec.name} for onnxruntime, once: it is faster on the CPU")
     onnx_cache.convert(model)
     if ready := onnx_cache.accelerated(model):
         return ready
-    raise SegcliError("the converted network was damaged at once", "Is the disk of SEGCLI_CACHE_DIR sound?")
+    raise SegcliError("the converted network was damaged at once", "Is the disk of SEGCLI_CACHE_DIR damaged?")

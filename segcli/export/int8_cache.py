@@ -36,4 +36,4 @@ def obtain(
             onnx_cache.store(model, exported(model, calibration, reading)[1], form)
     if ready := onnx_cache.accelerated(model, form):
         return ready
-    raise SegcliError("the 8-bit form was damaged at once", "Is the disk of SEGCLI_CACHE_DIR sound?")
+    raise SegcliError("the 8-bit form was damaged at once", "Is the disk of SEGCLI_CACHE_DIR damaged?")

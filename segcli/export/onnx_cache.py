@@ -104,7 +104,7 @@ def _compared(export: Export, network: OnnxNetwork) -> verify.Agreement:
     try:
         return sum((verify.compare(export, run, x) for x in verify.noise(SIZES)), verify.Agreement())
     except MemoryError as error:
-        raise SegcliError("memory does not suffice to compare it with torch") from error
+        raise SegcliError("there is not enough memory to compare it with torch") from error
 
 
 def _make_room(newest: Path) -> None:

@@ -54,7 +54,7 @@ def measure(network: bytes, tensors: Sequence[str], inputs: Iterable[np.ndarray]
         The range of each tensor, by name.
 
     Raises:
-        SegcliError: There is no input, or the network gives no numbers for one.
+        SegcliError: There is no input, or the network gives NaN or infinite values for one.
     """
     session = graph.session(_sampling(network, tensors))
     (taken,) = session.get_inputs()
@@ -63,7 +63,9 @@ def measure(network: bytes, tensors: Sequence[str], inputs: Iterable[np.ndarray]
     for given in inputs:
         for name, values in zip(tensors, session.run(samples, {taken.name: given}), strict=True):
             if not np.isfinite(values).all():
-                raise SegcliError("the network gives no numbers for a photo that it is calibrated on", "Leave it out.")
+                raise SegcliError(
+                    "the network gives NaN or infinite values for a photo that it is calibrated on", "Leave it out."
+                )
             extremes[name].add(values)
     if not all(found.seen for found in extremes.values()):
         raise SegcliError("there is no photo to calibrate on", "Name photos with --calibrate.")

@@ -96,7 +96,9 @@ def compare(export: Export, run: Runtime, x: Tensor) -> Agreement:
     ours, theirs = export.run(x), run(x)
     for outputs, whose in ((ours, "torch's"), (theirs, "the exported")):
         if not is_finite(outputs[LOGITS]):
-            raise SegcliError(f"{whose} network gives no numbers for an input of shape {tuple(x.shape)}", _NO_NUMBERS)
+            raise SegcliError(
+                f"{whose} network gives NaN or infinite values for an input of shape {tuple(x.shape)}", _NO_NUMBERS
+            )
     size = x.shape[1:3] if export.making.with_preprocessing else x.shape[2:]
     left, right = (
         outputs[LABELS] if LABELS in outputs else enlarged(outputs[LOGITS], size, export.align_corners).argmax(1)

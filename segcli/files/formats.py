@@ -42,7 +42,7 @@ class Extra:
 
     def missing(self, path: Path, kind: str) -> InputError:
         """The error for a file that takes this extra; `kind` names its format."""
-        message = f"{shown(path)} is a {kind} file, which takes an extra package to read"
+        message = f"{shown(path)} is a {kind} file, which needs an extra package to read"
         return InputError(message, f'Install segcli\'s extra "{self.name}": {self.install}')
 
 

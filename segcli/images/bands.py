@@ -105,7 +105,7 @@ def judged(raster: Raster, sample: np.ndarray, used: bool, top: float) -> tuple[
         top: The value of an opaque pixel.
     """
     if not used:
-        said = "Its alpha is 0 everywhere, so that the photo is taken for opaque; --alpha mask makes all of it void."
+        said = "Its alpha is 0 everywhere, so that the photo is taken as opaque; --alpha mask makes all of it void."
         return "ignore", (said,)
     if np.mean((sample == 0) | (sample == top)) >= ALPHA_SHARE:
         return raster.transparent, ()

@@ -224,7 +224,7 @@ def _decoded(image: Image.Image, reading: PhotoReading, notes: list[str]) -> Pho
     if _is_deep(image) or reading.bands or reading.alpha is not None:
         return photo_of(_as_raster(image, notes), reading)
     if _is_empty_alpha(image):
-        notes.append("Its alpha is 0 everywhere, so that the photo is taken for opaque.")
+        notes.append("Its alpha is 0 everywhere, so that the photo is taken as opaque.")
         image = image.convert("RGB")
     turn = orientation(image, notes)
     rgb = to_rgb(image, notes)

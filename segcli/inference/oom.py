@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from segcli.inference.graph_segmenter import GraphSegmenter
     from segcli.inference.segmenter import Segmenter
 
-SMALLER = "Memory did not suffice for the whole batch: it was divided. A smaller --batch saves the attempt."
-ON_CPU = "The device's memory did not suffice for this photo: it was done on the CPU."
-TOO_LARGE = "memory does not suffice for this photo"
+SMALLER = "There was not enough memory for the whole batch, so it was divided. A smaller --batch avoids this."
+ON_CPU = "The memory of the device was too small for this photo: it was done on the CPU."
+TOO_LARGE = "there is not enough memory for this photo"
 _SAYINGS = ("out of memory", "can't allocate memory", "not enough memory")
 
 Predict = Callable[[Sequence[Any]], list[Prediction]]

@@ -94,13 +94,13 @@ class Prediction:
         It waits for the device.
 
         Raises:
-            InputError: The network gives no numbers for this photo.
+            InputError: The network gives NaN or infinite values for this photo.
         """
         if _is_finite(self.scores):
             return replace(self, in_float32=None)
         if self.in_float32 is None:
             hint = "Its values may be far from those that the model was trained on, or the model's weights too large."
-            raise InputError("the network gives no numbers for it", hint)
+            raise InputError("the network gives NaN or infinite values for it", hint)
         again = self.in_float32().settled()
         return replace(again, valid=self.valid, notes=(*self.notes, IN_FLOAT32))
 

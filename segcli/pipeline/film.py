@@ -243,7 +243,7 @@ class _FilmWork:
             error = f"breaks off after {made.seconds[-1]:.2f} s ({frames} frames are done and kept): {reason}"
         notes = (*(note for segment in made.segments for note in segment.notes), *film.notes, *notes)
         if others := sorted(outputs.kinds - OF_FILMS):
-            notes = (*notes, f"Of films there are {', '.join(sorted(OF_FILMS))}, and no {', '.join(others)}.")
+            notes = (*notes, f"Films can have {', '.join(sorted(OF_FILMS))}, but not {', '.join(others)}.")
         order = {name: index for index, name in enumerate(outputs.labels.names)}
         return Record(
             name="",

@@ -101,7 +101,9 @@ class PredictJob:
     def check(self) -> None:
         """Refuse what cannot be, before anything is loaded; raises UsageError."""
         if self.reading.gsd is not None and self.options.size is not None:
-            raise UsageError("--gsd and --size exclude each other", "Both say how large a photo is for the network.")
+            raise UsageError(
+                "--gsd and --size cannot be used together", "Both say how large a photo is for the network."
+            )
         if self.reference is None:
             return
         self.options.check(self.reference)

@@ -37,5 +37,5 @@ def check_tidying(min_area: int, fill_holes: bool, kinds: Iterable[str]) -> None
         return
     hint = f"Add one of {', '.join(of_regions)} to --save; masks always hold every pixel."
     if min_area:
-        raise UsageError("--min-area leaves specks out of label files and objects only, and --save names none", hint)
-    raise UsageError("--fill-holes fills holes in label files and objects only, and --save names none", hint)
+        raise UsageError("--min-area works only on label files and objects, and --save names none", hint)
+    raise UsageError("--fill-holes works only on label files and objects, and --save names none", hint)

@@ -84,7 +84,7 @@ class Model:
 
         Raises:
             InputError: The photo cannot be read, is no picture of that kind, or too large to be held as a whole, or
-                the network gives no numbers for it.
+                the network gives NaN or infinite values for it.
         """
         from segcli.pipeline.result import Result
 
@@ -225,7 +225,7 @@ def load_with(
     protocol = {name: getattr(options, name) for name in ("scales", "flip", "size", "tile", "precision")}
     engine = options.wanted_engine()
     if options.precision == "int8" and dry:
-        listener.note(f"would make the 8-bit form of {model.spec.name}, once; what is told here is by floats")
+        listener.note(f"would make the 8-bit form of {model.spec.name}, once; the figures here are for floats")
         engine = "torch"
     elif options.precision == "int8":
         from segcli.pipeline import int8

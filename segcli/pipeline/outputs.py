@@ -60,7 +60,7 @@ class Outputs:
 
     def __post_init__(self):
         if self.fill_holes and self.classes is None and BACKGROUND not in self.labels.names:
-            message = f"--fill-holes: {self.labels.name} has no background, of which holes consist"
+            message = f"--fill-holes: {self.labels.name} has no background, so there are no holes to fill"
             raise UsageError(message, "Name what to keep with --classes: all else is background then.")
 
     def to_dict(self) -> dict:

@@ -111,6 +111,6 @@ def check(kinds: Iterable[str], system: GeoJsonCrs, sources: Iterable[Source]) -
         place, _ = read_place(source.path, source.page)
         if place and place.transform and place.crs.is_known and reprojection.needs_extra(place.crs):
             raise UsageError(
-                f"{shown(source.path)} lies in {place.crs.name}, which takes an extra package to become degrees",
+                f"{shown(source.path)} lies in {place.crs.name}, which needs an extra package to become degrees",
                 f'Install segcli\'s extra "{RASTER.name}": {RASTER.install}; or give --geojson-crs own.',
             )

@@ -164,5 +164,5 @@ def are_stored(inputs: Sequence[str]) -> bool:
 def require_package(address: Address) -> None:
     """Refuse, before any work, a store whose package is not installed. Raises UsageError."""
     if not address.kind.installed:
-        message = f"{address.scheme}:// takes an extra package that is not installed ({address.kind.module})"
+        message = f"{address.scheme}:// needs an extra package that is not installed ({address.kind.module})"
         raise UsageError(message, f"Install it: {address.kind.install}")

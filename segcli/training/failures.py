@@ -13,8 +13,8 @@ from segcli.weights import checkpoint
 NAMED_PHOTOS = 8
 """So many photos of a batch are named."""
 SPLIT = (
-    "The GPU's memory did not suffice: each part of a batch is split in two from now on, as if schedule.accumulate "
-    "were doubled. The gradient is the same, but for what docs/training.md says of small batches."
+    "The memory of the GPU was too small. From now on each part of a batch is split in two, as if schedule.accumulate "
+    "were doubled. The gradient is the same, except for what docs/training.md says about small batches."
 )
 _CALMER = (
     'Lower schedule.rate, set schedule.warmup, optimizer.clip = 1 or run.amp = "off", and start a new run; '

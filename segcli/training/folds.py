@@ -216,7 +216,9 @@ def _check(recipe: Recipe, k: int) -> None:
         raise UsageError(f"{data.dataset} has its own photos to validate on", "Folds are for photos of your own.")
     for key in ("val_images", "val_masks", "fold"):
         if getattr(data, key):
-            raise UsageError(f"data.{key} and folds exclude each other", "Each fold holds out photos of data.images.")
+            raise UsageError(
+                f"data.{key} and folds cannot be used together", "Each fold holds out photos of data.images."
+            )
 
 
 def _events(

@@ -207,7 +207,7 @@ def _on_its_backbone(lender: LoadedModel, spec: ModelSpec, labels: LabelSet, rec
     found = _fresh(spec, labels, lender.preprocessing, recipe)
     backbone = {f"backbone.{name}" for name in found.network.backbone.state_dict()}
     _copy(found.network, lender.network.state_dict(), backbone, recipe.model.init)
-    note = f"{spec.name} begins with the backbone of {recipe.model.init}; all behind it is fresh"
+    note = f"{spec.name} begins with the backbone of {recipe.model.init}; all other layers are new"
     notes = (*lender.notes, note, *_unready(found, recipe.model))
     return replace(found, provenance=lender.provenance, notes=notes)
 
@@ -217,7 +217,7 @@ def _unready(model: LoadedModel, settings: Model) -> tuple[str, ...]:
     behind = (module for name, module in model.network.named_modules() if not name.startswith("backbone."))
     if not settings.freeze_bn or not any(isinstance(module, nn.BatchNorm2d) for module in behind):
         return ()
-    why = "model.freeze_bn also freezes the fresh batch normalisation behind the backbone, which has no statistics yet"
+    why = "model.freeze_bn also freezes the new batch normalisation after the backbone, which has no statistics yet"
     return (f"{why}: the model will learn badly; set model.freeze_bn = false",)
 
 

@@ -52,5 +52,5 @@ def test_one_value_in_thirteen_is_seen():
 def test_what_cannot_be_measured_is_one_line():
     with pytest.raises(SegcliError, match="no photo to calibrate on"):
         measure(graph(), ["doubled"], [])
-    with pytest.raises(SegcliError, match="gives no numbers for a photo"):
+    with pytest.raises(SegcliError, match="gives NaN or infinite values for a photo"):
         measure(graph(), ["doubled"], [np.full((1, 3, 20, 30), np.nan, np.float32)])

@@ -65,7 +65,7 @@ class TestAlpha:
 
     def test_of_0_everywhere_is_taken_for_opaque(self):
         kind, (note,) = bands.transparency(with_alpha(np.uint8([0, 0])), RGB, PLAIN)
-        assert (kind, "taken for opaque" in note) == ("ignore", True)
+        assert (kind, "taken as opaque" in note) == ("ignore", True)
 
     @pytest.mark.parametrize("wanted", ["over-white", "ignore", "mask"])
     def test_is_what_the_user_says(self, wanted):

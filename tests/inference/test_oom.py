@@ -96,7 +96,7 @@ def test_the_cpu_has_no_fallback_and_another_device_makes_it_once(photos, monkey
 def test_a_photo_that_is_too_much_everywhere_is_that_photos_error(photos):
     (outcome,) = oom.predict(photos[:1], with_room_for(0, None, []), with_room_for(0, None, []))
     assert outcome.prediction is None
-    assert "memory does not suffice" in outcome.note
+    assert "not enough memory" in outcome.note
 
 
 def test_other_errors_stay_what_they_are(photos):
@@ -114,7 +114,7 @@ def test_work_on_a_prediction_moves_too(photos):
     def short(_):
         raise MemoryError
 
-    with pytest.raises(InputError, match="memory does not suffice"):
+    with pytest.raises(InputError, match="not enough memory"):
         oom.near(short, prediction)
 
 
@@ -139,7 +139,7 @@ def test_a_run_with_too_little_memory_has_the_same_masks_and_says_so(segcli, tmp
     assert result.exit_code == 3
     done = records(tmp_path / "tight")
     assert done["3"]["status"] == "failed"
-    assert "memory does not suffice" in done["3"]["error"]
+    assert "not enough memory" in done["3"]["error"]
     for name in ("0", "1", "2"):
         assert done[name]["notes"] == [oom.SMALLER]
         path = f"masks/{name}.png"

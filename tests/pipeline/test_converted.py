@@ -182,5 +182,5 @@ def test_the_public_interface_gives_the_same_result(checkpoint, by_torch, size):
 def test_scores_that_are_no_numbers_are_told(checkpoint, monkeypatch):
     model = load(checkpoint)
     monkeypatch.setattr(model.segmenter, "graph", lambda x: np.full((1, 21, 13, 13), np.nan, np.float32))
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="NaN or infinite values"):
         model.predict(smooth(3, 60, 50))

@@ -211,7 +211,7 @@ def test_a_part_of_a_film_begins_at_0_and_its_table_tells_the_films_own_time(mod
 def test_what_films_do_not_have_is_said(model, clip, tmp_path):
     (record,) = work(model, clip, tmp_path / "out", save=["mask", "cutout"], end=0.2)
     assert set(record.outputs) == {"mask", "areas"}
-    assert any("no cutout" in note for note in record.notes)
+    assert any("but not cutout" in note for note in record.notes)
 
 
 def test_nothing_that_films_have_is_refused_before_any_work(model, clip, tmp_path):

@@ -212,7 +212,7 @@ def check_again(segcli, out, options, specks):
     for name in merged:
         (out / name).unlink()
     lines = segcli("trip", *options).stdout.splitlines()
-    assert lines[-2] == f"left out {specks} specks below 20 pixels, of the label files alone"
+    assert lines[-2] == f"left out {specks} regions below 20 pixels, only from the label files"
     assert lines[-1].startswith("0 segmented, 9 done before")
     assert {path: path.read_bytes() for path in before} == before
 
@@ -310,7 +310,7 @@ def test_without_the_option_nothing_of_it_is_written(segcli, photos, tmp_path):
 def test_specks_without_label_files_are_refused(segcli, photos, arguments):
     result = segcli(photos, "-o", "out", *arguments)
     assert result.exit_code == 2
-    assert "--min-area leaves specks out of label files and objects only" in result.stderr
+    assert "--min-area works only on label files and objects" in result.stderr
 
 
 def test_a_result_writes_what_is_of_one_photo(tmp_path):

@@ -112,7 +112,7 @@ class TestTables:
 class TestTidying:
     def test_holes_and_specks(self, crf, tmp_path):
         lines = crf("--min-area", "3", "--fill-holes").stdout.splitlines()
-        assert "left out 4 specks below 3 pixels, of the label files and objects alone" in lines
+        assert "left out 4 regions below 3 pixels, only from the label files and objects" in lines
         rows = table(tmp_path / "out/objects/b.csv")
         assert [(row["class"], row["pixels"]) for row in rows] == [("cell", "49"), ("nucleus", "4")]
         mask = np.asarray(Image.open(tmp_path / "out/masks/b.png"))
@@ -145,7 +145,7 @@ class TestTidying:
     def test_holes_without_objects_are_refused(self, segcli, photos, kinds):
         result = segcli(photos, "-o", "out", "--fill-holes", "--save", kinds)
         assert result.exit_code == 2
-        assert "--fill-holes fills holes in label files and objects only" in result.stderr
+        assert "--fill-holes works only on label files and objects" in result.stderr
 
     def test_holes_need_a_background(self, tmp_path):
         result = package.refine(smooth(3, 30, 20), ring_and_specks(), classes=["a", "b", "c"], crf=False)

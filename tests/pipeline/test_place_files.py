@@ -157,7 +157,7 @@ def test_a_photo_without_metres_fails_alone(segcli, placed, tmp_path):
 
 
 def test_what_cannot_be_together_is_refused(segcli, placed):
-    assert "--gsd and --size exclude each other" in segcli(placed, "--gsd", "50", "--size", "200").output
+    assert "--gsd and --size cannot be used together" in segcli(placed, "--gsd", "50", "--size", "200").output
     assert "--geojson-crs goes with --save geojson" in segcli(placed, "--geojson-crs", "own").output
     assert segcli(placed, "--gsd", "0").exit_code == 2
 

@@ -71,7 +71,7 @@ def test_a_photo_that_memory_cannot_hold_fails_alone():
 
     done = list(predict_all([1, 2, 3], Stages(read_or_fail, predict)))
     assert [one.error is None for one in done] == [True, False, True]
-    assert "memory does not suffice for this photo" in done[1].error
+    assert "there is not enough memory for this photo" in done[1].error
 
 
 def test_results_come_in_order_whatever_takes_long():
@@ -319,6 +319,6 @@ def test_a_photo_without_numbers_fails_alone_and_half_precision_is_said(sources,
     out = outputs(tmp_path / "out")
     records = list(segment(sources, Stages(plain.read, spoilt, refine), out, Ledger(out.folder), "s"))
     assert [record.error is not None for record in records] == [False, True, False, False, False, False]
-    assert "the network gives no numbers for it" in records[1].error
+    assert "the network gives NaN or infinite values for it" in records[1].error
     assert [IN_FLOAT32 in record.notes for record in records] == [False, False, False, True, False, False]
     assert tree(tmp_path / "out").isdisjoint({f"masks/{records[1].name}.png"})

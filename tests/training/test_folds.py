@@ -108,8 +108,8 @@ def test_a_score_that_no_fold_has_is_none():
         (1, {}, "1 folds cannot be made"),
         (101, {}, "101 folds"),
         (3, {"dataset": "camvid", "images": ""}, "camvid has its own photos to validate on"),
-        (3, {"val_images": "a", "val_masks": "b"}, "data.val_images and folds exclude each other"),
-        (3, {"fold": [1, 2]}, "data.fold and folds exclude each other"),
+        (3, {"val_images": "a", "val_masks": "b"}, "data.val_images and folds cannot be used together"),
+        (3, {"fold": [1, 2]}, "data.fold and folds cannot be used together"),
     ],
 )
 def test_what_cannot_be_split_is_refused_by_the_call(tmp_path, k, data, said):

@@ -152,7 +152,7 @@ def test_the_device_is_the_callers_where_it_names_one(home, tmp_path):
     [
         ({"loss": {"class_weights": [1, 2, 3]}}, "3 numbers, there are 2 classes"),
         ({"data": {"repeat": ["blub"]}}, "no class is called 'blub'"),
-        ({"data": {"fold": [1, 2], "val_images": "a", "val_masks": "b"}}, "exclude each other"),
+        ({"data": {"fold": [1, 2], "val_images": "a", "val_masks": "b"}}, "cannot be used together"),
     ],
 )
 def test_a_wrong_recipe_is_refused_by_the_call_itself(home, tmp_path, changes, said):

@@ -93,7 +93,7 @@ def _labels(a: Path, b: Path) -> LabelSet:
         raise UsageError(f"{shown(a)} does not say which classes it has", "Name them with --names.")
     if known[0].names != known[-1].names:
         raise UsageError(
-            f"A has the classes of {known[0].name}, B those of {known[-1].name}", "Compare like with like."
+            f"A has the classes of {known[0].name}, B those of {known[-1].name}", "Both must have the same classes."
         )
     return known[0]
 

@@ -75,7 +75,7 @@ app.command("convert", epilog=convert.EXAMPLES)(convert.convert_data)
 def download(data_dir: DataDir, quiet: Quiet = False) -> None:
     """Try to download PASCAL VOC 2012 (2 GB), and check it. If this fails, say what to put where."""
     display = Display(quiet=quiet)
-    display.say("fetching VOC 2012 (2 GB); its host is often down, in which case the error says what to put where")
+    display.say("fetching VOC 2012 (2 GB); its host is often down: then the error says which files to put where")
     layouts.download_voc2012(data_dir)
     display.data(f"{data_dir}: VOC 2012 is there")
 

@@ -117,7 +117,9 @@ def evaluate_model(
 def _own_model(network: Network, reading: ReadingOptions) -> Path:
     """The file of the model whose run's photos are scored; UsageError where no run is named."""
     if reading.choice() != Choice():
-        raise UsageError("--void, --as and their kin go with PHOTOS", "A run's own labels are read as it learned them.")
+        raise UsageError(
+            "--void, --as and similar options need PHOTOS", "The labels of a run are read as in its training."
+        )
     if network.weights is None:
         hint = f"For example: {dataset_options.EXAMPLE}. Without it --weights RUN scores what the run held out."
         raise UsageError("no dataset is named to score the model on", hint)

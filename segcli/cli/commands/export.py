@@ -195,7 +195,7 @@ def _checked(found: Found, output: Path, form: str, plan: Export, loaded: Loaded
             counter.advance()
     if not photos:
         message = f"{shown(output)} is not checked: none of the photos can be read"
-        raise SegcliError(message, "Give others with --check.")
+        raise SegcliError(message, "Give other photos with --check.")
     display.data(
         f"checked on {photos} photos, {total.inputs} inputs: {total.share:.4%} of labels equal; logits up to "
         f"{total.largest:.4g} differ by {total.difference:.2g} at most"

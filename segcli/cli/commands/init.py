@@ -66,7 +66,9 @@ def init(
 def _check(source: Source, output: Path, force: bool) -> None:
     """UsageError for what can be told before any label is read."""
     if source.photos is None:
-        raise UsageError("nothing says what to learn from", "Name photos and their labels: segcli init photos labels.")
+        raise UsageError(
+            "no photos to learn from are named", "Name photos and their labels: segcli init photos labels."
+        )
     if source.folds:
         raise UsageError("--folds is nothing that a recipe holds", "Give it to `segcli train` beside --config.")
     if output.is_dir():

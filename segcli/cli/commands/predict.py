@@ -226,7 +226,7 @@ def _stored(
     from segcli.pipeline.stored import predict as stored
 
     if processes.world_size > 1:
-        message = "torchrun shares out what lies on this computer alone, and this does in a store"
+        message = "torchrun works only with photos and results on this computer, and some are in a store"
         raise UsageError(message, "Give the command without torchrun.")
     with WATCH.orderly(), stored.opened(job, names, output, processes=processes, **details) as run:
         yield run
@@ -237,10 +237,10 @@ def _check_cluster(names: list[str], output: Path | Address, dry_run: bool) -> N
     from segcli.pipeline.cluster.predict import refuse_stores
 
     if distributed.world_size() > 1:
-        message = "torchrun and --cluster exclude each other: both share out the photos"
+        message = "torchrun and --cluster cannot be used together: each of them divides the photos"
         raise UsageError(message, "Give the command without torchrun.")
     if dry_run:
-        message = "--dry-run and --cluster exclude each other: it tells what this computer would take"
+        message = "--dry-run and --cluster cannot be used together: --dry-run measures only this computer"
         raise UsageError(message, "Leave out one of them.")
     refuse_stores(names, output)
 

@@ -107,7 +107,7 @@ def train(
         job, k = _of_run(output, k, (*source.changes("", reading.choice()), *own))
     elif source.photos is None:
         raise UsageError(
-            "nothing says what to learn from",
+            "no photos to learn from are named",
             "Name photos and their labels (segcli train photos labels), a recipe (--config), or a run to go on with "
             "(--resume -o run).",
         )

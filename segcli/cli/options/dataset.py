@@ -137,7 +137,7 @@ class Choice(OwnData):
         if self.dataset is None and self.images is not None:
             object.__setattr__(self, "dataset", FOLDER)
         if self.dataset not in (None, FOLDER) and (self.images or self.labels or self.names):
-            raise UsageError(f"photos, labels and --names of one's own do not go with --dataset {self.dataset}")
+            raise UsageError(f"photos, labels and --names cannot be given together with --dataset {self.dataset}")
         if self.dataset == FOLDER and self.images is None:
             raise UsageError("--dataset folder needs photos", f"For example: {EXAMPLE}")
         if self.dataset is None and (self.data_dir or self.labels or self.names):
@@ -154,5 +154,7 @@ class Choice(OwnData):
         if self.dataset == FOLDER:
             return self.open(reading, display)
         if reading != ReadingChoice():
-            raise UsageError("--void, --as and their kin go with photos of one's own", f"{self.dataset} has one form.")
+            raise UsageError(
+                "--void, --as and similar options are for your own photos", f"{self.dataset} has one form."
+            )
         return layouts.load(self.dataset, self.data_dir or Path("data"), split)

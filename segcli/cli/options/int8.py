@@ -80,5 +80,5 @@ class Int8Options:
     def labels(self, reading: Choice) -> Truth | None:
         """The labels of the photos of --check; UsageError where `reading` is said of labels that are not named."""
         if self.truth is None and reading != Choice():
-            raise UsageError("--void, --as and their kin go with --labels", "Name the labels, or leave them out.")
+            raise UsageError("--void, --as and similar options need --labels", "Name the labels, or leave them out.")
         return self.truth and Truth(self.truth, reading)

@@ -132,7 +132,7 @@ Batch = Annotated[
 def averaged_scales(scales: tuple[float, ...] | None, multi_scale: bool) -> tuple[float, ...]:
     """What `--scales` and `--ms` come to; (1.0,) without either."""
     if scales and multi_scale:
-        raise UsageError("--ms and --scales exclude each other", "--ms is --scales 0.5,0.75,1,1.25,1.5,1.75.")
+        raise UsageError("--ms and --scales cannot be used together", "--ms is --scales 0.5,0.75,1,1.25,1.5,1.75.")
     return scales or (PAPER_SCALES if multi_scale else (1.0,))
 
 
@@ -141,7 +141,7 @@ def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MO
     if weights is None:
         return named(model or default)
     if model is not None:
-        raise UsageError("--model and --weights exclude each other", "A checkpoint knows its own model.")
+        raise UsageError("--model and --weights cannot be used together", "A checkpoint knows its own model.")
     return checkpoint_at(weights)
 
 

@@ -93,7 +93,7 @@ class Source:
 
     def __post_init__(self):
         if self.model is not None and self.weights is not None:
-            raise UsageError("--model and --weights exclude each other", "A checkpoint knows its own model.")
+            raise UsageError("--model and --weights cannot be used together", "A checkpoint knows its own model.")
         if self.folds and not 2 <= self.folds <= FOLD_LIMIT:
             raise UsageError(f"--folds {self.folds}: no number of folds", f"Give 2 to {FOLD_LIMIT}; 5 is common.")
 

@@ -49,9 +49,9 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
         return EXIT_OK
     if not display.quiet:
         if summary.min_area:
-            specks = "1 speck" if summary.specks == 1 else f"{summary.specks} specks"
+            specks = "1 region" if summary.specks == 1 else f"{summary.specks} regions"
             files = "label files" if summary.objects is None else "label files and objects"
-            display.data(f"left out {specks} below {summary.min_area} pixels, of the {files} alone")
+            display.data(f"left out {specks} below {summary.min_area} pixels, only from the {files}")
         if summary.objects is not None:
             display.data(_counts(summary.objects))
         if empty:

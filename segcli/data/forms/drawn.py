@@ -155,14 +155,14 @@ def _check_drawable(records: Sequence[Record], choice: Choice, notes: list[str])
     for record in records:
         skipped.update(record.skipped)
     lone = skipped["box"] + boxes
-    hint = "Draw outlines or masks in the tool, or let one that makes masks of boxes do it."
+    hint = "Draw outlines or masks in the tool, or use a tool that makes masks from boxes."
     if lone and drawn == boxes and not (boxes and choice.fill_boxes):
         message = f"the labels are {lone} boxes, and a box does not say which of its pixels are the object"
         raise DatasetError(message, hint + (" If the boxes are the objects, --fill-boxes fills them." if boxes else ""))
     if boxes and not choice.fill_boxes:
         notes.append(f"{boxes} of {drawn} shapes are rectangles; they are filled")
     if left := [f"{count} {_plural(kind, count)}" for kind, count in skipped.items() if count]:
-        notes.append(f"{', '.join(left)} left out: no pixels and class can be had of them")
+        notes.append(f"{', '.join(left)} left out: they give no pixels of a class")
 
 
 def _plural(kind: str, count: int) -> str:
@@ -254,6 +254,9 @@ def _ids(numbers: Mapping[str, int], classes: Classes, notes: list[str]) -> dict
     background = classes.find("background")
     if background is None:
         background = VOID
-        notes.append("no class is called background, so that pixels without a shape are void; add it to have a class")
+        notes.append(
+            "no class is called background, so that pixels without a shape are void; "
+            "add the class background if they should have one"
+        )
     found = {number: classes.find(name) for name, number in numbers.items()}
     return {NOTHING: background} | {number: label for number, label in found.items() if label is not None}

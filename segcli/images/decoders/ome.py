@@ -131,7 +131,7 @@ def stack_of(document: Document, file_name: str, pages: int, samples: int) -> St
         raise ValueError(f"they state {count} channels, {depth} depths and {times} times")
     here, elsewhere = _places(document, file_name, {"Z": depth, "C": count, "T": times}, pages)
     if not here and not elsewhere:
-        raise ValueError("they say of no page what it shows")
+        raise ValueError("they do not say what any page shows")
     channels = _channels(document.channels, count)
     missing = count * depth * times - len(here.keys() | elsewhere.keys())
     notes = [f"It holds {document.images} images, of which the first is read."] * (document.images > 1)

@@ -97,7 +97,7 @@ def _geodetic(conformal: np.ndarray) -> np.ndarray:
 
 def _through_rasterio(crs: Crs) -> Callable[[np.ndarray], np.ndarray]:
     if not RASTER.installed:
-        message = f"its coordinates, in {crs.name}, take an extra package to become longitude and latitude"
+        message = f"its coordinates, in {crs.name}, need an extra package to become longitude and latitude"
         raise InputError(message, f'Install segcli\'s extra "{RASTER.name}": {RASTER.install}')
     known = by_rasterio(crs)
     if known is None:

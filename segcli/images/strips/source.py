@@ -69,7 +69,7 @@ def _opened(path: Path, reading: PhotoReading, page: int | None) -> TiffStrips |
             raise InputError(message, _TIFF)
         if not formats.RASTER.installed:
             raise InputError(
-                f"{shown(path)} is a {known.name} file too large for memory, which takes an extra package to read",
+                f"{shown(path)} is a {known.name} file too large for memory, which needs an extra package to read",
                 f'Install segcli\'s extra "{formats.RASTER.name}": {formats.RASTER.install}',
             )
         image = open_image(path, file, known, MOST_PIXELS)

@@ -68,7 +68,7 @@ def _address(text: str, said: str) -> SchedulerAddress:
     if found is None or found.scheme not in SCHEMES or not (found.host and found.port) or parts.path.strip("/"):
         raise UsageError(f"{said}: no address of a Dask scheduler", HINT)
     if parts.username or parts.password or parts.query:
-        raise UsageError(f"{said}: an address of a Dask scheduler is a host and a port alone", HINT)
+        raise UsageError(f"{said}: an address of a Dask scheduler is only a host and a port", HINT)
     return found
 
 
@@ -79,7 +79,7 @@ def _of_file(path: Path) -> SchedulerAddress:
             data = file.read(MOST_BYTES)
         address = decoding.parse_json(data)["address"]
     except FileNotFoundError as error:
-        hint = "The scheduler writes it when it starts: wait for it, or name the file that it was told."
+        hint = "The scheduler writes it when it starts: wait for it, or give the right file."
         raise UsageError(f"{said}: no such file", hint) from error
     except OSError as error:
         raise UsageError(f"{said}: cannot be read: {error.strerror or error}", HINT) from error

@@ -19,7 +19,9 @@ MORE = 2
 """The batches that are under way at once beyond one for each thread of a worker and one for each worker."""
 THREADS = 2
 """The threads of a worker, at most, that are of use: one writes while the network sees the photos of the other."""
-KILLED = "each worker that had it died: it takes more memory than a worker has, or crashes what reads it"
+KILLED = (
+    "every worker that got it died: it needs more memory than a worker has, or it crashes the program that reads it"
+)
 """The error of a photo whose worker died again and again, though it had nothing else."""
 
 

@@ -48,7 +48,9 @@ def made(
     _check(job, found)
     if address.is_open:
         risk = "whoever reaches it can run programs on its workers, and read what is sent"
-        listener.warn(f"{address} has no password and no encryption: {risk}. In a network of others take tls://")
+        listener.warn(
+            f"{address} has no password and no encryption: {risk}. In a network that others use too, take tls://"
+        )
     driver = Driver(Scheduler(address, listener), listener)
     details = {"run_of": partial(ClusterRun, driver=driver), "prepared": partial(_prepared, driver)}
     return predict.run(job, found, listener=listener, **details, **options)
@@ -79,7 +81,7 @@ def _check(job: PredictJob, found: Found) -> None:
         message = f"--cluster does photos, and {shown(found.films[0].path)} is a film"
         raise UsageError(message, "Do films without --cluster; --films none leaves them out.")
     if found.files and all(map(job.giants.wants, found.files)):
-        message = f"{shown(found.files[0].path)}: it is too large for memory, and a cluster does no pictures in parts"
+        message = f"{shown(found.files[0].path)}: it is too large for memory, and a cluster cannot do pictures in parts"
         raise UsageError(message, WITHOUT)
 
 

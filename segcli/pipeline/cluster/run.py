@@ -52,7 +52,7 @@ class ClusterRun(FolderRun):
                 return Errand.of(self._job, source)
             except OSError:  # it has gone meanwhile, which its record will say
                 continue
-        raise SegcliError("all photos are gone meanwhile", "Give the same command again.")
+        raise SegcliError("all photos were removed after the run began", "Give the same command again.")
 
     def finish(self) -> Summary | None:
         """Write what sums up the folder, part from the cluster, and give the summary."""

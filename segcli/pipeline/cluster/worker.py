@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from segcli.pipeline.stages import Stages
 
 TOO_LARGE = (
-    "it is too large for memory, and workers do no pictures in parts. The same command without --cluster does it."
+    "it is too large for memory, and workers cannot do pictures in parts. The same command without --cluster does it."
 )
 """The error of a picture that would be done in parts: its journal is for one process, and a worker that is thought dead
 may still be at it."""

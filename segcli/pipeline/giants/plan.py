@@ -111,10 +111,10 @@ class GiantPlan:
     def check(self) -> None:
         """Refuse what is not done of such pictures; raises InputError."""
         if self.fill_holes:
-            message = "it is too large for memory, and --fill-holes is not done of such pictures"
+            message = "it is too large for memory, and --fill-holes is not possible for such pictures"
             raise InputError(message, "Leave it out for it, or cut it into parts.")
         if others := sorted(self.kinds - {*KINDS, FRAME_FILES}):
-            message = f"it is too large for memory, and --save {','.join(others)} is not made of such pictures"
+            message = f"it is too large for memory, and --save {','.join(others)} is not possible for such pictures"
             raise InputError(message, f"Choose among {', '.join(KINDS)} for it, or cut it into parts.")
         if self.options.scales != (1.0,) or self.options.flip:
             message = "it is too large for memory, and --scales and --flip are not done on parts of pictures"

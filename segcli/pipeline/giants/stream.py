@@ -62,7 +62,7 @@ class Network:
         scores = self.forward.logits(window.to(self.device), None if mean is None else mean.to(self.device)).cpu()
         if not is_finite(scores):
             hint = "Its values may be far from those that the model was trained on; see --range and --precision."
-            raise InputError("the network gives no numbers for a part of it", hint)
+            raise InputError("the network gives NaN or infinite values for a part of it", hint)
         return scores
 
     def passes(self, windows: Windows) -> int:
@@ -146,7 +146,7 @@ class Stream:
         """Do what is left of it.
 
         Raises:
-            InputError: The picture is damaged, or the network gives no numbers for it.
+            InputError: The picture is damaged, or the network gives NaN or infinite values for it.
         """
         mean = self._image_mean()
         row = self._row(_RING)

@@ -92,7 +92,7 @@ def _check(job: PredictJob, is_stored: bool, output: Address | None) -> None:
         require_writable(output)
     kinds = sorted(job.saving.kinds.intersection(CORRECTED_THERE)) if output else []
     if kinds:
-        message = f"--save {kinds[0]}: such files are corrected where they lie, which a store is no place for"
+        message = f"--save {kinds[0]}: people correct such files, which is not possible in a store"
         raise UsageError(message, "Name a folder of this computer with --output.")
 
 

@@ -177,6 +177,6 @@ def check(state: State, wanted: Recipe, train: Dataset, val: Dataset) -> None:
     others = state.model.get("photos", {}) != photo_values.trained_on(train.photos).to_dict()
     if others or state.samples != fingerprint(train, val):
         raise UsageError(
-            "the photos to learn from or to choose by are others than when this run began",
+            "the photos to learn from or to validate on are not those with which this run began",
             f"Put the run's own photos back, or start a new run with model.init = RUN/{LAST}.",
         )

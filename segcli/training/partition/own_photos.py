@@ -59,7 +59,9 @@ def of_run(model: Path, part: Part, listener: Listener = SILENT) -> Dataset:
         raise UsageError(message, "Name photos and labels: segcli eval photos labels.")
     if part == "held-out" and not begun.held_out:
         message = f"the run {shown(folder)} has held out no photo"
-        raise DatasetError(message, "Name others, segcli eval photos labels; scores of folds are in folds.json.")
+        raise DatasetError(
+            message, "Name other photos: segcli eval photos labels. The scores of folds are in folds.json."
+        )
     data = recipes.read(folder / RECIPE).data
     train, val = _listed(data, begun, folder, listener)
     if train.reading is not None:

@@ -72,11 +72,13 @@ def choose(
         tell(f"split: {data.train} and {data.val or 'nothing to validate on'} of {data.dataset}")
         return _published(data)
     if not data.images:
-        raise UsageError("data.images is missing", "A folder needs images, and masks where the labels lie elsewhere.")
+        raise UsageError("data.images is missing", "A folder needs images, and masks if the labels are elsewhere.")
     if bool(data.val_images) != bool(data.val_masks):
         raise UsageError("data.val_images and data.val_masks go together", "Give both, or none and data.holdout.")
     if data.fold and data.val_images:
-        raise UsageError("data.fold and data.val_images exclude each other", "A fold holds out photos of data.images.")
+        raise UsageError(
+            "data.fold and data.val_images cannot be used together", "A fold holds out photos of data.images."
+        )
     from segcli.data.folder import open_folder
 
     classes = names.parse(data.labels) if data.labels else None

@@ -93,7 +93,7 @@ def look_at_parts(facts: Facts, listener: Listener) -> None:
 def _refuse_many(doubts: Sequence[Doubt], found: Fingerprint) -> None:
     if len(doubts) >= max(2, found.looked_at / 2):
         raise DatasetError(
-            f"{len(doubts)} of {found.looked_at} labels are no labels of their photos: {doubts[0].detail}",
+            f"{len(doubts)} of {found.looked_at} labels do not belong to their photos: {doubts[0].detail}",
             f"{doubts[0].hint} `segcli data check` lists them all.",
         )
 

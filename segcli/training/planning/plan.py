@@ -191,7 +191,9 @@ def _check(asked: Recipe, minutes: float | None, folds: int) -> None:
     if folds and not 2 <= folds <= FOLD_LIMIT:
         raise UsageError(f"--folds {folds}: no number of folds", f"Give 2 to {FOLD_LIMIT}; 5 is common.")
     if folds and asked.data.val_images:
-        raise UsageError("--folds and data.val_images exclude each other", "Each fold holds out photos of its own.")
+        raise UsageError(
+            "--folds and data.val_images cannot be used together", "Each fold holds out photos of its own."
+        )
 
 
 def _recorded(asked: Data, whole: Dataset) -> dict[str, str]:

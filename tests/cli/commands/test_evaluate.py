@@ -213,7 +213,7 @@ def test_cityscapes_names_the_entries_that_fit(tmp_path, monkeypatch):
         (["-d", "voc2102"], "Did you mean voc2012?"),
         (["-d", "voc2012", "--split", "vla"], "has no split 'vla'"),
         (["-d", "folder"], "--dataset folder needs"),
-        (["-d", "camvid", "--data-dir", "{camvid}", "--ms", "--scales", "1,2"], "exclude each other"),
+        (["-d", "camvid", "--data-dir", "{camvid}", "--ms", "--scales", "1,2"], "cannot be used together"),
     ],
 )
 def test_wrong_usage_is_one_line(camvid, small_checkpoint, arguments, message):
@@ -288,8 +288,8 @@ def test_a_run_alone_is_scored_on_what_it_held_out(run, tmp_path):
     ("arguments", "message"),
     [
         (["-w", "{run}", "--labels", "masks"], "the dataset is missing"),
-        (["{camvid}/val", "-d", "camvid", "-w", "{run}"], "do not go with --dataset camvid"),
-        (["-w", "{run}", "--as", "binary"], "go with PHOTOS"),
+        (["{camvid}/val", "-d", "camvid", "-w", "{run}"], "cannot be given together with --dataset camvid"),
+        (["-w", "{run}", "--as", "binary"], "need PHOTOS"),
         (["-m", "street"], "no dataset is named"),
         (["-w", "{small}"], "does not tell which photos its run held out"),
         (["-w", "{run}", "--part", "all"], "score one of them"),

@@ -66,7 +66,7 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(home):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [((), "nothing says what to learn from"), (("images", "masks", "--folds", "3"), "--folds is nothing")],
+    [((), "no photos to learn from are named"), (("images", "masks", "--folds", "3"), "--folds is nothing")],
 )
 def test_what_cannot_be_written_is_wrong_usage(home, arguments, said):
     result = segcli("init", *arguments)

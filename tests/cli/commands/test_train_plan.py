@@ -129,12 +129,12 @@ def test_a_recipe_takes_photos_labels_and_names_of_the_command_line(trained, hom
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "nothing says what to learn from"),
+        ((), "no photos to learn from are named"),
         (("--resume", "-o", "nowhere"), "nowhere holds no run to go on with"),
         (("{home}/images", "{home}/masks", "--folds", "1"), "--folds 1"),
         (
             ("{home}/images", "{home}/masks", "--model", "street", "--weights", "first.safetensors"),
-            "exclude each other",
+            "cannot be used together",
         ),
         (("{home}/images", "{home}/masks", "--names", "field,blob,moss"), "pixel of moss"),
     ],

@@ -72,7 +72,7 @@ def test_ms_and_scales():
     assert averaged_scales(None, False) == (1.0,)
     assert averaged_scales((0.5, 1.0), False) == (0.5, 1.0)
     assert len(averaged_scales(None, True)) == 6
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="cannot be used together"):
         averaged_scales((0.5,), True)
 
 

@@ -55,5 +55,5 @@ def test_weights_are_a_file_and_no_name(tmp_path, monkeypatch):
 
 
 def test_two_first_weights_are_refused():
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="cannot be used together"):
         Source(model="street", weights=Path("a.safetensors"))

@@ -117,7 +117,7 @@ def test_boxes_among_shapes_are_filled_and_points_left_out_with_a_word(root):
     one = record("a.png", square("leaf"), square("spot", 3), boxes=1, skipped={"point": 2, "line": 1})
     assert dataset(root, one).reading.notes[:2] == (
         "1 of 2 shapes are rectangles; they are filled",
-        "2 points, 1 line left out: no pixels and class can be had of them",
+        "2 points, 1 line left out: they give no pixels of a class",
     )
 
 

@@ -103,9 +103,9 @@ def test_one_channel_without_a_colour_leaves_all_without():
         (text(pixels='DimensionOrder="XYCZT" SizeC="999999" SizeZ="1" SizeT="1"'), "999999 channels"),
         (text(pixels='DimensionOrder="XYCCT" SizeC="2" SizeZ="3" SizeT="1"'), "the order of its planes"),
         (text(pixels='DimensionOrder="XYCZT" SizeC="2"'), "'' for a number"),
-        (text(""), "of no page"),
-        (text('<TiffData IFD="70000"/>'), "of no page"),
-        (text('<TiffData FirstZ="3"/>'), "of no page"),
+        (text(""), "what any page shows"),
+        (text('<TiffData IFD="70000"/>'), "what any page shows"),
+        (text('<TiffData FirstZ="3"/>'), "what any page shows"),
         (
             text('<TiffData PlaneCount="65536"/>' * 9, 'DimensionOrder="XYCZT" SizeC="2" SizeZ="99999" SizeT="1"'),
             "more",

@@ -130,7 +130,7 @@ def test_a_picture_in_parts_fails_alone(segcli, cluster, photos, tmp_path):
     assert result.exit_code == 3, result.stderr
     assert records(tmp_path / "out")["large"]["error"] == TOO_LARGE
     alone = segcli(photos / "large.png", "-o", "other", "--cluster", cluster, "--max-pixels", 80_000)
-    assert (alone.exit_code, "a cluster does no pictures in parts" in alone.stderr) == (2, True)
+    assert (alone.exit_code, "a cluster cannot do pictures in parts" in alone.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_picture_in_parts_fails_alone(segcli, cluster, photos, tmp_path):
     [
         (["--cluster", "http://host:1"], "no address of a Dask scheduler"),
         (["--cluster", "none.json"], "no such file"),
-        (["--cluster", "tcp://127.0.0.1:9", "--dry-run"], "--dry-run and --cluster exclude each other"),
+        (["--cluster", "tcp://127.0.0.1:9", "--dry-run"], "--dry-run and --cluster cannot be used together"),
         (["--cluster", "tcp://127.0.0.1:9", "-o", "s3://bucket/out"], "not stores"),
         (["--cluster", "tcp://127.0.0.1:9", "--precision", "int8"], "int8 is not done on a cluster"),
         (["--cluster", "tls://127.0.0.1:9", "-o", "out"], "takes certificates that are not there"),
@@ -153,7 +153,7 @@ def test_what_cannot_be_is_a_usage_error(segcli, photos, arguments, said):
 def test_torchrun_and_a_cluster_exclude_each_other(segcli, photos, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     result = segcli(photos, "--cluster", "tcp://127.0.0.1:9")
-    assert (result.exit_code, "torchrun and --cluster exclude each other" in result.stderr) == (2, True)
+    assert (result.exit_code, "torchrun and --cluster cannot be used together" in result.stderr) == (2, True)
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(segcli, photos, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def test_other_photos_cannot_resume(blobs, stopped):
     train, val = split.choose(settings.data)
     deep = replace(train, photos=PhotoReading(ranges={"uint16": (0, 4095)}))
     for others in ((train.without(["1"]), val), (train, train), (deep, val)):
-        with pytest.raises(UsageError, match="photos to learn from or to choose by are others"):
+        with pytest.raises(UsageError, match="photos to learn from or to validate on are not those"):
             loop.resume(settings, *others, stopped, torch.device("cpu"))
 
 

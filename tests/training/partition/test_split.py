@@ -78,7 +78,7 @@ def test_of_a_published_dataset_all_may_be_learned_and_nothing_or_another_datase
     [
         ({"images": ""}, "data.images is missing"),
         ({"val_images": "x"}, "go together"),
-        ({"fold": (1, 2), "val_images": "x", "val_masks": "y"}, "exclude each other"),
+        ({"fold": (1, 2), "val_images": "x", "val_masks": "y"}, "cannot be used together"),
         ({"fold": (1, 20)}, "10 photos with labels cannot be shared out to 20 folds"),
         ({"dataset": "camvid"}, "data.images goes with"),
         ({"images": "nowhere"}, "nowhere is no folder"),

@@ -52,7 +52,7 @@ def test_sound_labels_pass_without_a_word(tmp_path):
 
 
 def test_labels_that_are_one_and_the_same_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match="4 of 5 labels are no labels of their photos"):
+    with pytest.raises(DatasetError, match="4 of 5 labels do not belong to their photos"):
         looked(tmp_path, blobs(1) * 5)
 
 

@@ -222,7 +222,7 @@ def test_stored_values_are_not_shown_otherwise(tmp_path):
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     path = tiffs.write(tmp_path / "x", tiffs.page(values("uint16"), tags={259: (tiffs.SHORT, [34887])}))
-    with pytest.raises(InputError, match=r"x is a TIFF \(lerc\) file, which takes an extra package") as caught:
+    with pytest.raises(InputError, match=r"x is a TIFF \(lerc\) file, which needs an extra package") as caught:
         decode(path, MOST)
     assert "pip install imagecodecs" in caught.value.hint
 
