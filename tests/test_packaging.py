@@ -42,4 +42,4 @@ def test_the_lowest_versions_are_those_of_pyproject():
     spec.loader.exec_module(lowest)
     lines = lowest.constraints(ROOT / "pyproject.toml")
     assert len(lines) == len(PROJECT["dependencies"])
-    assert {"torch==2.13", "typer==0.26.8", "huggingface-hub==1.1"} <= set(lines)
+    assert {"torch==2.13", "typer==0.26.8", "huggingface-hub==1.31"} <= set(lines)
