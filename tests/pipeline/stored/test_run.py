@@ -172,7 +172,7 @@ def test_a_run_that_was_stopped_goes_on(segcli, store, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["memory://b/in", "-o", "memory://b/out", "--save", "labelme"], "corrected where they lie"),
+        (["memory://b/in", "-o", "memory://b/out", "--save", "labelme"], "not possible in a store"),
         (["memory://b/in", "--pages"], "--pages opens every file"),
         (["memory://b/in", "photos"], "photos lies on this computer"),
         (["photos", "-o", "https://host/out"], "segcli does not write to https://"),
