@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("segcli", "python", "pip", "pipx", "uv", "uvx", "pytest", "torchrun", "ruff", "mkdir", "ls")
+OF_SHELL = ("mkdir", "ls", "mv", "cp", "rm", "source", "until")
+PROGRAMS = (*"segcli python pip pipx uv uvx pytest torchrun ruff dask srun labelme".split(), *OF_SHELL)
 """What a line or a piece of code must begin with to count as a command."""
+SHELLS = ("", "sh", "bash", "console")
+"""The languages of blocks whose lines may be commands."""
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -50,6 +53,21 @@ def commands() -> list[Command]:
     return [*found, *_in_help()]
 
 
+def strangers(page: Path) -> Iterator[str]:
+    """The lines of a block of commands that are not taken for commands, for which nothing is tested."""
+    for match in FENCE.finditer(page.read_text(encoding="utf-8")):
+        lines = [line.strip() for line in match[2].splitlines() if line.strip() and not line.startswith("#")]
+        if match[1] in SHELLS and (match[1] or any(_command(line) for line in lines)):
+            firsts = {line: _bare(line).split()[0] for line in lines}
+            yield from (line for line, first in firsts.items() if first not in PROGRAMS and not (ROOT / first).exists())
+
+
+def python_lines(page: Path) -> list[str]:
+    """The Python code in running text that imports what it uses."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    return [code for code in re.findall(r"`([^`\n]+)`", text) if re.match(r"import .+;", code)]
+
+
 def python_blocks(page: Path) -> list[str]:
     """The Python lines of a page, block by block; each has as many empty lines before it as stand before it there."""
     text = page.read_text(encoding="utf-8")
@@ -70,14 +88,14 @@ def _on_page(page: Path) -> Iterator[Command]:
     text = page.read_text(encoding="utf-8")
     name = page.relative_to(ROOT).as_posix()
     for match in FENCE.finditer(text):
-        if match[1] in ("", "sh", "bash", "console"):
+        if match[1] in SHELLS:
             yield from (Command(name, line, True) for line in _lines(match[2]))
         if match[1] == "text":
             typed = "\n".join(re.findall(r"^\$ (.*)", match[2], re.M))
             yield from (Command(name, line, True) for line in _lines(typed))
     for code in re.findall(r"`([^`]+)`", FENCE.sub("", text)):
-        if _is_command(code):
-            yield Command(name, " ".join(code.split()), False)
+        if command := _command(" ".join(code.split())):
+            yield Command(name, command, False)
 
 
 def _in_help() -> Iterator[Command]:
@@ -93,10 +111,17 @@ def _in_help() -> Iterator[Command]:
 
 def _lines(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        command = re.sub(r"\s+# .*|\\n$", "", line).strip()
-        if _is_command(command):
+        if command := _command(line):
             yield command
 
 
-def _is_command(text: str) -> bool:
-    return len(text.split()) > 1 and text.split(maxsplit=1)[0] in PROGRAMS and not text.startswith("python's")
+def _bare(line: str) -> str:
+    """A line without the shell's sign and variables before the command, and without the comment behind it."""
+    return re.sub(r"^(\$ )?([A-Z_]+=\S+ )*", "", re.sub(r"\s+# .*|\\n$", "", line).strip())
+
+
+def _command(line: str) -> str:
+    """The command of a line; empty where there is none."""
+    text = _bare(line)
+    told = [word for word in text.split() if word != "..."]
+    return text if len(told) > 1 and told[0] in PROGRAMS else ""

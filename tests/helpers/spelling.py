@@ -7,6 +7,8 @@ import runpy
 import sys
 import tomllib
 from functools import cache, wraps
+from importlib import import_module
+from importlib.util import find_spec
 from inspect import unwrap
 from itertools import chain
 
@@ -18,7 +20,7 @@ from documents import ROOT
 PLACEHOLDERS = {"COMMAND": "predict", "NAME": "finetune"}
 PEERS = {"segmentation-models-pytorch"}
 """What the pages install and pyproject.toml does not name: for a comparison only."""
-SIGNS = {"&&", "|", ">"}
+SIGNS = {"&&", "&", "|", ">"}
 
 
 class WrongError(Exception):
@@ -31,7 +33,7 @@ def parts(text):
     for word in documents.words(text):
         found.append([]) if word in SIGNS else found[-1].append(PLACEHOLDERS.get(word, word))
     redirected = documents.words(text).count(">")
-    return found[: len(found) - redirected]
+    return [part for part in found[: len(found) - redirected] if part]
 
 
 def check(command):
@@ -163,7 +165,26 @@ def check_uvx(arguments, whole):
     check_segcli(arguments[3:], whole)
 
 
+def check_dask(arguments, whole):
+    """Wrong unless Dask's own parser takes the arguments, where it is installed."""
+    if arguments[0] not in ("scheduler", "worker"):
+        raise WrongError(f"there is no dask {arguments[0]}")
+    if not find_spec("distributed"):
+        return
+    own = import_module(f"distributed.cli.dask_{arguments[0]}").main
+    try:
+        own.make_context(arguments[0], [*arguments[1:]])
+    except Exception as error:
+        raise WrongError(getattr(error, "message", error)) from error
+
+
+def check_srun(arguments, whole):
+    check_dask(arguments[arguments.index("dask") + 1 :], whole)
+
+
 CHECKS = {
+    "dask": check_dask,
+    "srun": check_srun,
     "segcli": check_segcli,
     "torchrun": check_torchrun,
     "python": check_python,

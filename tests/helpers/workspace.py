@@ -8,6 +8,7 @@ from pathlib import Path
 
 import films
 import geotiffs
+import miniatures
 import numpy as np
 import tifffile
 import torch
@@ -39,7 +40,8 @@ def write(home: Path) -> None:
         for number in range(2):
             _save(home / folder / f"{folder[:2]}{number}.jpg", smooth(10 * index + number, 80, 60))
     _save(home / "more" / "inside" / "one.png", smooth(97, 80, 60))
-    _save(home / "holiday.jpg", smooth(99, 80, 60))
+    for name in ("holiday.jpg", "photo.jpg", "segmented/masks/photo.png"):
+        _save(home / name, smooth(99, 80, 60))
     _save(home / "mixed" / "whole.jpg", smooth(96, 80, 60))
     (home / "mixed" / "part.jpg").write_bytes((home / "mixed" / "whole.jpg").read_bytes()[:-500])
     (home / "wrong.txt").write_text("photos/ph0.jpg\n")
@@ -63,12 +65,12 @@ def write(home: Path) -> None:
     _coco(home / "export" / "annotations.json")
     for name in ("my.safetensors", "run/best.safetensors"):
         checkpoint(home / name, CAT)
-    for name in ("mine/best.safetensors", "street/best.safetensors"):
-        checkpoint(home / name, labels.VOC)
+    checkpoint(home / "mine" / "best.safetensors", labels.from_names(["background", "leaf", "spot"]))
+    checkpoint(home / "street" / "best.safetensors", labels.VOC)
     checkpoint(home / "small" / "best.safetensors", labels.from_names("sky construction ground nature traffic".split()))
     (home / "scheduler.json").write_text('{"type": "Scheduler", "address": "tcp://127.0.0.1:8786"}')
+    miniatures.write_all(home / "data")
     (home / "plain").mkdir()
-    (home / "segmented").mkdir()
     shutil.copyfile(OLD_WORK / "plain" / "run.toml", home / "segmented" / "run.toml")
     for path in ("recipe.toml", "mine/recipe.toml"):
         shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / path)
