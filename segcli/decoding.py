@@ -181,7 +181,7 @@ def read_text(path: Path) -> str:
 
     OSError where it cannot be read; DecodingError where it is no UTF-8, too large, a device, or a pipe without an end.
     """
-    data = _content(path)
+    data = content(path)
     if len(data) > MAX_FILE_BYTES:
         raise DecodingError(f"it has more than {MAX_FILE_BYTES >> 20} MB")
     try:
@@ -190,20 +190,20 @@ def read_text(path: Path) -> str:
         raise DecodingError(str(error)) from error
 
 
-def _content(path: Path) -> bytes:
-    """The bytes of a file, or of a pipe that ends within PATIENCE; not much more than MAX_FILE_BYTES of them."""
-    flag, deadline, data = getattr(os, "O_NONBLOCK", 0), time.monotonic() + PATIENCE, b""
+def content(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a file or a pipe, at most about `most`; OSError or DecodingError as for `read_text`."""
+    flag, deadline, data = getattr(os, "O_NONBLOCK", 0), time.monotonic() + PATIENCE, bytearray()
     with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | flag)) as file:
         mode = os.fstat(file.fileno()).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
             raise DecodingError("it is a device, not a file", "Save its content to a file first.")
-        while len(data) <= MAX_FILE_BYTES:
+        while len(data) <= most:
             if stat.S_ISFIFO(mode) and not select.select([file], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise DecodingError(f"it is a pipe whose end has not come in {PATIENCE:.0f} seconds")
             if not (part := file.read(1 << 20)):
                 break
             data += part
-    return data
+    return bytes(data)
 
 
 def parse_toml(text: str) -> dict[str, Any]:

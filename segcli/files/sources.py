@@ -22,6 +22,9 @@ from segcli.files.walk import Identities, walk
 RESULT_FILES = ("manifest.jsonl", "run.toml")
 """A folder that holds all of these holds results of segcli and is never read as input."""
 
+MOST_LISTED = 1 << 28
+"""The bytes of the longest list of paths: those of some millions of photos."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -64,9 +67,11 @@ def list_from(stream: BinaryIO, called: str = "stdin") -> list[str]:
     """Read a list of paths, one a line, or each ended by NUL as `find -print0` writes them; empty ones are left out.
 
     Raises:
-        UsageError: The stream holds a picture.
+        UsageError: The stream holds a picture, or more than `MOST_LISTED` bytes.
     """
-    data = stream.read()
+    data = stream.read(MOST_LISTED + 1)
+    if len(data) > MOST_LISTED:
+        raise UsageError(f"{called} has more than {MOST_LISTED >> 20} MB", "Divide it into several lists.")
     if formats.sniff(data[: formats.HEAD]):
         hint = "Save the picture to a file and name that." if called == "stdin" else "Name the picture as an INPUT."
         raise UsageError(f"{called} holds a picture, not a list of paths", hint)

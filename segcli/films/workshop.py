@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from segcli import decoding
 from segcli.decoding import at_least
-from segcli.files import arrays
+from segcli.files import arrays, workplaces
 from segcli.files.atomic import sync, write_whole
 from segcli.files.encoding import to_json
 from segcli.files.sources import Source
@@ -70,7 +69,7 @@ class Workshop:
     @classmethod
     def of(cls, output: Path, source: Source, kinds: tuple[str, ...], key: str) -> Workshop:
         """Open the film's, with what an earlier run of the same key left; what another one left goes."""
-        shop = cls(_place(output, source), kinds)
+        shop = cls(workplaces.of_film(output, source.tree.as_posix()), kinds)
         if not shop._is_of(key):
             shutil.rmtree(shop.folder, ignore_errors=True)
             shop.folder.mkdir(parents=True)
@@ -139,9 +138,4 @@ class Workshop:
 
 def remove(output: Path, source: Source) -> None:
     """Remove a film's folder with all segments, once the film is on record."""
-    shutil.rmtree(_place(output, source), ignore_errors=True)
-
-
-def _place(output: Path, source: Source) -> Path:
-    name = sha256(source.tree.as_posix().encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    return output / f".film-{name}"
+    workplaces.remove(workplaces.of_film(output, source.tree.as_posix()))

@@ -19,6 +19,7 @@ from segcli import __version__
 from segcli.decoding import check_option
 from segcli.distributed import Processes
 from segcli.errors import SegcliError, UsageError
+from segcli.files import workplaces
 from segcli.files.atomic import write_whole, writing
 from segcli.files.listing import chosen, trees_of
 from segcli.files.lock import Hold
@@ -236,6 +237,7 @@ class FolderRun:
         if open_folder(self.folder):
             del self.ledger
         self._take()
+        workplaces.clear(self.folder, self.found.files, todo)
         self._write_run_file()
         return todo
 

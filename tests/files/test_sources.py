@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from segcli.errors import UsageError
-from segcli.files import walk
+from segcli.files import sources, walk
 from segcli.files.paths import shown
 from segcli.files.sieve import DAMAGED
 from segcli.files.sources import RESULT_FILES, find, is_picture, list_from
@@ -291,3 +291,9 @@ def test_a_list_is_split_at_lines_or_at_nul():
     assert list_from(io.BytesIO(b"a b.jpg\r\n\nc.jpg\n")) == ["a b.jpg", "c.jpg"]
     assert list_from(io.BytesIO(b"line\nbreak.jpg\0c.jpg\0")) == ["line\nbreak.jpg", "c.jpg"]
     assert os.fsencode(list_from(io.BytesIO(b"caf\xe9.jpg"))[0]) == b"caf\xe9.jpg"
+
+
+def test_a_list_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr(sources, "MOST_LISTED", 1 << 16)
+    with pytest.raises(UsageError, match="more than 0 MB"), io.BytesIO(bytes(1 << 17)) as file:
+        list_from(file)

@@ -1,5 +1,6 @@
 """The inputs of a command: names as typed, or a list on stdin or in a file."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from segcli import decoding
 from segcli.errors import UsageError
 from segcli.files import sources
 from segcli.files.paths import nearest_hint, shown
@@ -27,8 +29,11 @@ def _listed(ctx: typer.Context, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
-        with path.open("rb") as file:
-            names = sources.list_from(file, f"--from-list {shown(path)}")
+        data = decoding.content(path, sources.MOST_LISTED)
+        names = sources.list_from(io.BytesIO(data), f"--from-list {shown(path)}")
+    except decoding.DecodingError as error:
+        hint = error.hint or "Or pass the list on: ... | segcli predict -"
+        raise UsageError(f"--from-list {shown(path)}: {error.message}", hint) from error
     except OSError as error:
         hint = "Give a text file." if path.exists() else nearest_hint(path)
         raise UsageError(f"--from-list {shown(path)}: {error.strerror}", hint) from error

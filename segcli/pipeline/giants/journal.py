@@ -17,12 +17,10 @@ from typing import Any
 import numpy as np
 
 from segcli import decoding
-from segcli.files import arrays
+from segcli.files import arrays, workplaces
 from segcli.files.atomic import write_whole
 from segcli.files.encoding import to_json
 
-FOLDER = ".segcli-giants"
-"""The folder, below an output folder, of the journals of pictures that are not done."""
 _STATE = "state.npz"
 _META = "meta"
 _AT_ONCE = 1 << 22
@@ -98,7 +96,7 @@ class Journal:
 
     def __init__(self, folder: Path, name: str, key: Mapping[str, Any]):
         self._key = json.loads(to_json(dict(key)))
-        self._folder = folder / FOLDER / name
+        self._folder = workplaces.of_giant(folder, name)
         self.facts: dict[str, Any] = {}
         self.arrays: dict[str, np.ndarray] = {}
         self._spools: dict[str, Spool] = {}
@@ -142,12 +140,7 @@ class Journal:
     def remove(self) -> None:
         """Remove it, when the picture is done."""
         self.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        for folder in (self._folder.parent,):
-            try:
-                folder.rmdir()
-            except OSError:  # another picture's is there
-                return
+        workplaces.remove(self._folder)
 
 
 def _is_whole(path: Path, length: int, checksum: int) -> bool:

@@ -1,5 +1,7 @@
 """`--from run.toml`: what stands there is held to the same rules as what is typed."""
 
+from pathlib import Path
+
 import pytest
 
 
@@ -40,6 +42,13 @@ def test_a_folder_is_no_run_file(segcli, photos):
     result = segcli("--from", "out", "-o", "again")
     assert result.exit_code == 2
     assert "holds no options of a run" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_a_list_that_is_a_device_is_refused(segcli):
+    result = segcli("--from-list", "/dev/zero")
+    assert result.exit_code == 2
+    assert "it is a device, not a file" in result.stderr
 
 
 def test_a_list_names_the_photos_and_the_run_file_keeps_their_names(segcli, photos, tmp_path):

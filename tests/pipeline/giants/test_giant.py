@@ -21,7 +21,7 @@ from tiny import PooledNetwork, tiny_model
 from segcli.crf.params import CRFParams
 from segcli.crf.settings import CRFSettings
 from segcli.errors import UsageError
-from segcli.files import headroom
+from segcli.files import headroom, workplaces
 from segcli.images.geo.place import read_place
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
@@ -92,7 +92,7 @@ def test_a_run_that_is_stopped_goes_on_at_its_row_of_windows(holes, tmp_path, mo
     for _ in range(3):
         with pytest.raises(StoppedError):
             run(path, tmp_path / "out", **SMALL)
-        labels = next((tmp_path / "out" / journal.FOLDER).rglob("labels"))
+        labels = next((tmp_path / "out" / workplaces.GIANTS).rglob("labels"))
         with labels.open("ab") as file:
             file.write(b"what a process wrote before it was killed")
     assert notes == [1, 2, 3]
@@ -147,7 +147,7 @@ def test_what_changes_the_result_begins_anew(tmp_path, monkeypatch):
     heard = Heard()
     run(path, tmp_path / "out", save=["mask"], use=model(tile=161), listener=heard, **SMALL)
     assert not any("are done" in note for note in heard.notes)
-    assert len(list((tmp_path / "out" / journal.FOLDER).rglob("state.npz"))) == 1
+    assert len(list((tmp_path / "out" / workplaces.GIANTS).rglob("state.npz"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import numpy as np
 
-from segcli.pipeline.giants.journal import FOLDER, Journal
+from segcli.files.workplaces import GIANTS
+from segcli.pipeline.giants.journal import Journal
 
 KEY = {"settings": "x", "resized": [3, 4]}
 
@@ -58,7 +59,7 @@ def test_another_key_damage_or_a_shorter_spool_begin_anew(tmp_path):
 
     for number, change in enumerate((another_key, damaged, shorter, flipped, flipped_state)):
         begun(tmp_path / str(number)).close()
-        again = Journal(tmp_path / str(number), "sub/a", change(tmp_path / str(number) / FOLDER / "sub" / "a"))
+        again = Journal(tmp_path / str(number), "sub/a", change(tmp_path / str(number) / GIANTS / "sub" / "a"))
         assert not again.facts
         assert not list(again.spool("labels").chunks())
 
@@ -66,6 +67,6 @@ def test_another_key_damage_or_a_shorter_spool_begin_anew(tmp_path):
 def test_nothing_is_left_when_all_are_done(tmp_path):
     one, other = begun(tmp_path), Journal(tmp_path, "b", KEY)
     one.remove()
-    assert (tmp_path / FOLDER).exists()
+    assert (tmp_path / GIANTS).exists()
     other.remove()
     assert not list(tmp_path.iterdir())
