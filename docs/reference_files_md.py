@@ -10,9 +10,9 @@ from pathlib import Path
 
 from segcli import errors
 from segcli.data import convert, parts
+from segcli.files import workplaces
 from segcli.films.workshop import FRAMES
 from segcli.pipeline import kinds, run_files
-from segcli.pipeline.giants import journal
 from segcli.pipeline.mergers import MERGERS
 from segcli.pipeline.records import RUN_FILE
 from segcli.storage import lease
@@ -131,7 +131,7 @@ UNFINISHED = {
     "manifest/NUMBER.jsonl": "in a store: the same, in parts",
     f"{lease.FOLDER}/NAME": "in a store: says that a run is writing there",
     ".film-CODE/NAME": f"the finished parts of a film, {FRAMES} frames each, until the film is done",
-    f"{journal.FOLDER}/NAME": "how far a picture larger than memory is, until it is done",
+    f"{workplaces.GIANTS}/NAME": "how far a picture larger than memory is, until it is done",
 }
 RUN = {
     BEST: "the model: the checkpoint with the highest mIOU on the held-out photos, with recipe and scores inside",
