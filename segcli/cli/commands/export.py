@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 FORMATS = {"onnx": "ONNX", "pt2": "torch.export"}
 EXAMPLES = """\
 [bold]Examples[/bold]\n
-segcli export --model v3plus-mobilenetv2 -o model.onnx --check photos/\n
+segcli export --model street -o model.onnx --check photos/\n
 segcli export --weights run/best.safetensors -o model.pt2 --output-stride 8\n
 segcli export --model v3-mobilenetv2 -o labels.onnx --with-preprocessing\n
 segcli export --model street -o fast.onnx --precision int8 --calibrate some-photos/ --check other-photos/\n
