@@ -52,10 +52,14 @@ class Ledger:
     def __init__(self, folder: Path, rank: int | None = None):
         self.folder = folder
         self.path = folder / ("manifest.jsonl" if rank is None else f"manifest.{rank}.jsonl")
-        self.records = KeptRecords()
         self.appended: set[str] = set()
         self._inside: dict[Path, bool] = {}
-        for path in (folder / "manifest.jsonl", *_parts(folder)):  # what killed processes left is done too
+        self._read()
+
+    def _read(self) -> None:
+        self.records = KeptRecords()
+        self._bytes_read = _bytes_of(self.folder / "manifest.jsonl")
+        for path in (self.folder / "manifest.jsonl", *_parts(self.folder)):  # what killed processes left is done too
             if path.exists():
                 self.records.add_file(path)
 
@@ -81,6 +85,15 @@ class Ledger:
                 record = parse(line)
                 if record is None or not self.records.is_replaced(record.name, self.path, offset):
                     new.write(line + b"\n")
+        return True
+
+    def refresh(self) -> bool:
+        """Read the records anew where another process has added some, before any are appended here; whether it has."""
+        if _bytes_of(self.folder / "manifest.jsonl") == self._bytes_read:
+            return False
+        self.records.close()
+        vars(self).pop("_by_fold", None)
+        self._read()
         return True
 
     def require(self) -> None:
@@ -209,6 +222,11 @@ def _is_same_object(source: Source, record: Record) -> bool:
     """Whether an object in a store is the one of a record, in the state in which it was read."""
     size, etag = source.origin.size, source.origin.etag
     return bool(etag) and (source.input, etag) == (record.input, record.etag) and size in (None, record.bytes)
+
+
+def _bytes_of(path: Path) -> int:
+    """The size of a file; 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def _parts(folder: Path) -> list[Path]:

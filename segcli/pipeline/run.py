@@ -232,11 +232,14 @@ class FolderRun:
 
     def _planned(self) -> Sequence[Source]:
         self._take()
+        self.ledger.refresh()
         todo = self.find_todo()
         self.ledger.records.close()  # Windows removes no file that is open
         if open_folder(self.folder):
             del self.ledger
         self._take()
+        if self.ledger.refresh():  # the folder was not there before, so that nothing kept others out
+            todo = self.find_todo()
         workplaces.clear(self.folder, self.found.files, todo)
         self._write_run_file()
         return todo

@@ -82,6 +82,23 @@ def test_a_folder_that_another_process_writes_to_is_left_to_it(segcli, photos, t
         assert free
 
 
+def test_what_another_process_did_between_the_plan_and_the_lock_is_not_done_again(
+    segcli, photos, tmp_path, monkeypatch
+):
+    from segcli.pipeline import run
+
+    def meanwhile(folder, opened=run.open_folder):
+        (tmp_path / "done").rename(tmp_path / "out")
+        return opened(folder)
+
+    assert segcli(photos, "-o", "out").exit_code == 0
+    (tmp_path / "out").rename(tmp_path / "done")
+    before = (tmp_path / "done/manifest.jsonl").read_bytes()
+    monkeypatch.setattr(run, "open_folder", meanwhile)
+    assert "0 segmented" in segcli(photos, "-o", "out").stdout
+    assert (tmp_path / "out/manifest.jsonl").read_bytes() == before
+
+
 def test_an_output_folder_on_a_full_disk_is_one_line(segcli, photos, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
