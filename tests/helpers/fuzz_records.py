@@ -14,6 +14,7 @@ from fuzz_settings import OLD_WORK, json_absurd, nested
 from small_runs import smooth
 
 from segcli.files.sources import Source
+from segcli.files.workplaces import GIANTS
 from segcli.films.workshop import Segment, Workshop
 from segcli.images import gallery, polygons
 from segcli.images.geo import geojson
@@ -21,7 +22,7 @@ from segcli.images.geo.place import read_place
 from segcli.images.probabilities import read_probabilities, write_probabilities
 from segcli.labels import CAMVID
 from segcli.pipeline import tables
-from segcli.pipeline.giants.journal import FOLDER, Journal
+from segcli.pipeline.giants.journal import Journal
 from segcli.pipeline.ledger import Ledger, merge
 from segcli.pipeline.mergers import MERGERS
 
@@ -100,8 +101,8 @@ def _journals(folder: Path) -> Sequence[Seed]:
     journal.spool("labels").append_chunk(b"one")
     journal.note({"row": 2}, {"ring": np.arange(300.0)})
     journal.close()
-    home = folder / FOLDER / NAME
-    whole = {f"{FOLDER}/{NAME}/{path.name}": path.read_bytes() for path in home.iterdir()}
+    home = folder / GIANTS / NAME
+    whole = {f"{GIANTS}/{NAME}/{path.name}": path.read_bytes() for path in home.iterdir()}
     return [Seed(name, whole[name], whole) for name in whole]
 
 
