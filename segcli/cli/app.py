@@ -58,6 +58,9 @@ def _unforeseen(error: Exception) -> SegcliError:
     return SegcliError(f"{type(error).__name__}: {line}", "Set SEGCLI_DEBUG=1 to see where it happened.")
 
 
+FIRST_COMMAND = "To begin: segcli predict FOLDER_WITH_PHOTOS. Without a download, for streets: add --model street."
+"""What somebody types who has typed nothing yet."""
+
 app = typer.Typer(
     name="segcli",
     cls=ErrorsAsLines,
@@ -65,6 +68,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=FIRST_COMMAND,
 )
 enlist(app)
 
@@ -81,7 +85,7 @@ def root(
         bool, typer.Option("--version", help="Print the version and stop.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Label every pixel of your photos: DeepLab v1 to v3+ and the fully connected CRF."""
+    """Label every pixel of your photos, or train a model for your own classes: DeepLab v1 to v3+ and the CRF."""
 
 
 WORK = ("predict", "crf", "train", "export")

@@ -36,11 +36,11 @@ COMMANDS = {
     ),
     "eval": Listed(
         *("evaluate", "evaluate_model"),
-        "Score a model on a dataset: mIOU and more, at the size of the labels; void pixels are not scored.",
+        "Measure how often a model is right, on photos with labels: mIOU and more, at the size of the labels.",
     ),
     "export": Listed(
         *("export", "export"),
-        "Write a model as one file for another program: ONNX, or torch.export's .pt2; any batch, height and width.",
+        "Write a model as one file that other programs can open: ONNX, or torch.export's .pt2.",
     ),
     "train": Listed(
         *("train", "train"),

@@ -81,7 +81,7 @@ def evaluate_model(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score a model on a dataset: mIOU and more, at the size of the labels; void pixels are not scored.
+    """Measure how often a model is right, on photos with labels: mIOU and more, at the size of the labels.
 
     Without --model and --weights, the model is v3plus-xception, with those of its weights that have the classes of the
     dataset. If the model is a run, or lies in the folder of a run, photos that the run learned from are left out. They

@@ -97,7 +97,7 @@ def export(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model as one file for another program: ONNX, or torch.export's .pt2; any batch, height and width.
+    """Write a model as one file that other programs can open: ONNX, or torch.export's .pt2.
 
     The metadata in the file say what it is: classes, colours, preprocessing and origin. With --precision int8, photos
     calibrate it. It is not written if --check finds that fewer than 98 % of the labels stay.
