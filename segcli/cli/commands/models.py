@@ -35,7 +35,7 @@ segcli models run
 REFERENCE_SIZE = 513
 """The side of the square input at which the papers count multiply-adds."""
 _WIDTH = 80
-"""The columns that remarks below the list may take."""
+"""The columns that remarks and facts may take."""
 MOST_CLASSES = 40
 """Of label sets with more classes the names are printed only where weights are named."""
 
@@ -228,42 +228,44 @@ def _show(display: Display, name: str, protocol: _Protocol) -> None:
     display.data(f"{spec.name}: DeepLab{spec.family} with {spec.backbone.kind}")
     base = variants.base_of(spec)
     for key, value, own in differences.compared(base, facts["differences"]):
-        display.data(f"  {key:<14} {value or 'none'}, in {base.name} {own or 'none'}")
-    display.data(f"  parameters     {_millions(facts['parameters'])}")
-    display.data(f"  multiply-adds  {plain}, as the v3+ paper counts {paper}")
-    display.data(
-        f"                 at {protocol.size}x{protocol.size}, output stride {facts['output_stride']}, "
-        f"{facts['classes']} classes{runs}"
-    )
-    display.data(f"  output strides {strides}")
+        _tell(display, key, f"{value or 'none'}, in {base.name} {own or 'none'}")
+    _tell(display, "parameters", _millions(facts["parameters"]))
+    _tell(display, "multiply-adds", f"{plain}, as the v3+ paper counts {paper}")
+    stride, size = facts["output_stride"], protocol.size
+    _tell(display, "", f"at {size}x{size}, output stride {stride}, {facts['classes']} classes{runs}")
+    _tell(display, "output strides", strides)
     told = set()
     for weights in facts["weights"]:
         _show_weights(display, weights)
         if weights["labels"] not in told:
-            display.data(f"                 {_classes(weights, all_of_them=bool(choice))}")
+            _tell(display, "", _classes(weights, all_of_them=bool(choice)))
         told.add(weights["labels"])
     if not facts["weights"]:
-        display.data("  weights        none are published; train it, or give a checkpoint with --weights")
+        _tell(display, "weights", "none are published; train it, or give a checkpoint with --weights")
     display.json(facts)
 
 
 def _show_weights(display: Display, weights: dict) -> None:
     alias = f", {weights['alias']} for short" if weights["alias"] else ""
-    display.data(f"  weights        {weights['name']}{alias}, {_licence(weights)}")
-    display.data(f"                 {weights['source']}")
+    _tell(display, "weights", f"{weights['name']}{alias}; licence: {_licence(weights)}")
+    _tell(display, "", weights["source"])
     for dataset, terms in weights["learned_from"].items():
-        display.data(f"                 learned from {dataset}; its terms: {terms or 'not found'}")
+        _tell(display, "", f"learned from {dataset}; its terms: {terms or 'not found'}")
     if weights["trained_on_val"]:
-        display.data("                 and from the photos of val: scores on them mean nothing")
+        _tell(display, "", "and from the photos of val: scores on them mean nothing")
     if weights["reported_miou"] is not None:
-        display.data(
-            f"                 mIOU {_score(weights['reported_miou'])} on {weights['reported_setting']}, "
-            f"reported by {weights['reported_by']}"
-        )
+        score, setting = _score(weights["reported_miou"]), weights["reported_setting"]
+        _tell(display, "", f"mIOU {score} on {setting}, reported by {weights['reported_by']}")
     if weights["measured_miou"] is not None:
-        display.data(
-            f"                 mIOU {_score(weights['measured_miou'])} measured: {weights['measured_setting']}"
-        )
+        _tell(display, "", f"mIOU {_score(weights['measured_miou'])} measured: {weights['measured_setting']}")
+
+
+def _tell(display: Display, topic: str, text: str) -> None:
+    """Print a fact below its topic, in lines of 80 columns; an address is never broken."""
+    indent, whole = " " * 17, {"break_long_words": False, "break_on_hyphens": False}
+    begin = f"  {topic:<14} "
+    for line in textwrap.wrap(text, _WIDTH, initial_indent=begin, subsequent_indent=indent, **whole):
+        display.data(line)
 
 
 def _classes(weights: dict, all_of_them: bool) -> str:

@@ -60,7 +60,7 @@ def test_the_v3plus_papers_counts(arguments, billions):
 def test_the_protocol_is_told():
     model = facts("v3-mobilenetv2", "--ms", "--flip", "--size", "257")
     assert (model["scales"], model["flip"], model["size"]) == ([0.5, 0.75, 1, 1.25, 1.5, 1.75], True, 257)
-    text = run("v3-mobilenetv2", "--ms", "--flip").stdout
+    text = " ".join(run("v3-mobilenetv2", "--ms", "--flip").stdout.split())
     assert "at scales 0.5, 0.75, 1, 1.25, 1.5, 1.75, flipped too" in text
 
 
@@ -135,7 +135,9 @@ def test_a_choice_shows_its_weights_alone_and_counts_its_classes():
 
 
 def test_weights_tell_whose_their_licence_is_and_the_terms_of_what_they_learned_from():
-    text = run("v3plus-xception@voc2012-trainval", "--size", "65").stdout
+    printed = run("v3plus-xception@voc2012-trainval", "--size", "65").stdout
+    assert max(len(line) for line in printed.splitlines() if "://" not in line) <= 80
+    text = " ".join(printed.split())
     assert "Apache-2.0 (of the repository; none of the weights' own)" in text
     assert "learned from imagenet; its terms: non-commercial research and education only" in text
     assert "learned from sbd; its terms: not found" in text
