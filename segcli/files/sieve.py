@@ -14,6 +14,8 @@ MASK_SUFFIX, OVERVIEWS_SUFFIX = ".msk", ".ovr"
 
 DAMAGED = "damaged or empty (named like a photo)"
 """What files are counted as that are named like a photo and hold none."""
+MOST_NAMED = 10
+"""How many of these are named."""
 
 
 class Sieve:
@@ -24,10 +26,12 @@ class Sieve:
 
     Attributes:
         ignored: How many files have no format that segcli knows.
+        damaged: The first `MOST_NAMED` paths of those that count as `DAMAGED`.
     """
 
     def __init__(self, films: bool):
         self.ignored = 0
+        self.damaged: list[str] = []
         self._films = films
         self._unread: Counter[str] = Counter()
         self._here: dict[str, bool] = {}
@@ -57,6 +61,8 @@ class Sieve:
         named = suffixes.taken_for(os.path.basename(path)) if is_unknown else None
         if named is not None and named.is_read_here and not formats.is_film(named):
             self._unread[DAMAGED] += 1
+            if len(self.damaged) < MOST_NAMED:
+                self.damaged.append(path)
         else:
             self.ignored += 1
 

@@ -38,12 +38,14 @@ class Found:
         unread: Name of a format -> number of files inside folders that have it and cannot be read: photos that take an
             extra package which is not installed, documents, films; the most numerous first. Files that are named like
             photos and hold none are `sieve.DAMAGED`.
+        damaged: The paths of the first of these.
     """
 
     files: Sequence[Source]
     ignored: int
     results: int
     unread: Mapping[str, int] = field(default_factory=dict)
+    damaged: Sequence[str] = ()
     is_here: ClassVar[bool] = True
     """Whether the files lie on this computer, to be looked at before it is their turn."""
 
@@ -107,7 +109,7 @@ def find(inputs: Sequence[str | Path], output: Path | None = None, films: bool =
     glances = bytearray(glance.UNSEEN for _ in named)  # whatever they are, they are read, and some may be pipes
     inside = [(path.parent, (path.name,)) for path in search.matched() if sieve.passes(str(path), glances)]
     files = Listing.of([*named, *inside, *search.walked], search.roots, bytes(glances + search.glances))
-    return Found(files, sieve.ignored, len(search.results), sieve.unread)
+    return Found(files, sieve.ignored, len(search.results), sieve.unread, sieve.damaged)
 
 
 def label_maps(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from segcli.decoding import check_option
 from segcli.errors import InputError
 from segcli.files import formats, glance, sources
 from segcli.files.listing import Listing
+from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
 from segcli.films.choice import marked
 from segcli.films.options import FilmOptions
@@ -132,5 +133,7 @@ def required(found: Found, inputs: Sequence[object]) -> Found:
         named = ", ".join(map(str, inputs)) or "an empty list"
         packages = " ".join(extra.package for extra in formats.extras(found.unread))
         hint = f"Install what reads them: pip install {packages}" if packages else "Name photos or a folder of photos."
+        if found.damaged:
+            hint = f"Named like a photo, but none: {', '.join(map(shown, found.damaged))}."
         raise InputError(f"no photos in {named}{reasons}", hint)
     return found

@@ -328,7 +328,7 @@ class FolderRun:
         before = len(found.files) - len(self.todo)
         done = len(outcome.records) - outcome.failed - before
         counts = (done, before, outcome.failed, found.ignored, outcome.records, outcome.specks, min_area)
-        return Summary(self.place, *counts, found.unread, outcome.with_objects, apart)
+        return Summary(self.place, *counts, found.unread, outcome.with_objects, apart, found.damaged)
 
     @property
     def _results(self) -> Results:

@@ -29,6 +29,7 @@ class Summary:
         specks: How many regions are left out of the label files for having fewer pixels than `min_area`.
         min_area: The fewest pixels of a region in them; 0 for all.
         unread: Name of a format -> how many of its files the input folders held that cannot be read.
+        damaged: The paths of the first files among these that are named like photos and hold none.
         with_objects: Those of the records of which objects were asked for; None where all are to be asked.
         apart: File of the whole run -> how many photos of other settings, which do not fit into it, it lacks.
     """
@@ -44,6 +45,7 @@ class Summary:
     unread: Mapping[str, int] = field(default_factory=dict)
     with_objects: Sequence[Record] | None = None
     apart: Mapping[str, int] = field(default_factory=dict)
+    damaged: Sequence[str] = ()
 
     @cached_property
     def objects(self) -> dict[str, int] | None:
@@ -79,6 +81,8 @@ class Summary:
         """All but the images."""
         counts = {name: getattr(self, name) for name in ("segmented", "skipped", "failed", "ignored")}
         counts["unread"] = dict(self.unread)
+        if self.damaged:
+            counts["damaged"] = list(self.damaged)
         if self.min_area:
             counts |= {"specks": self.specks, "min_area": self.min_area}
         if self.apart:

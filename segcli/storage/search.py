@@ -204,7 +204,7 @@ class _Search:
         kept = [folder for number, folder in enumerate(counted) if number not in out]
         ignored = sum(self._ignored[folder] for folder in kept)
         unread = sum((self._unread.get(folder, Counter()) for folder in kept), Counter())
-        return FoundObjects(files, ignored, self._results, _by_number(unread), self._objects)
+        return FoundObjects(files, ignored, self._results, _by_number(unread), objects=self._objects)
 
 
 def _by_number(counts: Mapping[str, int]) -> dict[str, int]:

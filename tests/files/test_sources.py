@@ -212,6 +212,7 @@ def test_what_is_named_like_a_photo_and_holds_none_is_told_apart_from_other_file
         (tmp_path / name).write_bytes(content)
     found = find([tmp_path])
     assert (found.files, found.ignored, found.unread) == ((), 3, {DAMAGED: 3})
+    assert {Path(path).name for path in found.damaged} == {"empty.jpg", "ZEROS.TIF", "text.png"}
 
 
 def test_pipes_in_folders_are_passed_over(photos):

@@ -9,7 +9,7 @@ from segcli.cli.display import Display
 from segcli.cli.progress import clock
 from segcli.errors import EXIT_OK
 from segcli.files import formats
-from segcli.files.sieve import DAMAGED
+from segcli.files.paths import shown
 from segcli.pipeline.progress import FilmProgress, GiantProgress, Progress
 from segcli.pipeline.records import EMPTY_CUTOUT
 from segcli.pipeline.run import FolderRun
@@ -60,11 +60,17 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
             photos = f"{count} photo{'s' * (count != 1)}"
             display.say(f"{name} lacks {photos} made with another model, other classes or another --min-area")
         display.data(_sentence(summary, done, run.place))
-    lost = formats.extras(summary.unread) or DAMAGED in summary.unread
-    if lost and (display.quiet or display.as_json):  # the sentence is not shown
-        display.failure(f"not read: {formats.unread(summary.unread)}")
+    _tell_lost(display, summary)
     display.pieces(summary.json())
     return summary.exit_code
+
+
+def _tell_lost(display: Display, summary: Summary) -> None:
+    """Name what was not read and should have been; quiet commands say it too."""
+    for path in summary.damaged:
+        display.failure(f"not read: {shown(path)} is named like a photo, and holds none")
+    if formats.extras(summary.unread) and (display.quiet or display.as_json):  # the sentence is not shown
+        display.failure(f"not read: {formats.unread(summary.unread)}")
 
 
 def how_far(progress: Progress) -> str:
