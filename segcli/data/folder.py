@@ -1,6 +1,6 @@
 """Folder: photos and labels of one's own as a dataset, in whatever form a tool left the labels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -154,13 +154,15 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
         return wanted
     if wanted:
         return ""
-    has_masks = any(masks.masks.values()) and not any(recognise.uses_pictures(form, forms[form]) for form in forms)
+    described = {path.with_suffix("") for files in forms.values() for path in files}
+    has_masks = any(not _is_photo(mask, described) for entries in masks.masks.values() for _, mask in entries)
+    has_masks = has_masks and not any(recognise.uses_pictures(form, forms[form]) for form in forms)
     there = [*forms, *(["masks"] if has_masks else [])]
     if len(there) > 1:
         listed = " and ".join(recognise.FORMS[form].title if form in forms else "masks" for form in there)
         options = ", ".join(form if form in forms else "ids" for form in there)
         message = f"{shown(found.labels.root)} holds labels of several kinds: {listed}"
-        raise DatasetError(message, f"Say which with --as (such as {options}), or name their folder with --labels.")
+        raise DatasetError(message, f"Say which with --as (such as {options}), or name a folder with one kind only.")
     if not there and masks.strays and not found.apart:
         message = f"none of the {len(masks.strays)} masks in {shown(found.labels.root)} is called like a photo"
         raise DatasetError(message, f"{shown(masks.strays[0])} is one. Give each the name of its photo.")
@@ -168,6 +170,11 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
         hint = "Give the labels' folder with --labels; docs/labels.md lists the forms that segcli reads."
         raise DatasetError(f"{shown(found.labels.root)} holds no labels that segcli knows", hint)
     return there[0] if there and there[0] in forms else ""
+
+
+def _is_photo(picture: Path, described: Set[Path]) -> bool:
+    """Whether a picture beside a label file of its name is what that describes: no mask is stored as a JPEG."""
+    return picture.suffix.lower() in (".jpg", ".jpeg") and picture.with_suffix("") in described
 
 
 def _shapes(found: _Found, key: str, files: Sequence[Path], pictures: Sequence[Path]) -> Dataset:

@@ -65,6 +65,20 @@ def test_pictures_show_what_differs_and_nothing_else(folders):
     assert Image.open(folders / "differences/one.png").mode == "RGB"
 
 
+def test_truth_may_be_labelme_s_files_beside_their_photos(folders):
+    points = [[0, 0], [2, 0], [2, 1], [0, 1]]
+    shape = {"label": "cat", "points": points, "shape_type": "polygon", "group_id": None, "flags": {}}
+    facts = {"version": "5.2.1", "flags": {}, "shapes": [shape], "imagePath": "one.jpg", "imageData": None}
+    (folders / "both").mkdir()
+    (folders / "both/one.json").write_text(json.dumps({**facts, "imageHeight": 2, "imageWidth": 2}))
+    Image.new("RGB", (2, 2)).save(folders / "both/one.jpg")
+    result = run("a", "b", "--names", "background,cat,dog", "--truth", "both", "--json")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert data["images_with_truth"] == 1
+    assert data["a"]["per_class"]["cat"] == pytest.approx(1 / 4)  # truth: the upper row; A: all but one of it
+
+
 @pytest.mark.parametrize("output", ["a", "b/inside", "truth"])
 def test_pictures_never_replace_label_maps(folders, output):
     before = (folders / "a/one.png").read_bytes()
