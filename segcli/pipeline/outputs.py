@@ -129,6 +129,11 @@ class Outputs:
         shows = any(self.labels.names[label] in areas for label in self.foreground)
         return () if "cutout" not in self.kinds or shows else (EMPTY_CUTOUT,)
 
+    def are_left_of(self, source: Source) -> bool:
+        """Whether a mask or an overlay of an earlier run is where that of a source would be."""
+        places = (("masks", ".png"), ("masks", ".tif"), ("overlays", ".jpg"))
+        return any(source.output(self.folder / kind, suffix).exists() for kind, suffix in places)
+
     @cached_property
     def class_suffixes(self) -> dict[int, str]:
         """The ending of each class's mask: ".person.png"; with the id where two would be called alike."""

@@ -25,6 +25,8 @@ RUN_FILE = "run.toml"
 RUN_FILE_HINT = "Give the run.toml of an output folder."
 EMPTY_CUTOUT = "Its cutout is empty: no pixel has a class to keep."
 """The note of a photo of which nothing is cut out."""
+OLD_RESULTS = "The mask or overlay that is still there was made before the file changed."
+"""The note of a photo that failed, with results of an earlier run."""
 _OPTIONAL = ("specks", "pixel_area", "objects", "no_data", "frames", "etag")
 _Count = Annotated[int, between(0, 2**53)]
 _Measure = Annotated[float, between(0, 1e18)]

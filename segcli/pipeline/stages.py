@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,7 +32,7 @@ from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.outputs import Outputs
 from segcli.pipeline.progress import Watch, unwatched
 from segcli.pipeline.recorder import Recorder
-from segcli.pipeline.records import DONE, FAILED, Record, state
+from segcli.pipeline.records import DONE, FAILED, OLD_RESULTS, Record, state
 
 if TYPE_CHECKING:
     from segcli.inference.graph_segmenter import GraphSegmenter
@@ -288,18 +288,23 @@ def _refined(refine: Callable[[np.ndarray, Prediction], Prediction], segmented: 
     return segmented
 
 
+def _failed(source: Source, error: str, outputs: Outputs, base: Mapping[str, Any]) -> Record:
+    notes = (OLD_RESULTS,) if outputs.are_left_of(source) else ()
+    return Record(status=FAILED, error=source.told(error), notes=notes, **base)
+
+
 def _written(segmented: Segmented, outputs: Outputs, settings: str) -> Record:
     source, start = segmented.item, time.perf_counter()
     settle(segmented)
     base = {"name": source.tree.as_posix(), "input": source.input, "settings": settings, **segmented.facts}
     base["seconds"] = segmented.seconds
     if segmented.prediction is None:
-        return Record(status=FAILED, error=source.told(segmented.error), **base)
+        return _failed(source, segmented.error, outputs, base)
     photo, place = segmented.photo.rgb, segmented.photo.place
     try:
         written = oom.near(lambda prediction: outputs.write(source, photo, prediction, place), segmented.prediction)
     except InputError as error:
-        return Record(status=FAILED, error=source.told(str(error)), **base)
+        return _failed(source, str(error), outputs, base)
     segmented.seconds["write"] = _since(start)
     valid = segmented.photo.valid
     return Record(

@@ -18,6 +18,7 @@ from small_runs import records, smooth, tree
 from segcli.files.lock import locked
 from segcli.images import masks
 from segcli.pipeline.ledger import Ledger
+from segcli.pipeline.records import OLD_RESULTS
 
 
 def failing(monkeypatch, code, after):
@@ -214,6 +215,18 @@ def test_a_run_toml_that_is_none_is_wrong_usage(segcli, tmp_path, text):
     result = segcli("--from", "run.toml", model=())
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
+
+
+def test_a_photo_that_fails_now_says_that_its_old_mask_stays(segcli, tmp_path):
+    Image.fromarray(smooth(1, 40, 30)).save(tmp_path / "a.jpg")
+    segcli("a.jpg", "-o", "out")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:300])
+    (tmp_path / "b.jpg").write_bytes(b"nothing")
+    result = segcli("a.jpg", "b.jpg", "-o", "out")
+    assert result.exit_code == 1
+    assert f"a.jpg: {OLD_RESULTS}" in result.stderr
+    assert "b.jpg: The mask" not in result.stderr
+    assert (tmp_path / "out/masks/a.png").exists()
 
 
 def test_killed_runs_come_to_the_same_result(segcli, checkpoint, tmp_path, monkeypatch):
