@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -162,6 +162,12 @@ class Ledger:
         if source.origin is not None and not source.path.exists():
             return not verify and _is_same_object(source, record)
         return _is_same_file(source, record, verify)
+
+    def count_of_others(self, sources: Iterable[Source], settings_for: Callable[[Source], str]) -> int:
+        """How many of these sources were done with other settings than those that they are to be done with."""
+        numbers = ((source, self.records.number(source.tree.as_posix())) for source in sources)
+        facts = ((source, self.records.facts(number)) for source, number in numbers if number is not None)
+        return sum(fact.is_done and fact.settings != settings_for(source) for source, fact in facts)
 
     def _is_said_done(self, name: str, settings: str) -> bool:
         number = self.records.number(name)

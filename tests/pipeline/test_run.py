@@ -217,6 +217,13 @@ def test_a_run_toml_that_is_none_is_wrong_usage(segcli, tmp_path, text):
     assert "Traceback" not in result.stderr
 
 
+def test_results_of_other_settings_are_told_of_once(segcli, photos):
+    segcli(photos, "-o", "out")
+    other = (photos, "-o", "out", "--save", "mask", "--classes", "cat")
+    assert "out: 5 photos were done with other settings before" in segcli(*other).stderr
+    assert "other settings" not in segcli(*other).stderr
+
+
 def test_a_photo_that_fails_now_says_that_its_old_mask_stays(segcli, tmp_path):
     Image.fromarray(smooth(1, 40, 30)).save(tmp_path / "a.jpg")
     segcli("a.jpg", "-o", "out")

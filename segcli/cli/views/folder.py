@@ -29,7 +29,9 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     said: set[tuple[str, str]] = set()
     empty = 0
     try:
-        with display.counting(len(run.begin()), doing) as counter:
+        count = len(run.begin())
+        _tell_of_others(run, display)
+        with display.counting(count, doing) as counter:
             run.watch = lambda progress: counter.part(progress.path.name, how_far(progress), progress.share)
             for record in run:
                 counter.advance()
@@ -63,6 +65,15 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     _tell_lost(display, summary)
     display.pieces(summary.json())
     return summary.exit_code
+
+
+def _tell_of_others(run: FolderRun, display: Display) -> None:
+    """Say that the folder holds results of other settings, of which some stay beside the new ones."""
+    count = run.ledger.count_of_others(run.todo, run.plan.settings_for) if run.todo else 0
+    if count:
+        photos = "1 photo was" if count == 1 else f"{count} photos were"
+        display.say(f"{run.place}: {photos} done with other settings before, and will be done again.")
+        display.say("Other kinds of files there stay as they are. To keep both, choose another folder with --output.")
 
 
 def _tell_lost(display: Display, summary: Summary) -> None:

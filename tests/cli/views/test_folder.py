@@ -16,6 +16,7 @@ class Run:
     """A run that is over before it begins."""
 
     folder = place = Path("out")
+    todo = ()
 
     def __init__(self, **counts):
         named = {"segmented": 5, "skipped": 0, "failed": 0, "ignored": 0, "records": ()} | counts
