@@ -52,7 +52,10 @@ def opened_file(path: Path) -> Iterator[tuple[BinaryIO, formats.Format]]:
         if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
             raise InputError(f"{shown(path)} is {_kind(path, mode)}")
         with path.open("rb") as file:
-            known = formats.sniff(file.read(formats.HEAD))
+            head = file.read(formats.HEAD)
+            if not head:
+                raise InputError(f"{shown(path)} is no picture: it is empty", "Copy it again from where it came from.")
+            known = formats.sniff(head)
             if known is None:
                 raise InputError(f"{shown(path)} is no picture of a format that segcli knows", _CONVERT)
             file.seek(0)

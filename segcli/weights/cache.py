@@ -93,8 +93,8 @@ class Cached:
         if not self.newly_recorded:
             return ""
         return (
-            f"first download of {self.name}: {self.known or 'no checksum of it is known'}; this file's "
-            f"({self.record.sha256[:12]}...) is remembered and must match from now on"
+            f"first download of {self.name}: {self.known or 'no checksum of it is known'}; later downloads must be the "
+            f"same file ({self.record.sha256[:12]}...)"
         )
 
     def notes(self) -> tuple[str, ...]:

@@ -46,8 +46,8 @@ def test_the_note_about_an_unpublished_hash_is_said_once(entry):
     first, second = model_io.load(NAME), model_io.load(NAME)
     (note,) = first.notes
     assert note == (
-        f"first download of {NAME}: no checksum of it is known; this file's "
-        f"({first.provenance['sha256'][:12]}...) is remembered and must match from now on"
+        f"first download of {NAME}: no checksum of it is known; later downloads must be the same file "
+        f"({first.provenance['sha256'][:12]}...)"
     )
     assert second.notes == ()
     sha256 = first.provenance["sha256"]

@@ -86,7 +86,7 @@ class TrainingDisplay(Display, TrainingListener):
 
     def _say_interrupted(self) -> None:
         if (self.folder / STATE).exists():
-            self.say("interrupted: --resume goes on from the last checkpoint")
+            self.say(f"interrupted: segcli train -o {self.folder} --resume goes on from the last checkpoint")
         else:
             self.say("interrupted before the first checkpoint: the same command starts anew")
 
