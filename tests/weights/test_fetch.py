@@ -66,8 +66,8 @@ def content_in(folder: Path) -> list[Path]:
 def test_the_sha256_that_the_hub_states_is_told_and_remembered(server, entry):
     here = cache.obtain(entry)
     assert here.note() == (
-        f"first download of {NAME}: it has the sha256 that {server.url} states; this file's ({SHA256[:12]}...) is "
-        "remembered and must match from now on"
+        f"first download of {NAME}: it has the sha256 that {server.url} states; later downloads must be "
+        f"the same file ({SHA256[:12]}...)"
     )
     assert (here.record.sha256, here.record.commit) == (SHA256, loopback_hub.COMMIT)
     assert cache.obtain(entry).notes() == ()
