@@ -34,6 +34,7 @@ class ErrorsAsLines(ListedCommands):
                 raise KeyboardInterrupt from error
             is_typers_own = hasattr(error, "exit_code") and not isinstance(error, SegcliError)
             if hasattr(error, "format_message"):  # a usage error, which Typer shows on stderr itself
+                _add_example(error)
                 hint = "`--help` after the command lists its options."
                 display.json({"error": error.format_message(), "hint": hint, "exit_code": error.exit_code})
             if is_typers_own or isinstance(error, typer.Abort) or os.environ.get("SEGCLI_DEBUG") == "1":
@@ -41,6 +42,16 @@ class ErrorsAsLines(ListedCommands):
             known = error if isinstance(error, SegcliError) else _unforeseen(error)
             display.error(known)
             raise typer.Exit(known.exit_code) from None
+
+
+def _add_example(error: Any) -> None:
+    """Say also how the command looks whole, where an argument or option is missing."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    if type(error).__name__ != "MissingParameter" or command is None:
+        return
+    lines = map(str.strip, (command.epilog or "").splitlines())
+    example = next((line for line in lines if line.startswith("segcli ") and f" {command.name} " in line), "")
+    error.message = f"For example: {example}" if example else error.message
 
 
 def _unforeseen(error: Exception) -> SegcliError:

@@ -178,17 +178,19 @@ class DownloadBars(Downloads):
 
 
 class _RateColumn(ProgressColumn):
-    """Things a second, in one unit."""
+    """Things a second, in one unit, which is left out where there is no room for it beside what the bar says."""
 
-    def __init__(self, unit: str):
+    def __init__(self, unit: str, is_wide: bool):
         super().__init__()
         self.unit = unit
+        self.is_wide = is_wide
 
     def render(self, task: Task) -> Text:
         if _is_part(task):
             return Text()
         rate = task.finished_speed or task.speed
-        return Text(f"{rate:.2f} {self.unit}/s" if rate else f"- {self.unit}/s", "cyan")
+        unit = f" {self.unit}" if self.is_wide or len(task.description) <= LONGEST_NAME else ""
+        return Text(f"{rate:.2f}{unit}/s" if rate else f"-{unit}/s", "cyan")
 
 
 class _CountColumn(MofNCompleteColumn):
@@ -211,9 +213,10 @@ def _is_part(task: Task) -> bool:
 
 def bar(console: Console, unit: str) -> Progress:
     """A bar with count, rate and time left, gone when it is done."""
-    length = BarColumn(WIDE_BAR if console.width >= WIDE else NARROW_BAR)
+    is_wide = console.width >= WIDE
+    length = BarColumn(WIDE_BAR if is_wide else NARROW_BAR)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), length, _CountColumn())
-    return Progress(*columns, _RateColumn(unit), _LeftColumn(), console=console, transient=True)
+    return Progress(*columns, _RateColumn(unit, is_wide), _LeftColumn(), console=console, transient=True)
 
 
 def short(name: str) -> str:

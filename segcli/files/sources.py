@@ -7,12 +7,13 @@
 import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from segcli.errors import UsageError
-from segcli.files import formats, glance
+from segcli.files import formats, glance, label_folders
+from segcli.files.exclusion import NOTHING, Exclusion
 from segcli.files.listing import Listing, Source
 from segcli.files.paths import folded, nearest_hint, shown
 from segcli.files.sieve import Sieve
@@ -39,6 +40,8 @@ class Found:
             extra package which is not installed, documents, films; the most numerous first. Files that are named like
             photos and hold none are `sieve.DAMAGED`.
         damaged: The paths of the first of these.
+        left_out: The number of files and folders that the run's patterns leave out.
+        remarks: What a person should know of this, such as a pattern that left out nothing.
     """
 
     files: Sequence[Source]
@@ -46,6 +49,8 @@ class Found:
     results: int
     unread: Mapping[str, int] = field(default_factory=dict)
     damaged: Sequence[str] = ()
+    left_out: int = 0
+    remarks: Sequence[str] = ()
     is_here: ClassVar[bool] = True
     """Whether the files lie on this computer, to be looked at before it is their turn."""
 
@@ -81,7 +86,9 @@ def list_from(stream: BinaryIO, called: str = "stdin") -> list[str]:
     return [os.fsdecode(line) for line in (part.rstrip(b"\r") for part in data.split(separator)) if line]
 
 
-def find(inputs: Sequence[str | Path], output: Path | None = None, films: bool = False) -> Found:
+def find(
+    inputs: Sequence[str | Path], output: Path | None = None, films: bool = False, exclude: Exclusion = NOTHING
+) -> Found:
     """Find the pictures among files, folders and patterns.
 
     A folder is read with all its sub-folders, each real folder once, so that links cannot loop; hidden files and
@@ -96,11 +103,12 @@ def find(inputs: Sequence[str | Path], output: Path | None = None, films: bool =
         inputs: Paths or patterns.
         output: The folder that results will go to; it need not exist.
         films: Return video files inside folders too, where their extra is installed.
+        exclude: What is left out, wherever it is, also where an input names it.
 
     Raises:
         UsageError: A path is not there, a pattern matches nothing, or a folder holds results of segcli.
     """
-    search = _Search(output)
+    search = _Search(output, exclude)
     for text in map(str, inputs):
         search.add(text)
     sieve = Sieve(films)
@@ -109,7 +117,13 @@ def find(inputs: Sequence[str | Path], output: Path | None = None, films: bool =
     glances = bytearray(glance.UNSEEN for _ in named)  # whatever they are, they are read, and some may be pipes
     inside = [(path.parent, (path.name,)) for path in search.matched() if sieve.passes(str(path), glances)]
     files = Listing.of([*named, *inside, *search.walked], search.roots, bytes(glances + search.glances))
-    return Found(files, sieve.ignored, len(search.results), sieve.unread, sieve.damaged)
+    remarks = (*without_effect(exclude), *label_folders.remarks(search.walked))
+    return Found(files, sieve.ignored, len(search.results), sieve.unread, sieve.damaged, exclude.count, remarks)
+
+
+def without_effect(exclude: Exclusion) -> list[str]:
+    """A remark for each pattern that left out nothing."""
+    return [f"--exclude {shown(text)} left out nothing: is the name right?" for text in exclude.unmatched]
 
 
 def label_maps(folder: Path) -> Path:
@@ -146,7 +160,7 @@ class _Search:
         is_result: Whether a real folder is, or lies in, one for results.
     """
 
-    def __init__(self, output: Path | None):
+    def __init__(self, output: Path | None, exclude: Exclusion):
         self.named: dict[Hashable, Path] = {}
         self.inside: dict[Hashable, Path] = {}
         self.walked: list[tuple[Path, Texts]] = []
@@ -155,6 +169,7 @@ class _Search:
         self.folders: list[Path] = []
         self.roots: list[str] = []
         self.is_result = _result_test(output)
+        self.exclude = exclude
         self.identities = Identities()
 
     def add(self, text: str) -> None:
@@ -163,13 +178,18 @@ class _Search:
         if not text:
             raise UsageError("an input is an empty name", "Is a variable of the shell not set?")
         if os.path.isdir(path):
-            self._add_folder(path, root=path)
+            if not self._is_left_out(text, is_folder=True):
+                self._add_folder(path, root=path)
         elif os.path.lexists(path):
-            self._add_file(path, path.parent, self.named)
+            if not self._is_left_out(text):
+                self._add_file(path, path.parent, self.named)
         elif is_pattern(text):
             self._add_pattern(path)
         else:
             raise UsageError(f"{shown(path)} is not there", nearest_hint(path))
+
+    def _is_left_out(self, place: str, is_folder: bool = False) -> bool:
+        return bool(self.exclude) and self.exclude.leaves_out(os.path.abspath(place), is_folder)
 
     def _add_pattern(self, pattern: Path) -> None:
         fixed = next(i for i, part in enumerate(pattern.parts) if is_pattern(part))
@@ -180,7 +200,10 @@ class _Search:
             raise UsageError(f"{shown(pattern)} is no valid pattern: {error}") from None
         if not matches:
             raise UsageError(f"nothing matches {shown(pattern)}", f"Does {shown(root.absolute())} hold the files?")
+        above = os.path.abspath(root)
         for path in matches:
+            if self.exclude.leaves_out_below(above, os.path.abspath(path), os.path.isdir(path)):
+                continue
             if os.path.isdir(path):
                 self._add_folder(path, root)
             elif os.path.isfile(path):
@@ -211,9 +234,11 @@ class _Search:
 
     def walk(self, sieve: Sieve) -> None:
         """Find the pictures in the folders; those that a pattern matched as well stay with these."""
-        for folder, names in walk(self.folders, self.is_result):
+        for folder, names in walk(self.folders, self.is_result, partial(self._is_left_out, is_folder=True)):
             self._require_listed(folder, names)
             new = self._once(folder, names)
+            if self.exclude:
+                new = [name for name in new if not self._is_left_out(str(folder / name))]
             if self.named or self.inside:
                 new = [name for name in new if self._is_new(folder / name)]
             place = str(folder / "x")[:-1]

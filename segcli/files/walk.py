@@ -10,10 +10,19 @@ from pathlib import Path
 from segcli.files.paths import folded
 
 
-def walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[tuple[Path, list[str]]]:
+def walk(
+    roots: Sequence[Path],
+    is_result: Callable[[str], bool],
+    is_left_out: Callable[[str], bool] = lambda folder: False,
+) -> Iterator[tuple[Path, list[str]]]:
     """Each folder below the roots with its files that are not hidden; linked folders last: real ones keep their names.
 
     A folder that cannot be listed is a file of the one above it.
+
+    Args:
+        roots: The folders.
+        is_result: Whether a real folder is left out, with all that it holds.
+        is_left_out: The same of a folder by its name below the roots, links not followed.
     """
     folders = deque(path for path in roots if not path.is_symlink())
     linked = deque(path for path in roots if path.is_symlink())
@@ -32,7 +41,7 @@ def walk(roots: Sequence[Path], is_result: Callable[[str], bool]) -> Iterator[tu
         except OSError:
             yield here.parent, [here.name]
             continue
-        for path in sorted(here / name for name in inner):
+        for path in sorted(here / name for name in inner if not is_left_out(str(here / name))):
             (linked if path.is_symlink() else folders).append(path)
         yield here, names
 

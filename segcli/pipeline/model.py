@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from segcli import processor
+from segcli import labels, processor
 from segcli.crf.settings import CRF
 from segcli.errors import InputError
 from segcli.files.paths import shown
@@ -264,7 +264,20 @@ def announce(model: ModelFacts, listener: Listener) -> None:
     how = ", under onnxruntime" if model.engine == "onnx" else ""
     how += ", in 8 bits" if model.int8 else ""
     how += f", for {words}" if (words := photo_values.words(model.photos)) else ""
-    listener.note(f"model {model.spec.name}, {len(model.labels)} classes of {model.labels.name}{how}")
+    listener.note(f"model {_called(model)}, {_classes(model.labels)}{how}")
+
+
+def _called(model: ModelFacts) -> str:
+    """The network's name, for people; after that of its file, where it is no model of the manifest."""
+    origin = model.provenance
+    is_file = "weights" in origin and "source" not in origin
+    return f"{shown(origin['weights'])} ({model.spec.name})" if is_file else model.spec.name
+
+
+def _classes(classes: LabelSet) -> str:
+    """How many classes there are, and of which set; the names of those of one's own."""
+    which = f" of {classes.name}" if classes.name in labels.LABEL_SETS else f": {labels.some_of(classes.names, 5)}"
+    return f"{len(classes)} classes{which}"
 
 
 def under_torch(model: Model, reference: ModelReference | None, listener: Listener = SILENT) -> Segmenter:

@@ -114,6 +114,8 @@ def run(
         dry: The run is only foretold: nothing is converted.
     """
     _check_places(job.saving, found)
+    for remark in found.remarks:
+        listener.note(remark)
     if FRAME_FILES in job.saving.kinds and not found.films:
         raise UsageError(f"--save {FRAME_FILES}: there is no film", "Name films, or moving pictures with --films all.")
     if not (found.photos or job.saving.kinds & OF_FILMS):

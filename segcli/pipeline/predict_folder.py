@@ -41,6 +41,7 @@ def predict_folder(
     value_range: ValueRange = None,
     bands: Iterable[str | int] = (),
     alpha: Alpha | None = None,
+    exclude: Iterable[str] = (),
     max_pixels: int = MAX_PIXELS,
     pages: bool = False,
     films: FilmKinds = "auto",
@@ -79,6 +80,7 @@ def predict_folder(
             them, or (low, high); None: the model's.
         bands: The bands that become grey (one) or red, green, blue (three), by number from 1 on or by name.
         alpha: "over-white", "ignore" or "mask"; None: as the format and the values suggest.
+        exclude: Patterns of files and folders to leave out, such as "masks" or "*_mask.png".
         max_pixels: Photos with more pixels are done in parts, at full size.
         pages: Every page of TIFF and GIF files, or plane of a stack.
         films: What is a film: "auto" video files, "all" moving GIF and WebP pictures too, "none" nothing.
@@ -105,7 +107,13 @@ def predict_folder(
     kinds = one_of("save", names_of(save), KINDS)
     saving = Saving(kinds, named, cutout_background, overlay.of_size(overlay_size), min_area, geojson_crs, fill_holes)
     of_films = FilmOptions(films, stride, start, end, steady)
-    reading = Reading(PhotoReading.of(value_range, bands, alpha, max_pixels), pages, gsd=gsd, films=of_films)
+    reading = Reading(
+        PhotoReading.of(value_range, bands, alpha, max_pixels),
+        pages,
+        gsd=gsd,
+        films=of_films,
+        exclude=names_of(exclude),
+    )
     job = PredictJob(reference, applied, CRFSettings.of(crf), reading, saving, Path(output))
     job.check()
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from segcli.decoding import check_option
 from segcli.errors import InputError
 from segcli.files import formats, glance, sources
+from segcli.files.exclusion import Exclusion
 from segcli.files.listing import Listing
 from segcli.files.paths import shown
 from segcli.files.sources import Found, Source
@@ -36,6 +37,7 @@ class Reading:
         range_text: The range as it was typed, which is part of the fingerprint; None: as numbers are written.
         gsd: The centimetres of ground that a pixel shows the network; None leaves the size to the model.
         films: Which films are read, and how.
+        exclude: Patterns of the files and folders that are left out.
     """
 
     photos: PhotoReading = PLAIN
@@ -43,17 +45,20 @@ class Reading:
     range_text: str | None = None
     gsd: GroundResolution | None = None
     films: FilmOptions = field(default_factory=FilmOptions)
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self):
         check_option("pages", self.pages, bool)
         check_option("gsd", self.gsd, GroundResolution | None)
+        Exclusion(self.exclude)
 
     def find(
         self, inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None
     ) -> Found:
         """The photos, or their pages, among files, folders and patterns; InputError, with `typed`, for none."""
         limit = self.photos.max_pixels
-        found = find_photos(inputs, output, typed, films=self.films.kinds != "none")
+        details = {"films": self.films.kinds != "none", "exclude": self.exclude}
+        found = find_photos(inputs, output, typed, **details)
         found = marked(found, self.films.kinds, limit)
         if not self.pages:
             return found
@@ -117,10 +122,14 @@ class _Pages(Glanced):
 
 
 def find_photos(
-    inputs: Sequence[str | Path], output: Path | None, typed: Sequence[str | Path] | None = None, films: bool = False
+    inputs: Sequence[str | Path],
+    output: Path | None,
+    typed: Sequence[str | Path] | None = None,
+    films: bool = False,
+    exclude: Sequence[str] = (),
 ) -> Found:
     """The photos, and films if wanted, among files, folders and patterns; InputError, with `typed`, for none."""
-    return required(sources.find(inputs, output, films), inputs if typed is None else typed)
+    return required(sources.find(inputs, output, films, Exclusion(exclude)), inputs if typed is None else typed)
 
 
 def required(found: Found, inputs: Sequence[object]) -> Found:
@@ -129,6 +138,7 @@ def required(found: Found, inputs: Sequence[object]) -> Found:
         passed = [f"{formats.counted(found.unread)} not read"] if found.unread else []
         passed += [f"{found.ignored} other files ignored"] if found.ignored else []
         passed += [f"{found.results} results of segcli left out"] if found.results else []
+        passed += [f"left out by --exclude: {found.left_out}"] if found.left_out else []
         reasons = f" ({', '.join(passed)})" if passed else ""
         named = ", ".join(map(str, inputs)) or "an empty list"
         packages = " ".join(extra.package for extra in formats.extras(found.unread))

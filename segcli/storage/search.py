@@ -12,8 +12,9 @@ from pathlib import Path
 
 from segcli.errors import UsageError
 from segcli.files import formats, suffixes
+from segcli.files.exclusion import NOTHING, Exclusion
 from segcli.files.paths import shown
-from segcli.files.sources import RESULT_FILES, Found, is_pattern
+from segcli.files.sources import RESULT_FILES, Found, is_pattern, without_effect
 from segcli.storage.address import Address
 from segcli.storage.objects import Gathering, below, common
 from segcli.storage.store import THREADS, Entry, Store
@@ -55,6 +56,7 @@ def find(
     *,
     output: Address | None = None,
     films: bool = False,
+    exclude: Exclusion = NOTHING,
     tell: Callable[[str], None] = lambda _: None,
 ) -> FoundObjects:
     """Find the photos among objects, folders and patterns of stores, as `files.sources.find` does among files.
@@ -68,13 +70,15 @@ def find(
         copies: The folder of this computer that each object is copied to when it is its turn.
         output: The folder that results will go to.
         films: Return video files too, where their extra is installed.
+        exclude: What is left out, wherever it is, also where an input names it.
         tell: Hears how far a long listing is.
 
     Raises:
         UsageError: An address is not there, a pattern matches nothing, or a folder holds results of segcli.
         StoreError: A store cannot be reached, or refuses.
     """
-    search = _Search(stores, output, films, tell)
+    search = _Search(stores, output, films, exclude, tell)
+    inputs = [address for address in inputs if not exclude.leaves_out(str(address))]
     with ThreadPoolExecutor(THREADS) as pool:
         known = list(pool.map(search.named, inputs))
     folders = [address for address, entries in zip(inputs, known, strict=True) if not entries]
@@ -88,8 +92,15 @@ def find(
 class _Search:
     """A search for the objects that inputs name, match or hold."""
 
-    def __init__(self, stores: Stores, output: Address | None, films: bool, tell: Callable[[str], None]):
-        self._stores, self._output, self._films, self._tell = stores, output, films, tell
+    def __init__(
+        self,
+        stores: Stores,
+        output: Address | None,
+        films: bool,
+        exclude: Exclusion,
+        tell: Callable[[str], None],
+    ):
+        self._stores, self._output, self._films, self._exclude, self._tell = stores, output, films, exclude, tell
         self._objects = Gathering()
         self._roots: list[Address] = []
         self._results = 0
@@ -137,7 +148,8 @@ class _Search:
         count = 0
         for entry in self._below(folder):
             count += 1
-            self._take(entry)
+            if not self._exclude.leaves_out_below(str(folder), str(entry.address)):
+                self._take(entry)
             if count % TELL == 0:
                 self._tell(f"{shown(str(folder))}: {count} objects listed so far")
         return count
@@ -162,7 +174,8 @@ class _Search:
         for entry in self._below(root):
             if matches(entry.address.path):
                 count += 1
-                self._take(entry, self._objects.match)
+                if not self._exclude.leaves_out_below(str(root), str(entry.address)):
+                    self._take(entry, self._objects.match)
         self._roots += [root] if count else []
         return count
 
@@ -204,7 +217,8 @@ class _Search:
         kept = [folder for number, folder in enumerate(counted) if number not in out]
         ignored = sum(self._ignored[folder] for folder in kept)
         unread = sum((self._unread.get(folder, Counter()) for folder in kept), Counter())
-        return FoundObjects(files, ignored, self._results, _by_number(unread), objects=self._objects)
+        told = {"left_out": self._exclude.count, "remarks": without_effect(self._exclude)}
+        return FoundObjects(files, ignored, self._results, _by_number(unread), objects=self._objects, **told)
 
 
 def _by_number(counts: Mapping[str, int]) -> dict[str, int]:

@@ -46,6 +46,21 @@ def test_a_mistyped_command_gets_the_nearest():
 
 
 @pytest.mark.parametrize(
+    ("command", "example"),
+    [
+        (["predict"], "segcli predict photos/"),
+        (["crf"], "segcli crf photos/ --probs plain -o refined"),
+        (["data", "convert"], "segcli data convert labelled/ -o plants"),
+        (["weights", "pull"], "segcli weights pull v3-mobilenetv2"),
+    ],
+)
+def test_what_is_missing_comes_with_the_whole_command(command, example):
+    result = run(*command, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"].endswith(f"For example: {example}")
+
+
+@pytest.mark.parametrize(
     ("error", "code", "line"),
     [
         (SegcliError("it broke", "Mend it."), 1, "error: it broke"),

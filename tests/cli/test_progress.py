@@ -75,6 +75,17 @@ def test_one_of_several_has_a_bar_below_that_goes_when_it_is_done():
     assert "1/3" in line
 
 
+@pytest.mark.parametrize(("width", "rate"), [(80, "-/s"), (120, "- iterations/s")])
+def test_a_bar_that_says_much_stays_one_line(width, rate):
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    with bar(console, "iterations") as shown:
+        shown.add_task("loss 1.175, best mIOU 25.89", total=20_000, completed=12_345)
+        plain = Console(file=io.StringIO(), width=width, color_system=None)
+        plain.print(shown.get_renderable())
+    (line,) = plain.file.getvalue().splitlines()
+    assert f"12345/20000 {rate} " in line
+
+
 def test_a_long_name_leaves_room():
     assert short("ortho.tif") == "ortho.tif"
     assert short("2026-07-01_DJI_0001_block_7.tif") == "2026-07-0…lock_7.tif"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from segcli.errors import UsageError
 from segcli.files import sources, walk
+from segcli.files.exclusion import Exclusion
 from segcli.files.paths import shown
 from segcli.files.sieve import DAMAGED
 from segcli.files.sources import RESULT_FILES, find, is_picture, list_from
@@ -298,3 +299,33 @@ def test_a_list_without_an_end_is_refused(monkeypatch):
     monkeypatch.setattr(sources, "MOST_LISTED", 1 << 16)
     with pytest.raises(UsageError, match="more than 0 MB"), io.BytesIO(bytes(1 << 17)) as file:
         list_from(file)
+
+
+def left_out(*inputs, exclude):
+    exclusion = Exclusion(exclude)
+    found = find(inputs, exclude=exclusion)
+    return [str(source.tree) for source in found.files], found
+
+
+@pytest.mark.parametrize(
+    "inputs", [["photos"], ["photos/**"], ["photos/a", "photos/x.jpg"], ["photos/*", "photos/a/b"]]
+)
+def test_what_is_left_out_is_left_out_however_it_is_reached(photos, monkeypatch, inputs):
+    monkeypatch.chdir(photos.parent)
+    (photos / "a" / "broken.jpg").write_text("no picture")
+    names, found = left_out(*inputs, exclude=["b", "broken*"])
+    assert names == ["a/x", "x"]
+    assert found.remarks == ()
+    assert found.damaged == []
+    assert left_out("photos/a/b/y.tif", exclude=["y.*"])[0] == []
+
+
+def test_a_pattern_without_effect_and_labels_among_photos_are_told_of(photos):
+    picture(photos / "masks" / "x.png")
+    names, found = left_out(photos, exclude=["mask"])
+    assert "masks/x" in names
+    without_effect, labels = found.remarks
+    assert without_effect == "--exclude mask left out nothing: is the name right?"
+    assert labels.endswith("add: --exclude masks")
+    names, found = left_out(photos, exclude=["masks"])
+    assert (names, found.left_out, found.remarks) == (["a/b/y", "a/x", "x"], 1, ())

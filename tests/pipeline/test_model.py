@@ -11,13 +11,17 @@ from small_runs import smooth
 from tiny import tiny_model
 
 import segcli
+from segcli import labels
 from segcli.errors import InputError, UsageError
 from segcli.files import headroom
 from segcli.inference.options import ModelOptions
 from segcli.inference.segmenter import Segmenter
+from segcli.models import variants
+from segcli.models.preprocessing import Preprocessing
 from segcli.pipeline import model as model_file
 from segcli.pipeline.giants import plan
-from segcli.pipeline.model import Model, checked_array, load_with
+from segcli.pipeline.model import Model, announce, checked_array, load_with
+from segcli.weights.facts import ModelFacts
 from segcli.weights.reference import ModelReference, resolve
 
 
@@ -91,10 +95,32 @@ def test_other_arrays_are_refused_rather_than_guessed_at(odd):
         checked_array(odd)
 
 
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        (
+            {"provenance": {"weights": "street", "source": "built-in"}, "labels": labels.CAMVID},
+            "model v3-mobilenetv2, 11 classes of camvid",
+        ),
+        (
+            {"provenance": {"weights": "mine/best.safetensors"}, "labels": labels.from_names(["leaf", "spot"])},
+            "model mine/best.safetensors (v3-mobilenetv2), 2 classes: leaf, spot",
+        ),
+    ],
+)
+def test_ones_own_model_is_called_by_its_file_and_its_classes(facts, line):
+    heard = Heard()
+    announce(
+        ModelFacts(spec=variants.get("v3-mobilenetv2"), preprocessing=Preprocessing(), output_stride=8, **facts), heard
+    )
+    assert heard.notes == [line]
+
+
 def test_what_is_said_while_it_loads(checkpoint):
     heard = Heard()
     model = segcli.load(checkpoint, device="cpu", engine="torch", listener=heard)
     assert [note.split()[0] for note in heard.notes] == ["device", "model"]
+    assert heard.notes[1] == f"model {checkpoint} (v3-mobilenetv2-dm05), 21 classes of voc2012"
     assert "21 classes of voc2012" in repr(model)
 
 

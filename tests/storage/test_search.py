@@ -9,6 +9,7 @@ from small_runs import smooth
 
 from segcli.errors import UsageError
 from segcli.files import sources
+from segcli.files.exclusion import Exclusion
 from segcli.storage.address import parse
 from segcli.storage.search import Stores, find
 from segcli.storage.store import Store
@@ -140,3 +141,12 @@ def test_a_listing_keeps_little_of_each_object(bucket):
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held / len(listing) < 500
+
+
+@pytest.mark.parametrize("names", [[""], ["/**/*.*"], ["/a.jpg", "/a_mask.png", "/d"]])
+def test_what_is_left_out_is_left_out_however_it_is_reached(bucket, names):
+    inputs = [f"memory://b/in{name}" for name in names]
+    bucket("b/in/a.jpg", "b/in/a_mask.png", "b/in/d/b.jpg", "b/in/d/masks/b.png", "b/in/d/masks/deep/c.png")
+    listing = found(*inputs, exclude=Exclusion(["masks", "*_mask.png", "day"]))
+    assert trees(listing) == ["a", "d/b"]
+    assert listing.remarks == ["--exclude day left out nothing: is the name right?"]

@@ -13,7 +13,7 @@ from segcli.cli.display import Display
 from segcli.cli.options.crf import CrfOptions
 from segcli.cli.options.dataset import ClassNames
 from segcli.cli.options.groups import grouped
-from segcli.cli.options.inputs import Inputs, named
+from segcli.cli.options.inputs import Exclude, Inputs, named
 from segcli.cli.options.network import Device
 from segcli.cli.options.outputs import DEFAULT_SAVE, AsJson, FillHoles, GeoJsonCoordinates, MinArea, Output, Quiet
 from segcli.cli.options.panels import OUTPUT
@@ -139,6 +139,7 @@ def crf(
     fill_holes: FillHoles = False,
     geojson_crs: GeoJsonCoordinates = "wgs84",
     search: Search,
+    exclude: Exclude = (),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -153,7 +154,7 @@ def crf(
     """
     display = Display(as_json, quiet)
     wanted = replace(unrefined.wanted(), reading=reading.choice())
-    found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs))
+    found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs, exclude=exclude))
     regions = (min_area, photos.reading(), geojson_crs, fill_holes)
     job = RefineJob(wanted, found, settings.settings(), device, save, output, *regions)
     if search.tune:

@@ -18,7 +18,7 @@ from segcli.cli.options import completion, replay
 from segcli.cli.options.crf import Crf, CrfOptions
 from segcli.cli.options.films import Films
 from segcli.cli.options.groups import grouped
-from segcli.cli.options.inputs import FromList, Inputs, check_one_source, named
+from segcli.cli.options.inputs import Exclude, FromList, Inputs, check_one_source, named
 from segcli.cli.options.network import Network
 from segcli.cli.options.outputs import (
     DEFAULT_SAVE,
@@ -170,6 +170,7 @@ def predict(
     dry_run: DryRun = False,
     from_run: replay.From = None,
     from_list: FromList = None,
+    exclude: Exclude = (),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -184,7 +185,7 @@ def predict(
         network.reference(),
         network.options(),
         crf_options.if_wanted(crf),
-        Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted()),
+        Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted(), exclude),
         saving.wanted(overlays),
         DEFAULT_FOLDER if isinstance(output, Address) else output,
         (from_run.parent,) if from_run else (),

@@ -36,7 +36,7 @@ Names = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog="[bold]Example[/bold]\n\nsegcli weights pull v3-mobilenetv2")
 def pull(names: Names, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Download weights now, check and convert them, so that later runs need no network."""
     display = Display(as_json, quiet)

@@ -9,6 +9,7 @@ import typer
 from typer import Argument, Option
 
 from segcli import decoding
+from segcli.cli.options.parsing import Parsed, words
 from segcli.errors import UsageError
 from segcli.files import sources
 from segcli.files.paths import nearest_hint, shown
@@ -51,6 +52,23 @@ FromList = Annotated[
         help="Instead of INPUT: a file with the path of a photo in each line, such as the gallery's wrong.txt.",
         callback=_listed,
         is_eager=True,
+    ),
+]
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """The `--exclude` option: names with commas, with at least one."""
+    return words(text) or (text,)  # of an empty one it is said what is wrong where they are read
+
+
+Exclude = Annotated[
+    tuple,
+    Option(
+        "--exclude",
+        parser=Parsed(patterns, "--exclude"),
+        metavar="PATTERN,...",
+        help="Leave out files and folders of these names, at any depth: masks,'*_mask.png'.",
+        show_default=False,
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from segcli.cli.options import completion
 from segcli.cli.options.panels import MODEL, PROTOCOL
 from segcli.cli.options.parsing import Parsed, choice, scale_list, working_size
 from segcli.errors import UsageError
+from segcli.files.paths import shown
 from segcli.inference.options import ENGINES, PRECISIONS, SMALLEST_SIZE, ModelOptions
 from segcli.inference.options import Precision as ModelPrecision
 from segcli.labels import LabelSet
@@ -139,10 +141,21 @@ def averaged_scales(scales: tuple[float, ...] | None, multi_scale: bool) -> tupl
 def reference(model: str | None, weights: Path | None, default: str = DEFAULT_MODEL) -> ModelReference:
     """The model that --model or --weights mean; no torch is needed to tell that there is none."""
     if weights is None:
-        return named(model or default)
+        return _named(model or default)
     if model is not None:
         raise UsageError("--model and --weights cannot be used together", "A checkpoint knows its own model.")
     return checkpoint_at(weights)
+
+
+def _named(model: str) -> ModelReference:
+    """The model of a name; UsageError where it is that of a file, which another option takes."""
+    try:
+        return named(model)
+    except UsageError as error:
+        if not os.path.exists(model):  # noqa: PTH110 - of names that no disk takes it is False
+            raise
+        message = f"--model takes the name of a model, and {shown(model)} is a file or folder"
+        raise UsageError(message, f"Write --weights {shown(model)} for it.") from error
 
 
 def reference_for(model: str | None, weights: Path | None, wanted: LabelSet, default: str) -> ModelReference:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from segcli.errors import SegcliError, UsageError
+from segcli.files.exclusion import Exclusion
 from segcli.files.listing import Source
 from segcli.pipeline import predict
 from segcli.pipeline.int8 import TRIED
@@ -101,7 +102,8 @@ def _found(
 ) -> tuple[FoundObjects, Staging]:
     """The photos in stores, and what copies them."""
     films = job.reading.films.kinds
-    details = {"output": output, "films": films != "none", "tell": listener.note}
+    exclude = Exclusion(job.reading.exclude)
+    details = {"output": output, "films": films != "none", "exclude": exclude, "tell": listener.note}
     found = find(inputs, stores, scratch.folder / "in", **details)
     required(found, inputs)
     return found, Staging(stores, scratch, found.objects, films, job.reading.photos.max_pixels)
