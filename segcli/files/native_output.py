@@ -5,12 +5,14 @@ libtiff says there, and nowhere else, which lines of a picture it could not deco
 
 import os
 import re
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Condition
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 Made = TypeVar("Made")
 
@@ -18,6 +20,8 @@ STDERR = 2
 """The file descriptor that C code prints to."""
 _LIBTIFF = re.compile(rb"[A-Za-z_][\w.]*: .*\.")
 """A line as libtiff's own handlers print it: "Fax4Decode: Bad code word at line 5 of strip 0 (x 2)."."""
+_MOST_KEPT = 1 << 24
+"""After so many bytes the file is emptied, for which a block waits until no other is open."""
 
 
 def listened(work: Callable[[], Made]) -> tuple[Made, list[str]]:
@@ -50,20 +54,24 @@ class _Heard:
 
 
 class _Ear:
-    """File descriptor 2, which leads to a file while any block is open."""
+    """File descriptor 2, which leads to a file while any block is open.
+
+    Whoever prints appends, and what was read stays until no block is open: C code may print at any moment, also between
+    the reading and what would clear it away.
+    """
 
     def __init__(self):
         self._changed = Condition()
         self._open: list[_Heard] = []
         self._is_taken = False
-        self._file: BinaryIO | None = None
-        self._real = -1
+        self._file = self._real = -1
+        self._read = 0
 
     @contextmanager
     def shared(self) -> Iterator[_Heard]:
         """A block beside which others may be open."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_taken)
+            self._changed.wait_for(lambda: not self._is_taken and (self._read < _MOST_KEPT or not self._open))
             heard = self._begin()
         try:
             yield heard
@@ -95,7 +103,7 @@ class _Ear:
         return heard
 
     def _end(self, heard: _Heard) -> None:
-        lines = self._printed()
+        lines = self._printed(whole=len(self._open) > 1)
         for one in self._open:
             one.lines += lines
         self._open.remove(heard)
@@ -106,24 +114,30 @@ class _Ear:
     def _redirect(self) -> None:
         with suppress(OSError):
             sys.stderr.flush()
-            self._file = self._file or _file()
+            self._file = self._file if self._file >= 0 else _file()
             self._real = os.dup(STDERR)
-            os.dup2(self._file.fileno(), STDERR)
+            os.dup2(self._file, STDERR)
 
     def _restore(self) -> None:
         if self._real >= 0:
             os.dup2(self._real, STDERR)
             os.close(self._real)
             self._real = -1
+            os.ftruncate(self._file, 0)
+            self._read = 0
 
-    def _printed(self) -> list[str]:
-        """The lines of libtiff since the last call; what others printed is passed on."""
-        if self._real < 0 or not self._file.tell():
+    def _printed(self, whole: bool) -> list[str]:
+        """The lines of libtiff since the last call; what others printed is passed on.
+
+        Args:
+            whole: Leave the beginning of a line for the next call: libtiff prints a line in several pieces.
+        """
+        if self._real < 0:
             return []
-        self._file.seek(0)
-        lines = self._file.read().splitlines(keepends=True)
-        self._file.seek(0)
-        self._file.truncate()
+        new = self._new()
+        rest = len(new) - (new.rfind(b"\n") + 1) if whole else 0
+        self._read -= rest
+        lines = new[: len(new) - rest].splitlines(keepends=True)
         found = [line.strip() for line in lines if _LIBTIFF.fullmatch(line.strip())]
         for line in lines:
             if line.strip() not in found:
@@ -131,12 +145,30 @@ class _Ear:
                     os.write(self._real, line)
         return [line.decode(errors="backslashreplace") for line in found]
 
+    def _new(self) -> bytes:
+        """What the file holds that was not read yet."""
+        end, found = os.fstat(self._file).st_size, b""
+        while self._read < end:
+            os.lseek(self._file, self._read, os.SEEK_SET)  # who prints now moves it to the end: then nothing is read
+            found += (part := os.read(self._file, end - self._read))
+            self._read += len(part)
+        return found
 
-def _file() -> BinaryIO:
-    """A file in memory where the system has such; else without a name."""
+
+def _file() -> int:
+    """A file that all writing appends to: in memory where the system has such, else without a name."""
+    if sys.platform == "win32":
+        name = Path(tempfile.gettempdir(), f"segcli-{os.getpid()}-{secrets.token_hex(8)}")
+        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_TEMPORARY | os.O_BINARY)
+    import fcntl
+
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("stderr"), "w+b", buffering=0)
-    return tempfile.TemporaryFile(buffering=0)
+        made = os.memfd_create("stderr")
+    else:
+        with tempfile.TemporaryFile() as file:
+            made = os.dup(file.fileno())
+    fcntl.fcntl(made, fcntl.F_SETFL, os.O_APPEND)
+    return made
 
 
 _ear = _Ear()

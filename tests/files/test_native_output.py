@@ -58,3 +58,27 @@ def test_stderr_is_what_it_was_after_an_error(capfd):
         listened(fail)
     os.write(STDERR, b"heard\n")
     assert capfd.readouterr().err == "heard\n"
+
+
+def test_no_line_is_lost_that_is_printed_while_others_are_read(capfd):
+    """Each of three threads prints its lines while the blocks of the others end; libtiff prints them in pieces."""
+    here = threading.Lock()
+
+    def work():
+        for _ in range(20):
+            with here:
+                for piece in (LINE[:12], LINE[12:-2], LINE[-2:]):
+                    os.write(STDERR, piece)
+
+    def often(found):
+        for _ in range(50):
+            found.append(listened(work)[1])
+
+    found = [[] for _ in range(3)]
+    threads = [threading.Thread(target=often, args=(each,)) for each in found]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [[len(lines) for lines in each] for each in found] == [[20] * 50] * 3
+    assert capfd.readouterr().err == ""
