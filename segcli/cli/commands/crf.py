@@ -139,7 +139,7 @@ def crf(
     fill_holes: FillHoles = False,
     geojson_crs: GeoJsonCoordinates = "wgs84",
     search: Search,
-    exclude: Exclude = (),
+    exclude: Exclude = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -154,7 +154,7 @@ def crf(
     """
     display = Display(as_json, quiet)
     wanted = replace(unrefined.wanted(), reading=reading.choice())
-    found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs, exclude=exclude))
+    found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs, exclude=exclude or ()))
     regions = (min_area, photos.reading(), geojson_crs, fill_holes)
     job = RefineJob(wanted, found, settings.settings(), device, save, output, *regions)
     if search.tune:

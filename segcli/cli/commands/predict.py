@@ -170,7 +170,7 @@ def predict(
     dry_run: DryRun = False,
     from_run: replay.From = None,
     from_list: FromList = None,
-    exclude: Exclude = (),
+    exclude: Exclude = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -185,7 +185,7 @@ def predict(
         network.reference(),
         network.options(),
         crf_options.if_wanted(crf),
-        Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted(), exclude),
+        Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted(), exclude or ()),
         saving.wanted(overlays),
         DEFAULT_FOLDER if isinstance(output, Address) else output,
         (from_run.parent,) if from_run else (),

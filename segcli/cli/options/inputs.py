@@ -62,7 +62,7 @@ def patterns(text: str) -> tuple[str, ...]:
 
 
 Exclude = Annotated[
-    tuple,
+    tuple | None,
     Option(
         "--exclude",
         parser=Parsed(patterns, "--exclude"),

@@ -39,8 +39,8 @@ class Overlays:
             "--legend",
             parser=choice("--legend", get_args(Legend)),
             metavar="|".join(get_args(Legend)),
-            help="The list of classes on an overlay: in a corner, below the photo, or not at all. There is none where it "
-            "would be too small to read.",
+            help="The list of classes on an overlay: in a corner, below the photo, or not at all. There is none "
+            "where it would be too small to read.",
             rich_help_panel=OUTPUT,
         ),
     ] = PLAIN.legend
