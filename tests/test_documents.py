@@ -13,7 +13,6 @@ from pathlib import Path
 import documents
 import pytest
 import told_files
-import torch
 import workspace
 from documents import Command
 from spelling import WrongError, check, parts
@@ -27,8 +26,8 @@ NOT_RUN = {
     r"segcli train … .*": "is no command to be typed",
     r"segcli eval --dataset camvid .*": "needs a published dataset",
     r"segcli eval --dataset voc2012 --weights run": "needs a model that was trained on that dataset",
-    r"segcli eval (photos labels .*)?--weights (mine|run).*": "needs the run that was trained on the page",
-    r"segcli eval round2/labelme .*": "needs a person's corrections",
+    r"segcli eval (photos labels .*)?--weights (mine|run).*": "needs a run; tests/test_own_model_pages.py has one",
+    r"segcli eval round2/labelme .*": "needs a person's corrections; tests/test_own_model_pages.py makes some",
     r"segcli weights convert model.pth .*": "needs 240 MB of another project's weights",
     r"segcli (export|predict) .*street.*--precision int8.*": "calibrates for seconds; tests/cli/commands runs it",
     r"segcli predict .* --weights fast.onnx": "needs that file",
@@ -51,7 +50,7 @@ NOT_RUN = {
     r"labelme .*": "opens the window of another program",
 }
 ADDED = {
-    r"segcli train (?!.*--dry-run).*": "--dry-run",  # minutes to hours: planned and not done
+    r"segcli train (?!.*--dry-run).*": "--dry-run",  # minutes to hours: planned; tests/test_own_model_pages.py trains
     r"segcli init (?!.*--force).*": "--force",  # there is a recipe.toml of other commands
 }
 """What is added to commands that otherwise could not run here."""
@@ -59,7 +58,6 @@ ENDS_WITH = {r"segcli predict mixed/ .*": 3}
 """The exit codes of commands that are printed to show how they fail."""
 INCOMPLETE = ("Missing", "no photos to learn from are named", "no dataset is named")
 """What is said of a command that lacks arguments, which running text may leave out."""
-DOWNLOADED = ["v3-mobilenetv2@voc2012", "v3plus-xception@voc2012", "v3plus-xception@cityscapes"]
 NAMES = {
     "crf.md": """
 import numpy as np, torch
@@ -77,19 +75,14 @@ PAGES = sorted({command.page for command in documents.commands()})
 def template(tmp_path_factory):
     home = tmp_path_factory.mktemp("documents")
     workspace.write(home)
-    workspace.fill_cache(home / ".cache", DOWNLOADED)
+    workspace.fill_cache(home / ".cache", workspace.DOWNLOADED)
     return home
 
 
 @pytest.fixture
 def home(template, tmp_path, monkeypatch):
     """A folder of one's own with all that the pages name, and no network."""
-    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(tmp_path / ".cache"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    torch.set_num_threads(1)  # networks and pictures this small only wait for a second one
+    workspace.settle(template, tmp_path, monkeypatch)
     return tmp_path
 
 

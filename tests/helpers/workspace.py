@@ -10,6 +10,7 @@ import films
 import geotiffs
 import miniatures
 import numpy as np
+import pytest
 import tifffile
 import torch
 from PIL import Image, PngImagePlugin
@@ -31,6 +32,8 @@ SCENES = ("dusk", "morning", "avenue")
 FOLDERS = ("photos", "more-photos", "drive", "scans", "huge")
 LABEL_FOLDERS = ("labels", "masks", "a", "b", "without-crf", "with-crf", "SegmentationClass")
 CAT = labels.from_names(["background", "cat"])
+DOWNLOADED = ["v3-mobilenetv2@voc2012", "v3plus-xception@voc2012", "v3plus-xception@cityscapes"]
+"""The weights that the pages' commands take to be downloaded."""
 
 
 def write(home: Path) -> None:
@@ -38,14 +41,14 @@ def write(home: Path) -> None:
     _examples(home)
     for index, folder in enumerate(FOLDERS):
         for number in range(2):
-            _save(home / folder / f"{folder[:2]}{number}.jpg", smooth(10 * index + number, 80, 60))
-    _save(home / "more" / "inside" / "one.png", smooth(97, 80, 60))
+            save(home / folder / f"{folder[:2]}{number}.jpg", smooth(10 * index + number, 80, 60))
+    save(home / "more" / "inside" / "one.png", smooth(97, 80, 60))
     for name in ("holiday.jpg", "photo.jpg", "segmented/masks/photo.png"):
-        _save(home / name, smooth(99, 80, 60))
-    _save(home / "mixed" / "whole.jpg", smooth(96, 80, 60))
+        save(home / name, smooth(99, 80, 60))
+    save(home / "mixed" / "whole.jpg", smooth(96, 80, 60))
     (home / "mixed" / "part.jpg").write_bytes((home / "mixed" / "whole.jpg").read_bytes()[:-500])
     (home / "wrong.txt").write_text("photos/ph0.jpg\n")
-    _save(home / "panorama.jpg", smooth(98, 1100, 80))
+    save(home / "panorama.jpg", smooth(98, 1100, 80))
     depth = (np.arange(80 * 60, dtype=np.uint16) * 13).reshape(60, 80)
     Image.fromarray(depth).save(home / "scans" / "pages.tif", save_all=True, append_images=[Image.fromarray(depth)])
     _films(home)
@@ -56,9 +59,9 @@ def write(home: Path) -> None:
         _label_maps(home / folder, index)
     _label_maps(home / "scribbles", 5, void=True)
     for number in range(10):
-        _save(home / "leaves" / f"leaf {number}.jpg", smooth(50 + number, 80, 60))
+        save(home / "leaves" / f"leaf {number}.jpg", smooth(50 + number, 80, 60))
         _outline(home / "leaves" / f"leaf {number}.jpg", number)
-        _save(home / "more-leaves" / f"more {number}.jpg", smooth(70 + number, 80, 60))
+        save(home / "more-leaves" / f"more {number}.jpg", smooth(70 + number, 80, 60))
     shutil.copytree(home / "leaves", home / "labelled")
     _coco(home / "annotations.json")
     shutil.copytree(home / "photos", home / "export")
@@ -74,6 +77,16 @@ def write(home: Path) -> None:
     shutil.copyfile(OLD_WORK / "plain" / "run.toml", home / "segmented" / "run.toml")
     for path in ("recipe.toml", "mine/recipe.toml"):
         shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / path)
+
+
+def settle(template: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a folder one's home, with all that a template has, and no network."""
+    shutil.copytree(template, home, dirs_exist_ok=True)
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("SEGCLI_CACHE_DIR", str(home / ".cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    torch.set_num_threads(1)  # networks and pictures this small only wait for a second one
 
 
 def _films(home: Path) -> None:
@@ -119,7 +132,7 @@ def _examples(home: Path) -> None:
     shutil.copytree(home / "examples" / "labels", home / "scenes" / "test" / "labels")
 
 
-def _save(path: Path, rgb: np.ndarray) -> None:
+def save(path: Path, rgb: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rgb).save(path)
 
