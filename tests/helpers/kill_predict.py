@@ -22,8 +22,11 @@ from pathlib import Path
 
 import films
 import geotiffs
+import workspace
 from PIL import Image
 from small_runs import smooth, tree
+
+from segcli import labels
 
 COUNTS = {"photos": 40, "raster": 700, "film": 350}
 """What may be killed, and how many photos, pixels of a side, or frames that has."""
@@ -152,11 +155,13 @@ def main() -> None:
     parser.add_argument("--of", choices=COUNTS, default="photos", help="what is done")
     parser.add_argument("--count", type=int, help="photos, pixels of a side, or frames")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weights", type=Path, required=True, help="a small checkpoint")
+    parser.add_argument("--weights", type=Path, help="a checkpoint; one that computes next to nothing if left out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        trial = trial_of(arguments.of, folder, arguments.weights, arguments.count or COUNTS[arguments.of])
+        if not (weights := arguments.weights):
+            workspace.checkpoint(weights := folder / "small.safetensors", labels.VOC)
+        trial = trial_of(arguments.of, folder, weights, arguments.count or COUNTS[arguments.of])
         for kills, outputs in run(trial, folder, arguments.kills, arguments.seed):
             sys.stdout.write(f"{kills} kills, {outputs} output folders, each the same as one left alone\n")
             sys.stdout.flush()
