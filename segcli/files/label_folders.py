@@ -33,8 +33,10 @@ def remarks(walked: Walked) -> Iterator[str]:
     for folder, pattern, count in [*_folders(walked), *_behind_names(walked)]:
         counts[folder, pattern] += count
     for (folder, pattern), count in counts.items():
-        those = "1 picture has the name of a photo" if count == 1 else f"{count} pictures have the names of photos"
-        yield f"{shown(folder)}: {those}, as labels have. If they are no photos, add: --exclude {shown(pattern)}"
+        one = count == 1
+        those = "1 picture looks like a label of a photo" if one else f"{count} pictures look like labels of photos"
+        way = f"To leave {'it' if one else 'them'} out, add: --exclude {shown(pattern)}"
+        yield f"{shown(folder)}: by {'its name' if one else 'their names'}, {those}. {way}"
 
 
 def _folders(walked: Walked) -> Iterator[tuple[Path, str, int]]:

@@ -16,12 +16,24 @@ def told(*walked):
 @pytest.mark.parametrize(
     ("walked", "folder", "pattern"),
     [
-        ([("p", PHOTOS), ("p/masks", ["a.png", "b.png"])], "p/masks: 2 pictures have", "masks"),
-        ([("p/images", PHOTOS), ("p/SegmentationClass", ["a.png"])], "p/SegmentationClass: 1 picture has", None),
-        ([("p/images/day", PHOTOS), ("p/ground-truth/day", ["a.png"])], "p/ground-truth: 1 picture has", None),
-        ([("p", PHOTOS), ("p/labels", ["a_mask.png", "x.png"])], "p/labels: 1 picture has", "labels"),
-        ([("p", [*PHOTOS, "a_mask.png", "b_mask.png"])], "p: 2 pictures have", "'*_mask.*'"),
-        ([("p", [*PHOTOS, "a-GT.png"])], "p: 1 picture has", "'*-GT.*'"),
+        ([("p", PHOTOS), ("p/masks", ["a.png", "b.png"])], "p/masks: by their names, 2 pictures look like", "masks"),
+        (
+            [("p/images", PHOTOS), ("p/SegmentationClass", ["a.png"])],
+            "p/SegmentationClass: by its name, 1 picture looks like",
+            None,
+        ),
+        (
+            [("p/images/day", PHOTOS), ("p/ground-truth/day", ["a.png"])],
+            "p/ground-truth: by its name, 1 picture looks like",
+            None,
+        ),
+        (
+            [("p", PHOTOS), ("p/labels", ["a_mask.png", "x.png"])],
+            "p/labels: by its name, 1 picture looks like",
+            "labels",
+        ),
+        ([("p", [*PHOTOS, "a_mask.png", "b_mask.png"])], "p: by their names, 2 pictures look like", "'*_mask.*'"),
+        ([("p", [*PHOTOS, "a-GT.png"])], "p: by its name, 1 picture looks like", "'*-GT.*'"),
     ],
 )
 def test_labels_among_the_photos_are_told_of(walked, folder, pattern):
@@ -33,7 +45,7 @@ def test_labels_among_the_photos_are_told_of(walked, folder, pattern):
 def test_folders_inside_one_of_labels_are_told_of_once():
     days = [(f"p/images/{day}", PHOTOS) for day in range(9)] + [(f"p/masks/{day}", ["a.png"]) for day in range(9)]
     assert told(*days) == [
-        "p/masks: 9 pictures have the names of photos, as labels have. If they are no photos, add: --exclude masks"
+        "p/masks: by their names, 9 pictures look like labels of photos. To leave them out, add: --exclude masks"
     ]
 
 
