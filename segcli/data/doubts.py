@@ -100,8 +100,8 @@ def of_classes(dataset: Dataset, census: Census) -> Iterator[Doubt]:
         hint = "Are the --names those of the labels, in the order of their ids? Leave out a class that does not occur."
         yield Doubt("absent", "", folder, f"no label holds a pixel of {', '.join(absent)}", hint)
     if len(present := census.present(labels)) < 2:
-        hint = "A network learns nothing from one class: see --names, and how the labels are read."
-        yield Doubt("one-class", "", folder, f"the labels hold nothing but {_only(present, census)}", hint)
+        hint = "A model needs two or more classes: look at --names, and at how the labels are read."
+        yield Doubt("one-class", "", folder, f"the labels hold only {_only(present, census)}", hint)
 
 
 def of_values(dataset: Dataset, found: Measured) -> Iterator[Doubt]:

@@ -30,16 +30,16 @@ def check(train: Dataset, learned: Census, held: Census, allow_missing: bool, li
     own = train.name == OWN
     if own and len(present) < 2:
         raise DatasetError(
-            f"the labels hold nothing but {some_of(present) or 'void'}",
-            "A network learns nothing from one class; see data.labels and how the labels are read (segcli data check).",
+            f"the labels hold only {some_of(present) or 'void'}",
+            "A model needs two or more classes. `segcli data check` shows how the labels are read (data.labels).",
         )
     if own and absent and not allow_missing:
         raise DatasetError(
             f"no label holds a pixel of {some_of(absent)}",
-            "Name the classes that the labels hold with data.labels, or let it pass with --allow-missing "
-            "(allow_missing=True); segcli data check shows what they hold.",
+            "Name only classes that the labels hold (data.labels), or add --allow-missing (allow_missing=True in "
+            "Python). `segcli data check` shows the classes of the labels.",
         )
     if absent:
-        listener.warn(f"no label holds a pixel of {some_of(absent)}, which cannot be learned")
+        listener.warn(f"no label holds a pixel of {some_of(absent)}, so the model cannot learn it")
     if unlearned := [name for name in learned.absent(train.labels) if name not in absent]:
-        listener.warn(f"only photos to validate on hold {some_of(unlearned)}, which cannot be learned")
+        listener.warn(f"only photos to validate on show {some_of(unlearned)}, so the model cannot learn it")

@@ -193,11 +193,11 @@ def _lender(settings: Model, asked: ModelSpec | None, progress: Progress | None)
     lender = model_io.load(name, None if asked else settings.output_stride or None, progress=progress)
     if lender.engine != "torch":
         hint = "Give the checkpoint that it was exported from."
-        raise WeightsError(f"model.init = {name!r} is an export and cannot learn", hint)
+        raise WeightsError(f"model.init = {name!r} is an exported model and cannot be trained", hint)
     if asked is not None and asked.backbone.untapped != lender.spec.backbone.untapped:
         raise WeightsError(
             f"model.init = {name!r} holds {lender.spec.name}, and {asked.name} has another backbone",
-            "Leave out model.name: the weights know their own model.",
+            "Leave out model.name: the model is then the one of the weights.",
         )
     return lender
 
@@ -228,5 +228,8 @@ def _copy(network: nn.Module, tensors: Mapping[str, Tensor], wanted: set[str], n
         if key.endswith("num_batches_tracked"):
             continue
         if key not in tensors or tensors[key].shape != own[key].shape:
-            raise WeightsError(f"the weights {name} do not fit at {key}", "They belong to another model.")
+            raise WeightsError(
+                f"the weights {name} do not fit at {key}",
+                "They belong to another model. Choose other weights with model.init.",
+            )
         own[key].copy_(tensors[key])

@@ -47,17 +47,19 @@ def resolved(data: Data, train: Dataset, val: Dataset, first: PhotoValues, liste
     found = _measured(train, reading)
     if len(found.ranges) > 1:
         raise UsageError(
-            f"the photos to learn from hold values of several kinds: {', '.join(found.ranges)}",
+            f"the photos to learn from have values of several kinds: {', '.join(found.ranges)}",
             "Convert them to one kind: a model is trained on one range of values.",
         )
     if val_kinds := sorted(_measured(val, reading).ranges.keys() - found.ranges.keys()):
-        listener.warn(f"photos to validate on hold {' and '.join(val_kinds)}, unlike those to learn from")
+        listener.warn(
+            f"photos to validate on have values of {' and '.join(val_kinds)}, unlike the photos to learn from"
+        )
     if not found.ranges:
         _tell_unused(wanted, first, listener)
         return replace(reading, value_range=None)
     bounds = _range(wanted, found, first, listener)
     if found.ordinary:
-        span = f"0 to 255 there count as {bounds[0]:g} to {bounds[1]:g} of the others"
+        span = f"their values 0 to 255 count as {bounds[0]:g} to {bounds[1]:g} of the other photos"
         listener.warn(f"{found.ordinary} of the photos to learn from have 8 bits: {span}")
     (kind,) = found.ranges
     return replace(reading, value_range=None, ranges={kind: bounds}, trained=kind)
@@ -87,7 +89,7 @@ def _bands(wanted: tuple[str, ...], first: PhotoValues, listener: Listener) -> t
     """The recipe's bands, or those of the first weights."""
     if wanted and first != RGB_8_BIT and wanted != first.bands:
         theirs = ", ".join(first.bands) or "the file's own red, green, blue"
-        listener.note(f"the first weights were trained on the bands {theirs}; data.bands takes others")
+        listener.note(f"the first weights were trained on the bands {theirs}, but data.bands names others")
     return wanted or first.bands
 
 
@@ -95,13 +97,13 @@ def _range(wanted: PhotoReading, found: Measured, first: PhotoValues, listener: 
     """The range of the one kind of values that there is, which is said."""
     ((kind, bounds),) = found.ranges.items()
     low, high = found.extremes[kind]
-    why = f"{_said(bounds, kind)}, for values from {low:g} to {high:g}; data.range sets another"
+    why = f"{_said(bounds, kind)}, because the values are {low:g} to {high:g}; data.range sets another range"
     if isinstance(wanted.value_range, tuple):
         bounds = wanted.value_range
         why = f"{_said(bounds, kind)}, as data.range says"
     elif wanted.value_range is None and first.kind == kind:
         bounds = first.range
-        why = f"{_said(bounds, kind)}, as of the first weights"
+        why = f"{_said(bounds, kind)}, as for the first weights"
     listener.note(why)
     if first.range not in (None, bounds) or first.kind not in ("", kind):
         listener.note(f"the first weights were trained on the {_said(first.range, first.kind)}")
@@ -111,7 +113,7 @@ def _range(wanted: PhotoReading, found: Measured, first: PhotoValues, listener: 
 def _tell_unused(wanted: PhotoReading, first: PhotoValues, listener: Listener) -> None:
     """Tell where a range was asked for, or learned before, that photos of 8 bits have no use for."""
     if wanted.value_range is not None:
-        listener.note("the photos to learn from have 8 bits, which data.range leaves as they are")
+        listener.note("the photos to learn from have 8 bits, so data.range changes nothing")
     if first.range is not None:
         listener.note(
             f"the first weights were trained on the {_said(first.range, first.kind)}; these photos have 8 bits"

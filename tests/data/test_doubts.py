@@ -62,8 +62,8 @@ def test_a_class_without_a_pixel_is_named(look):
 def test_labels_of_one_class_or_none_are_doubted(look):
     absent, one = look(("a", ids(0)), ("b", ids(0)))
     assert (absent.kind, one.kind) == ("absent", "one-class")
-    assert "nothing but soil" in one.detail
-    assert "nothing but void" in {doubt.kind: doubt for doubt in look(("a", ids(VOID)))}["one-class"].detail
+    assert "hold only soil" in one.detail
+    assert "hold only void" in {doubt.kind: doubt for doubt in look(("a", ids(VOID)))}["one-class"].detail
 
 
 def test_more_than_half_void_is_doubted(look):

@@ -39,20 +39,20 @@ def test_a_class_without_a_pixel_stops_a_training_on_ones_own_photos():
 def test_unless_it_may_be_missing_or_the_dataset_is_published():
     for options in ({"allow_missing": True}, {"name": "camvid"}):
         assert check(counted(0, 1), counted(1), **options) == [
-            "no label holds a pixel of spot, which cannot be learned"
+            "no label holds a pixel of spot, so the model cannot learn it"
         ]
     assert check(counted(0), counted(0), name="voc2012") == [
-        "no label holds a pixel of leaf, spot, which cannot be learned"
+        "no label holds a pixel of leaf, spot, so the model cannot learn it"
     ]
 
 
 def test_a_class_that_only_photos_to_validate_on_hold_is_told():
     (warning,) = check(counted(0, 1), counted(2))
-    assert warning == "only photos to validate on hold spot, which cannot be learned"
+    assert warning == "only photos to validate on show spot, so the model cannot learn it"
 
 
 @pytest.mark.parametrize("allow_missing", [False, True])
-@pytest.mark.parametrize(("ids", "said"), [((0, VOID), "nothing but soil"), ((VOID,), "nothing but void")])
+@pytest.mark.parametrize(("ids", "said"), [((0, VOID), "hold only soil"), ((VOID,), "hold only void")])
 def test_labels_of_one_class_teach_nothing_whatever_is_allowed(ids, said, allow_missing):
     with pytest.raises(DatasetError, match=said) as caught:
         check(counted(*ids), counted(*ids), allow_missing)

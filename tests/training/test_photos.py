@@ -41,10 +41,15 @@ def resolved(train, val=None, first=RGB_8_BIT, **keys):
 @pytest.mark.parametrize(
     ("keys", "first", "bounds", "said"),
     [
-        ({}, RGB_8_BIT, (0, 4095), ["range 0 to 4095 of uint16, for values from 200 to 3000; data.range sets another"]),
+        (
+            {},
+            RGB_8_BIT,
+            (0, 4095),
+            ["range 0 to 4095 of uint16, because the values are 200 to 3000; data.range sets another range"],
+        ),
         ({"range": (0.0, 3000.0)}, RGB_8_BIT, (0, 3000), ["range 0 to 3000 of uint16, as data.range says"]),
         ({"range": "0:3000"}, RGB_8_BIT, (0, 3000), ["range 0 to 3000 of uint16, as data.range says"]),
-        ({}, FIRST, (100, 2000), ["range 100 to 2000 of uint16, as of the first weights"]),
+        ({}, FIRST, (100, 2000), ["range 100 to 2000 of uint16, as for the first weights"]),
         (
             {"range": "0:3000"},
             FIRST,
@@ -91,7 +96,7 @@ def test_bands_are_those_of_the_recipe_or_of_the_first_weights(dataset):
     assert trained_on(resolved(ordinary, first=first)[0]) == first
     reading, heard = resolved(ordinary, first=first, bands=(1, 2, 3))
     assert photos.recorded(Data(), reading).bands == ("1", "2", "3")
-    assert heard.notes[0] == "the first weights were trained on the bands 3, 2, 1; data.bands takes others"
+    assert heard.notes[0] == "the first weights were trained on the bands 3, 2, 1, but data.bands names others"
 
 
 def test_several_kinds_are_refused_and_a_mixture_with_8_bits_is_told(dataset):
@@ -101,8 +106,8 @@ def test_several_kinds_are_refused_and_a_mixture_with_8_bits_is_told(dataset):
         resolved(joined(deep, floats))
     _, heard = resolved(joined(deep, ordinary), floats)
     assert heard.warnings == [
-        "photos to validate on hold float32, unlike those to learn from",
-        "1 of the photos to learn from have 8 bits: 0 to 255 there count as 0 to 4095 of the others",
+        "photos to validate on have values of float32, unlike the photos to learn from",
+        "1 of the photos to learn from have 8 bits: their values 0 to 255 count as 0 to 4095 of the other photos",
     ]
 
 

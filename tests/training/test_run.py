@@ -205,7 +205,7 @@ def test_labels_that_lack_a_class_stop_it_unless_that_is_allowed(home, tmp_path)
     assert not (tmp_path / "run").exists()
     heard = Heard()
     next(train(moss, tmp_path / "run", allow_missing=True, listener=heard))
-    assert heard.warnings == ["no label holds a pixel of moss, which cannot be learned"]
+    assert heard.warnings == ["no label holds a pixel of moss, so the model cannot learn it"]
 
 
 def test_refusals_import_no_torch(tmp_path):
@@ -243,7 +243,7 @@ def test_the_range_of_the_photos_is_kept_with_what_was_learned(learned):
     low, high = kept.range
     assert (kept.kind, kept.bands) == ("uint16", ())
     assert (low, high) == pytest.approx((1100, 1800), abs=100)
-    assert heard.notes[1].startswith(f"range {low:g} to {high:g} of uint16, for values from ")
+    assert heard.notes[1].startswith(f"range {low:g} to {high:g} of uint16, because the values are ")
     assert recipe.read(folder / "recipe.toml").data.range == kept.range
     assert metadata.read(folder / "last.safetensors").recipe["data"]["range"] == list(kept.range)
     assert photos.first_values(str(folder / "last.safetensors")) == kept

@@ -18,7 +18,12 @@ from segcli.labels import some_of
 from segcli.training.partition import balance, groups
 from segcli.training.partition.groups import Group
 
-WORDS = {"folder": "folders", "prefix": "name prefixes", "time": "times", "block": "blocks of consecutive photos"}
+WORDS = {
+    "folder": "of one folder",
+    "prefix": "with the same start of the name",
+    "time": "of one time",
+    "block": "that follow each other",
+}
 """What stays together, by the kind of a group."""
 FEW = 12
 """Up to so many held-out photos lie in two blocks; more lie in three."""
@@ -82,7 +87,7 @@ def of_share(
     chosen = balance.held_out(parted.sizes, parted.holds, wanted, pieces, unseen if any(unseen) else None)
     held = parted.held(chosen, "held out")
     kept = any(unseen) and not all(unseen)
-    return held._replace(remarks=f"{held.remarks}; none that the first weights learned from") if kept else held
+    return held._replace(remarks=f"{held.remarks}; the first weights have learned from none of them") if kept else held
 
 
 def of_fold(dataset: Dataset, fold: int, k: int, counting: Counting) -> Held:
@@ -99,7 +104,7 @@ def of_fold(dataset: Dataset, fold: int, k: int, counting: Counting) -> Held:
     """
     labelled = labelled_samples(dataset)
     if len(labelled) < k:
-        raise DatasetError(f"{len(labelled)} photos with labels cannot be shared out to {k} folds", "Take fewer folds.")
+        raise DatasetError(f"{len(labelled)} photos with labels cannot be divided into {k} folds", "Take fewer folds.")
     parted = _Parted.of(dataset, labelled, max(1, len(labelled) // k), counting, at_least=k)
     numbers = balance.folds(parted.sizes, parted.holds, k)
     return parted.held(
@@ -114,8 +119,8 @@ def labelled_samples(dataset: Dataset) -> tuple[Sample, ...]:
 
 def too_few(count: int) -> DatasetError:
     """The error of a set of which nothing can be held out."""
-    hint = "Label at least two, or hold none out with data.holdout = 0."
-    return DatasetError(f"{count} photos are too few to learn from", hint)
+    hint = "Label at least two photos, or hold none out with data.holdout = 0."
+    return DatasetError(f"{count} photo{'s are' if count != 1 else ' is'} too few to learn from", hint)
 
 
 @dataclass(frozen=True)
@@ -148,10 +153,12 @@ class _Parted:
         most = max(1, min(wanted + wanted // 2, len(labelled) // 2))
         found = groups.find(labelled, most, -(-wanted // (2 if wanted <= FEW else 3)))
         if len(found) < at_least:
-            few = f"{len(found)} group{'s' * (len(found) != 1)} of copies or neighbours"
-            others = 'Hold out every n-th with data.holdout_by = "every", or name others with data.val_images.'
+            few = f"{len(found)} group{'s' * (len(found) != 1)} of copies or of photos that belong together"
+            others = (
+                'Set data.holdout_by = "every" to hold out every n-th photo, or name other photos in data.val_images.'
+            )
             hint = others if at_least == 2 else f"Take {max(2, len(found))} folds or fewer."
-            raise DatasetError(f"the {len(labelled)} photos cannot be parted: they are {few}", hint)
+            raise DatasetError(f"the {len(labelled)} photos cannot be divided: they are {few}", hint)
         return cls(dataset, labelled, found, _pixels(dataset, labelled, counting, known))
 
     @property
@@ -181,15 +188,15 @@ class _Parted:
     def _together(self) -> str:
         """What was kept together, as a part of a sentence."""
         kinds = dict.fromkeys(group.kind for group in self.groups if len(group) > 1)
-        return f", whole {' and '.join(WORDS[kind] for kind in kinds)} kept together" if kinds else ""
+        return f"; photos {' or '.join(WORDS[kind] for kind in kinds)} are kept together" if kinds else ""
 
     def _one_sided(self, held: set[int]) -> str:
         """The classes that are on one side only, as a part of a sentence."""
         is_held = np.isin(np.arange(len(self.labelled)), sorted(held))
         validated, learned = self.counts[is_held].any(axis=0), self.counts[~is_held].any(axis=0)
-        sides = {"photos to learn from": learned & ~validated, "held-out photos": validated & ~learned}
+        sides = {"the photos to learn from": learned & ~validated, "the held-out photos": validated & ~learned}
         names = np.array(self.dataset.labels.names)
-        texts = (f"; only {side} hold {some_of(names[only].tolist())}" for side, only in sides.items() if only.any())
+        texts = (f"; only {side} show {some_of(names[only].tolist())}" for side, only in sides.items() if only.any())
         return "".join(texts)
 
 

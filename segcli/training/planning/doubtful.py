@@ -38,7 +38,9 @@ def labelled(dataset: Dataset, skip_bad: bool, listener: Listener) -> Dataset:
     told = f"{missing} of {len(dataset)} photos have no label"
     if not (skip_bad and kept):
         first = next(sample for sample in dataset.samples if sample not in kept)
-        hint = "Labels are matched with photos by their names" + ("; --skip-bad leaves out those without." * bool(kept))
+        hint = "Labels are matched with photos by their names" + (
+            "; --skip-bad leaves out photos without one." * bool(kept)
+        )
         raise DatasetError(f"{told}, such as {shown(first.image)}", hint if kept else f"{hint}.")
     listener.warn(f"{told} and are left out")
     return replace(dataset, samples=kept)
@@ -63,10 +65,11 @@ def look(dataset: Dataset, found: Fingerprint, allow_missing: bool, listener: Li
         coverage.check(dataset, found.census, Census(len(found.labels)), allow_missing, listener)
     if found.photos < FEWEST:
         few = f"{found.photos} label{'s are' if found.photos > 1 else ' is'} very few"
-        listener.warn(f"{few}: label 10 or more for a model that is of use elsewhere")
+        listener.warn(f"{few}: label 10 or more photos, so that the model also works on new photos")
     if found.void > VOID:
         listener.warn(
-            f"{found.void:.0%} of the labels' pixels are void, which teaches nothing; if that is a class, see --void"
+            f"{found.void:.0%} of the labels' pixels are void, and the model learns nothing from them; "
+            "if void is a class of yours, see --void"
         )
     for kind in dict.fromkeys(doubt.kind for doubt in found.doubts):
         _tell([doubt for doubt in found.doubts if doubt.kind == kind], listener)
@@ -82,10 +85,10 @@ def look_at_parts(facts: Facts, listener: Listener) -> None:
     """
     photos = facts.data.photos
     if photos < facts.folds:
-        raise DatasetError(f"{photos} photos cannot be shared out to {facts.folds} folds", "Take fewer folds.")
+        raise DatasetError(f"{photos} photos cannot be divided into {facts.folds} folds", "Take fewer folds.")
     if facts.held_out > MOSTLY * photos:
         listener.warn(
-            f"{facts.held_out} of {photos} photos are held out, and {facts.learned} left to learn from; "
+            f"{facts.held_out} of {photos} photos are held out, and only {facts.learned} are left to learn from; "
             "data.holdout = 0.2 is usual"
         )
 
@@ -102,4 +105,6 @@ def _tell(doubts: Sequence[Doubt], listener: Listener) -> None:
     for doubt in doubts[:TOLD]:
         listener.warn(f"{doubt.detail}. {doubt.hint}")
     if len(doubts) > TOLD:
-        listener.warn(f"and {len(doubts) - TOLD} like {shown(doubts[0].sample)}: `segcli data check` lists them all")
+        listener.warn(
+            f"{len(doubts) - TOLD} more are like {shown(doubts[0].sample)}: `segcli data check` lists them all"
+        )

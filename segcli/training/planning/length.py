@@ -110,16 +110,16 @@ def _validations(seconds: float, one: float) -> int:
 def _iterations(wanted: Wanted, steps: int, most: int, fit: int, mean: float) -> Reason:
     keys = {"schedule.iterations": most, "schedule.minutes": float(wanted.minutes)}
     rounds = steps * wanted.batch / max(1, wanted.photos)
-    taken = f"{'about ' * (most > steps)}{steps}, {rounds:.0f} rounds through the photos"
+    taken = f"{'about ' * (most > steps)}{steps}, {rounds:.0f} rounds through all photos"
     if wanted.steps:
-        return Reason("iterations", taken, f"as you say, at {mean:.2g} s each", keys)
+        return Reason("iterations", taken, f"you set this number; each takes {mean:.2g} s", keys)
     if fit < FEWEST:
         enough = _minutes(1.25 * FEWEST * mean * wanted.runs / IN_HAND / 60)
-        why = f"at {mean:.2g} s each only about {max(fit, 1)} will fit the time; --minutes {enough} holds them all"
+        why = f"each takes {mean:.2g} s, so only about {max(fit, 1)} fit the time; with --minutes {enough} all fit"
     elif steps < NEARLY * wanted.most:
-        why = f"what fits {wanted.minutes:g} minutes at {mean:.2g} s each; more time helps: --minutes"
+        why = f"so many fit {wanted.minutes:g} minutes at {mean:.2g} s each; more --minutes give a better model"
     else:
-        why = "the most that is planned, so that it ends sooner than asked"
+        why = "this is the most that a plan takes, so the training ends before its time is over"
     return Reason("iterations", taken, why, keys)
 
 
@@ -130,8 +130,8 @@ def _minutes(exact: float) -> str:
 
 def _frozen(wanted: Wanted, most: int) -> tuple[Reason, ...]:
     count = round(wanted.frozen * most)
-    why = "until the new last layer has learned something, it would spoil the rest of the network"
-    taken = f"frozen for {round(100 * wanted.frozen)} % of the iterations"
+    why = "the new last layer must learn first; until then it would damage the backbone"
+    taken = f"frozen (not changed) in the first {round(100 * wanted.frozen)} % of the iterations"
     return (Reason("backbone", taken, why, {"model.freeze_backbone": count}),) if count else ()
 
 
@@ -143,17 +143,19 @@ def _looks(steps: int, every: int, pace: Pace, mean: float) -> Reason:
     }
     if not pace.validation:
         return Reason(
-            "saved", f"every {keys['run.save_every']} iterations", "a stopped run goes on with --resume", keys
+            "saved", f"every {keys['run.save_every']} iterations", "after a stop, --resume goes on from there", keys
         )
     count = steps // every
     if count >= 2 * PATIENCE - 2:
         keys["run.patience"] = PATIENCE
-    why = f"the best is kept; after {PATIENCE} without a gain it ends" if "run.patience" in keys else "the best is kept"
+    why = "the best weights are kept"
+    if "run.patience" in keys:
+        why += f"; the training ends after {PATIENCE} validations in a row without a better score"
     return Reason("validated", f"every {every} iterations", why, keys)
 
 
 def _average(steps: int) -> Reason:
     decay = round(min(SLOWEST_AVERAGE, max(0.9, 1 - LOOKS_BACK / steps)), 4)
     taken = f"of the weights over about {min(1000, round(1 / (1 - decay)))} iterations"
-    why = "this is what is scored and kept; it wavers less than the last weights"
+    why = "this average is scored and saved; it is steadier than the weights of one iteration"
     return Reason("average", taken, why, {"optimizer.ema": decay})

@@ -161,7 +161,7 @@ def _refuse_processes() -> None:
 
 def _refuse_init(init: Any, model: str | Path | None) -> None:
     if init in (RANDOM, IMAGENET):
-        hint = "Name weights of `segcli models` or a checkpoint; from scratch a recipe is needed: --config."
+        hint = "Name a model of `segcli models` or a checkpoint. To train from scratch, give a recipe with --config."
         raise UsageError(f"a plan starts from weights, not from model.init = {init!r}", hint)
     if init is not None and model is not None:
         hint = f"For another model on the backbone of {init}: --set model.name=NAME instead of --model."
@@ -187,9 +187,11 @@ def _check(asked: Recipe, minutes: float | None, folds: int) -> None:
         hint = "For a published dataset there are recipes: segcli recipes."
         raise UsageError(f"data.dataset = {asked.data.dataset!r} cannot be planned", hint)
     if minutes is not None and not 0 < minutes <= MOST_MINUTES:
-        raise UsageError(f"--minutes {minutes:g}: no time to train in", "Give the minutes of the training, such as 10.")
+        raise UsageError(
+            f"--minutes {minutes:g} is no time to train in", "Give the minutes of the training, such as 10."
+        )
     if folds and not 2 <= folds <= FOLD_LIMIT:
-        raise UsageError(f"--folds {folds}: no number of folds", f"Give 2 to {FOLD_LIMIT}; 5 is common.")
+        raise UsageError(f"--folds {folds} is not possible", f"Give 2 to {FOLD_LIMIT}; 5 is common.")
     if folds and asked.data.val_images:
         raise UsageError(
             "--folds and data.val_images cannot be used together", "Each fold holds out photos of its own."

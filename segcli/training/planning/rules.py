@@ -137,11 +137,11 @@ def decide(facts: Facts) -> tuple[Reason, ...]:
 def first_weights(facts: Facts) -> Reason:
     """Which weights are started from, and what they know."""
     if facts.is_fresh:
-        known = f"{facts.asked['model.name']} takes their backbone alone, so that all behind it is new"
+        known = f"{facts.asked['model.name']} uses only their backbone, and all its other layers start new"
+    elif facts.knows:
+        known = "they know your classes"
     else:
-        known = (
-            "they know these classes" if facts.knows else "the classes are new to them, so that the last layer is too"
-        )
+        known = "they do not know your classes, so the last layer starts new"
     return Reason("first weights", facts.start.init, f"{facts.start.why}; {known}", {"model.init": facts.start.init})
 
 
@@ -149,19 +149,20 @@ def hold_out(facts: Facts) -> Reason:
     """How many photos are kept aside to score by."""
     photos, count = facts.data.photos, facts.held_out
     if facts.apart:
-        return Reason("held out", f"{facts.apart} photos", "those of data.val_images")
+        return Reason("held out", f"{facts.apart} photos", "the photos of data.val_images")
     if facts.folds:
-        why = f"each holds out others, about {count} of {photos} photos; one more run learns from all"
+        why = f"each run holds out other photos, about {count} of {photos}; one more run learns from all photos"
         return Reason("held out", f"{facts.folds} folds", why, {"data.holdout_by": "group"})
     if not count:
-        why = f"{_photos(photos)} cannot spare one, so that nothing says how good the model is"
-        why += f"; --folds {min(photos, FOLDS)} tells" if photos > 1 else ""
+        every = f"all {photos} photos are" if photos > 1 else "the only photo is"
+        why = f"{every} needed to learn from, so the model gets no score"
+        why += f"; --folds {min(photos, FOLDS)} gives it one" if photos > 1 else ""
         return Reason("held out", "no photo, not validated", why, {"data.holdout": 0.0})
     keys = {"data.holdout": facts.share, "data.holdout_by": "group"}
-    why = "the model is scored by them"
+    why = "the model does not learn from them, and is scored on them"
     if facts.held:
         return Reason("held out", facts.held.count, f"{why}{facts.held.remarks}", keys)
-    why = f"{why}; photos that belong together stay on one side"
+    why = f"{why}; photos that belong together are all held out, or none of them"
     return Reason("held out", f"about {count} of {photos} photos", why, keys)
 
 
@@ -169,15 +170,16 @@ def working_size(facts: Facts) -> Reason:
     """The size that photos are shrunk to: the first weights' own, less for small photos, more for small things."""
     own, longest = facts.start.preprocessing, facts.data.longest_side
     if own.resize != "long":
-        taken = f"{own.size}" if own.size else "that of each photo"
-        return Reason("working size", taken, f"that of the first weights{_smallest(facts, None)}", {"data.size": None})
+        taken = f"{own.size} pixels" if own.size else "that of each photo"
+        why = f"the first weights were trained so{_smallest(facts, None)}"
+        return Reason("working size", taken, why, {"data.size": None})
     if rounded_up(longest) < own.size:
-        size, why = rounded_up(longest), f"no photo is larger than {longest}"
+        size, why = rounded_up(longest), f"no photo has more than {longest} pixels on its longer side"
     else:
-        size, why = _for_small_things(facts), "that of the first weights"
-        why = "larger than that of the first weights, for small things" if size > own.size else why
+        size, why = _for_small_things(facts), "the size of the first weights"
+        why = "larger than the size of the first weights, to see small things" if size > own.size else why
     keys = {"data.size": size if size != own.size else None, "data.pad": "stride" if own.pad == "square" else None}
-    return Reason("working size", f"{size}", why + _smallest(facts, keys["data.size"]), keys)
+    return Reason("working size", f"{size} pixels", why + _smallest(facts, keys["data.size"]), keys)
 
 
 def _for_small_things(facts: Facts) -> int:
@@ -196,7 +198,10 @@ def _smallest(facts: Facts, size: int | None) -> str:
     name = min(regions, key=regions.get, default="")
     if not name or regions[name] >= needed:
         return ""
-    return f"; regions of {name} measure {regions[name]:.0f} pixels there, and less than {needed} is hard to find"
+    return (
+        f"; regions of {name} are about {regions[name]:.0f} pixels wide at this size, "
+        f"and the model hardly finds regions of less than {needed}"
+    )
 
 
 def _regions(facts: Facts, size: int | None) -> dict[str, float]:
@@ -216,8 +221,13 @@ def crop_side(facts: Facts, size: int | None) -> Reason:
     most = GPU_CROP if facts.machine.has_gpu else CPU_CROP
     working = min(facts.data.longest_side, size or facts.start.preprocessing.size or facts.data.longest_side)
     side = min(most, rounded_up(working))
-    why = f"what suits a {_place(facts)}" if side == most else "as large as the photos"
-    return Reason("crop", f"{side} pixels a side", why, crop_keys(side))
+    why = f"usual on a {_place(facts)}" if side == most else "as large as the photos"
+    return Reason("crop", crop_words(side), why, crop_keys(side))
+
+
+def crop_words(side: int) -> str:
+    """The size of the crops in words."""
+    return f"pieces of {side} x {side} pixels of the photos"
 
 
 def crop_keys(side: int) -> dict[str, Any]:
@@ -229,7 +239,7 @@ def batch(facts: Facts) -> Reason:
     """The crops a step, and whether batch normalisation learns."""
     usual = GPU_BATCH if facts.machine.has_gpu else CPU_BATCH
     count = facts.asked.get("schedule.batch") or max(2, min(usual, facts.learned // 5))
-    few = f"{_photos(facts.learned)} to learn from {'is' if facts.learned == 1 else 'are'} few"
+    few = f"there {'is' if facts.learned == 1 else 'are'} only {_photos(facts.learned)} to learn from"
     why = f"usual on a {_place(facts)}" if count == usual else few
     return batch_of(facts, count, why)
 
@@ -237,10 +247,10 @@ def batch(facts: Facts) -> Reason:
 def batch_of(facts: Facts, count: int, why: str) -> Reason:
     """The decision for so many crops a step."""
     frozen = count < OWN_STATISTICS and not facts.is_fresh
-    why += f"; with fewer than {OWN_STATISTICS} batch normalisation keeps the statistics that it has" if frozen else ""
+    why += f"; with fewer than {OWN_STATISTICS}, batch normalisation does not learn" if frozen else ""
     workers = min(8, max(1, facts.machine.cores - 1)) if facts.machine.has_gpu else 1
     keys = {"schedule.batch": count, "model.freeze_bn": frozen, "run.workers": workers}
-    return Reason("batch", f"{count} crops an iteration", why, keys)
+    return Reason("batch", f"{count} crops in each iteration", why, keys)
 
 
 def stride(facts: Facts) -> Reason | None:
@@ -250,23 +260,25 @@ def stride(facts: Facts) -> Reason | None:
         return None
     taken = f"{LEARNED_AT} pixels to learn, {own} to score and predict"
     keys = {"model.output_stride": LEARNED_AT, "model.eval_output_stride": own}
-    return Reason("output stride", taken, "about twice as many iterations fit the time", keys)
+    return Reason(
+        "output stride", taken, "learning at 16 takes about half the time, and predicting at 8 gives finer masks", keys
+    )
 
 
 def loss(facts: Facts) -> Reason | None:
     """What is made small; None: cross entropy alone, where the classes are known already."""
     if facts.knows:
         return None
-    why = "it follows the mean IOU, in which a small class counts as much as a large one"
+    why = "for a high mean IOU, in which a small class counts as much as a large one"
     return Reason("loss", "cross entropy and Lovász-Softmax", why, {"loss.lovasz": LOVASZ})
 
 
 def rate(facts: Facts) -> Reason:
     """The rate of learning."""
     if facts.knows:
-        why = "the first weights know the classes, and a higher one makes them forget"
+        why = "the first weights know your classes, and a higher learning rate would change them too much"
         return Reason("rate", f"{GENTLE_RATE}", why, {"schedule.rate": GENTLE_RATE, "optimizer.clip": 1.0})
-    why = "what did best in trials with classes that were new to the first weights"
+    why = "the learning rate that was best in trials with new classes"
     keys = {"schedule.rate": RATE, "optimizer.classifier_rate": 10.0, "optimizer.clip": 1.0}
     return Reason("rate", f"{RATE}, ten times that for the last layer", why, keys)
 
@@ -278,8 +290,8 @@ def focus(facts: Facts) -> Reason | None:
     if not name or shares[name] >= RARE:
         return None
     share = 0.5 if shares[name] < VERY_RARE else 0.33
-    why = f"{name} has {100 * shares[name]:.2g} % of the pixels"
-    taken = f"{100 * share:.0f} % of the crops around a class drawn at random, rare or not"
+    why = f"{name} has only {100 * shares[name]:.2g} % of the pixels, and the model must see it often enough"
+    taken = f"{100 * share:.0f} % of the crops show a class chosen at random, rare classes as often as others"
     return Reason("focus", taken, why, {"augment.focus": share})
 
 
@@ -288,11 +300,11 @@ def turns(facts: Facts) -> Reason:
     upright = facts.data.upright
     told = upright.why == SAID
     if upright.has_up:
-        why = f"pictures have an up ({upright.why}){'' if told else '; --no-up if they have none'}"
-        return Reason("mirrored", "left to right only", why, {"augment.flip": True})
+        why = f"the photos have a top and a bottom ({upright.why}){'' if told else '; if they have none, add --no-up'}"
+        return Reason("mirrored", "left to right, not turned", why, {"augment.flip": True})
     keys = {"augment.flip_vertical": True, "augment.quarter_turns": True}
-    why = f"pictures have no up ({upright.why}){'' if told else '; --up if they have one'}"
-    return Reason("mirrored", "and turned every way", why, keys)
+    why = f"the photos have no top and no bottom ({upright.why}){'' if told else '; if they have, add --up'}"
+    return Reason("mirrored", "in all directions, and turned", why, keys)
 
 
 def _photos(count: int) -> str:

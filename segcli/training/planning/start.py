@@ -64,27 +64,30 @@ def choose(model: str | Path | None = None, listener: Listener = SILENT, dry: bo
         WeightsError: The weights cannot be had.
     """
     if model is not None:
-        return _of(reference.resolve(model), "as you say", listener, dry)
+        return _of(reference.resolve(model), "your choice", listener, dry)
     try:
-        return _of(reference.named(BETTER), "small, and trained on everyday photos", listener, dry)
+        return _of(reference.named(BETTER), "small, trained on everyday photos", listener, dry)
     except WeightsError as error:
         listener.warn(
-            f"{BETTER} would be a better start, but {error.message}; starting from the built-in {BUILT_IN} instead "
-            f"(`segcli weights pull {BETTER}` where there is a network, or name a checkpoint with --weights)"
+            f"{BETTER} would be better first weights, but {error.message}; the training starts from the built-in "
+            f"{BUILT_IN} instead (with an internet connection, `segcli weights pull {BETTER}` gets the better ones; "
+            "--weights names others)"
         )
-        return _of(reference.named(BUILT_IN), f"built in; {BETTER} cannot be had here", listener, dry)
+        return _of(reference.named(BUILT_IN), f"built in; {BETTER} is not available here", listener, dry)
 
 
 def _of(meant: ModelReference, why: str, listener: Listener, dry: bool) -> Start:
     if meant.is_exported:
-        raise UsageError(f"{meant} is an export and cannot learn", "Give the checkpoint that it was exported from.")
+        raise UsageError(
+            f"{meant} is an exported model and cannot be trained", "Give the checkpoint that it was exported from."
+        )
     if meant.note:
         listener.note(meant.note)
     if meant.entry is None:
         return Start(str(meant.path), metadata.read(meant.path), why)
     if meant.entry.role != "segmentation":
-        hint = "It is part of other models: give one of `segcli models`."
-        raise UsageError(f"{meant} is a backbone and no model", hint)
+        hint = "It is only a part of other models. Give a model that `segcli models` lists."
+        raise UsageError(f"{meant} is a backbone, not a whole model", hint)
     entry = meant.entry
     if dry and lacking.lacking(entry):
         return Start(entry.name, Metadata(entry.model_spec(), labels.get(entry.labels), entry.preprocessing), why)

@@ -75,14 +75,14 @@ def fitted(facts: Facts, reasons: Sequence[Reason], draft: Draft, needs: Needs) 
 
 def _smaller(facts: Facts, recipe: Recipe) -> Reason | None:
     """The next smaller batch, or else the next smaller crop; None where both are as small as they may be."""
-    why = f"what fits the {facts.machine.memory / 1e9:.1f} GB of memory that are free"
+    why = f"this fits the {facts.machine.memory / 1e9:.1f} GB of free memory, and more does not"
     count, side = recipe.schedule.batch // 2, max(recipe.augment.crop_size)
     if count >= SMALLEST_BATCH and "schedule.batch" not in facts.asked:
         return rules.batch_of(facts, count, why)
     lower = next((crop for crop in CROPS if crop < side), None)
     if lower is None or "augment.crop" in facts.asked:
         return None
-    return Reason("crop", f"{lower} pixels a side", why, rules.crop_keys(lower))
+    return Reason("crop", rules.crop_words(lower), why, rules.crop_keys(lower))
 
 
 def pace(facts: Facts, recipe: Recipe, model: LoadedModel, data: Dataset) -> Pace:

@@ -27,7 +27,7 @@ LEANS, LEVEL = 3.0, 2.5
 """A mean that is so many standard errors from 0 shows an up; one below so many shows none."""
 ENOUGH = 0.005
 """Means below this share of a photo show nothing, however small their standard error is."""
-SAID = "as you say"
+SAID = "you said so"
 """What tells of an up where the user does."""
 LOOKED_AT = 20
 """The number of files of which it is asked what they are."""
@@ -39,7 +39,7 @@ class Upright:
 
     Attributes:
         has_up: False only where that is known.
-        why: What tells so, a few words that follow on "pictures have (no) up: ".
+        why: What tells so, a few words in brackets after "the photos have a top and a bottom".
     """
 
     has_up: bool
@@ -123,10 +123,10 @@ def judged(leaning: Leaning, photos: Iterable[Path], said: bool | None = None) -
         return Upright(False, f"their files are {kind}")
     found = leaning.has_up()
     if found is None:
-        return Upright(True, "nothing shows that they have none")
+        return Upright(True, "nothing in the files or labels says otherwise")
     if found:
-        return Upright(True, "classes lie higher or lower than others")
-    return Upright(False, f"labels lie every way round in {leaning.photos} photos")
+        return Upright(True, "some classes are mostly higher up than others")
+    return Upright(False, f"the labels of {leaning.photos} photos show none")
 
 
 def _of_files(photos: list[Path]) -> str:

@@ -79,7 +79,7 @@ def test_of_a_published_dataset_all_may_be_learned_and_nothing_or_another_datase
         ({"images": ""}, "data.images is missing"),
         ({"val_images": "x"}, "go together"),
         ({"fold": (1, 2), "val_images": "x", "val_masks": "y"}, "cannot be used together"),
-        ({"fold": (1, 20)}, "10 photos with labels cannot be shared out to 20 folds"),
+        ({"fold": (1, 20)}, "10 photos with labels cannot be divided into 20 folds"),
         ({"dataset": "camvid"}, "data.images goes with"),
         ({"images": "nowhere"}, "nowhere is no folder"),
         ({"labels": "camvd"}, "no label set is called 'camvd'"),
@@ -125,7 +125,7 @@ def test_neighbours_are_held_out_together_with_every_class_on_both_sides(tmp_pat
     assert len(val) == 6
     assert not {name[0] for name in names(train)} & {name[0] for name in names(val)}
     assert len({name[0] for name in names(val)} & {"b", "g"}) == 1
-    assert told == ["held out: 6 of 30 photos, whole name prefixes kept together"]
+    assert told == ["held out: 6 of 30 photos; photos with the same start of the name are kept together"]
     assert split.choose(data) == (train, val)
 
 
@@ -141,7 +141,7 @@ def test_what_the_first_weights_learned_from_is_learned_from_again(tmp_path):
     train, val = split.choose(two, tell=told.append, first=begun)
     assert Parts.of(train, val, "", begun).seen_before == []
     assert len(val) == 4
-    assert told[0].endswith("kept together; none that the first weights learned from")
+    assert told[0].endswith("kept together; the first weights have learned from none of them")
     alone = split.choose(replace(one, holdout_by="group"), first=Parts(begun.train | begun.held_out, {}))
     assert len(alone[1]) == 2  # nothing else is there; the run then warns
 
@@ -151,7 +151,7 @@ def test_a_class_that_one_picture_shows_is_learned_and_said(tmp_path):
     told = []
     train, _ = split.choose(Data(**scene_folder(tmp_path, shown), holdout_by="group"), tell=told.append)
     assert {"c_0", "c_1"} <= set(names(train))
-    assert told[0].endswith("; only photos to learn from hold tree")
+    assert told[0].endswith("; only the photos to learn from show tree")
 
 
 def test_folds_hold_out_each_photo_once(tmp_path):
@@ -168,7 +168,7 @@ def test_photos_that_cannot_be_parted_are_refused(tmp_path):
     scenes = scene_folder(tmp_path, dict.fromkeys(("a", "b", "c"), (0, 1)))
     for name in "bc":
         (tmp_path / "images" / f"{name}.png").write_bytes((tmp_path / "images" / "a.png").read_bytes())
-    with pytest.raises(DatasetError, match="cannot be parted: they are 1 group of"):
+    with pytest.raises(DatasetError, match="cannot be divided: they are 1 group of"):
         split.choose(Data(**scenes, holdout_by="group"))
 
 

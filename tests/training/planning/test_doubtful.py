@@ -64,7 +64,7 @@ def test_two_that_are_alike_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "names", "said"),
     [
-        ([np.zeros((20, 30), np.uint8)] * 5, "field,blob", "nothing but field"),
+        ([np.zeros((20, 30), np.uint8)] * 5, "field,blob", "hold only field"),
         (blobs(5), "field,blob,moss", "no label holds a pixel of moss"),
     ],
 )
@@ -92,11 +92,11 @@ def test_more_photos_held_out_than_learned_from_are_told(share, said):
     heard = Heard()
     doubtful.look_at_parts(facts_of(photos=12, asked={"data.holdout": share}), heard)
     assert len(heard.warnings) == said
-    assert all(text.startswith("11 of 12 photos are held out, and 1 left") for text in heard.warnings)
+    assert all(text.startswith("11 of 12 photos are held out, and only 1 are left") for text in heard.warnings)
 
 
 def test_more_folds_than_photos_are_refused():
-    with pytest.raises(DatasetError, match="2 photos cannot be shared out to 3 folds"):
+    with pytest.raises(DatasetError, match="2 photos cannot be divided into 3 folds"):
         doubtful.look_at_parts(facts_of(photos=2, folds=3), Heard())
     doubtful.look_at_parts(facts_of(photos=3, folds=3), Heard())
 

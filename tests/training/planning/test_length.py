@@ -30,8 +30,8 @@ def test_steps_are_what_fits_the_time_with_some_in_hand():
 
 def test_what_is_told_is_what_fits():
     told = {one.topic: one.taken for one in length.decide(Wanted(10, 200, 4, thawed=False), Pace(0.5, 2.0, 4.0))}
-    assert told["iterations"] == "about 353, 7 rounds through the photos"
-    assert told["backbone"] == "frozen for 33 % of the iterations"
+    assert told["iterations"] == "about 353, 7 rounds through all photos"
+    assert told["backbone"] == "frozen (not changed) in the first 33 % of the iterations"
 
 
 def test_weights_that_know_the_classes_are_not_frozen():
@@ -43,7 +43,7 @@ def test_weights_that_know_the_classes_are_not_frozen():
 def test_few_photos_are_gone_through_no_oftener_than_helps():
     few = steps_of(Wanted(60, photos=12, batch=2, thawed=True), Pace(0.1, 0.1, 0.1))
     assert few.keys["schedule.iterations"] == 600
-    assert "ends sooner" in few.why
+    assert "the most that a plan takes" in few.why
     many = steps_of(Wanted(600, photos=100, batch=4, thawed=True), Pace(0.1, 0.1, 0.1))
     assert many.keys["schedule.iterations"] == 2500  # 100 times 100 photos, 4 a step
 
@@ -51,7 +51,7 @@ def test_few_photos_are_gone_through_no_oftener_than_helps():
 def test_too_little_time_says_how_much_is_enough():
     reason = steps_of(Wanted(1, photos=40, batch=4, thawed=True), Pace(2, 2, 0))
     assert reason.keys["schedule.iterations"] == 60
-    assert "only about 28 will fit the time; --minutes 3 holds" in reason.why
+    assert "only about 28 fit the time; with --minutes 3 all fit" in reason.why
 
 
 def test_steps_that_are_set_need_no_time():

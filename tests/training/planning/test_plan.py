@@ -69,7 +69,9 @@ def test_the_plan_holds_out_the_very_photos_that_the_run_will(plan, home):
     assert plan.data.counts.keys() >= set(val.samples)
     reason = next(reason for reason in plan.reasons if reason.topic == "held out")
     assert reason.taken == f"{len(val)} of 12 photos"
-    assert reason.why == "the model is scored by them, whole blocks of consecutive photos kept together"
+    assert reason.why == (
+        "the model does not learn from them, and is scored on them; photos that follow each other are kept together"
+    )
     several = planned(home, changes=["data.holdout=0.5"])
     assert several.foretold.costs.validation == len(split.choose(several.recipe.data)[1])  # at 1 s a photo
 
@@ -135,7 +137,7 @@ def test_what_a_plan_takes_is_foretold(plan):
         ({"changes": ["model.init=imagenet"]}, "a plan starts from weights"),
         ({"model": "street", "changes": ["model.init=other"]}, "are both first weights"),
         ({"minutes": 0}, "no time to train in"),
-        ({"folds": 1}, "no number of folds"),
+        ({"folds": 1}, "--folds 1 is not possible"),
         ({"model": "strete"}, "strete"),
         ({"names": "field"}, "field"),
     ],

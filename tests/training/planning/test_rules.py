@@ -92,12 +92,18 @@ def test_folds_hold_out_parts_of_their_own():
 @pytest.mark.parametrize(
     ("size", "spot", "own", "working", "said"),
     [
-        ((900, 1200), 200.0, Preprocessing(), None, "that of the first weights"),
-        ((300, 400), 200.0, Preprocessing(), 417, "no photo is larger than 400"),
-        ((900, 1200), 30.0, Preprocessing(), 641, "for small things"),  # 30 * 513 / 1200 = 12.8, which shall be 16
-        ((900, 1200), 2.0, Preprocessing(), 1025, "measure 2 pixels there"),
-        ((300, 400), 10.0, Preprocessing(), 417, "measure 10 pixels there"),
-        ((900, 1200), 2.0, Preprocessing(resize="short", size=520, pad="none"), None, "that of the first weights"),
+        ((900, 1200), 200.0, Preprocessing(), None, "the size of the first weights"),
+        ((300, 400), 200.0, Preprocessing(), 417, "no photo has more than 400 pixels"),
+        ((900, 1200), 30.0, Preprocessing(), 641, "to see small things"),  # 30 * 513 / 1200 = 12.8, which shall be 16
+        ((900, 1200), 2.0, Preprocessing(), 1025, "about 2 pixels wide"),
+        ((300, 400), 10.0, Preprocessing(), 417, "about 10 pixels wide"),
+        (
+            (900, 1200),
+            2.0,
+            Preprocessing(resize="short", size=520, pad="none"),
+            None,
+            "the first weights were trained so",
+        ),
         ((900, 1200), 2.0, Preprocessing(resize="none", size=0, pad="none"), None, "that of each photo"),
     ],
 )
@@ -178,6 +184,8 @@ def test_fresh_batch_normalisation_learns(name, frozen):
 def test_a_fresh_head_knows_no_classes_whatever_lends_the_backbone():
     known = facts(first=CLASSES, asked={"model.name": "v3plus-mobilenetv2"})
     assert not known.knows
-    said = "v3-mobilenetv2@voc2012: small; v3plus-mobilenetv2 takes their backbone alone, so that all behind it is new"
+    said = (
+        "v3-mobilenetv2@voc2012: small; v3plus-mobilenetv2 uses only their backbone, and all its other layers start new"
+    )
     assert str(rules.first_weights(known)) == said
     assert decided(first=CLASSES, asked={"model.name": "v3plus-mobilenetv2"})["schedule.rate"] == 0.005

@@ -45,7 +45,7 @@ def test_weights_that_are_named_must_be_had(cache, tmp_path):
 
 def test_what_cannot_learn_is_refused(cache, tmp_path):
     (tmp_path / "model.onnx").touch()
-    with pytest.raises(UsageError, match="is an export and cannot learn"):
+    with pytest.raises(UsageError, match="is an exported model and cannot be trained"):
         start.choose(tmp_path / "model.onnx")
 
 

@@ -70,7 +70,7 @@ def test_without_a_sign_pictures_have_an_up(tmp_path):
 
 
 def test_the_user_has_the_last_word(tmp_path):
-    assert judged(leaning(cells, 40, 2), [tmp_path / "a.jpg"], said=True) == Upright(True, "as you say")
+    assert judged(leaning(cells, 40, 2), [tmp_path / "a.jpg"], said=True) == Upright(True, "you said so")
     assert not judged(leaning(scene, 40, 3), [tmp_path / "a.jpg"], said=False).has_up
 
 
