@@ -16,7 +16,7 @@ from segcli.files.paths import shown
 from segcli.images.photo import Photo
 from segcli.labels import VOID
 
-TURNED = "Perhaps the photo's EXIF data turn it upright and the label was drawn on the photo as it is stored."
+TURNED = "Perhaps the label was drawn on the photo before its EXIF data turned it upright: then turn the label too."
 FETCH_AGAIN = "Fetch or export it again."
 Kind = Literal["empty", "missing", "stray", "photo", "label", "size", "ids", "duplicate"]
 
@@ -98,7 +98,7 @@ def _photo_problems(dataset: Dataset, sample: Sample, seen: dict[str, str]) -> G
     """Yield what is wrong with the photo; return it if it can be read."""
     path = sample.image
     if not path.is_file():
-        hint = "Add the photo, or take it off the list."
+        hint = "Add the photo, or remove its name from the list."
         yield Problem("missing", sample.name, path, f"{shown(path)} is not there", hint)
         return None
     yield from _duplicates(dataset, sample, seen)
@@ -138,13 +138,13 @@ def _duplicates(dataset: Dataset, sample: Sample, seen: dict[str, str]) -> Itera
     first = seen.setdefault(content, place)
     if first != place:
         detail = f"{shown(sample.image)} has the same content as {first}"
-        hint = "A photo that a network was trained on must not score it: keep one of the two."
+        hint = "A model must not be scored on a photo that it learned from: keep only one of the two."
         yield Problem("duplicate", sample.name, sample.image, detail, hint)
 
 
 def _size_problem(sample: Sample, photo: tuple[int, ...], label: tuple[int, ...]) -> Problem:
-    detail = f"{shown(sample.label)} is {label[1]} x {label[0]} pixels, its photo {photo[1]} x {photo[0]}"
-    hint = "Export it again at the photo's size; where ids must be resized, take the nearest neighbour."
+    detail = f"{shown(sample.label)} is {label[1]} x {label[0]} pixels, but its photo is {photo[1]} x {photo[0]}"
+    hint = "Export it again at the photo's size. If you resize a mask, use nearest neighbour: it keeps the ids."
     if photo == label[::-1]:
         hint = TURNED
     return Problem("size", sample.name, sample.label, detail, hint)

@@ -49,7 +49,7 @@ class Instances:
             self._instances = {photo: found[image["id"]] for photo, image in self._images.items()}
             areas = {photo: sum(entry["area"] for entry in entries) for photo, entries in self._instances.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            raise DatasetError(f"{path} is no file of COCO instances: {error!r}", "Was it unpacked whole?") from error
+            raise DatasetError(f"{path} is not a file of COCO instances: {error!r}", "Unpack it again.") from error
         self.photos = tuple(photo for photo in self._images if not min_area or areas[photo] > min_area)
 
     def read_ids(self, sample: Sample) -> np.ndarray:
@@ -58,7 +58,7 @@ class Instances:
         try:
             height, width = int(image["height"]), int(image["width"])
             if not (0 < height <= MAX_PIXELS and 0 < width <= MAX_PIXELS // height):
-                raise DatasetError(f"it states {width} x {height} pixels")
+                raise DatasetError(f"it states {width} x {height} pixels, which cannot be")
             classes, cover = np.zeros((2, height, width), np.uint8)
             for entry in self._instances[sample.image.name]:
                 mask = _draw(entry["segmentation"], height, width)
@@ -85,7 +85,9 @@ def _decoded(code: dict, height: int, width: int) -> np.ndarray:
     """The mask of a run-length code, which must be of the photo's size."""
     stated = tuple(map(int, code["size"]))
     if stated != (height, width):
-        raise DatasetError(f"a mask states {' x '.join(map(str, stated[::-1]))} pixels, its photo {width} x {height}")
+        raise DatasetError(
+            f"a mask is {' x '.join(map(str, stated[::-1]))} pixels, but its photo is {width} x {height}"
+        )
     part, (row, column) = coco_rle.decode(code["counts"], height, width)
     mask = np.zeros((height, width), bool)
     mask[row : row + part.shape[0], column : column + part.shape[1]] = part
@@ -99,11 +101,11 @@ def _checked(polygons: list, height: int, width: int) -> list[list[float]] | np.
     if not loops or not all(
         loop.ndim == 1 and (are_boxes or (len(loop) >= 6 and len(loop) % 2 == 0)) for loop in loops
     ):
-        raise DatasetError("a segmentation is no list of polygons of x and y in turn")
+        raise DatasetError("a segmentation is not a list of polygons (x, y, x, y, ...)")
     for loop in loops:
         points, far = loop.reshape(-1, 2), np.array([width, height])
         if not np.all((points >= -far) & (points <= 2 * far)):  # nor NaN
-            raise DatasetError("a polygon has points far outside its photo, or some that are no numbers")
+            raise DatasetError("a polygon has points far outside its photo, or points that are not numbers")
         if np.abs(points - np.roll(points, 1, 0)).max(1).sum() > MOST_STEPS:
             raise DatasetError(f"a polygon's outline is longer than {MOST_STEPS} pixels")
     return np.stack(loops) if are_boxes else [loop.tolist() for loop in loops]  # it takes boxes as an array only

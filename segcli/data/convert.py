@@ -99,7 +99,7 @@ def _read(data: Dataset, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     rgb, label = data.read_photo(sample).rgb, data.read_label(sample)
     if label.shape != rgb.shape[:2]:
         (rows, columns), (height, width) = label.shape, rgb.shape[:2]
-        message = f"{shown(sample.label)} is for {columns} x {rows} pixels, its photo has {width} x {height}"
+        message = f"{shown(sample.label)} is for {columns} x {rows} pixels, but its photo has {width} x {height}"
         turned = label.shape == rgb.shape[1::-1]
         raise DatasetError(message, TURNED if turned else "Export it again at the photo's size.")
     return rgb, label

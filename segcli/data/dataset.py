@@ -76,7 +76,7 @@ class Dataset:
     def read_label(self, sample: Sample) -> np.ndarray:
         """Read the sample's classes, uint8 (H, W) in 0..K-1 or VOID; DatasetError if its label cannot be used."""
         if sample.label is None:
-            raise DatasetError(f"{self.name} {self.split} has no labels", "Take a split whose labels are published.")
+            raise DatasetError(f"{self.name} {self.split} has no labels", "Choose a split whose labels are published.")
         try:
             raw = self.read_ids(sample)
         except InputError as error:
@@ -110,7 +110,7 @@ class Dataset:
         """The ids, or the classes where the label files name them, that the label files may hold, as a sentence."""
         if self.value_names:
             names = ", ".join(self.labels.names)
-            return f"The classes are {names}; --names with all of them reads it, other_names in a TOML maps them."
+            return f"The classes are {names}. Name all with --names, or map other names with other_names in a TOML."
         classes = [file_id for file_id, label in self.ids.items() if label != VOID]
         void = sorted(file_id for file_id, label in self.ids.items() if label == VOID)
         span = f"{min(classes)} to {max(classes)}"

@@ -67,8 +67,8 @@ class Doubts:
             label: Its classes, 0..K-1 or VOID, uint8 (H, W); None if it cannot be read or holds illegal ids.
         """
         if _is_copy(sample) or (label is None and photo is not None and _is_like(sample, photo)):
-            detail = f"{shown(sample.label)} is the photo itself"
-            self.found.append(Doubt("photo-as-label", sample.name, sample.label, detail, "Put the mask in its place."))
+            detail = f"{shown(sample.label)} is the photo itself, not a label"
+            self.found.append(Doubt("photo-as-label", sample.name, sample.label, detail, "Replace it with the mask."))
         if label is not None:
             self.found += self._same(f"{dataset.split}/{sample.name}", sample, label)
             self.found += _void(sample, label)
@@ -81,9 +81,13 @@ class Doubts:
         content = hashlib.blake2b(np.ascontiguousarray(label), digest_size=16, key=b"%d" % label.shape[1]).digest()
         first = self._first.setdefault(content, place)
         if first != place:
-            detail = f"{shown(sample.label)} holds the same label of {shown(sample.name)} as that of {first}"
+            detail = f"{shown(sample.label)} holds the same label for {shown(sample.name)} as for {first}"
             yield Doubt(
-                "same-label", sample.name, sample.label, detail, "Two photos seldom show the very same outlines."
+                "same-label",
+                sample.name,
+                sample.label,
+                detail,
+                "Two photos seldom have exactly the same outlines: look at both.",
             )
 
     def all(self, dataset: Dataset, census: Census) -> tuple[Doubt, ...]:
@@ -97,7 +101,7 @@ def of_classes(dataset: Dataset, census: Census) -> Iterator[Doubt]:
     if not census.labels:
         return
     if absent := census.absent(labels):
-        hint = "Are the --names those of the labels, in the order of their ids? Leave out a class that does not occur."
+        hint = "Give --names in the order of the ids, and leave out a class that no label shows."
         yield Doubt("absent", "", folder, f"no label holds a pixel of {', '.join(absent)}", hint)
     if len(present := census.present(labels)) < 2:
         hint = "A model needs two or more classes: look at --names, and at how the labels are read."
@@ -110,7 +114,7 @@ def of_values(dataset: Dataset, found: Measured) -> Iterator[Doubt]:
     if len(counts) > 1:
         listed = ", ".join(f"{count} of {kind}" for kind, count in counts.items())
         folder = next((sample.image.parent for sample in dataset.samples), Path())
-        hint = "One range serves one kind of values: convert them to one."
+        hint = "Convert them to one kind: all photos are read by one range of values."
         yield Doubt("values", "", folder, f"the photos hold values of several kinds: {listed}", hint)
 
 
@@ -140,12 +144,12 @@ def _void(sample: Sample, label: np.ndarray) -> Iterator[Doubt]:
     share = np.count_nonzero(label == VOID) / label.size
     if share > MOSTLY:
         detail = f"{100 * share:.0f} % of the label of {shown(sample.name)} are void"
-        hint = "Void pixels teach and score nothing. If they are background or a class, see --void and --names."
+        hint = "The model learns nothing from void pixels. If they are background or a class, see --void and --names."
         yield Doubt("void", sample.name, sample.label, detail, hint)
 
 
 def _turned(sample: Sample, photo: tuple[int, ...], label: tuple[int, ...]) -> Iterator[Doubt]:
     if photo == label[::-1] != label:
         detail = f"the label of {shown(sample.name)} is as wide as its photo is high"
-        hint = "The photo's EXIF data turn it upright, and the label was drawn on it as it is stored: turn the label."
+        hint = "The label was drawn on the photo before its EXIF data turned it upright: turn the label too."
         yield Doubt("turned", sample.name, sample.label, detail, hint)

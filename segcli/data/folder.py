@@ -81,7 +81,7 @@ def open_folder(
     """
     if images.is_file():
         hint = "Give the folder of the photos and the folder of their labels."
-        raise DatasetError(f"{shown(images)} is a file, no folder of photos", hint)
+        raise DatasetError(f"{shown(images)} is a file, not a folder of photos", hint)
     images, labels = images.resolve(), None if labels is None else labels.resolve()
     if labels is not None and labels.suffix.lower() in YAML:
         labels = labels.parent  # which holds what the file speaks of
@@ -164,8 +164,8 @@ def _chosen(found: _Found, forms: Mapping[str, Sequence[Path]], masks: Pairing) 
         message = f"{shown(found.labels.root)} holds labels of several kinds: {listed}"
         raise DatasetError(message, f"Say which with --as (such as {options}), or name a folder with one kind only.")
     if not there and masks.strays and not found.apart:
-        message = f"none of the {len(masks.strays)} masks in {shown(found.labels.root)} is called like a photo"
-        raise DatasetError(message, f"{shown(masks.strays[0])} is one. Give each the name of its photo.")
+        message = f"none of the {len(masks.strays)} masks in {shown(found.labels.root)} has the name of a photo"
+        raise DatasetError(message, f"{shown(masks.strays[0])} is one of them. Give each mask the name of its photo.")
     if not there and not found.apart:
         hint = "Give the labels' folder with --labels; docs/labels.md lists the forms that segcli reads."
         raise DatasetError(f"{shown(found.labels.root)} holds no labels that segcli knows", hint)
@@ -211,7 +211,10 @@ def _pictures(found: _Found, masks: Pairing) -> Dataset:
     table = _table(found, masks)
     paths = [entries[0][1] for entries in masks.masks.values() if entries]
     if not paths and found.classes is None:
-        raise UsageError(f"{shown(found.labels.root)} has no labels of these photos", "They are matched by name.")
+        raise UsageError(
+            f"{shown(found.labels.root)} has no labels of these photos",
+            "Labels are matched with photos by their names.",
+        )
     with found.counting(len(paths), "looking at masks") as counter:
         seen = survey(paths, counter.advance)
     pictures = decide.decide(seen, found.classes, table, found.choice, masks.words)
@@ -273,5 +276,5 @@ def _table(found: _Found, masks: Pairing) -> Table | None:
             tables.setdefault(names.read_table(path), path)
     if len(tables) > 1:
         one, two = list(tables.values())[:2]
-        raise DatasetError(f"{shown(one)} and {shown(two)} name the classes differently", "Keep the right one.")
+        raise DatasetError(f"{shown(one)} and {shown(two)} name the classes differently", "Keep only the right file.")
     return next(iter(tables), None)

@@ -52,9 +52,7 @@ def parse(text: str, stem: str) -> Classes:
     try:
         values = decoding.parse_toml(text)
     except DecodingError as error:
-        raise UsageError(
-            f"is no TOML: {error.message}", "A list of names without TOML's syntax is a .txt file."
-        ) from error
+        raise UsageError(f"is no TOML: {error.message}", "If it is only a list of names, call it .txt.") from error
     found = _decoded(values)
     ignore = None if found.ignore is False else found.ignore
     labels = from_names(found.names, stem if found.name is None else found.name, ignore)
@@ -70,7 +68,7 @@ def _coloured(found: _File, labels: LabelSet) -> tuple[LabelSet, Mapping[Colour,
         marks = [(colour, _index("palette", name, labels)) for name, colour in found.palette.items()]
         return painted(labels, found.palette), one_each(marks)
     if len(found.palette) != len(labels):
-        raise UsageError(f"palette is no list of {len(labels)} colours", "Give one [red, green, blue] per name.")
+        raise UsageError(f"palette is not a list of {len(labels)} colours", "Give one [red, green, blue] per name.")
     labels = replace(labels, palette=found.palette)
     return labels, from_labels(labels).colours
 
@@ -108,7 +106,7 @@ def _decoded(values: dict[str, Any]) -> _File:
         known = ", ".join(error.known)
         raise UsageError(f"unknown key {decoding.shown(error.key)}", f"A label set has the keys {known}.") from error
     except MissingKeyError as error:
-        raise UsageError("no list of names", _HINTS["names"]) from error
+        raise UsageError("not a list of names", _HINTS["names"]) from error
     except WrongValueError as error:
         raise UsageError(error.message, _HINTS.get(error.place, error.hint)) from error
     return found

@@ -263,7 +263,9 @@ def _named(name: str, word: str) -> tuple[str, str]:
 def _listed(name: str, data_dir: Path, split: str) -> Dataset:
     dataset = DATASETS[name].read(data_dir, split)
     if not dataset.samples:
-        raise DatasetError(f"{name} {split} in {data_dir} has no photos", "Was the archive unpacked whole?")
+        raise DatasetError(
+            f"{name} {split} in {data_dir} has no photos", "Unpack the archive again: files are missing."
+        )
     return dataset
 
 
@@ -294,7 +296,9 @@ def _names(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read the list {path}: {error}", "Was the archive unpacked whole?") from error
+        raise DatasetError(
+            f"cannot read the list {path}: {error}", "Unpack the archive again: files are missing."
+        ) from error
     words = [PurePosixPath(line.split()[0]).name for line in lines if line.strip()]
     return list(dict.fromkeys(word.removesuffix(".jpg").removesuffix(".png") for word in words))
 

@@ -69,5 +69,5 @@ def _picture(file: Path, name: str, pictures: Mapping[str, Path]) -> Path:
     path = pictures.get(os.path.normpath(file.parent / name))
     if path is None:
         message = f"{shown(file)} names {shown(name)}, which is not there"
-        raise DatasetError(message, "Was the dataset copied whole?")
+        raise DatasetError(message, "Copy the dataset again: a file is missing.")
     return path

@@ -153,7 +153,7 @@ def _painted(table: Table, palette: Any) -> Table:
     if not isinstance(palette, list) or not palette:
         return table
     if len(palette) != len(table):
-        raise UsageError(f"palette is no list of {len(table)} colours", "Give one [red, green, blue] per name.")
+        raise UsageError(f"palette is not a list of {len(table)} colours", "Give one [red, green, blue] per name.")
     colours = map(_colour, palette)
     return tuple(Named(entry.name, entry.value, colour) for entry, colour in zip(table, colours, strict=True))
 
@@ -162,7 +162,7 @@ def _listed(entries: Sequence[Any]) -> Table:
     if all(isinstance(entry, str) for entry in entries):
         return tuple(Named(tidied(entry)) for entry in entries)
     if not all(isinstance(entry, Mapping) for entry in entries):
-        raise UsageError("its list holds other things than names", NO_NAMES)
+        raise UsageError("its list does not only hold names", NO_NAMES)
     table = tuple(map(_entry, entries))
     if any(_OF_SHAPES & entry.keys() for entry in entries):
         return from_shapes(tuple(Named(entry.name, None, entry.colour) for entry in table))

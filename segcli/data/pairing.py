@@ -147,7 +147,9 @@ def _only(found: Sequence[Path], name: str) -> Path | None:
     exact = [photo for photo in found if photo.stem.lower() == name]
     candidates = exact or list(found)
     if len({(photo.parent, photo.stem) for photo in exact}) < len(exact):
-        raise DatasetError(f"{shown(exact[0])} and {shown(exact[1])} share one name", "Keep one of them.")
+        raise DatasetError(
+            f"{shown(exact[0])} and {shown(exact[1])} have the same name", "Keep only one of them, or rename one."
+        )
     return candidates[0] if len(candidates) == 1 else None
 
 

@@ -185,7 +185,7 @@ def read(folder: Path) -> Parts | None:
     except DecodingError as error:
         raise DatasetError(f"{shown(path)} is damaged: {_first_line(error.message)}", _WITHOUT) from error
     if seal != _seal(tables):
-        raise DatasetError(f"{shown(path)} is not as the run wrote it: its checksum is another one", _WITHOUT)
+        raise DatasetError(f"{shown(path)} was changed after the run wrote it: its checksum is different", _WITHOUT)
     return found
 
 
@@ -206,7 +206,7 @@ def home(path: Path) -> Path | None:
     return next((folder for folder in folders if (folder / SPLIT).exists()), None)
 
 
-_WITHOUT = "Copy it from where it is whole, or remove it: nothing then tells which photos the run learned from."
+_WITHOUT = "Copy it again from a backup, or remove it. Without it nothing tells which photos the run learned from."
 
 
 def _check_version(tables: Mapping[str, object], path: Path) -> None:

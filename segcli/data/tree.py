@@ -133,7 +133,9 @@ def sample_names(photos: Sequence[Path], root: Path, flat: bool) -> dict[Path, s
     for photo in photos:
         name = photo.relative_to(root).with_suffix("").as_posix()
         if name in taken:
-            raise DatasetError(f"{shown(taken[name])} and {shown(photo)} share one name", "Keep one of them.")
+            raise DatasetError(
+                f"{shown(taken[name])} and {shown(photo)} have the same name", "Keep only one of them, or rename one."
+            )
         taken[name] = photo
     return {photo: name for name, photo in taken.items()}
 

@@ -92,7 +92,7 @@ def explained(path: Path, kind: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         message = f"{shown(path)} takes more memory to decode than there is"
-        raise InputError(message, "Close other programs, or shrink it.") from error
+        raise InputError(message, "Close other programs, or make the photo smaller.") from error
     except NotReadError as error:
         raise InputError(f"{shown(path)} is a {kind} of {error}, which segcli does not read", error.hint) from error
     except Exception as error:  # decoders of damaged files raise anything
@@ -162,4 +162,4 @@ def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
     if width * height > _SMALL and (room := headroom.of_host()) and room.free < width * height * _LEAST_BYTES:
         free, taken = room.free / 1e9, width * height * _LEAST_BYTES / 1e9
         message = f"{shown(path)} takes {taken:.1f} GB of memory or more to decode, and {free:.1f} are free"
-        raise TooLargeError(message, "Close other programs and give the same command again, or shrink it.")
+        raise TooLargeError(message, "Close other programs and give the same command again, or make the photo smaller.")

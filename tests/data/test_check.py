@@ -66,7 +66,7 @@ def test_every_fault_is_named_with_its_file(field):
     assert "id 21 (15 pixels)" in found["ids", "label21.png"].detail
     assert "colours, not class ids" in found["label", "colours.png"].detail
     assert "JPEG" in found["label", "jpeg.jpg"].detail
-    assert "40 x 29 pixels, its photo 40 x 30" in found["size", "small_mask.png"].detail
+    assert "40 x 29 pixels, but its photo is 40 x 30" in found["size", "small_mask.png"].detail
     for problem in found.values():
         assert problem.file.name in problem.detail
         assert problem.hint

@@ -114,7 +114,7 @@ def test_the_categories_are_vocs_in_vocs_order():
 )
 def test_a_broken_annotation_file_is_named(tmp_path, text):
     coco_tree(tmp_path, []).write_text(text)
-    with pytest.raises(DatasetError, match=r"instances_val2017\.json is no file of COCO instances"):
+    with pytest.raises(DatasetError, match=r"instances_val2017\.json is not a file of COCO instances"):
         layouts.load("coco-voc", tmp_path, "val")
 
 
@@ -157,18 +157,21 @@ def zigzag(turns):
 @pytest.mark.parametrize(
     ("segmentation", "said"),
     [
-        ({"size": [1000000, 1000000], "counts": [0, 4800]}, "a mask states 1000000 x 1000000 pixels, its photo 8 x 6"),
+        (
+            {"size": [1000000, 1000000], "counts": [0, 4800]},
+            "a mask is 1000000 x 1000000 pixels, but its photo is 8 x 6",
+        ),
         ({"size": [6, 8], "counts": [0, 4800]}, "the runs of a mask have 4800 pixels, not the 48"),
         ({"size": [6, 8], "counts": [-5, 53]}, "the runs of a mask"),
         ({"size": [6, 8], "counts": [0, float("nan")]}, "broken"),
         ({"size": [6, 8], "counts": "\x7f"}, "packed runs of a mask are damaged"),
         ({"size": [6, 8]}, "broken"),
         ([[0, 0, 1e300, 0, 4, 4]], "far outside its photo"),
-        ([[0, 0, float("nan"), 0, 4, 4]], "no numbers"),
+        ([[0, 0, float("nan"), 0, 4, 4]], "not numbers"),
         ([[0, 0, 10**400, 0, 4, 4]], "broken"),
-        ([[0, 0, 4, 0, 4, 4], []], "no list of polygons"),
-        ([[0, 0, 4, 0, 4, 4, 7]], "no list of polygons"),
-        ([], "no list of polygons"),
+        ([[0, 0, 4, 0, 4, 4], []], "not a list of polygons"),
+        ([[0, 0, 4, 0, 4, 4, 7]], "not a list of polygons"),
+        ([], "not a list of polygons"),
         ("counts", "broken"),
         (zigzag(400_000), "longer than 4000000 pixels"),
     ],

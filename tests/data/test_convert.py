@@ -79,7 +79,7 @@ def test_what_cannot_be_read_fails_alone(dataset, tmp_path):
     write_photo(dataset.samples[1].image, (1, 3))
     done = list(convert.convert(dataset, tmp_path / "out"))
     assert "holds id 3 (1 pixel)" in str(done[0].error)
-    assert "is for 3 x 1 pixels, its photo has 1 x 3" in str(done[1].error)
+    assert "is for 3 x 1 pixels, but its photo has 1 x 3" in str(done[1].error)
     assert not list((tmp_path / "out").glob("*")), "no names of a dataset that has no sample"
 
 

@@ -94,7 +94,7 @@ class TestMasks:
         dataset = open_folder(tmp_path, classes=TWO)
         assert (names(dataset), read(dataset)) == (["a", "b"], [[0, 1]])
         assert dataset.reading.as_ == "binary"
-        assert "say --void 255 if not" in dataset.reading.notes[0]
+        assert "if 255 is void, add --void 255" in dataset.reading.notes[0]
         assert read(open_folder(tmp_path, classes=TWO, choice=Choice(void=(255,)))) == [[0, VOID]]
 
     def test_are_named_by_a_file_beside_them(self, tmp_path):
@@ -144,7 +144,7 @@ class TestMasks:
         write_mask(tmp_path / "masks/leaf/a.png", [[255, 255, 255, 0]])
         write_mask(tmp_path / "masks/spot/a.png", [[255, 255, 255, 0]])
         dataset = open_folder(tmp_path, classes=parse("background,leaf,spot"))
-        with pytest.raises(DatasetError, match="is 4 x 1 pixels, its photo 4 x 2"):
+        with pytest.raises(DatasetError, match="is 4 x 1 pixels, but its photo is 4 x 2"):
             read(dataset)
 
     def test_can_be_read_by_the_processes_that_load_photos(self, tmp_path):
@@ -243,7 +243,7 @@ def test_folders_that_cannot_be_read_are_refused(tmp_path):
         open_folder(tmp_path, classes=TWO)
     write_photo(tmp_path / "photos/a.png")
     (tmp_path / "masks").mkdir()
-    with pytest.raises(DatasetError, match=r"a\.jpg and .*a\.png share one name"):
+    with pytest.raises(DatasetError, match=r"a\.jpg and .*a\.png have the same name"):
         open_folder(tmp_path / "photos", tmp_path / "masks", TWO)
     with pytest.raises(UsageError, match="--as cocoa: not known") as caught:
         open_folder(tmp_path, choice=Choice(as_="cocoa"))
@@ -285,12 +285,12 @@ def test_a_class_called_void_is_one_with_a_word(tmp_path):
     write_mask(tmp_path / "masks/a.png", [[0, 1, 2]])
     dataset = open_folder(tmp_path, classes=parse("soil,leaf,void"))
     assert read(dataset) == [[0, 1, 2]]
-    assert "say --void 2 if it is void" in dataset.reading.notes[0]
+    assert "if it is void, add --void 2" in dataset.reading.notes[0]
     assert read(open_folder(tmp_path, classes=parse("soil,leaf,void"), choice=Choice(void=(2,)))) == [[0, 1, VOID]]
 
 
 def test_a_photo_is_no_folder_of_photos(tmp_path):
     write_photo(tmp_path / "a.png")
     write_mask(tmp_path / "labels" / "a.png", [[0, 1]])
-    with pytest.raises(DatasetError, match=r"a\.png is a file, no folder of photos"):
+    with pytest.raises(DatasetError, match=r"a\.png is a file, not a folder of photos"):
         open_folder(tmp_path / "a.png", tmp_path / "labels", TWO)

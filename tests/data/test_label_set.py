@@ -41,10 +41,10 @@ def test_a_value_of_the_void_may_be_a_classs():
     ("text", "message"),
     [
         ("sky\nroad\n", "is no TOML"),
-        ('name = "x"\n', "no list of names"),
+        ('name = "x"\n', "not a list of names"),
         ("names = [1, 2]\n", "names cannot be"),
         ('names = ["a"]\ncolors = [[0, 0, 0]]\n', "unknown key 'colors'"),
-        ('names = ["a"]\npalette = [[0, 0, 0], [1, 1, 1]]\n', "no list of 1 colours"),
+        ('names = ["a"]\npalette = [[0, 0, 0], [1, 1, 1]]\n', "not a list of 1 colours"),
         ('names = ["a"]\npalette = [[0, 0, 256]]\n', "palette cannot be"),
         ('names = ["a"]\npalette = {b = [0, 0, 0]}\n', "palette names 'b', which is no class"),
         ('names = ["a"]\npalette = {a = [0, 0]}\n', "palette cannot be"),

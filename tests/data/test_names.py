@@ -111,7 +111,7 @@ def test_a_missing_or_binary_file_is_refused(tmp_path):
     with pytest.raises(UsageError, match="cannot read the label set"):
         names.parse(str(tmp_path / "binary.txt"))
     for suffix in ("json", "xml", "yaml"):
-        with pytest.raises(UsageError, match="is no file"):
+        with pytest.raises(UsageError, match="is not a file"):
             names.parse(str(tmp_path / f"absent.{suffix}"))
 
 

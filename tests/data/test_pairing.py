@@ -166,5 +166,5 @@ def test_the_folder_of_a_label_file_tells_photos_of_one_name_apart():
 
 
 def test_two_photos_that_differ_in_their_suffix_only_are_refused():
-    with pytest.raises(DatasetError, match="share one name"):
+    with pytest.raises(DatasetError, match="have the same name"):
         paired("images/a.jpg images/a.png", "masks/a.png")

@@ -65,7 +65,7 @@ def test_what_was_changed_by_hand_is_refused(tmp_path, line):
     lines = [kept for kept in text.splitlines() if not kept.startswith(line)]
     for changed in (swapped, "\n".join(lines)):
         path.write_text(changed)
-        with pytest.raises(DatasetError, match=r"split\.toml is (not as the run wrote it|damaged)"):
+        with pytest.raises(DatasetError, match=r"split\.toml (was changed after the run wrote it|is damaged)"):
             parts.read(tmp_path)
 
 

@@ -116,7 +116,7 @@ def test_names_are_stems_where_these_are_unique():
     assert list(tree.sample_names(photos, root, flat=False).values()) == ["images/train/a", "images/val/b"]
     twice = [root / "train/a.jpg", root / "val/A.jpg"]
     assert list(tree.sample_names(twice, root, flat=True).values()) == ["train/a", "val/A"]
-    with pytest.raises(DatasetError, match="share one name"):
+    with pytest.raises(DatasetError, match="have the same name"):
         tree.sample_names([root / "a.jpg", root / "a.png"], root, flat=True)
 
 

@@ -77,5 +77,5 @@ def broken(file: Path, error: Exception | str, hint: str = "Export it again.") -
 def check_size(height: int, width: int) -> tuple[int, int]:
     """(height, width) as a file states it; DatasetError where no photo has that size."""
     if not (0 < height <= MAX_PIXELS and 0 < width <= MAX_PIXELS and height * width <= MAX_PIXELS):
-        raise DatasetError(f"it states a photo of {width} x {height} pixels")
+        raise DatasetError(f"it states a photo of {width} x {height} pixels, which cannot be")
     return height, width

@@ -54,7 +54,7 @@ def from_counts(counts: Sequence[int], height: int, width: int) -> tuple[np.ndar
         DatasetError: The lengths do not fill (height, width).
     """
     if not (0 < height <= MAX_PIXELS and 0 < width <= MAX_PIXELS and height * width <= MAX_PIXELS):
-        raise DatasetError(f"a mask states {width} x {height} pixels")
+        raise DatasetError(f"a mask states {width} x {height} pixels, which cannot be")
     if min(counts, default=0) < 0 or sum(counts) != height * width:
         raise DatasetError(f"the runs of a mask have {sum(counts)} pixels, not the {height * width} of its box")
     bounds = np.cumsum(np.array(counts, np.int64))
@@ -68,7 +68,7 @@ def from_base64(text: str) -> np.ndarray:
     try:
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:  # Image.open warns, and has a limit of its own
             if image.width * image.height > MAX_PIXELS:
-                raise DatasetError(f"a mask states {image.width} x {image.height} pixels")
+                raise DatasetError(f"a mask states {image.width} x {image.height} pixels, which is too many")
             return values(image)
     except DatasetError:
         raise
@@ -85,7 +85,7 @@ def _unpacked(text: str) -> bytes:
     except (ValueError, zlib.error) as error:
         raise DatasetError(f"a mask cannot be unpacked: {error}") from error
     if not data.startswith(SIGNATURE):
-        raise DatasetError("a mask is no PNG picture")
+        raise DatasetError("a mask is not a PNG file")
     return data
 
 

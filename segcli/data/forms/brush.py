@@ -47,7 +47,7 @@ def _header(data: bytes, count: int) -> list[int]:
         raise DatasetError("a brush mask is empty")
     stated = int.from_bytes(data[:4], "big")
     if stated != count:
-        raise DatasetError(f"a brush mask has {stated / 4:g} pixels, its photo {count // 4}")
+        raise DatasetError(f"a brush mask has {stated / 4:g} pixels, but its photo has {count // 4}")
     bits = int.from_bytes(data[4:7], "big") >> 3
     if (bits >> 16) + 1 != _VALUE_BITS:
         raise DatasetError(f"a brush mask has values of {(bits >> 16) + 1} bits, not {_VALUE_BITS}")
@@ -69,7 +69,7 @@ def _runs(data: bytes, count: int, sizes: list[int]) -> tuple[list[int], list[in
         repeated = window >> shift + 2 + size & 1
         after = bit + _VALUE_BITS * (1 if repeated else following - place)
         if after > last or following > count:
-            raise DatasetError("a brush mask ends early" if after > last else "a brush mask is longer than it states")
+            raise DatasetError("a brush mask ends too early" if after > last else "a brush mask is longer than it says")
         # The alpha of pixel p is the byte 4 p + 3, so that the bytes from a on hold those of the pixels from a // 4 on.
         if not repeated:
             _add_values(data, bit, place, following, starts, ends)

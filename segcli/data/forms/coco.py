@@ -124,7 +124,7 @@ def _read(path: Path) -> _File:
     for category in document.categories:
         name = str(category.name).strip()
         if names.setdefault(str(category.id), name) != name:
-            raise broken(path, f"two categories have the id {category.id}", "Give each its own.")
+            raise broken(path, f"two categories have the id {category.id}", "Give each category its own id.")
     return _File(path, document, names)
 
 
@@ -150,7 +150,7 @@ def _names_of_sets(files: Sequence[_File], notes: list[str]) -> set[str]:
         above = {str(category.supercategory) for category in categories[1:]}
         if len(categories) > 1 and above == {name := str(categories[0].name).strip()} and name not in used | found:
             found.add(name)
-            notes.append(f"the category {name!r} names the data set, no class, and is left out")
+            notes.append(f"the category {name!r} is the name of the data set, not of a class, and is left out")
     return found
 
 
@@ -158,7 +158,7 @@ def _records(file: _File, notes: list[str]) -> Iterator[Record]:
     """One record for each image that a file lists."""
     images = {str(image.id): image for image in file.document.images}
     if len(images) < len(file.document.images):
-        raise broken(file.path, "two images have one id", "Merge data sets with a tool that numbers them anew.")
+        raise broken(file.path, "two images have the same id", "Merge data sets with a tool that gives new ids.")
     found: dict[str, list[_Annotation]] = defaultdict(list)
     for entry in file.document.annotations:
         found[str(entry.image_id)].append(entry)
@@ -224,7 +224,7 @@ def _shape(entry: _Object, height: int, width: int) -> Shape:
     if runs is not None:
         if runs.size != (height, width):
             stated = f"{runs.size[1]} x {runs.size[0]}"
-            message = f"annotation {entry.number} has a mask of {stated} pixels, its photo {width} x {height}"
+            message = f"annotation {entry.number} has a mask of {stated} pixels, but its photo is {width} x {height}"
             raise DatasetError(message, "Export it again with the photos that were labelled.")
         bitmap, origin = coco_rle.decode(runs.counts, height, width)
         return Shape(entry.name, bitmap=bitmap, origin=origin)
@@ -259,7 +259,7 @@ def _outline(raw: msgspec.Raw, place: Any) -> tuple[_Runs | None, list[list[floa
         return outline, []
     loops = _loops(outline or [])
     if any(len(loop) % 2 for loop in loops):
-        raise DatasetError(f"a polygon of annotation {place} is no list of x and y in turn")
+        raise DatasetError(f"a polygon of annotation {place} is not a list x, y, x, y, ...")
     return None, [loop for loop in loops if len(loop) >= 6]
 
 

@@ -40,7 +40,7 @@ def drawing(
         numbers = _read(path)
         if numbers.shape != size:
             stated = f"{numbers.shape[1]} x {numbers.shape[0]}"
-            raise DatasetError(f"{shown(path)} has {stated} pixels, its photo {size[1]} x {size[0]}")
+            raise DatasetError(f"{shown(path)} has {stated} pixels, but its photo is {size[1]} x {size[0]}")
         present, place = np.unique(numbers, return_inverse=True)
         if unknown := [number for number in present.tolist() if number not in names]:
             raise DatasetError(f"{shown(path)} has the segment {unknown[0]}, which {shown(file.name)} does not list")
@@ -67,7 +67,7 @@ def _found(file: Path, picture: str) -> Path:
     places = [folder / name for folder in (file.with_suffix(""), file.parent)]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        raise DatasetError(f"{shown(places[0])} is missing", "Unpack the panoptic PNGs beside the JSON file.")
+        raise DatasetError(f"{shown(places[0])} is missing", "Put the panoptic PNG files beside the JSON file.")
     return path
 
 

@@ -147,9 +147,9 @@ def _polygon(element: Element, name: str, layer: int) -> Shape:
     except ValueError:
         points = np.zeros(0)
     if points.ndim != 2 or points.shape[1] != 2:
-        raise DatasetError("<polygon> has points that are no pairs of numbers")
+        raise DatasetError("<polygon> has points that are not pairs of numbers")
     if not np.all(np.abs(points) <= FARTHEST):  # false for NaN too
-        raise DatasetError("<polygon> has a point that no picture reaches")
+        raise DatasetError("<polygon> has a point outside any photo")
     return Shape(name, (points,), z=layer)
 
 
@@ -170,7 +170,7 @@ def _mask(element: Element, name: str, layer: int) -> Shape:
     try:
         counts = [int(count) for count in _text(element, "rle").split(",")]
     except ValueError:
-        raise DatasetError("<mask> has runs that are no whole numbers") from None
+        raise DatasetError("<mask> has runs that are not whole numbers") from None
     if counts[-4:] == [left, top, left + width - 1, top + height - 1] and sum(counts[:-4]) == width * height:
         del counts[-4:]
     bitmap, (row, column) = bitmaps.from_counts(counts, height, width)
@@ -208,7 +208,7 @@ def _number(element: Element, key: str, otherwise: float | None = None) -> float
 def _whole(element: Element, key: str) -> int:
     value = _number(element, key)
     if value != int(value):
-        raise DatasetError(f"<{element.tag}> has the {key} {_text(element, key)[:40]!r}, which is no whole number")
+        raise DatasetError(f"<{element.tag}> has the {key} {_text(element, key)[:40]!r}, which is not a whole number")
     return int(value)
 
 

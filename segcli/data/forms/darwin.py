@@ -197,7 +197,7 @@ def _masks(raster: _Raster, names: dict[str, str], size: tuple[int, int]) -> Ite
     """The masks of a layer, one of each class."""
     height, width = size
     if len(raster.dense_rle) % 2:
-        raise DatasetError("the runs of its raster layer are no pairs")
+        raise DatasetError("the runs of its raster layer are not pairs")
     values, lengths = np.array(raster.dense_rle, np.int64).reshape(-1, 2).T
     ends = np.cumsum(lengths)
     if lengths.sum() != height * width:

@@ -25,7 +25,7 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     """The content of a label file, as UTF-8 without a byte order mark; DatasetError where it cannot be read."""
     try:
         if not path.is_file():  # opening a pipe would wait for ever
-            raise DatasetError(f"{shown(path)} is no file", "Name a file, or a folder with label files.")
+            raise DatasetError(f"{shown(path)} is not a file", "Name a file, or a folder with label files.")
         if path.stat().st_size > most:
             raise DatasetError(f"{shown(path)} has more than {most >> 20} MB", "Split it, or export in parts.")
         data = path.read_bytes()
@@ -106,7 +106,7 @@ def _check_yaml(events: Iterator[Any]) -> None:
         if isinstance(event, yaml.AliasEvent):
             raise DatasetError("it uses references (*name)", "Write the values out.")
         if count > MAX_YAML_VALUES or depth > MAX_YAML_DEPTH:
-            raise DatasetError("it holds more than files of names do", "Keep the names of the classes.")
+            raise DatasetError("it is too long for a list of class names", "Keep only the names of the classes.")
 
 
 def names_in_order(listed: Sequence[str], used: Sequence[str]) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ def dataset(
         message = f"none of the {len(records)} photos that the labels name is in {shown(root)}"
         raise DatasetError(
             message,
-            f"They name {shown(records[0].photo)}, for example. Name the folder of the photos before the labels.",
+            f"They name {shown(records[0].photo)}, for example. Give the folder of these photos, then the labels.",
         )
     told = {known.recorded(record.photo, record.file) for record in annotations.records}  # those left out among them
     if missing := len(set(photos) - told):
@@ -215,7 +215,9 @@ def _paired(
     for photo, several in found.items():
         if len({record.size for record in several} - {None}) > 1:
             files = ", ".join(shown(record.file.name) for record in several[:3])
-            raise DatasetError(f"{shown(photo)} has labels for several sizes, in {files}", "Keep the right ones.")
+            raise DatasetError(
+                f"{shown(photo)} has labels for several sizes, in {files}", "Keep only the right labels."
+            )
     return {photo: found[photo] for photo in photos if photo in found}, unknown
 
 
@@ -226,7 +228,10 @@ def _samples(
     entries = [(photo.relative_to(root).with_suffix("").as_posix(), photo, found) for photo, found in by_photo.items()]
     for _, same in groupby(sorted(entries), key=lambda entry: entry[0]):
         if len(several := list(same)) > 1:
-            raise DatasetError(f"{shown(several[0][1])} and {shown(several[1][1])} share one name", "Keep one of them.")
+            raise DatasetError(
+                f"{shown(several[0][1])} and {shown(several[1][1])} have the same name",
+                "Keep only one of them, or rename one.",
+            )
     taken = {name for name, _, _ in entries}
     for record in unknown:
         name = PurePosixPath(record.photo).name or "photo"
@@ -255,7 +260,7 @@ def _ids(numbers: Mapping[str, int], classes: Classes, notes: list[str]) -> dict
     if background is None:
         background = VOID
         notes.append(
-            "no class is called background, so that pixels without a shape are void; "
+            "no class is called background, so pixels without a shape are void; "
             "add the class background if they should have one"
         )
     found = {number: classes.find(name) for name, number in numbers.items()}

@@ -112,11 +112,15 @@ class _Naming:
         notes = []
         if self._changed:
             some = ", ".join(map(repr, self._changed[:3])) + (", ..." if len(self._changed) > 3 else "")
-            notes.append(f"numbers at the end of ROI names count objects ({some}); write numbers of classes as words")
+            notes.append(
+                f"numbers at the end of ROI names count objects ({some}); if they are classes, write them as words"
+            )
         if self._nameless:
-            notes.append(f"no ROI has a name or group, so that all are of one class, {ONLY_CLASS!r}")
+            notes.append(f"no ROI has a name or group, so all are of one class, {ONLY_CLASS!r}")
         if self._grouped:
-            notes.append('ROIs without a name have their group as class ("group 1"); files hold no names of groups')
+            notes.append(
+                'ROIs without a name have their group as class ("group 1"): the files do not hold the names of groups'
+            )
         if self._splines:
             notes.append(f"{self._splines} ROIs are fitted splines, drawn with straight lines from point to point")
         return tuple(notes)

@@ -72,8 +72,8 @@ def load_pictures(files: Sequence[Path], exports: Sequence[Path]) -> Annotations
 def _parts(file: Path) -> _Mask:
     parts = _STEM.fullmatch(file.stem)
     if parts is None:
-        hint = "Its pictures are called task-1-annotation-1-by-1-tag-leaf-0.png, say; keep their names."
-        raise DatasetError(f"{shown(file)} is not called like a picture of Label Studio", hint)
+        hint = "Its masks have names such as task-1-annotation-1-by-1-tag-leaf-0.png. Keep these names."
+        raise DatasetError(f"{shown(file)} does not have a name that Label Studio gives to masks", hint)
     return _Mask(file, parts[1], parts[2], parts[4])
 
 
@@ -138,7 +138,9 @@ def _shape(mask: _Mask, name: str, size: tuple[int, int]) -> Shape:
         raise DatasetError(error.message, error.hint) from error
     if pixels.shape != size:
         width, height = pixels.shape[::-1]
-        raise DatasetError(f"{shown(mask.file.name)} has {width} x {height} pixels, its photo {size[1]} x {size[0]}")
+        raise DatasetError(
+            f"{shown(mask.file.name)} has {width} x {height} pixels, but its photo is {size[1]} x {size[0]}"
+        )
     bitmap, origin = bitmaps.tight(pixels)
     return Shape(name, bitmap=bitmap, origin=origin)
 
@@ -147,7 +149,7 @@ def _lost(number: str, masks: Sequence[_Mask]) -> Record:
     """The record of pictures whose task no export has."""
 
     def shapes(size: tuple[int, int]) -> list[Shape]:
-        message = f"no JSON export has the task {number}, so that nobody knows its photo"
+        message = f"no JSON export has the task {number}, so its photo is not known"
         raise DatasetError(message, "Export the project again, as JSON and as PNG.")
 
     return Record(f"task {number}", masks[0].file, shapes, drawn=len(masks))

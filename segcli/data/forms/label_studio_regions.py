@@ -89,7 +89,7 @@ class Region(msgspec.Struct):
         if not self.original_width or not self.original_height:
             return None
         if not (self.original_width < np.inf and self.original_height < np.inf):
-            raise DatasetError("a region states a photo of endless size")
+            raise DatasetError("a region says that its photo is endlessly large")
         return check_size(int(self.original_height), int(self.original_width))
 
 
@@ -169,7 +169,7 @@ def _brush(value: Value, name: str, size: tuple[int, int]) -> Shape:
     try:
         data = bytes(msgspec.json.decode(value.rle, type=list[int]))
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise DatasetError(f"a brush mask is no list of bytes: {error}") from error
+        raise DatasetError(f"a brush mask is not a list of bytes: {error}") from error
     bitmap, origin = brush.decode(data, *size)
     return Shape(name, bitmap=bitmap, origin=origin)
 
@@ -179,7 +179,7 @@ def _bitmask(value: Value, name: str, size: tuple[int, int]) -> Shape:
     bitmap = bitmaps.from_base64((value.image or "").rpartition("base64,")[2]) > brush.CUT
     if bitmap.shape != size:
         raise DatasetError(
-            f"a bitmask has {bitmap.shape[1]} x {bitmap.shape[0]} pixels, its photo {size[1]} x {size[0]}"
+            f"a bitmask has {bitmap.shape[1]} x {bitmap.shape[0]} pixels, but its photo is {size[1]} x {size[0]}"
         )
     bitmap, origin = bitmaps.tight(bitmap)
     return Shape(name, bitmap=bitmap, origin=origin)
@@ -192,7 +192,10 @@ def _polygon(value: Value, name: str, size: tuple[int, int]) -> Shape:
 def _vector(value: Value, name: str, size: tuple[int, int]) -> Shape:
     vertices = _parsed(value.vertices, list[_Vertex])
     if any(vertex.is_bezier for vertex in vertices):
-        raise DatasetError("a vector has curves, which segcli does not draw", "Make its points corners, or paint it.")
+        raise DatasetError(
+            "a vector has curves, which segcli does not draw",
+            "Change its points to corners, or draw it with the brush.",
+        )
     return Shape(name, (_scaled([(vertex.x, vertex.y) for vertex in vertices], size),))
 
 
@@ -218,7 +221,7 @@ def _scaled(percent: Sequence[Sequence[float | None]], size: tuple[int, int]) ->
     """Points in pixels, float64 (n, 2) of x and y, from percent of the photo's (height, width)."""
     points = np.array(percent, np.float64).reshape(-1, 2) * (size[1] / 100, size[0] / 100)  # None becomes NaN
     if not np.all(np.abs(points) <= FARTHEST):
-        raise DatasetError("a region lies where no photo reaches")
+        raise DatasetError("a region lies outside any photo")
     return points
 
 

@@ -105,13 +105,13 @@ class _Drawn:
     def _bitmap(self) -> Shape:
         """The region of a mask, whose points are its first and its last pixel."""
         if not np.all(np.abs(self.points) <= FARTHEST):  # nor NaN
-            raise DatasetError("a mask lies where no picture reaches")
+            raise DatasetError("a mask lies outside any photo")
         (left, top), (right, bottom) = ((int(x), int(y)) for x, y in self.points.tolist())
         bitmap = from_base64(self.mask) != 0
         height, width = bitmap.shape
         if (height, width) != (bottom - top + 1, right - left + 1):
             stated = f"{right - left + 1} x {bottom - top + 1}"
-            raise DatasetError(f"a mask has {width} x {height} pixels, and its points say {stated}")
+            raise DatasetError(f"a mask has {width} x {height} pixels, but its points say {stated}")
         return Shape(self.name, bitmap=bitmap, origin=(top, left))
 
 

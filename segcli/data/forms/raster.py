@@ -58,7 +58,7 @@ def _edges(rings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     starts = np.concatenate(closed)
     if not np.all(np.abs(starts) <= FARTHEST):  # false for NaN too
         x, y = starts[~np.all(np.abs(starts) <= FARTHEST, axis=1)][0]
-        raise DatasetError(f"a shape has a point at ({x:g}, {y:g}), which no picture reaches")
+        raise DatasetError(f"a shape has a point at ({x:g}, {y:g}), which is outside any photo")
     return starts, np.concatenate([np.roll(ring, -1, 0) for ring in closed])
 
 

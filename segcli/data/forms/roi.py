@@ -102,14 +102,14 @@ def decode(data: bytes) -> Roi:
 
 def _header(data: bytes) -> _Header:
     if not data.startswith(b"Iout"):
-        raise DatasetError("it does not begin as an ImageJ ROI does")
+        raise DatasetError("it does not start like an ImageJ ROI")
     if len(data) < _HEADER:
-        raise DatasetError("the ROI ends early")
+        raise DatasetError("the ROI ends too early")
     version, kind, *bounds, count = struct.unpack_from(">hBx4hH", data, 4)
     path, subtype, options, arc = struct.unpack_from(">i8xhH2xh", data, 36)
     top, left, bottom, right = (number + 65536 if number < LOWEST else number for number in bounds)
     if path > 0 and kind != _RECTANGLE:
-        raise DatasetError(f"a composite ROI has type {kind}, which none has")
+        raise DatasetError(f"a composite ROI has type {kind}, which does not exist")
     if not count and kind not in (_RECTANGLE, _OVAL):
         (count,) = struct.unpack_from(">i", data, 18)
     return _Header(data, version, kind, (left, top, right, bottom), count, max(path, 0), subtype, options, arc)
@@ -118,10 +118,10 @@ def _header(data: bytes) -> _Header:
 def _numbers(data: bytes, kind: str, offset: int, count: int) -> np.ndarray:
     """float64 (count,) of numbers at an offset."""
     if count < 0 or offset < 0 or offset + count * np.dtype(kind).itemsize > len(data):
-        raise DatasetError("the ROI ends early")
+        raise DatasetError("the ROI ends too early")
     numbers = np.frombuffer(data, kind, count, offset).astype(np.float64)
     if not np.all(np.isfinite(numbers)):
-        raise DatasetError("the ROI has a coordinate that is no number")
+        raise DatasetError("the ROI has a coordinate that is not a number")
     return numbers
 
 
@@ -201,10 +201,10 @@ def _commands(numbers: Sequence[float]) -> Iterator[tuple[float, list[tuple[floa
     while place < len(numbers):
         command = numbers[place]
         if command not in _PATH_POINTS:
-            raise DatasetError(f"a composite ROI has the command {command:g}, which none has")
+            raise DatasetError(f"a composite ROI has the command {command:g}, which does not exist")
         end = place + 1 + 2 * _PATH_POINTS[command]
         if end > len(numbers):
-            raise DatasetError("the ROI ends early")
+            raise DatasetError("the ROI ends too early")
         yield command, list(zip(numbers[place + 1 : end : 2], numbers[place + 2 : end : 2], strict=True))
         place = end
 
@@ -221,7 +221,7 @@ def _second_header(header: _Header) -> tuple[str, dict[str, str], int, tuple[int
     if offset <= 0:
         return "", {}, 0, (slice_,) if slice_ > 0 else ()
     if offset + _SECOND_HEADER > len(data):
-        raise DatasetError("the ROI ends early")
+        raise DatasetError("the ROI ends too early")
     channel, depth, time, name, name_length = struct.unpack_from(">5i", data, offset + 4)
     group, properties, properties_length = data[offset + 30], *struct.unpack_from(">ii", data, offset + 40)
     if header.version >= LARGE_GROUP_VERSION and not group and offset + _SECOND_HEADER + 2 <= len(data):
@@ -237,5 +237,5 @@ def _text(data: bytes, offset: int, length: int) -> str:
     if offset <= 0 or length <= 0:
         return ""
     if offset + 2 * length > len(data):
-        raise DatasetError("the ROI ends early")
+        raise DatasetError("the ROI ends too early")
     return data[offset : offset + 2 * length].decode("utf-16-be", errors="replace")

@@ -118,7 +118,7 @@ def load(files: Sequence[Path]) -> Annotations:
 def _names(file: Path, categories: Sequence[_Category]) -> dict[int, str]:
     names = {category.id: category.name.strip() for category in categories}
     if len(names) < len(categories):
-        raise broken(file, DatasetError("two of its categories have one number"))
+        raise broken(file, DatasetError("two of its categories have the same number"))
     return names
 
 
@@ -198,8 +198,10 @@ def _numbers(path: Path, size: tuple[int, int]) -> np.ndarray:
     try:
         with opened(path) as (image, _):
             if image.size != (size[1], size[0]):
-                message = f"{path.name} has {image.width} x {image.height} pixels, its photo {size[1]} x {size[0]}"
-                raise DatasetError(message, "Take the bitmap and the photo of one release.")
+                message = (
+                    f"{path.name} has {image.width} x {image.height} pixels, but its photo is {size[1]} x {size[0]}"
+                )
+                raise InputError(message, "Use the bitmap and the photo of the same release.")  # told as it is
             image.load()
             pixels = np.array(image)
     except InputError as error:
@@ -215,7 +217,7 @@ def _vectors(objects: Sequence[_Object], place: _Place) -> Iterator[Shape]:
     for thing in objects:
         points = thing.points
         if any(len(point) != 2 for point in points) or (thing.type == "bbox" and len(points) != 2):
-            raise DatasetError(f"object {thing.id} has other points than its type")
+            raise DatasetError(f"the points of object {thing.id} do not fit its type")
         ring = box(*points[0], *points[1]) if thing.type == "bbox" else np.array(points, np.float64).reshape(-1, 2)
         yield Shape(_name(thing.category_id, place), (ring,))
 

@@ -165,7 +165,7 @@ def _box(corners: _Ring) -> np.ndarray:
     """The ring of a rectangle; whole numbers are its first and its last pixel, others its edges."""
     points = np.array(corners, np.float64).reshape(-1, 2)
     if len(points) != 2 or not np.all(np.abs(points) <= FARTHEST):
-        raise DatasetError("a rectangle has no two corners on a photo")
+        raise DatasetError("a rectangle does not have two corners on a photo")
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     last = 1 if np.array_equal(points, np.round(points)) else 0
     return shapes.box(x0, y0, x1 + last, y1 + last)

@@ -28,7 +28,7 @@ _AREAS = ("polygon", "rect", "circle", "ellipse")
 _SKIPPED = {"point": "point", "polyline": "line", "line": "line"}
 _VERSION_3 = {1: "point", 2: "rect", 3: "circle", 4: "ellipse", 5: "line", 6: "polyline", 7: "polygon"}
 _NUMBERS_3 = {"rect": ("x", "y", "width", "height"), "circle": ("cx", "cy", "r"), "ellipse": ("cx", "cy", "rx", "ry")}
-_NAMELESS = f"no region has an attribute, so that all are of one class, {ONLY_CLASS!r}"
+_NAMELESS = f"no region has an attribute, so all are of one class, {ONLY_CLASS!r}"
 _AGAIN = "Export the annotations again from VIA."
 
 
@@ -183,7 +183,7 @@ def _ring(outline: _Outline) -> np.ndarray:
     if outline.name == "ellipse":
         return ellipse(outline.cx, outline.cy, outline.rx, outline.ry, np.rad2deg(outline.theta))
     if len(outline.all_points_x) != len(outline.all_points_y):
-        raise DatasetError("a polygon has more coordinates of one kind than of the other")
+        raise DatasetError("a polygon does not have as many x as y")
     return np.array([outline.all_points_x, outline.all_points_y], np.float64).T
 
 

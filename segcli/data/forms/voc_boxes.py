@@ -88,7 +88,7 @@ def _ring(outline: Element) -> np.ndarray:
         numbered = [(match, child) for child in outline if (match := _NUMBERED.fullmatch(child.tag))]
         axes = {axis: {int(m[2]): child.text or "" for m, child in numbered if m[1] == axis} for axis in "xy"}
         if axes["x"].keys() != axes["y"].keys():
-            raise DatasetError("a polygon has more coordinates of one kind than of the other")
+            raise DatasetError("a polygon does not have as many x as y")
         points = [(axes["x"][number], axes["y"][number]) for number in sorted(axes["x"])]
     return np.array([(_number(x), _number(y)) for x, y in points], np.float64).reshape(-1, 2)
 
@@ -99,7 +99,7 @@ def _number(text: str) -> float:
     except ValueError:
         number = float("nan")
     if not abs(number) < FARTHEST:  # false for NaN too
-        raise DatasetError(f"{text[:40]!r} is no coordinate or size of a picture")
+        raise DatasetError(f"{text[:40]!r} is not a coordinate or a size")
     return number
 
 

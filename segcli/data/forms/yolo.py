@@ -35,14 +35,14 @@ MAX_TEXT_BYTES = 1 << 28
 _YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _LISTS = ("classes.txt", "obj.names")
 _NAMES = "Write names: [leaf, spot], or names: {0: leaf, 1: spot}."
-_LINE = "A line is a class's number and then x and y of each corner in turn, as fractions of the photo."
+_LINE = "A line is the number of a class, then x y x y ... of the corners, as fractions of the photo."
 _LEVELS = 4
 """The number of folders, from that of the text files upwards, in which names are looked for."""
 
 
 _NAMELESS = (
-    "neither data.yaml nor classes.txt names the classes, so that they are called by their numbers; "
-    "put a classes.txt with one name a line beside the labels"
+    "neither data.yaml nor classes.txt names the classes, so their names are their numbers; "
+    "to name them, put a classes.txt with one name in each line beside the labels"
 )
 
 
@@ -135,13 +135,15 @@ class _Tables:
             if path.is_file() and (table := self._read(path)):
                 return table
         if any((place / MARKS).is_dir() for place in places):
-            message = f"{shown(folder)} is of a run of segcli that has not ended, so that its predictions have no marks"
-            raise DatasetError(message, "Give the same command once more, to its end.")
+            message = f"{shown(folder)} is of a segcli run that was stopped before it marked its labels as predictions"
+            raise DatasetError(message, "Give the same command again and let it end.")
         found = [table for path in self._given if (table := self._read(path))]
         for other in found[1:]:
             if other.names != found[0].names:
-                message = f"{shown(found[0].path)} and {shown(other.path)} give the numbers different names"
-                raise DatasetError(message, f"Put the right one beside {shown(folder)}.")
+                message = (
+                    f"{shown(found[0].path)} and {shown(other.path)} have different names for the same class numbers"
+                )
+                raise DatasetError(message, f"Put the right file beside {shown(folder)}.")
         return found[0] if found else _Table()
 
 
@@ -171,9 +173,9 @@ def _names(names: Any, count: str | None) -> dict[int, str]:
     pairs = names.items() if isinstance(names, dict) else enumerate(names)
     found = {int(number): str(name).strip() for number, name in pairs if isinstance(name, str)}
     if len(found) != len(names):
-        raise TypeError("a name is no text, or two have one number")
+        raise TypeError("a name is not text, or two names have the same number")
     if count not in (None, "") and int(count) != len(found):
-        raise ValueError(f"nc says that there are {int(count)}, and {len(found)} are named")
+        raise ValueError(f"nc says that there are {int(count)} classes, but {len(found)} are named")
     return found
 
 
@@ -223,9 +225,9 @@ def _add(words: Sequence[str], table: _Table, content: _Content, fill_boxes: boo
     try:
         label, values = float(words[0]), np.array(words[1:], np.float64)
     except ValueError:
-        raise DatasetError(f"something that is no number: {shown(' '.join(words)[:40])}", _LINE) from None
+        raise DatasetError(f"something that is not a number: {shown(' '.join(words)[:40])}", _LINE) from None
     if not (label.is_integer() and 0 <= label < MOST_CLASSES):
-        raise DatasetError(f"{words[0]} for the number of a class", _LINE)
+        raise DatasetError(f"{words[0]} as the number of a class", _LINE)
     name = table.name(int(label))
     if len(values) in (4, 5) and fill_boxes and not table.keypoints and np.all(np.abs(values) <= FARTHEST):
         (x, y), half = values[:2], values[2:4] / 2
@@ -234,9 +236,9 @@ def _add(words: Sequence[str], table: _Table, content: _Content, fill_boxes: boo
         content.skipped["box"] += 1
         return
     if len(values) < 6 or len(values) % 2:
-        raise DatasetError(f"{len(values)} numbers after its class, which are no x and y in turn", _LINE)
+        raise DatasetError(f"{len(values)} numbers after its class, which are not pairs of x and y", _LINE)
     if not np.all(np.abs(values) <= FARTHEST):
-        raise DatasetError(f"{values[~(np.abs(values) <= FARTHEST)][0]:g}, which is no fraction of a photo", _LINE)
+        raise DatasetError(f"{values[~(np.abs(values) <= FARTHEST)][0]:g}, which is not a fraction of a photo", _LINE)
     points = values.reshape(-1, 2)
     content.outlines.append((name, points))
     content.boxes += is_box(points)

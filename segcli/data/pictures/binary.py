@@ -68,9 +68,9 @@ def _is_named(evidence: Evidence, value: int) -> bool:
 def _exact(evidence: Evidence, counts: dict[int, int]) -> Pictures:
     name = evidence.name(evidence.sole)
     if evidence.found.keys() == {BLACK, WHITE} and any(map(_is_inverted, evidence.files)):
-        note = f"took the value 255 for {name}, though it is shown black: ImageJ's inverting table; {_swap(evidence)}"
+        note = f"read 255 as {name}, though viewers show it black (an inverting table of ImageJ); {_swap(evidence)}"
         return evidence.pictures(_FORM, evidence.reader, _ids(evidence), note)
-    note = f"took 255 for {name} because no mask holds anything else but 0; say --void 255 if not"
+    note = f"read 255 as {name}, because the masks hold only 0 and 255; if 255 is void, add --void 255"
     return evidence.pictures(_FORM, read_cut, _ids(evidence), note, *_much(evidence, counts))
 
 
@@ -94,7 +94,7 @@ def _much(evidence: Evidence, counts: dict[int, int]) -> list[str]:
 def _swap(evidence: Evidence) -> str:
     """How to say that black is the class."""
     rest, sole = evidence.labels.names[evidence.rest], evidence.labels.names[evidence.sole]
-    return f'if black is it, write ids = {{"{rest}" = 255, "{sole}" = 0}} in a label-set TOML'
+    return f'if black is the class, write ids = {{"{rest}" = 255, "{sole}" = 0}} in a label-set TOML'
 
 
 def _smoothed(evidence: Evidence, greys: list[Facts], counts: dict[int, int]) -> Pictures | None:
@@ -109,10 +109,10 @@ def _smoothed(evidence: Evidence, greys: list[Facts], counts: dict[int, int]) ->
         return None
     if not lossy and not _has_soft_edges(evidence, set(counts) - {BLACK, WHITE}, bool(solid)):
         return None
-    kind = "JPEG or its like" if lossy else "smoothed edges"
+    kind = "JPEG or a similar format" if lossy else "smoothed edges"
     note = (
         f"cut the greys of the masks ({kind}) at the middle: {MIDDLE} and above are {evidence.name(evidence.sole)}; "
-        "say --as ids if the greys are class ids"
+        "if the greys are class ids, add --as ids"
     )
     return evidence.pictures(_FORM, read_cut, _ids(evidence), note, *_much(evidence, counts))
 
@@ -133,7 +133,7 @@ def cut_outs(evidence: Evidence) -> Pictures | None:
     if evidence.sole is None or not _has_shape_in_alpha(evidence):
         return None
     name = evidence.name(evidence.sole)
-    note = f"took what is not transparent for {name}; say --as colours if the colours count"
+    note = f"read all that is not transparent as {name}; if the colours are the classes, add --as colours"
     return evidence.pictures(("transparent masks", "binary"), read_alpha, _ids(evidence), note)
 
 

@@ -42,7 +42,9 @@ def by_colour(evidence: Evidence, *notes: str) -> Pictures:
     for palette in palettes:
         if complete and (edges := _with_edges(files, found, palette)) is not None:
             share = sum(edges.unknown(found).values())
-            note = f"{share} pixels along smoothed edges took the nearest colour beside them"
+            note = (
+                f"{share} pixels along smoothed edges have mixed colours and are read as the nearest colour beside them"
+            )
             return _pictures(evidence, edges, *notes, note, edges=True)
     for palette in palettes:
         if complete and not palette.swapped().unknown(found):
@@ -59,7 +61,9 @@ def _shown(file: Facts) -> Facts:
         return file
     if file.shown is None:
         message = f"{shown(file.path)} holds numbers of more than 8 bits, while other masks hold colours"
-        raise DatasetError(message, "All masks of a dataset are read in one way; export it again like the others.")
+        raise DatasetError(
+            message, "All masks of a dataset are read in one way. Export this one again like the others."
+        )
     codes, place = np.unique(file.shown, return_inverse=True)
     counts, solid = np.zeros(len(codes), np.int64), np.zeros(len(codes), bool)
     np.add.at(counts, place, file.counts)
@@ -94,8 +98,8 @@ def _two_colours(evidence: Evidence, found: Mapping[int, int]) -> Pictures | Non
     targets = {0: evidence.rest, code: evidence.sole}
     palette = Palette("", {colour: names[label] for colour, label in targets.items()}, targets)
     note = (
-        f"took the colour {colour_of(code)} for {evidence.name(evidence.sole)} as the masks hold only it and black; "
-        "if not, name all classes, or give their colours in a label-set TOML"
+        f"read the colour {colour_of(code)} as {evidence.name(evidence.sole)}, as the masks hold only it and black; "
+        "if that is wrong, name all classes, or give their colours in a label-set TOML"
     )
     return _pictures(evidence, palette, note)
 
@@ -122,9 +126,11 @@ def _unknown(evidence: Evidence, palettes: list[Palette], found: Mapping[int, in
     share = 100 * sum(unknown.values()) / total
     more = "" if complete else "more than "
     many = f"{more}{len(unknown)} colour{'s' * (len(unknown) != 1)} ({share:.3g} % of the pixels)"
-    message = f"the masks have {many} of no class by {best.source}: {listed}"
+    message = f"the masks have {many} that stand for no class in {best.source}: {listed}"
     if not complete:
-        return DatasetError(message, "Are these photos, or masks that were JPEG once? Export the masks again as PNG.")
+        return DatasetError(
+            message, "Perhaps these are photos, or masks that were once JPEG. Export the masks again as PNG."
+        )
     return DatasetError(message, f"Write into a label-set TOML for --names: {palette_table(evidence, best, found)}.")
 
 
@@ -208,7 +214,7 @@ def _contradicts(evidence: Evidence, files: list[Facts], palette: Palette) -> bo
 
 def _note(differ: bool) -> str:
     why = "which differ from mask to mask" if differ else "which mean other classes"
-    return f"took the colours of the masks' palettes, not the indices, {why}; say --as ids if the indices count"
+    return f"read the colours of the masks' palettes, not the indices, {why}; if the indices are the ids, add --as ids"
 
 
 def _differing(evidence: Evidence, found: Mapping[int, int]) -> DatasetError:

@@ -58,7 +58,7 @@ def _void_classes(evidence: Evidence, found: Pictures) -> Iterator[str]:
     for value, label in found.ids.items():
         name = evidence.labels.names[label] if label != VOID else ""
         if label != evidence.labels.ignore and class_names.is_void(name) and value in evidence.found:
-            yield f"{name!r} is a class, since the names list it; say --void {value} if it is void"
+            yield f"{name!r} is read as a class, because the names list it; if it is void, add --void {value}"
 
 
 def _own_table(survey: Survey) -> Table:
@@ -125,7 +125,7 @@ def _with_background(evidence: Evidence) -> tuple[Evidence, tuple[str, ...]]:
         return evidence, ()
     two = class_names.from_labels(from_names((BACKGROUND, *names), evidence.labels.name, evidence.labels.ignore))
     shifted = {other: label + (label != VOID) for other, label in evidence.classes.others.items()}
-    note = f"the class background was put before {names[0]!r}, the only one named"
+    note = f"the class background was put before {names[0]!r}, the only class that is named"
     return replace(evidence, classes=replace(two, others=shifted)), (note,)
 
 
@@ -149,8 +149,10 @@ def _exact(evidence: Evidence) -> Evidence:
     """The evidence of the masks whose format keeps values; DatasetError where there is none."""
     kept = tuple(file for file in evidence.files if file.keeps_ids)
     if evidence.files and not kept:
-        message = f"all {len(evidence.files)} masks are JPEG or the like, which keeps no ids, and not black and white"
-        raise DatasetError(message, "Export the masks again as PNG; a converted copy stays wrong.")
+        message = (
+            f"all {len(evidence.files)} masks are JPEG or similar, which keeps no ids, and they are not black and white"
+        )
+        raise DatasetError(message, "Export the masks again as PNG. To convert these files does not help.")
     return replace(evidence, files=kept)
 
 

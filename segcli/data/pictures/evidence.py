@@ -158,7 +158,7 @@ class Evidence:
             as_ = ""  # --as ids takes the indices of palettes
         known = {value: label for value, label in ids.items() if label is not None}
         if NEGATIVE in known and min(self.found, default=0) < 0:
-            notes = (*notes, "took values below 0 for void; say --void none if they are not")
+            notes = (*notes, "read values below 0 as void; if they are not void, add --void none")
         void = tuple(sorted(value for value, label in known.items() if label == VOID))
         return Pictures(Reading(form, as_, void, notes), self.labels, known, value_names or {}, read)
 

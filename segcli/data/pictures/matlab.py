@@ -47,7 +47,7 @@ def read_matlab(path: Path) -> np.ndarray:
 
 def _bytes(path: Path) -> bytes:
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-        raise InputError(f"{shown(path)} is no file")
+        raise InputError(f"{shown(path)} is not a file")
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{shown(path)} has more than {MAX_BYTES >> 20} MB, which no mask has")
     return path.read_bytes()
@@ -57,7 +57,7 @@ def _from_version_5(path: Path, data: bytes) -> np.ndarray:
     try:
         from scipy.io import loadmat
     except ImportError as error:
-        message = f"{shown(path)} is a MATLAB file, which takes scipy to read"
+        message = f"{shown(path)} is a MATLAB file; reading it needs the package scipy"
         raise InputError(message, "pip install scipy") from error
     try:
         matlab_elements.check(data, MAX_BYTES)
@@ -74,7 +74,7 @@ def _from_hdf5(path: Path, data: bytes) -> np.ndarray:
     try:
         import h5py
     except ImportError as error:
-        message = f"{shown(path)} is a MATLAB file of version 7.3, which takes h5py to read"
+        message = f"{shown(path)} is a MATLAB file of version 7.3; reading it needs the package h5py"
         raise InputError(message, "pip install h5py, or save it in MATLAB with save(..., '-v7').") from error
     with h5py.File(io.BytesIO(data), "r") as content:
         if "GTcls" in content:
@@ -93,7 +93,7 @@ def _sole(path: Path, content: dict[str, Any]) -> np.ndarray:
         raise InputError(f"{shown(path)} holds no array of numbers with rows and columns", _EXPORT)
     listed = ", ".join(sorted(arrays)[:5])
     message = f"{shown(path)} holds {len(arrays)} arrays ({listed}), and nothing says which is the mask"
-    raise InputError(message, "Keep only the mask, or call it GTcls.Segmentation.")
+    raise InputError(message, "Save only the mask in the file, or name it GTcls.Segmentation.")
 
 
 def _is_mask(value: Any) -> bool:
@@ -102,5 +102,5 @@ def _is_mask(value: Any) -> bool:
 
 def _checked(path: Path, found: np.ndarray) -> np.ndarray:
     if found.ndim != 2 or found.dtype.kind not in "buif" or not 0 < found.size <= MAX_PIXELS:
-        raise InputError(f"{shown(path)} holds {found.dtype} {found.shape}, which is no mask", _EXPORT)
+        raise InputError(f"{shown(path)} holds {found.dtype} {found.shape}, which is not a mask", _EXPORT)
     return found

@@ -58,7 +58,7 @@ def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
             kind, size, start = kind & 0xFFFF, kind >> 16, place + 4
         end = start + size
         if kind not in _NUMBERS | {_MATRIX, _COMPRESSED} or end > (place + 8 if start == place + 4 else len(data)):
-            raise ValueError(f"it has an element of type {kind} and {size} bytes, which is none")
+            raise ValueError(f"it has an element of type {kind} and {size} bytes, which does not exist")
         yield kind, data[start:end]
         place = end if kind == _COMPRESSED else end + -end % 8
 
@@ -74,12 +74,12 @@ def _check(kind: int, content: memoryview, order: str, depth: int = 0) -> None:
         raise ValueError("it has a matrix that does not say what it holds")
     made = struct.unpack_from(f"{order}I", parts[0][1])[0] & 0xFF
     if made not in _CLASSES:
-        raise ValueError(f"it has a matrix of class {made}, which is none")
+        raise ValueError(f"it has a matrix of class {made}, which does not exist")
     if made not in _WITHOUT_SIDES and _count(parts[1][1], order) > len(content):
         raise ValueError("it has a matrix of more values than it has bytes")
     for inner, part in parts[1:]:
         if inner not in _NUMBERS and made not in _OF_MATRICES:
-            raise ValueError(f"it has numbers of type {inner}, which is none")
+            raise ValueError(f"it has numbers of type {inner}, which does not exist")
         _check(inner, part, order, depth + 1)
 
 

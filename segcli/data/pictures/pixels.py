@@ -59,10 +59,10 @@ def _whole(path: Path, pixels: np.ndarray) -> np.ndarray:
         return pixels.astype(np.uint8)
     limits = (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 0.0)
     if not (limits[0] >= -(2**31) and limits[1] < 2**31):  # true for NaN too
-        raise InputError(f"{shown(path)} has values from {limits[0]:g} to {limits[1]:g}, which are no class ids")
+        raise InputError(f"{shown(path)} has values from {limits[0]:g} to {limits[1]:g}, which are not class ids")
     if pixels.dtype.kind == "f" and np.any(pixels != np.rint(pixels)):
-        message = f"{shown(path)} has values between whole numbers, which are no class ids"
-        raise InputError(message, "Probabilities become a mask where they are cut, at 0.5 for example.")
+        message = f"{shown(path)} has values between whole numbers, which are not class ids"
+        raise InputError(message, "To make a mask from probabilities, choose a limit, such as 0.5.")
     return pixels.astype(np.int32)
 
 
@@ -132,12 +132,12 @@ def read_values(path: Path, grey: bool = False) -> np.ndarray:
         pixels = padded(stored.palette)[pixels]
         pixels = pixels[..., 1] if is_grey(replace(stored, pixels=pixels)) else pixels
     if pixels.ndim == 3:
-        hint = "All masks of a dataset are read in one way; export it again like the others."
+        hint = "All masks of a dataset are read in one way. Export this one again like the others."
         raise InputError(f"{shown(path)} holds colours, not class ids", hint)
     if pixels.dtype in (np.uint8, np.uint16):
         return pixels
     if pixels.size and pixels.max() > NEGATIVE:
-        raise InputError(f"{shown(path)} has values up to {pixels.max()}, which are no class ids")
+        raise InputError(f"{shown(path)} has values up to {pixels.max()}, which are not class ids")
     return np.where(pixels < 0, NEGATIVE, pixels).astype(np.uint16)
 
 
@@ -146,5 +146,5 @@ def exact_pixels(path: Path) -> Stored:
     stored = read_pixels(path)
     if not stored.keeps_ids:
         message = f"{shown(path)} is a {stored.format} file whose encoding may have changed the class ids"
-        raise InputError(message, "Export the mask again as PNG; a converted copy stays wrong.")
+        raise InputError(message, "Export the mask again as PNG. To convert this file does not help.")
     return stored

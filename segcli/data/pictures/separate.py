@@ -54,7 +54,7 @@ def _shapes(masks: Sequence[tuple[str, Path]], size: tuple[int, int]) -> list[Sh
         inside = read_binary(path)
         if inside.shape != size:
             (height, width), (rows, columns) = size, inside.shape
-            message = f"{shown(path)} is {columns} x {rows} pixels, its photo {width} x {height}"
+            message = f"{shown(path)} is {columns} x {rows} pixels, but its photo is {width} x {height}"
             raise DatasetError(message, "Export it again at the photo's size.")
         found.append(Shape(name, bitmap=inside))
     return found

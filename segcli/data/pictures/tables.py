@@ -15,7 +15,7 @@ def with_background(table: Table) -> tuple[Table, tuple[str, ...]]:
         return table, ()
     first = next(entry for entry in table if is_unlabelled(entry.name))
     void = f"--void {first.value}" if first.value is not None else "its value with --void"
-    note = f"took {first.name!r} for the background, since nothing else is called so; say {void} if it is void"
+    note = f"read {first.name!r} as the background, because no other class is; if it is void, add {void}"
     return tuple(replace(entry, name=BACKGROUND) if entry is first else entry for entry in table), (note,)
 
 

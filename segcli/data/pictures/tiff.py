@@ -38,7 +38,9 @@ def read_tiff(path: Path) -> np.ndarray:
         return pixels[..., 0]
     if pixels.shape[2] in (3, 4) and pixels.dtype == np.uint8:
         return pixels
-    raise InputError(f"{shown(path)} holds {pixels.dtype} {pixels.shape}, which is no mask", "Save it as palette PNG.")
+    raise InputError(
+        f"{shown(path)} holds {pixels.dtype} {pixels.shape}, which is not a mask", "Save it as palette PNG."
+    )
 
 
 def several_pages(path: Path, pages: int) -> InputError:

@@ -33,7 +33,7 @@ def by_values(evidence: Evidence) -> Pictures:
     other = "--as for another form" if evidence.sole is None else "--as objects if they number objects"
     note = (
         f"the masks hold the values {listed}, which fit no reading of {len(evidence.labels)} classes: they are read as "
-        f"class ids; say {other}, name all classes, or write an ids table into a label-set TOML"
+        f"class ids; if that is wrong, add {other}, name all classes, or write an ids table into a label-set TOML"
     )
     return _plain(evidence, note)
 
@@ -54,7 +54,7 @@ def tabled(evidence: Evidence) -> Pictures | None:
     notes = []
     if unknown == {0} and 0 not in ids and evidence.background not in (None, *ids.values()):
         ids, unknown = {0: evidence.background} | ids, frozenset()
-        notes.append(f"took 0 for {evidence.name(evidence.background)}, which the file beside the masks does not list")
+        notes.append(f"read 0 as {evidence.name(evidence.background)}, which the file beside the masks does not list")
     if unknown and (sorted(ids) == list(range(len(ids))) or 2 * len(unknown) >= len(evidence.values)):
         return None
     return evidence.pictures(IDS, evidence.reader, evidence.with_void(ids), *notes, value_names=_unnamed(ids, names))
@@ -84,10 +84,10 @@ def plain(evidence: Evidence) -> Pictures | None:
     if not evidence.values <= set(range(len(evidence.order))):
         return None
     if len(evidence.labels) > 2 and set(evidence.found) == {0, VOID} and evidence.choice.void is None:
-        note = "took 255 for void, though the masks hold nothing else but 0; if it is a class, name two classes only"
+        note = "read 255 as void, though the masks hold only 0 and 255; if 255 is a class, name only two classes"
         return _plain(evidence, note)
     if evidence.sole is not None and evidence.choice.void is None and _is_mixed(evidence.files):
-        note = "took 255 for void, though no mask holds both 1 and 255; say --as binary if either is the class"
+        note = "read 255 as void, though no mask holds both 1 and 255; if 1 or 255 is the class, add --as binary"
         return _plain(evidence, note)
     return _plain(evidence)
 
@@ -110,7 +110,7 @@ def oxford_trimap(evidence: Evidence) -> Pictures | None:
     if evidence.sole is None or evidence.background is None or not (named or evidence.values == {1, 2, 3}):
         return None
     sole, rest = evidence.name(evidence.sole), evidence.name(evidence.rest)
-    note = f"took 1 for {sole}, 2 for {rest} and 3 for void, as in trimaps; say --as ids if the values are class ids"
+    note = f"read 1 as {sole}, 2 as {rest} and 3 as void, as in trimaps; if the values are class ids, add --as ids"
     ids = evidence.with_void({1: evidence.sole, 2: evidence.rest, 3: VOID})
     return evidence.pictures(TRIMAP, evidence.reader, ids, note)
 
@@ -123,7 +123,9 @@ def matting_trimap(evidence: Evidence) -> Pictures | None:
     if VOID in (evidence.choice.void or ()):
         return None
     grey = middle.pop()
-    note = f"took 255 for {evidence.name(evidence.sole)} and {grey} for void, as in trimaps; say --void 255 if not"
+    note = (
+        f"read 255 as {evidence.name(evidence.sole)} and {grey} as void, as in trimaps; if 255 is void, add --void 255"
+    )
     ids = evidence.with_void({0: evidence.rest, grey: VOID, VOID: evidence.sole})
     return evidence.pictures(TRIMAP, evidence.reader, ids, note)
 
@@ -145,7 +147,7 @@ def _one_based(evidence: Evidence) -> Pictures:
     count = len(evidence.order)
     ids = evidence.with_void({0: VOID} | {place + 1: label for place, label in enumerate(evidence.order)})
     note = (
-        f"took 0 for void and 1 to {count} for the classes in their order, because there are {count} and the masks "
+        f"read 0 as void and 1 to {count} as the classes in their order, because {count} are named and the masks "
         f"hold {count}; if 0 is a class, name it too"
     )
     names = {place + 1: name for place, name in enumerate(evidence.listed) if ids.get(place + 1) is None}
@@ -172,7 +174,7 @@ def _steps(evidence: Evidence) -> list[int] | None:
 
 def _spread(evidence: Evidence, steps: list[int]) -> Pictures:
     ids = evidence.with_void(dict(zip(steps, evidence.order, strict=True)))
-    note = f"took {_pairs(evidence, ids)}: the classes are spread over 0 to 255; say --void 255 if 255 is void"
+    note = f"read {_pairs(evidence, ids)}: the classes are spread over 0 to 255; if 255 is void, add --void 255"
     return evidence.pictures(SPREAD, evidence.reader, ids, note)
 
 
@@ -186,8 +188,11 @@ def gaps(evidence: Evidence) -> Pictures | None:
     ids = evidence.with_void(dict(zip(values, evidence.order, strict=True)))
     table = ids_table(evidence, ids)
     void = ", ".join(str(value) for value in evidence.found if ids.get(value) == VOID)
-    void = f" and {void} for void" if void else ""
-    note = f"took {_pairs(evidence, ids)}{void}, by their order; if not, write {table}, mended, into a label-set TOML"
+    void = f" and {void} as void" if void else ""
+    note = (
+        f"read {_pairs(evidence, ids)}{void}, by their order; "
+        f"if that is wrong, correct {table} and write it into a label-set TOML"
+    )
     return evidence.pictures(("class ids with gaps", ""), evidence.reader, ids, note)
 
 
@@ -197,7 +202,10 @@ def objects(evidence: Evidence) -> Pictures | None:
         return None
     if not evidence.names_of(_OBJECT_WORDS) and not _count_objects(evidence.files):
         return None
-    note = f"took every value above 0 for {evidence.name(evidence.sole)}: they number objects; say --as ids if not"
+    note = (
+        f"read every value above 0 as {evidence.name(evidence.sole)}: they number objects; "
+        "if they are class ids, add --as ids"
+    )
     return _objects(evidence, note)
 
 
@@ -236,7 +244,7 @@ def listing(values: Iterable[int]) -> str:
 
 def _pairs(evidence: Evidence, ids: Mapping[int, int | None]) -> str:
     """Which value is which class, in a sentence, at most four."""
-    pairs = [f"{value} for {evidence.name(label)}" for value, label in sorted(ids.items()) if label not in (None, VOID)]
+    pairs = [f"{value} as {evidence.name(label)}" for value, label in sorted(ids.items()) if label not in (None, VOID)]
     return ", ".join(pairs[:4]) + (f" and {len(pairs) - 4} more" if len(pairs) > 4 else "")
 
 

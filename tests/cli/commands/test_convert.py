@@ -29,7 +29,7 @@ def test_says_how_it_read_and_what_it_made(work):
     result = run("set", "-o", "out", "--names", "soil,leaf")
     assert result.exit_code == 0, result.output
     assert "labels: black-and-white masks" in result.stderr
-    assert "warning: took 255 for the class 'leaf'" in result.stderr
+    assert "warning: read 255 as the class 'leaf'" in result.stderr
     assert result.stdout.splitlines()[-1] == "out: 2 photos with masks"
     assert np.array(Image.open("out/masks/a.png")).tolist() == [[0, 1, 1]]
 

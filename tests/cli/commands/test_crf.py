@@ -192,7 +192,7 @@ class TestRoughLabels:
         assert result.exit_code == 0, result.output
         assert np.array_equal(mask(work / "refined/masks/a.png"), mask(work / "refined/masks/b.png"))
         assert found_edge(mask(work / "refined/masks/a.png")) == EDGE
-        assert "took the colours of the masks' palettes" in result.stderr
+        assert "read the colours of the masks' palettes" in result.stderr
 
     def test_what_cannot_be_used_fails_by_itself(self, work, rough):
         Image.new("L", (60, 41)).save(work / "rough/a.png")

@@ -91,7 +91,7 @@ def png(width, height):
     ("data", "message"),
     [
         (b"\xff\xff", "unpacked"),
-        (zlib.compress(b"no picture"), "is no PNG"),
+        (zlib.compress(b"no picture"), "is not a PNG"),
         (png(100_000, 100_000), "states 100000 x 100000 pixels"),
         (png(10, 10), "cannot be decoded"),
         (bitmaps.SIGNATURE, "cannot be decoded"),

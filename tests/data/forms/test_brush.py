@@ -103,12 +103,12 @@ ZEROS = brush.encode(np.zeros((9, 14), bool))
     ("data", "message"),
     [
         (b"", "is empty"),
-        (ZEROS[:7], "ends early"),
-        (base64.b64decode(BLOB)[:-4], "ends early"),
-        (brush.encode(np.zeros((14, 10), bool)), "has 140 pixels, its photo 126"),
-        (b"\xff" * 40, "pixels, its photo 126"),
+        (ZEROS[:7], "ends too early"),
+        (base64.b64decode(BLOB)[:-4], "ends too early"),
+        (brush.encode(np.zeros((14, 10), bool)), "has 140 pixels, but its photo has 126"),
+        (b"\xff" * 40, "pixels, but its photo has 126"),
         (ZEROS[:4] + b"\xff" + ZEROS[5:], "has values of 32 bits, not 8"),
-        (stream([0] * 504, (3, 4, 8, 16), [(505, True, 3)]), "longer than it states"),
+        (stream([0] * 504, (3, 4, 8, 16), [(505, True, 3)]), "longer than it says"),
     ],
 )
 def test_broken_streams_are_refused(data, message):

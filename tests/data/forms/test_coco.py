@@ -99,7 +99,7 @@ def test_the_category_that_roboflow_adds_for_the_set_is_left_out(load):
     ]
     found = load(document([annotation([flat(0, 0, 4, 4)], 1)], categories))
     assert found.names == ("leaf", "spot")
-    assert "'plants' names the data set" in found.notes[0]
+    assert "'plants' is the name of the data set" in found.notes[0]
     assert load(document([annotation([flat(0, 0, 4, 4)], 0)], categories)).names == ("plants", "leaf", "spot")
 
 
@@ -157,13 +157,13 @@ def test_predictions_that_nobody_corrected_say_so(tmp_path):
         ("{", "0.json cannot be read"),
         ('{"images": 3, "annotations": []}', r"Expected `array`, got `int` - at `\$.images`"),
         (document([annotation([flat(0, 0, 2, 2)], 4)]), "annotation 7 has the category 4, which the file does not"),
-        (document([annotation([[1, 2, 3, 4, 5, 6, 7]])]), "annotation 7 is no list of x and y"),
-        (document([annotation([[1, 2, 3], 4.5])]), "annotation 7 is no list of x and y"),
+        (document([annotation([[1, 2, 3, 4, 5, 6, 7]])]), "annotation 7 is not a list x, y"),
+        (document([annotation([[1, 2, 3], 4.5])]), "annotation 7 is not a list x, y"),
         (document([annotation({"size": [40], "counts": [1]})]), "segmentation of annotation 7 cannot be read"),
         (document([annotation([["\udcff"]])]), "cannot be read"),
         (document([annotation([["a"]])]), "segmentation of annotation 7 cannot be read"),
         (document([], [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]), "two categories have the id 1"),
-        (document([]) | {"images": [{"id": 1}, {"id": 1}]}, "two images have one id"),
+        (document([]) | {"images": [{"id": 1}, {"id": 1}]}, "two images have the same id"),
         (document([]) | {"images": [{"id": 1, "width": 10**9, "height": 10**9}]}, "states a photo of"),
         ('{"images": [], "annotations": ' + "[" * 100000, "cannot be read"),
     ],
@@ -176,10 +176,10 @@ def test_broken_files_are_refused_at_once(load, content, match):
 @pytest.mark.parametrize(
     ("segmentation", "match"),
     [
-        ({"size": [50, 40], "counts": [2000]}, "annotation 7 has a mask of 40 x 50 pixels, its photo 50 x 40"),
+        ({"size": [50, 40], "counts": [2000]}, "annotation 7 has a mask of 40 x 50 pixels, but its photo is 50 x 40"),
         ({"size": list(SIZE), "counts": [1999]}, "1999 pixels, not the 2000"),
         ({"size": list(SIZE), "counts": "~~"}, "damaged"),
-        ([[0, 0, 1e300, 0, 3, 3]], "no picture reaches"),
+        ([[0, 0, 1e300, 0, 3, 3]], "outside any photo"),
     ],
 )
 def test_broken_outlines_are_refused_when_they_are_drawn(load, segmentation, match):

@@ -64,7 +64,7 @@ def test_panoptic_pictures_that_do_not_fit_are_refused(load, panoptic, change, m
 
 def test_a_panoptic_picture_of_another_size_or_none_is_refused(load, panoptic, tmp_path):
     record = load(panoptic[0]).records[0]
-    with pytest.raises(DatasetError, match="50 x 40 pixels, its photo 40 x 50"):
+    with pytest.raises(DatasetError, match="50 x 40 pixels, but its photo is 40 x 50"):
         record.shapes(SIZE[::-1])
     (tmp_path / "0/a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(DatasetError, match=r"a\.png"):

@@ -114,7 +114,7 @@ def test_a_photo_in_a_folder_has_its_path(load):
     ("content", "told"),
     [
         (document(*masks([1, 23], {"x": 1}, x="leaf")), "raster layer has 23 pixels, not 6 x 4"),
-        (document(*masks([1, 23, 0], {"x": 1}, x="leaf")), "no pairs"),
+        (document(*masks([1, 23, 0], {"x": 1}, x="leaf")), "not pairs"),
         (document(*masks([1, 10**12], {"x": 1}, x="leaf")), r"Expected `int` <= "),
         (document(*masks([1, -1, 1, 25], {"x": 1}, x="leaf")), r"Expected `int` >= 0"),
         (document(*masks([1, 24], {"y": 1}, x="leaf")), "that no annotation names"),

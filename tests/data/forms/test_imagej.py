@@ -72,14 +72,14 @@ def test_many_numbers_after_one_word_count_objects(load):
 def test_the_property_class_goes_before_the_name_and_groups_after(load):
     annotations = load({"0002-0002.roi": ROIS["property"], "1.roi": ROIS["nameless"], "2.roi": ROIS["large group"]})
     assert annotations.names == ("spot", "group 7", "group 300")
-    assert "files hold no names of groups" in annotations.notes[0]
+    assert "the files do not hold the names of groups" in annotations.notes[0]
 
 
 @pytest.mark.parametrize("name", ["0002-0002", "17", "F00-C3", "f9e0a1b2-3c4d-11ee-8f00-0123456789ab"])
 def test_regions_without_any_name_are_all_of_one_class(load, name):
     annotations = load({"a.roi": rois.named(ROIS["rectangle"], name), "b.roi": ROIS["point"]})
     assert annotations.names == ("object",)
-    assert annotations.notes == ("no ROI has a name or group, so that all are of one class, 'object'",)
+    assert annotations.notes == ("no ROI has a name or group, so all are of one class, 'object'",)
     assert annotations.records[0].skipped == {"point": 1}
     assert annotations.records[0].boxes == 1
 
@@ -160,7 +160,7 @@ def test_a_broken_zip_hides_no_other(tmp_path):
 
 def test_a_region_that_is_cut_is_named(load):
     record = load({"leaf.roi": ROIS["polygon"][:100]}).records[0]
-    with pytest.raises(DatasetError, match=r"plant_RoiSet.zip: 'leaf': the ROI ends early"):
+    with pytest.raises(DatasetError, match=r"plant_RoiSet.zip: 'leaf': the ROI ends too early"):
         record.shapes(SIZE)
 
 

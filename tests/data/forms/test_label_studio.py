@@ -116,7 +116,7 @@ def test_bitmasks_are_black_on_nothing(load):
     Image.fromarray(np.dstack([np.zeros((*SIZE, 3), np.uint8), alpha]), "RGBA").save(file, "PNG")
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
     assert np.array_equal(drawn(load(task([region("bitmask", ["leaf"], imageDataURL=url)]))), filled((1, 3, 3, 9, 9)))
-    with pytest.raises(DatasetError, match="a bitmask has 40 x 20 pixels, its photo 20 x 40"):
+    with pytest.raises(DatasetError, match="a bitmask has 40 x 20 pixels, but its photo is 20 x 40"):
         load(task([region("bitmask", ["leaf"], SIZE[::-1], imageDataURL=url)])).records[0].shapes(SIZE)
 
 
@@ -189,7 +189,7 @@ def test_sizes_that_are_not_stated_are_the_photos(load):
     del mask["original_width"]
     annotations = load(task([mask]))
     assert np.array_equal(drawn(annotations), filled((1, 1, 1, 5, 5)))
-    with pytest.raises(DatasetError, match="has 800 pixels, its photo 400"):
+    with pytest.raises(DatasetError, match="has 800 pixels, but its photo has 400"):
         annotations.records[0].shapes((10, 40))
 
 
@@ -201,12 +201,12 @@ def test_sizes_that_are_not_stated_are_the_photos(load):
         ([rectangle(1, 1, 2, 2), rectangle(1, 1, 2, 2) | {"to_name": "other"}], "lie on 2 pictures"),
         ([region("polygon", ["leaf", "spot"], points=[])], "has the classes 'leaf' and 'spot'"),
         ([region("polygon", ["leaf"], points=[[1, 2], [3]])], "a polygon cannot be read"),
-        ([region("polygon", ["leaf"], points=[[1, 2], [3, 1e300], [5, 5]])], "where no photo reaches"),
+        ([region("polygon", ["leaf"], points=[[1, 2], [3, 1e300], [5, 5]])], "outside any photo"),
         ([region("polygon", ["leaf"], size=(10**9, 10**9), points=[])], "it states a photo of 1000000000 x 1000000000"),
-        ([region("ellipse", ["leaf"], x=1, radiusX=3)], "where no photo reaches"),
-        ([region("brush", ["leaf"], rle=[1, 2, 300])], "is no list of bytes"),
-        ([region("brush", ["leaf"], rle="text")], "is no list of bytes"),
-        ([region("brush", ["leaf"], rle=[255] * 100)], "its photo 800"),
+        ([region("ellipse", ["leaf"], x=1, radiusX=3)], "outside any photo"),
+        ([region("brush", ["leaf"], rle=[1, 2, 300])], "is not a list of bytes"),
+        ([region("brush", ["leaf"], rle="text")], "is not a list of bytes"),
+        ([region("brush", ["leaf"], rle=[255] * 100)], "but its photo has 800"),
         ([region("bitmask", ["leaf"], imageDataURL="data:image/png;base64,AAAA")], "a mask cannot be unpacked"),
     ],
 )

@@ -119,12 +119,12 @@ def test_without_the_json_export_nobody_knows_the_photos(load):
 
 def test_pictures_of_another_size_or_name_are_refused(load, tmp_path):
     record = load({name("tag-leaf"): box(1, 1, 2, 2)}, task(7, [])).records[0]
-    with pytest.raises(DatasetError, match=r"task-7.*\.png has 30 x 20 pixels, its photo 20 x 30"):
+    with pytest.raises(DatasetError, match=r"task-7.*\.png has 30 x 20 pixels, but its photo is 20 x 30"):
         record.shapes(SIZE[::-1])
     (tmp_path / f"{name('tag-leaf')}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(DatasetError, match="cannot be decoded"):
         record.shapes(SIZE)
-    with pytest.raises(DatasetError, match="is not called like a picture of Label Studio"):
+    with pytest.raises(DatasetError, match="does not have a name that Label Studio gives to masks"):
         load({"task-7-annotation-leaf": box(1, 1, 2, 2)}, task(7, []))
 
 

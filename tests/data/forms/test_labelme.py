@@ -151,12 +151,12 @@ def test_isat_files_have_layers(load):
         (document(imageHeight=10**9, imageWidth=10**9), "states a photo of"),
         (
             document(shape("mask", [[1, 2], [3, 4]], mask=png([[1]]))),
-            "1 x 1 pixels, and its points say 3 x 3",
+            "1 x 1 pixels, but its points say 3 x 3",
         ),
-        (document(shape("mask", [[0, 0], [1e300, 0]], mask=png([[1]]))), "no picture reaches"),
+        (document(shape("mask", [[0, 0], [1e300, 0]], mask=png([[1]]))), "outside any photo"),
         (document(shape("mask", [[0, 0], [0, 0]], mask="no base64")), "a mask cannot be"),
         (document(shape("mask", [[0, 0], [0, 0]], mask="iVBORw0KGgo=")), "a mask cannot be decoded"),
-        (document(shape("polygon", [[0, 0], [1e300, 0], [1, 1]])), "no picture reaches"),
+        (document(shape("polygon", [[0, 0], [1e300, 0], [1, 1]])), "outside any photo"),
     ],
 )
 def test_a_broken_file_is_refused_when_it_is_drawn_and_hides_no_other(load, content, match):

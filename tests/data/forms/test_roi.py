@@ -105,10 +105,10 @@ def test_a_region_that_ends_early_is_refused(name):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"PK\x03\x04", "does not begin as"),
+        (b"PK\x03\x04", "does not start like"),
         (rois.path(0, 1, 1, 7, 2, 2), "command 7"),
-        (rois.path(0, 1, 1, 3, 2, 2), "ends early"),
-        (rois.path(0, float("nan"), 1), "no number"),
+        (rois.path(0, 1, 1, 3, 2, 2), "ends too early"),
+        (rois.path(0, float("nan"), 1), "not a number"),
         (ROIS["polygon"][:6] + b"\x63" + ROIS["polygon"][7:], "type 99"),
     ],
 )

@@ -127,11 +127,11 @@ def test_no_path_of_a_release_leads_out_of_its_folder(load, tmp_path):
         ({"objects": [{"id": 1, "category_id": 5}]}, "category 5, which the release does not list"),
         (
             {"url": None, "objects": [{"id": 1, "category_id": 4, "type": "bbox", "points": [[1, 2]]}]},
-            "object 1 has other",
+            "points of object 1 do not",
         ),
         (
             {"url": None, "objects": [{"id": 1, "category_id": 4, "type": "polygon", "points": [[1]]}]},
-            "object 1 has other",
+            "points of object 1 do not",
         ),
     ],
 )
@@ -145,7 +145,7 @@ def test_objects_that_do_not_fit_are_refused(load, tmp_path, change, told):
 def test_a_bitmap_of_another_size_or_none_is_refused(load, tmp_path):
     save(tmp_path / "1f-2.png")
     (record,) = load(sample()).records
-    with pytest.raises(DatasetError, match=r"1f-2.png has 6 x 4 pixels, its photo 4 x 6"):
+    with pytest.raises(DatasetError, match=r"1f-2.png has 6 x 4 pixels, but its photo is 4 x 6"):
         record.shapes((6, 4))
     (tmp_path / "1f-2.png").write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=r"release.json: .*no picture of a format"):
@@ -153,7 +153,7 @@ def test_a_bitmap_of_another_size_or_none_is_refused(load, tmp_path):
 
 
 def test_categories_that_share_a_number_are_refused(load):
-    with pytest.raises(DatasetError, match="two of its categories have one number"):
+    with pytest.raises(DatasetError, match="two of its categories have the same number"):
         load(categories=({"name": "leaf", "id": 1}, {"name": "spot", "id": 1}))
 
 

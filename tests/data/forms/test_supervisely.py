@@ -170,8 +170,8 @@ def test_a_broken_meta_file_is_refused(load, tmp_path):
     [
         (entry("polygon", points={"exterior": [[1, "a"]]}), "has broken points"),
         (entry("polygon", points=[1]), "has broken points"),
-        (entry("rectangle", points={"exterior": [[1, 2]]}), "no two corners"),
-        (entry("rectangle", points={"exterior": [[1, 2], [1e300, 4]]}), "no two corners"),
+        (entry("rectangle", points={"exterior": [[1, 2]]}), "not have two corners"),
+        (entry("rectangle", points={"exterior": [[1, 2], [1e300, 4]]}), "not have two corners"),
         (entry("bitmap"), "of the class 'leaf' has no mask"),
         (bitmap("AAAA", 1, 1), "cannot be unpacked"),
     ],

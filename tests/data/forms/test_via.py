@@ -177,5 +177,5 @@ def test_another_structure_is_refused(load, content):
 
 def test_coordinates_that_do_not_pair_are_refused(load):
     (record,) = load({"a": photo(region(POLYGON | {"all_points_x": [1, 2]}, kind="leaf"))}).records
-    with pytest.raises(DatasetError, match=r"0.json: a polygon has more coordinates"):
+    with pytest.raises(DatasetError, match=r"0.json: a polygon does not have as many x"):
         record.shapes(SIZE)

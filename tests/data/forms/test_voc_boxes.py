@@ -64,11 +64,11 @@ def test_a_stated_size_of_0_is_none(load):
     ("content", "told"),
     [
         ("<object>", "cannot be read: mismatched tag"),
-        ("<size><width>1e9</width><height>7</height></size>", "no coordinate or size"),
+        ("<size><width>1e9</width><height>7</height></size>", "not a coordinate or a size"),
         ("<size><width>999999</width><height>999999</height></size>", "states a photo of"),
-        ("<object><polygon><pt><x>nan</x><y>1</y></pt></polygon></object>", "'nan' is no coordinate"),
-        ("<object><polygon><pt><x>1</x></pt></polygon></object>", "'' is no coordinate"),
-        ("<object><polygon><x1>1</x1><x2>1</x2><y1>1</y1></polygon></object>", "more coordinates of one kind"),
+        ("<object><polygon><pt><x>nan</x><y>1</y></pt></polygon></object>", "'nan' is not a coordinate"),
+        ("<object><polygon><pt><x>1</x></pt></polygon></object>", "'' is not a coordinate"),
+        ("<object><polygon><x1>1</x1><x2>1</x2><y1>1</y1></polygon></object>", "as many x as y"),
     ],
 )
 def test_a_broken_file_says_why_and_hides_no_other(load, content, told):

@@ -85,14 +85,14 @@ def test_each_folder_goes_by_its_own_names(load):
 def test_names_elsewhere_count_where_there_are_no_nearer_ones(load):
     files = {"config/data.yaml": YAML, "other/labels/a.txt": f"1 {SQUARE}"}
     assert load(files).records[0].shapes(SIZE)[0].name == "spot"
-    with pytest.raises(DatasetError, match="give the numbers different names"):
+    with pytest.raises(DatasetError, match="have different names for the same class numbers"):
         load(files | {"more/dataset.yaml": "names: [spot, leaf]"})
 
 
 def test_without_names_classes_are_called_by_their_numbers(load):
     found = load({"labels/a.txt": f"10 {SQUARE}\n2 {SQUARE}\n"})
     assert found.names == ("2", "10")
-    assert "called by their numbers" in found.notes[0]
+    assert "their names are their numbers" in found.notes[0]
 
 
 def test_the_photo_lies_where_labels_are_replaced_by_images(load, tmp_path):
@@ -120,13 +120,13 @@ def test_lines_of_keypoints_are_boxes(load):
         ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.9", "a.txt: line 2 has 7 numbers after its class"),
         ("0 0.1", "line 2 has 1 numbers after its class"),
         ("7 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has the class 7, which .*data.yaml does not name"),
-        ("0.5 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has 0.5 for the number of a class"),
-        ("-1 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has -1 for the number of a class"),
-        ("1e300 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has 1e300 for the number of a class"),
-        ("0 10 10 20 10 20 20", "line 2 has 10, which is no fraction"),
-        ("0 0.1 nan 0.2 0.1 0.2 0.2", "line 2 has nan, which is no fraction"),
-        ("0 0.1 1e999 0.2 0.1 0.2 0.2", "line 2 has inf, which is no fraction"),
-        ("leaf 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has something that is no number: leaf 0.1"),
+        ("0.5 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has 0.5 as the number of a class"),
+        ("-1 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has -1 as the number of a class"),
+        ("1e300 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has 1e300 as the number of a class"),
+        ("0 10 10 20 10 20 20", "line 2 has 10, which is not a fraction"),
+        ("0 0.1 nan 0.2 0.1 0.2 0.2", "line 2 has nan, which is not a fraction"),
+        ("0 0.1 1e999 0.2 0.1 0.2 0.2", "line 2 has inf, which is not a fraction"),
+        ("leaf 0.1 0.1 0.2 0.1 0.2 0.2", "line 2 has something that is not a number: leaf 0.1"),
     ],
 )
 def test_a_broken_line_is_refused_when_it_is_drawn_and_hides_no_other_file(load, line, match):
@@ -140,10 +140,10 @@ def test_a_broken_line_is_refused_when_it_is_drawn_and_hides_no_other_file(load,
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("names: [leaf]\nnc: 2", "nc says that there are 2, and 1 are named"),
+        ("names: [leaf]\nnc: 2", "nc says that there are 2 classes, but 1 are named"),
         ("names: leaf", "'leaf' is neither a list nor a table"),
-        ("names: [leaf, [spot]]", "a name is no text"),
-        ("names: {0: leaf, 00: spot}", "two have one number"),
+        ("names: [leaf, [spot]]", "a name is not text"),
+        ("names: {0: leaf, 00: spot}", "two names have the same number"),
         ("names: {leaf: 0}", "its names cannot be read"),
         ("names: [leaf", "data.yaml cannot be read"),
         ("nc: many", "its names cannot be read"),
@@ -205,7 +205,7 @@ def test_files_of_a_run_that_has_not_ended_are_refused(tmp_path):
     path.parent.mkdir()
     path.write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
     (tmp_path / yolo.MARKS).mkdir()
-    with pytest.raises(DatasetError, match="of a run of segcli that has not ended"):
+    with pytest.raises(DatasetError, match="of a segcli run that was stopped"):
         yolo.load([path])
 
 

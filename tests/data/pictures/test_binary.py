@@ -69,7 +69,7 @@ def test_white_is_the_class_whatever_the_file(tmp_path, write):
 def test_the_note_says_how_to_choose_the_other_reading(tmp_path):
     masks = read_masks(tmp_path, as_file(white), LEAVES, TWO)
     assert masks.notes == (
-        "took 255 for the class 'leaf' because no mask holds anything else but 0; say --void 255 if not",
+        "read 255 as the class 'leaf', because the masks hold only 0 and 255; if 255 is void, add --void 255",
     )
     void = read_masks(tmp_path, as_file(white), LEAVES, TWO, void=(255,))
     assert void.are([ids * 255 for ids in LEAVES])
@@ -112,7 +112,7 @@ def test_a_class_on_nearly_all_pixels_is_told(tmp_path):
     ids[:3] = 0
     share, black = read_masks(tmp_path, as_file(white), [ids], TWO).notes[1].split("; ")
     assert share == "the class 'leaf' takes 94 % of the pixels"
-    assert black == 'if black is it, write ids = {"background" = 255, "leaf" = 0} in a label-set TOML'
+    assert black == 'if black is the class, write ids = {"background" = 255, "leaf" = 0} in a label-set TOML'
 
 
 def test_masks_of_255_alone_are_void_as_they_were(tmp_path):
@@ -130,7 +130,7 @@ def test_a_file_beside_the_masks_may_name_255(tmp_path):
 def test_three_classes_keep_255_for_void_and_say_so(tmp_path):
     masks = read_masks(tmp_path, as_file(white), LEAVES)
     assert masks.are([ids * 255 for ids in LEAVES])
-    assert "took 255 for void" in masks.notes[0]
+    assert "read 255 as void" in masks.notes[0]
 
 
 def disc(scale: int) -> np.ndarray:
@@ -170,7 +170,7 @@ class TestSmoothedEdges:
                 read_masks(tmp_path, as_file(lambda ids: ids, suffix), [ids], TWO)
         else:
             note = read_masks(tmp_path, as_file(lambda ids: ids, suffix), [ids], TWO).notes[0]
-            assert note.startswith("took 0 for the class 'background', 90 for the class 'leaf' and 255 for void")
+            assert note.startswith("read 0 as the class 'background', 90 as the class 'leaf' and 255 as void")
 
     def test_are_no_ids_beside_255(self, tmp_path):
         """Values 0 to 3 and 255 are all near black or white."""

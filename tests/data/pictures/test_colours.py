@@ -81,7 +81,7 @@ class TestKnownColours:
         leaves = scenes(classes=2)
         masks = read_masks(tmp_path, as_file(lambda ids: np.uint8([(0, 0, 0), (255, 0, 0)])[ids]), leaves, NAMES[:2])
         assert masks.are(leaves)
-        assert "took the colour (255, 0, 0) for the class 'leaf'" in masks.notes[0]
+        assert "read the colour (255, 0, 0) as the class 'leaf'" in masks.notes[0]
 
 
 class TestBlack:
@@ -124,7 +124,9 @@ class TestUnknownColours:
         "place", [np.s_[45:48, :3], np.s_[46:47, :], np.s_[45:47, 5:7]], ids=["region", "line", "dots"]
     )
     def test_are_listed_with_what_to_write(self, tmp_path, place):
-        with pytest.raises(DatasetError, match=r"of no class by VOC's colours: \(9, 99, 199\) \(\d+ pixels\)") as error:
+        with pytest.raises(
+            DatasetError, match=r"for no class in VOC's colours: \(9, 99, 199\) \(\d+ pixels\)"
+        ) as error:
             read_masks(tmp_path, self.marked(place), PLANTS)
         known = '"background" = [0, 0, 0], "leaf" = [128, 0, 0], "spot" = [0, 128, 0]'
         assert f'palette = {{{known}, "void" = [9, 99, 199]}}' in error.value.hint
@@ -206,7 +208,7 @@ class TestPalettes:
     def test_that_differ_are_read_by_colour(self, tmp_path, truths):
         masks = read_masks(tmp_path, self.renumbered, truths)
         assert masks.are(truths)
-        assert "which differ from mask to mask; say --as ids" in masks.notes[0]
+        assert "which differ from mask to mask; if the indices are the ids, add --as ids" in masks.notes[0]
 
     def test_that_contradict_the_label_set_are_read_by_colour(self, tmp_path):
         write = as_file(lambda ids: indexed(np.uint8([2, 0, 1])[ids], VOC[[1, 2, 0]]))

@@ -101,6 +101,6 @@ def test_nothing_gets_to_c_code_unchecked(tmp_path, compressed, before, after, r
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch, head, package):
     monkeypatch.setitem(sys.modules, "scipy.io" if package == "scipy" else package, None)
     (tmp_path / "x.mat").write_bytes(head.ljust(200, b" ") + zlib.compress(b""))
-    with pytest.raises(InputError, match=f"takes {package} to read") as error:
+    with pytest.raises(InputError, match=f"needs the package {package}") as error:
         read_matlab(tmp_path / "x.mat")
     assert f"pip install {package}" in error.value.hint

@@ -12,7 +12,7 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 def test_unlabeled_is_the_background_where_nothing_else_is():
     table, notes = tables.with_background((Named("unlabeled", 0), Named("leaf", 1)))
     assert [entry.name for entry in table] == ["background", "leaf"]
-    assert "say --void 0 if it is void" in notes[0]
+    assert "if it is void, add --void 0" in notes[0]
     both = (Named("unlabeled", 0), Named("background", 1))
     assert tables.with_background(both) == (both, ())
 

@@ -50,7 +50,7 @@ class TestPlain:
     def test_masks_of_0_1_and_of_0_255_are_told_apart(self, tmp_path):
         files = [PLAIN, values(0, 255), PLAIN]
         masks = read_masks(tmp_path, lambda ids, path, n: files[n](ids, path, n), LEAVES, TWO)
-        assert "say --as binary" in masks.notes[0]
+        assert "add --as binary" in masks.notes[0]
 
 
 class TestTables:
@@ -71,7 +71,7 @@ class TestTables:
         assert read_masks(tmp_path, PLAIN, PLANTS, NAMES, (Named("leaf"), Named("spot"))).are(PLANTS)
         valued = read_masks(tmp_path, values(0, 5, 6), PLANTS, NAMES, (Named("leaf", 5), Named("spot", 6)))
         assert valued.are(PLANTS)
-        assert "took 0 for the class 'background'" in valued.notes[0]
+        assert "read 0 as the class 'background'" in valued.notes[0]
 
     def test_that_count_from_0_may_belong_to_masks_that_count_from_1(self, tmp_path):
         """SceneParse150 and its like: id2label.json begins with 0, and 0 is void in the masks."""
@@ -93,7 +93,7 @@ class TestOneBased:
         masks = read_masks(tmp_path, ONE_BASED, MARKED, names)
         assert masks.are(MARKED)
         assert masks.pictures.reading.as_ == "one-based"
-        assert masks.notes[0].startswith("took 0 for void and 1 to 3 for the classes in their order")
+        assert masks.notes[0].startswith("read 0 as void and 1 to 3 as the classes in their order")
 
     def test_a_background_on_most_pixels_is_0_and_a_class_has_no_name(self, tmp_path):
         masks = read_masks(tmp_path, PLAIN, PLANTS, TWO)
@@ -123,7 +123,7 @@ class TestTrimaps:
     def test_of_matting_have_grey_for_void(self, tmp_path, grey):
         masks = read_masks(tmp_path, values(0, 255, void=grey), self.MARKED, TWO)
         assert masks.are(self.MARKED)
-        assert f"{grey} for void" in masks.notes[0]
+        assert f"{grey} as void" in masks.notes[0]
 
 
 class TestSpread:
@@ -148,7 +148,7 @@ class TestGaps:
         assert masks.are(MARKED)
         table = f'ids = {{"background" = {greys[0]}, "leaf" = {greys[1]}, "spot" = {greys[2]}}}'
         assert table in masks.notes[0]
-        assert "255 for void" in masks.notes[0]
+        assert "255 as void" in masks.notes[0]
 
     def test_values_of_another_number_are_told(self, tmp_path):
         masks = read_masks(tmp_path, values(0, 40, 200), PLANTS, (*NAMES, "moss"))

@@ -25,9 +25,9 @@ _WAVELENGTHS = {"red": 665, "green": 560, "blue": 490}
 _FARTHEST = 50
 _PREMULTIPLIED, _STRAIGHT, _COREL = 1, 2, 999
 _UNSURE = (
-    "Its file does not say which bands are red, green and blue: bands 1, 2 and 3 are taken; --bands chooses others."
+    "Its file does not say which bands are red, green and blue: bands 1, 2 and 3 are used; --bands chooses others."
 )
-_FIRST = "Band 1 of its 2 is taken as grey; --bands chooses the other."
+_FIRST = "Band 1 of its 2 is used as grey; --bands chooses the other."
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def _contradicted(named: tuple[int, ...] | None) -> tuple[str, ...]:
     if named is None or named == RGB:
         return ()
     red, green, blue = (band + 1 for band in named)
-    said = f"Its tags say that bands 1, 2 and 3 are red, green and blue, their names that {red}, {green}, {blue} are: "
-    return (said + f"the first are taken; --bands {red},{green},{blue} takes the others.",)
+    said = f"Its tags say that bands 1, 2 and 3 are red, green and blue, but their names say {red}, {green}, {blue}: "
+    return (said + f"bands 1, 2 and 3 are used; --bands {red},{green},{blue} uses the others.",)
 
 
 def _named(metadata: Metadata) -> tuple[int, ...] | None:

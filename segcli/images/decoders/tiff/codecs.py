@@ -103,7 +103,7 @@ def _bytes(part: bytes, compression: int, size: int) -> bytes:
         raise NotReadError(f"{name} compression" if name else f"compression {compression}", _SAVE)
     content = part if compression == NONE else zlib.decompressobj().decompress(part, size)
     if len(content) < size:
-        raise ValueError("a part of its pixels is cut short")
+        raise ValueError("some of its pixels are missing")
     return content
 
 
@@ -177,11 +177,11 @@ def _codestream(data: bytes, shape: tuple[int, int, int]) -> bytes:
     if not data.startswith(_SOC_SIZ):
         data = next((content for name, content in boxes(data) if name == b"jp2c"), b"")
     if not data.startswith(_SOC_SIZ) or len(data) < 42:
-        raise ValueError("a part of its pixels is no JPEG 2000")
+        raise ValueError("some of its pixels are not JPEG 2000, though its tags say so")
     wide, high, left, top = struct.unpack(">4I", data[8:24])  # ISO/IEC 15444-1, A.5.1
     found = (high - top, wide - left, int.from_bytes(data[40:42], "big"))
     if found != shape:
-        raise ValueError(f"a part of its pixels is JPEG 2000 of another size, {found} instead of {shape}")
+        raise ValueError(f"some of its pixels are JPEG 2000 of another size, {found} instead of {shape}")
     return data
 
 

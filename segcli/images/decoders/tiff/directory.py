@@ -135,7 +135,7 @@ def _header(file: BinaryIO) -> tuple[str, bool, int]:
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     version = head[2:4] if order == ">" else head[3:1:-1]
     if order is None or version not in (b"\0*", b"\0+"):
-        raise ValueError("it does not start as one")
+        raise ValueError("it does not start like a TIFF")
     large = version == b"\0+"
     start, form, length = (8, "Q", 16) if large else (4, "I", 8)
     if len(head) < length or (large and struct.unpack(order + "HH", head[4:8]) != (8, 0)):
@@ -149,7 +149,7 @@ def _directory(file: BinaryIO, size: int, order: str, large: bool, place: int) -
     inline = struct.calcsize("=" + link)
     (count,) = _unpacked(file, size, place, order + head)
     if count > MOST_TAGS:
-        raise ValueError(f"a directory of {count} tags is damaged")
+        raise ValueError(f"its list of tags is damaged ({count} tags)")
     first, step = place + struct.calcsize("=" + head), struct.calcsize("=" + entry) + inline
     records = list(struct.iter_unpack(order + entry + link, _read(file, size, first, count * step)))
     entries: dict[int, Entry] = {}
@@ -171,6 +171,6 @@ def _unpacked(file: BinaryIO, size: int, place: int, form: str) -> tuple:
 
 def _read(file: BinaryIO, size: int, place: int, length: int) -> bytes:
     if place + length > size:
-        raise ValueError("its tags lie outside the file")
+        raise ValueError("the file ends before the place of its tags")
     file.seek(place)
     return file.read(length)

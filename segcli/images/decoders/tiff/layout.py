@@ -132,7 +132,7 @@ def layout_of(directory: Directory) -> Layout:
     width, height = size_of(directory)
     samples = samples_of(directory)
     if directory.number(DEPTH, 1) > 1:
-        raise NotReadError("a volume", "Save its slices as pages.")
+        raise NotReadError("a volume", "Save each of its slices as a page.")
     bits, dtype = _type(directory, samples)
     tiled, tile = _tile(directory, width, height)
     layout = Layout(
@@ -142,7 +142,9 @@ def layout_of(directory: Directory) -> Layout:
     )
     decoded = layout.segments * layout.tile[0] * layout.row_bytes
     if layout.segments > MOST_SEGMENTS or decoded > max(SPARE_BYTES, 4 * layout.nbytes):
-        raise ValueError(f"{layout.segments} parts of {tile[1]} x {tile[0]} pixels are too many for its size")
+        raise ValueError(
+            f"{layout.segments} parts of {tile[1]} x {tile[0]} pixels are too many for a picture of its size"
+        )
     return layout
 
 
@@ -175,7 +177,7 @@ def _type(directory: Directory, samples: int) -> tuple[int, np.dtype]:
     if kind == _REAL and bits in (16, 32, 64):
         return bits, np.dtype(f"f{bits // 8}")
     what = f"{_KINDS.get(kind, 'complex numbers')} of {bits} bits"
-    raise NotReadError(what, "Save it as integers of 8 or 16 bits, or as real numbers of 32.")
+    raise NotReadError(what, "Save it with whole numbers of 8 or 16 bits, or with floating-point numbers of 32 bits.")
 
 
 def _tile(directory: Directory, width: int, height: int) -> tuple[bool, tuple[int, int]]:

@@ -94,7 +94,7 @@ def no_data(directory: Directory) -> tuple[float | None, tuple[str, ...]]:
         return None, ()
     value = _number(text)
     if value is None:
-        return None, (f"Its no-data value is no number, and is not used: {' '.join(text.split())[:LONGEST_NAME]}.",)
+        return None, (f"Its no-data value is not a number, and is not used: {' '.join(text.split())[:LONGEST_NAME]}.",)
     return value, ()
 
 

@@ -45,7 +45,7 @@ from segcli.images.reading import BYTES_A_PIXEL
 _FOLLOWING = 64
 """The directories behind a picture among which its mask is looked for."""
 _INVERTED = (
-    "Its tags say that 0 is white; values of more than 8 bits are read as they are stored, the lowest black: "
+    "Its tags say that 0 is white, but values of more than 8 bits are read with the lowest as black: "
     "if it looks like a negative, invert it first."
 )
 

@@ -141,7 +141,7 @@ def _places(directory: Directory, layout: Layout) -> tuple[np.ndarray, np.ndarra
         counted = layout.compression == tiff_codecs.NONE or count == 1
         lengths = np.full(count if counted else 0, directory.size)
     if len(offsets) != count or len(lengths) != count:
-        raise ValueError(f"it lists {min(len(offsets), len(lengths))} of the {count} parts of its pixels")
+        raise ValueError(f"it lists only {min(len(offsets), len(lengths))} of the {count} parts of its pixels")
     return offsets, lengths
 
 
@@ -155,7 +155,7 @@ def _lists(directory: Directory, most: int) -> tuple[np.ndarray, np.ndarray]:
 def _read(directory: Directory, layout: Layout, rows: int, offset: int, length: int) -> bytes:
     """The bytes of a segment in the file, with the highest bit of each first."""
     if not 0 < offset < directory.size:
-        raise ValueError("a part of its pixels lies outside the file")
+        raise ValueError("some of its pixels are not in the file")
     directory.file.seek(offset)
     data = directory.file.read(min(length, directory.size - offset, tiff_codecs.most_bytes(layout, rows)))
     return data.translate(_REVERSED) if layout.reversed_bits else data
@@ -172,7 +172,7 @@ def _segment(content: tiff_codecs.Content, directory: Directory, layout: Layout,
     if layout.predictor == _HORIZONTAL:
         return _summed(values, layout)
     if layout.predictor not in (0, 1):
-        raise ValueError(f"predictor {layout.predictor} of {layout.dtype} is not read")
+        raise ValueError(f"segcli does not read predictor {layout.predictor} with {layout.dtype} values")
     return values
 
 
@@ -205,7 +205,7 @@ def _wide(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
 def _summed(values: np.ndarray, layout: Layout) -> np.ndarray:
     """Values of differences to the left neighbour; of real numbers the differences are those of their bits."""
     if layout.bits != 8 * layout.dtype.itemsize:
-        raise ValueError(f"a predictor of values of {layout.bits} bits is not read")
+        raise ValueError(f"segcli does not read a predictor with values of {layout.bits} bits")
     whole = values.view(f"u{layout.dtype.itemsize}")
     return np.add.accumulate(whole, axis=1, dtype=whole.dtype).view(layout.dtype)
 

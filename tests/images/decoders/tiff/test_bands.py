@@ -9,9 +9,7 @@ from segcli.images.decoders.tiff.directory import directories
 from segcli.images.decoders.tiff.metadata import metadata_of
 
 RGB, GREY = 2, 1
-UNSURE = (
-    "Its file does not say which bands are red, green and blue: bands 1, 2 and 3 are taken; --bands chooses others."
-)
+UNSURE = "Its file does not say which bands are red, green and blue: bands 1, 2 and 3 are used; --bands chooses others."
 
 
 def bands(tmp_path, samples: int, photometric: int = GREY, extra: list[int] | None = None, **names: list[str]) -> Bands:
@@ -116,5 +114,5 @@ def test_wavelengths_that_are_no_colours(tmp_path, waves):
 def test_names_that_contradict_the_tags_are_noted(tmp_path):
     found = bands(tmp_path, 3, RGB, description=["blue", "green", "red"])
     assert found.colours == (0, 1, 2)
-    assert "--bands 3,2,1 takes the others" in found.notes[0]
+    assert "--bands 3,2,1 uses the others" in found.notes[0]
     assert bands(tmp_path, 3, RGB, description=["red", "green", "blue"]).notes == ()

@@ -92,13 +92,13 @@ def test_a_damaged_next_directory_ends_the_file():
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "does not start as one"),
-        (b"II\0*\0\0\0\x08", "does not start as one"),
+        (b"", "does not start like"),
+        (b"II\0*\0\0\0\x08", "does not start like"),
         (b"II*\0\x08", "header"),
         (b"II+\0\x08\0\0\0\x10\0\0\0", "header"),
         (b"II*\0" + bytes(4), "no picture"),
-        (b"II*\0\x08\0\0\0", "outside the file"),
-        (b"II*\0\xff\xff\xff\xff", "outside the file"),
+        (b"II*\0\x08\0\0\0", "ends before the place of its tags"),
+        (b"II*\0\xff\xff\xff\xff", "ends before the place of its tags"),
         (b"II*\0\x08\0\0\0" + struct.pack("<H", MOST_TAGS + 1) + bytes(12 * MOST_TAGS + 16), "4097 tags"),
     ],
 )

@@ -68,7 +68,7 @@ def test_no_data_that_is_no_number(tmp_path):
     assert no_data(page(tmp_path, {})) == (None, ())
     assert math.isnan(no_data(page(tmp_path, {42113: tiffs.text("NaN")}))[0])
     value, notes = no_data(page(tmp_path, {42113: tiffs.text("none\n of it")}))
-    assert (value, notes) == (None, ("Its no-data value is no number, and is not used: none of it.",))
+    assert (value, notes) == (None, ("Its no-data value is not a number, and is not used: none of it.",))
 
 
 class TestStatedRange:

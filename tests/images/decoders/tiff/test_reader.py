@@ -154,7 +154,7 @@ class TestNoData:
 
     def test_that_means_nothing_is_noted(self, tmp_path):
         one = tiffs.page(values(), RGB, tags={42113: tiffs.text("none")})
-        assert "no number" in decode(tiffs.write(tmp_path / "x", one), MOST).notes[0]
+        assert "not a number" in decode(tiffs.write(tmp_path / "x", one), MOST).notes[0]
 
     def test_of_indices_is_an_index(self, tmp_path):
         indices = values(bands=1) % 4

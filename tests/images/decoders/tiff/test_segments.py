@@ -179,8 +179,8 @@ def test_what_follows_the_values_of_a_segment_does_not_matter(tmp_path, compress
     ("tags", "reason"),
     [
         ({259: (tiffs.SHORT, [9999])}, "compression 9999"),
-        ({317: (tiffs.SHORT, [4])}, "predictor 4 of uint16"),
-        ({317: (tiffs.SHORT, [3])}, "predictor 3 of uint16"),
+        ({317: (tiffs.SHORT, [4])}, "predictor 4 with uint16"),
+        ({317: (tiffs.SHORT, [3])}, "predictor 3 with uint16"),
     ],
 )
 def test_what_is_unknown_is_refused(tmp_path, tags, reason):
@@ -191,9 +191,9 @@ def test_what_is_unknown_is_refused(tmp_path, tags, reason):
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
-        ({273: (tiffs.LONG, [8] * 3)}, "lists 3 of the 4"),
-        ({279: (tiffs.LONG, [8] * 3)}, "lists 3 of the 4"),
-        ({273: (tiffs.LONG, [2**32 - 1] * 4)}, "outside the file"),
+        ({273: (tiffs.LONG, [8] * 3)}, "lists only 3 of the 4"),
+        ({279: (tiffs.LONG, [8] * 3)}, "lists only 3 of the 4"),
+        ({273: (tiffs.LONG, [2**32 - 1] * 4)}, "not in the file"),
     ],
 )
 def test_segments_that_do_not_fit_are_refused(tmp_path, extra, reason):
