@@ -24,11 +24,13 @@ CLASSES = 21
 HEAD = """\
 # Models
 
-Written by `python docs/models_md.py`; do not edit. `segcli models` prints the same for any size and output stride,
-with the weights that exist.
+Written by `python docs/models_md.py`; do not edit. This page lists the networks that segcli can build (the variants)
+and their size. `segcli models` prints the same for any input size and output stride. It also shows which published
+weights there are.
 
-Multiply-adds are those of all convolutions for one input of {size} x {size} and {classes} classes at the model's
-default output stride, every output pixel counted once.
+Parameters are the numbers that a network learns. Multiply-adds tell how much it computes for one photo. They are those
+of all convolutions, for an input of {size} x {size} and {classes} classes, at the model's default output stride. Every
+output pixel counts once. The last column has the other output strides that the network can use.
 
 ## Variants
 
@@ -37,8 +39,9 @@ default output stride, every output pixel counted once.
 DIFFERENCES = """
 ## A variant with differences
 
-Not every network has a name. A variant with differences is written `NAME+KEY=VALUE+KEY=VALUE`, in a recipe too, and
-shown by `segcli models v3-resnet101+mg=1,2,3+image_pooling=false`. A recipe can also give them as a table:
+You can change a variant. Write its name and then each difference: `NAME+KEY=VALUE+KEY=VALUE`. This command shows such a
+network: `segcli models v3-resnet101+mg=1,2,3+image_pooling=false`. In a recipe, `model.name` takes the same words. A
+recipe can also give the differences as a table:
 
 ```toml
 [model]
@@ -46,10 +49,12 @@ name = "v3-resnet101"
 spec = { multi_grid = [1, 2, 3], aspp = { image_pooling = false } }
 ```
 
-A list is written `1,2,3`, the decoder's convolutions `3x256,3x256`, and an empty list by nothing behind the sign.
-`mg` is short for `multi_grid`. `decoder=none` leaves the decoder out, and `decoder=default` gives one to a network
-that has none. What cannot be built is refused. Checkpoints keep the whole description, so that they load by
-themselves. There are no published weights of such networks: train them. [tables.md](tables.md) has every row of the
+- Write a list as `1,2,3`, and the decoder's convolutions as `3x256,3x256`. For an empty list, write nothing after `=`.
+- `mg` is short for `multi_grid`.
+- `decoder=none` removes the decoder. `decoder=default` adds one to a network that has none.
+
+segcli refuses a network that cannot be built. Checkpoints keep the whole description of the network, so you need not
+give it again. There are no published weights of such networks: train them. [tables.md](tables.md) has every row of the
 papers' tables.
 """
 

@@ -24,29 +24,32 @@ CLASSES = 21
 HEAD = """\
 # The papers' tables
 
-Written by `python docs/tables_md.py`; do not edit. Each row of the tables that compare the authors' own networks, or
-how they are trained, with the network as `segcli models` and a recipe take it ([models.md](models.md) explains names
-with differences).
+Written by `python docs/tables_md.py`; do not edit. The four DeepLab papers have tables that compare the authors' own
+networks, or ways to train them. This page has every row of these tables. For each row it gives the command that shows
+the size of the network, and the command that trains it. Names with a `+` are explained in [models.md](models.md).
 
-- Counts are those of one photo of {size} x {size} and {classes} classes at the output stride of the evaluation, with MS
-  and flip those of all runs: parameters, and the multiply-adds of all convolutions, every output pixel once.
-- In the v3+ paper's Tables 3 and 5, "in its way" is the count by the paper's convention. Its profiler also counted
+- **parameters, multiply-adds**: for one photo of {size} x {size} and {classes} classes, at the output stride of the
+  evaluation. Multiply-adds are those of all convolutions. Every output pixel counts once. In rows with MS or flip the
+  network runs several times, and all these runs are counted.
+- **in its way** (the v3+ paper's Tables 3 and 5): the multiply-adds as the paper counts them. Its profiler also counted
   the padding of TensorFlow's space-to-batch: a convolution with kernel k and rate r on a side of h pixels computes
   r * (ceil((h + (k - 1) r) / r) - (k - 1)) outputs instead of h. Every row is within 0.5 % of the paper's figure.
-- The paper's mIOU is on VOC 2012 val unless the title says otherwise. "Known here" is what is known of published
-  weights of the very network, scored as the row says; where nothing is known it is empty. Nobody has trained these
-  rows here.
-- The recipe is the nearest that comes with segcli; `segcli recipes` lists them. What is trained is scored by
-  `segcli eval --dataset voc2012 --weights run`, with `--output-stride`, `--ms`, `--flip` and `--crf` as the row says.
+- **paper's mIOU**: on VOC 2012 val, unless the title names other data.
+- **known here**: a score of published weights of exactly this network, scored as the row says. It is empty if no such
+  score is known. Nobody has trained these rows here.
+- **counts**: the command that prints parameters and multiply-adds.
+- **trains**: the command that trains the network, with the most similar recipe that comes with segcli (`segcli recipes`
+  lists them). To score the result: `segcli eval --dataset voc2012 --weights run`, with `--output-stride`, `--ms`,
+  `--flip` and `--crf` as the row says.
 """
 
 REST = """
 ## What has no row here
 
-- v1, Tables 1 (b) and 3, v2, Tables 5 and 8, v3, Tables 7 and 13, and v3+, Table 7 (b), compare methods on the test
-  sets; the authors' own networks in them are those above.
-- v3, Table 11, varies the number of machines that train asynchronously.
-- v3+, Table 4, is the error of two backbones on ImageNet, which segcli does not train on.
+- v1, Tables 1 (b) and 3, v2, Tables 5 and 8, v3, Tables 7 and 13, and v3+, Table 7 (b). They compare different methods
+  on the test sets. The authors' own networks in them are the ones above.
+- v3, Table 11. It compares numbers of machines that train at the same time without waiting for each other.
+- v3+, Table 4. It shows the error of two backbones on ImageNet. segcli does not train on ImageNet.
 """
 
 

@@ -71,8 +71,8 @@ V1 = (
                 ("MSc-CRF-LargeFOV", f"v1-vgg16{MSC}", "68.70"),
             )
         ),
-        "Where the name has CRF, `--crf` refines what the same network gives. The paper trains the weights of the "
-        "multi-scale features (MSc) alone, on a network that is trained already; this recipe trains all of them.",
+        "If the name has CRF, add `--crf`: the network is the same. The paper trains only the weights of the "
+        "multi-scale features (MSc), on a network that is already trained. This recipe trains all weights.",
     ),
     Table(
         "v1, Table 2, and v2, Table 1: kernel and rate of fc6",
@@ -97,7 +97,8 @@ RATE = "schedule.rate=0.001"
 ELSEWHERE = "Counted with 21 classes."
 TRANSFER = (
     f"{ELSEWHERE} `coco` stands for a run of the recipe `v2-resnet101-coco` with the same `model.name`. The copy of "
-    "the paper that was read does not show which rows are randomly scaled in training: here those with MSC."
+    "the paper that was read does not show in which rows photos are randomly scaled in training. Here it is done in "
+    "the rows with MSC."
 )
 V2 = (
     Table(
@@ -148,8 +149,8 @@ V2 = (
             ),
             _vgg(("yes", "yes", "yes", "", "yes", "yes"), "v2-resnet101", "77.69", COCO),
         ),
-        "The paper does not print the layer that stands in the rows without LargeFOV and ASPP: here a 1x1 classifier. "
-        "Aug is random scaling in training, which `augment.scale=[1,1]` turns off. `coco` stands for a run of the "
+        "The paper does not print which layer the rows without LargeFOV and ASPP have. Here it is a 1x1 classifier. "
+        "Aug is random scaling in training; `augment.scale=[1,1]` turns it off. `coco` stands for a run of the "
         "recipe `v2-resnet101-coco` with the same `model.name`.",
     ),
     Table(

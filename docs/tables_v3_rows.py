@@ -112,8 +112,8 @@ V3 = (
             Row(("513", "", "yes"), MG124, "76.01", changes=("loss.shrink_labels=true",)),
             Row(("321", "yes", "yes"), MG124, "67.22", changes=("augment.crop=321",)),
         ),
-        "In the second row all batch normalisation is frozen, that of the fresh layers at its first values too; the "
-        "paper does not say what they do.",
+        "In the second row all batch normalisation is frozen. In the new layers it keeps its first values; the paper "
+        "does not say what it does with them.",
     ),
     Table(
         "v3, Table 9: batch",
@@ -142,8 +142,8 @@ V3 = (
         ("eval OS",),
         "v3-resnet101-cityscapes",
         (Row(("16",), MG124, "77.23", 16, 16), Row(("8",), MG124, "77.82", 16, 8)),
-        "Counted with 21 classes. Averaged over the scales 0.75, 1 and 1.25 (`segcli eval --scales 0.75,1,1.25`) "
-        "output stride 8 gives 79.06, with flip 79.30.",
+        "Counted with 21 classes. With the average over the scales 0.75, 1 and 1.25 (`segcli eval --scales "
+        "0.75,1,1.25`), output stride 8 gives 79.06, and 79.30 with flip.",
     ),
 )
 
@@ -233,8 +233,9 @@ V3PLUS = (
             _counted(NO_GRID, (32, 16), "77.80", 101.28),
             _counted(BETA, (32, 8), "77.92", 297.92),
         ),
-        "The paper's 101.28 B in two rows fit a network without multi-grid, as it stands there. With the multi-grid "
-        "(1, 2, 4) that every other row has, the multi-scale rows of the same network included, the count is 102.59 B. "
+        "In two rows the paper has 101.28 B. This is the count of a network without multi-grid, as it is used here. "
+        "Every other row, also the multi-scale rows of the same network, has the multi-grid (1, 2, 4). With it the "
+        "count is 102.59 B. "
         "The third row's 78.45 is as printed; v3's Table 6 prints 79.45 for the same network and protocol.",
     ),
     Table(
@@ -257,8 +258,8 @@ V3PLUS = (
                 XCEPTION, "16 83.03 54.17|16 84.22 928.81 MS flip|8 83.39 177.10|8 84.56 3055.35 MS flip", "COCO, JFT"
             ),
         ),
-        "`coco` stands for a run of the recipe `v3plus-xception-coco`; the rate after it is v3's. "
-        "JFT-300M is not public: those rows can be built and counted, not trained as they were.",
+        "`coco` stands for a run of the recipe `v3plus-xception-coco`; the learning rate after it "
+        "is that of v3. JFT-300M is not public: segcli can build and count these rows, but not train them likewise.",
     ),
     Table(
         "v3+, Table 7 (a): Cityscapes val",

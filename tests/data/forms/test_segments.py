@@ -145,7 +145,7 @@ def test_objects_that_do_not_fit_are_refused(load, tmp_path, change, told):
 def test_a_bitmap_of_another_size_or_none_is_refused(load, tmp_path):
     save(tmp_path / "1f-2.png")
     (record,) = load(sample()).records
-    with pytest.raises(DatasetError, match=r"1f-2.png has 6 x 4 pixels, but its photo is 4 x 6"):
+    with pytest.raises(DatasetError, match=r"release\.json: 1f-2\.png has 6 x 4 pixels, but its photo is 4 x 6"):
         record.shapes((6, 4))
     (tmp_path / "1f-2.png").write_bytes(b"no picture")
     with pytest.raises(DatasetError, match=r"release.json: .*no picture of a format"):
