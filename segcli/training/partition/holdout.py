@@ -188,7 +188,11 @@ class _Parted:
     def _together(self) -> str:
         """What was kept together, as a part of a sentence."""
         kinds = dict.fromkeys(group.kind for group in self.groups if len(group) > 1)
-        return f"; photos {' or '.join(WORDS[kind] for kind in kinds)} are kept together" if kinds else ""
+        return (
+            f"; photos {' or '.join(WORDS[kind] for kind in kinds)} may look alike and are kept together"
+            if kinds
+            else ""
+        )
 
     def _one_sided(self, held: set[int]) -> str:
         """The classes that are on one side only, as a part of a sentence."""

@@ -70,7 +70,8 @@ def test_the_plan_holds_out_the_very_photos_that_the_run_will(plan, home):
     reason = next(reason for reason in plan.reasons if reason.topic == "held out")
     assert reason.taken == f"{len(val)} of 12 photos"
     assert reason.why == (
-        "the model does not learn from them, and is scored on them; photos that follow each other are kept together"
+        "the model does not learn from them, and is scored on them; "
+        "photos that follow each other may look alike and are kept together"
     )
     several = planned(home, changes=["data.holdout=0.5"])
     assert several.foretold.costs.validation == len(split.choose(several.recipe.data)[1])  # at 1 s a photo
