@@ -74,8 +74,8 @@ class Source:
         bool | None,
         Option(
             "--up/--no-up",
-            help="Say whether pictures have an up. Pictures without one, such as cells and fields from above, are "
-            "turned every way. Without it segcli finds out.",
+            help="Say whether the photos have a top and a bottom. Photos without, such as cells and fields from "
+            "above, are turned every way. Without it segcli finds out.",
             show_default=False,
             rich_help_panel=PANEL,
         ),
