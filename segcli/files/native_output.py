@@ -102,7 +102,18 @@ class _Ear:
         self._open.append(heard := _Heard(not self._open))
         return heard
 
+    def after_fork(self) -> None:
+        """Begin anew in a forked process: the file is its parent's, and so are the blocks."""
+        if self._real >= 0:
+            os.dup2(self._real, STDERR)
+            os.close(self._real)
+        if self._file >= 0:
+            os.close(self._file)
+        self.__init__()
+
     def _end(self, heard: _Heard) -> None:
+        if heard not in self._open:  # the process was forked within the block
+            return
         lines = self._printed(whole=len(self._open) > 1)
         for one in self._open:
             one.lines += lines
@@ -112,11 +123,17 @@ class _Ear:
         self._changed.notify_all()
 
     def _redirect(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError, AttributeError):  # closed, on a full disk, or None as of pythonw
             sys.stderr.flush()
-            self._file = self._file if self._file >= 0 else _file()
-            self._real = os.dup(STDERR)
-            os.dup2(self._file, STDERR)
+        with suppress(OSError):
+            real = os.dup(STDERR)  # first: where it is closed, the file would take its place
+            try:
+                self._file = self._file if self._file >= 0 else _file()
+                os.dup2(self._file, STDERR)
+            except OSError:
+                os.close(real)
+                raise
+            self._real = real
 
     def _restore(self) -> None:
         if self._real >= 0:
@@ -172,3 +189,5 @@ def _file() -> int:
 
 
 _ear = _Ear()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ear.after_fork)

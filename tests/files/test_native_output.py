@@ -82,3 +82,29 @@ def test_no_line_is_lost_that_is_printed_while_others_are_read(capfd):
         thread.join()
     assert [[len(lines) for lines in each] for each in found] == [[20] * 50] * 3
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no such system")
+def test_a_forked_process_clears_nothing_of_what_its_parent_hears(capfd):
+    listened(lambda: None)
+    (go, start), (end, done) = os.pipe(), os.pipe()
+    if not (child := os.fork()):
+        os.read(go, 1)
+        os._exit(listened(lambda: os.write(done, b"x"))[0])
+
+    def work():
+        os.write(STDERR, LINE)
+        os.write(start, b"x")
+        os.waitpid(child, 0) if not tried else None
+        tried.append(True)
+
+    tried = []
+    assert listened(work)[1] == [LINE.decode().strip()]
+    for pipe in (go, start, end, done):
+        os.close(pipe)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_program_without_stderr_reads_on(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert listened(lambda: 5) == (5, [])
