@@ -34,6 +34,13 @@ def told(*walked):
         ),
         ([("p", [*PHOTOS, "a_mask.png", "b_mask.png"])], "p: by their names, 2 pictures look like", "'*_mask.*'"),
         ([("p", [*PHOTOS, "a-GT.png"])], "p: by its name, 1 picture looks like", "'*-GT.*'"),
+        (
+            [("p/train_images", PHOTOS), ("p/train_masks", ["a_mask.gif"])],
+            "p/train_masks: by its name, 1 picture looks like",
+            "train_masks",
+        ),
+        ([("p", PHOTOS), ("p/masks", ["a.jpg", "b.jpg"])], "p/masks: by their names, 2 pictures look like", "masks"),
+        ([("p", ["a.jpg", "a_mask.jpg", "b.jpg", "b_mask.jpg"])], "p: by their names, 2 pictures", "'*_mask.*'"),
     ],
 )
 def test_labels_among_the_photos_are_told_of(walked, folder, pattern):
@@ -49,6 +56,12 @@ def test_folders_inside_one_of_labels_are_told_of_once():
     ]
 
 
+def test_a_line_is_for_a_pattern_however_many_folders_it_leaves_out():
+    trips = [(f"p/{trip}/{kind}", PHOTOS) for trip in range(300) for kind in ("", "masks")]
+    [line] = told(*trips)
+    assert line.startswith("p/0/masks and 299 other folders: by their names, 900 pictures look")
+
+
 @pytest.mark.parametrize(
     "walked",
     [
@@ -57,6 +70,9 @@ def test_folders_inside_one_of_labels_are_told_of_once():
         [("labels/p", PHOTOS), ("labels", ["a.jpg"])],
         [("p", PHOTOS), ("p/masks", ["carnival 1.jpg", "carnival 2.jpg", "a.jpg"])],
         [("p", ["old_mask.jpg", "b_seg.jpg", "mask.jpg"])],
+        [("p", ["a.jpg", "a_mask.jpg", "b.jpg", "c.jpg"])],
+        [("p/cat", PHOTOS), ("p/dog", PHOTOS), ("p/mask", PHOTOS)],
+        [("p/mask", PHOTOS), ("p/no_mask", PHOTOS)],
     ],
 )
 def test_photos_that_only_sound_like_labels_are_not(walked):
