@@ -1,6 +1,7 @@
 """Exclusion: the files and folders that patterns leave out, as those of `rsync --exclude` do."""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -69,7 +70,7 @@ class Exclusion:
 
         It is counted.
         """
-        parts = place.replace(os.sep, "/").split("/")
+        parts = _composed(place).replace(os.sep, "/").split("/")
         matching = [text for text, pattern in self._patterns.items() if pattern.matches(parts, is_folder)]
         for text in matching:
             self._unmatched.pop(text, None)
@@ -81,7 +82,7 @@ class Exclusion:
         if not self:
             return False
         between = place[len(root) :].replace(os.sep, "/").strip("/").split("/")
-        above = ("/".join((root, *between[:depth])) for depth in range(1, len(between)))
+        above = ("/".join((root.rstrip("/"), *between[:depth])) for depth in range(1, len(between)))
         return any(self.leaves_out(folder, True) for folder in above) or self.leaves_out(place, is_folder)
 
 
@@ -89,8 +90,13 @@ NOTHING = Exclusion()
 """Leaves out nothing."""
 
 
+def _composed(text: str) -> str:
+    """The text with each letter as one sign: macOS keeps the accents of names apart, and keyboards do not."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def _parsed(text: str) -> _Pattern:
-    plain = text.replace(os.sep, "/")
+    plain = _composed(text).replace(os.sep, "/")
     parts = [part for part in plain.split("/") if part not in ("", ".")]
     while parts and parts[0] == ANY_DEPTH:
         parts.pop(0)

@@ -108,7 +108,7 @@ def find(
     Raises:
         UsageError: A path is not there, a pattern matches nothing, or a folder holds results of segcli.
     """
-    search = _Search(output, exclude)
+    search = _Search(output, exclude, _above(inputs) if exclude else "")
     for text in map(str, inputs):
         search.add(text)
     sieve = Sieve(films)
@@ -158,9 +158,10 @@ class _Search:
         folders: The folders to walk.
         roots: The absolute folders where output trees start.
         is_result: Whether a real folder is, or lies in, one for results.
+        above: The deepest folder that holds all inputs: the folders below it can be left out.
     """
 
-    def __init__(self, output: Path | None, exclude: Exclusion):
+    def __init__(self, output: Path | None, exclude: Exclusion, above: str):
         self.named: dict[Hashable, Path] = {}
         self.inside: dict[Hashable, Path] = {}
         self.walked: list[tuple[Path, Texts]] = []
@@ -169,7 +170,7 @@ class _Search:
         self.folders: list[Path] = []
         self.roots: list[str] = []
         self.is_result = _result_test(output)
-        self.exclude = exclude
+        self.exclude, self.above = exclude, above
         self.identities = Identities()
 
     def add(self, text: str) -> None:
@@ -178,15 +179,19 @@ class _Search:
         if not text:
             raise UsageError("an input is an empty name", "Is a variable of the shell not set?")
         if os.path.isdir(path):
-            if not self._is_left_out(text, is_folder=True):
+            if not self._is_input_left_out(text, is_folder=True):
                 self._add_folder(path, root=path)
         elif os.path.lexists(path):
-            if not self._is_left_out(text):
+            if not self._is_input_left_out(text):
                 self._add_file(path, path.parent, self.named)
         elif is_pattern(text):
             self._add_pattern(path)
         else:
             raise UsageError(f"{shown(path)} is not there", nearest_hint(path))
+
+    def _is_input_left_out(self, place: str, is_folder: bool = False) -> bool:
+        """Whether an input is, or lies in a folder that is: the shell makes of `photos/*/*` the names of files."""
+        return self.exclude.leaves_out_below(self.above, os.path.abspath(place), is_folder)
 
     def _is_left_out(self, place: str, is_folder: bool = False) -> bool:
         return bool(self.exclude) and self.exclude.leaves_out(os.path.abspath(place), is_folder)
@@ -286,6 +291,15 @@ def _result_test(output: Path | None) -> Callable[[str], bool]:
         return parent != folder and is_result(parent)
 
     return is_result
+
+
+def _above(inputs: Sequence[str | Path]) -> str:
+    """The deepest folder that holds all inputs, patterns left aside; empty where there is none."""
+    places = [os.path.dirname(os.path.abspath(text)) for text in map(str, inputs) if text and os.path.lexists(text)]
+    try:
+        return os.path.commonpath(places)
+    except ValueError:  # no inputs, or several Windows drives
+        return ""
 
 
 def is_pattern(text: str) -> bool:

@@ -25,6 +25,7 @@ from segcli.files.exclusion import Exclusion
         ("/p/masks/a/b", "/p/masks", True, False),
         ("Masks", "/p/masks", True, False),
         ("[ab].png", "/p/b.png", False, True),
+        ("caf\u00e9", "/p/cafe\u0301", True, True),
     ],
 )
 def test_a_pattern_is_compared_with_the_last_parts(pattern, place, is_folder, expected):
@@ -38,6 +39,7 @@ def test_what_lies_in_a_folder_that_is_left_out_is_left_out():
     exclusion = Exclusion(["masks", "*.tif"])
     assert exclusion.leaves_out_below("/masks", "/masks/day/a.png") is False, "the root itself is not asked"
     assert exclusion.leaves_out_below("/p", "/p/masks/day/a.png") is True
+    assert Exclusion(["/masks"]).leaves_out_below("/", "/masks/a.png") is True
     assert exclusion.leaves_out_below("s3://bucket/p", "s3://bucket/p/masks/a.png") is True
     assert exclusion.unmatched == ("*.tif",)
 

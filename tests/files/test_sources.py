@@ -308,7 +308,14 @@ def left_out(*inputs, exclude):
 
 
 @pytest.mark.parametrize(
-    "inputs", [["photos"], ["photos/**"], ["photos/a", "photos/x.jpg"], ["photos/*", "photos/a/b"]]
+    "inputs",
+    [
+        ["photos"],
+        ["photos/**"],
+        ["photos/a", "photos/x.jpg"],
+        ["photos/*", "photos/a/b"],
+        ["photos/x.jpg", "photos/a/x.png", "photos/a/b/y.tif", "photos/a/broken.jpg"],
+    ],
 )
 def test_what_is_left_out_is_left_out_however_it_is_reached(photos, monkeypatch, inputs):
     monkeypatch.chdir(photos.parent)

@@ -155,6 +155,8 @@ def crf(
     display = Display(as_json, quiet)
     wanted = replace(unrefined.wanted(), reading=reading.choice())
     found = wanted.beside(find_photos(named(inputs), None if search.tune else output, inputs, exclude=exclude or ()))
+    for remark in found.remarks:
+        display.note(remark)
     regions = (min_area, photos.reading(), geojson_crs, fill_holes)
     job = RefineJob(wanted, found, settings.settings(), device, save, output, *regions)
     if search.tune:

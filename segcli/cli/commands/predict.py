@@ -185,7 +185,7 @@ def predict(
         network.reference(),
         network.options(),
         crf_options.if_wanted(crf),
-        Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted(), exclude or ()),
+        Reading(photos.reading(), pages, Parsed.typed.get("--range"), gsd, films.wanted(), tuple(exclude or ())),
         saving.wanted(overlays),
         DEFAULT_FOLDER if isinstance(output, Address) else output,
         (from_run.parent,) if from_run else (),

@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from segcli import decoding
-from segcli.cli.options.parsing import Parsed, words
+from segcli.cli.options.parsing import words
 from segcli.errors import UsageError
 from segcli.files import sources
 from segcli.files.paths import nearest_hint, shown
@@ -56,16 +56,16 @@ FromList = Annotated[
 ]
 
 
-def patterns(text: str) -> tuple[str, ...]:
-    """The `--exclude` option: names with commas, with at least one."""
-    return words(text) or (text,)  # of an empty one it is said what is wrong where they are read
+def patterns(texts: list[str] | None) -> list[str]:
+    """The `--exclude` option, which may be given several times: names with commas."""
+    return [name for text in texts or () for name in words(text) or (text,)]  # of an empty one is told where it is read
 
 
 Exclude = Annotated[
-    tuple | None,
+    list[str] | None,
     Option(
         "--exclude",
-        parser=Parsed(patterns, "--exclude"),
+        callback=patterns,
         metavar="PATTERN,...",
         help="Leave out files and folders of these names, at any depth: masks,'*_mask.png'.",
         show_default=False,

@@ -32,6 +32,8 @@ def _defaults(ctx: typer.Context, path: Path | None) -> Path | None:
         raise UsageError(f"--from {shown(path)}: {ctx.command.name} has no {', '.join(strange)}")
     parsed = {one.name for one in ctx.command.params if Parsed.known.intersection(one.opts)}
     values = {name: str(value) if name in parsed else value for name, value in given.items()}
+    several = {one.name for one in ctx.command.params if getattr(one, "multiple", False)}
+    values |= {name: [value] for name, value in values.items() if name in several and not isinstance(value, list)}
     ctx.default_map = values | {name: ctx.default_map[name] for name in ("inputs",) if name in (ctx.default_map or {})}
     return path
 

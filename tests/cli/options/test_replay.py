@@ -1,5 +1,7 @@
 """`--from run.toml`: what stands there is held to the same rules as what is typed."""
 
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,17 @@ def test_values_that_are_no_text_are_checked_too(segcli, photos, tmp_path, line,
 def test_a_number_stands_for_its_text(segcli, photos, tmp_path):
     (tmp_path / "run.toml").write_text(f'inputs = ["{photos / "b.png"}"]\n[options]\nscales = 1.0\nsize = 65\n')
     assert segcli("--from", "run.toml", "-o", "out").exit_code == 0
+
+
+def test_what_is_left_out_may_be_said_several_times_and_stays_left_out(segcli, photos, tmp_path):
+    assert segcli("photos", "-o", "out", "--save", "mask", "--exclude", "b.png", "--exclude", "x,y").exit_code == 0
+    assert not (tmp_path / "out/masks/b.png").exists()
+    run = (tmp_path / "out/run.toml").read_text()
+    assert tomllib.loads(run)["options"]["exclude"] == ["b.png", "x", "y"]
+    for given in ('["b.png", 5]', '"b.png"'):
+        (tmp_path / "run.toml").write_text(f'inputs = ["photos"]\n[options]\nexclude = {given}\n')
+        result = segcli("--from", "run.toml", "-o", "again", "--dry-run", "--json")
+        assert json.loads(result.stdout)["photos"] == len(list((tmp_path / "out/masks").rglob("*.png")))
 
 
 def test_what_the_crf_wrote_is_no_run_of_predict(segcli, photos, tmp_path):
