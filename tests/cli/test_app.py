@@ -52,6 +52,7 @@ def test_a_mistyped_command_gets_the_nearest():
         (["crf"], "segcli crf photos/ --probs plain -o refined"),
         (["data", "convert"], "segcli data convert labelled/ -o plants"),
         (["weights", "pull"], "segcli weights pull v3-mobilenetv2"),
+        (["weights", "halve"], "segcli weights halve mine -o small.safetensors"),
     ],
 )
 def test_what_is_missing_comes_with_the_whole_command(command, example):

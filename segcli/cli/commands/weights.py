@@ -103,7 +103,7 @@ def verify(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command()
+@app.command(epilog="[bold]Example[/bold]\n\nsegcli weights remove v3-mobilenetv2")
 def remove(names: Names, as_json: AsJson = False) -> None:
     """Delete weights from this computer, also from the Hub's cache."""
     display = Display(as_json)
@@ -120,7 +120,7 @@ def remove(names: Names, as_json: AsJson = False) -> None:
     display.json({"freed": freed})
 
 
-@app.command()
+@app.command(epilog="[bold]Example[/bold]\n\nsegcli weights halve mine -o small.safetensors")
 def halve(
     file: Annotated[
         Path, Argument(metavar="FILE|RUN", help="A checkpoint that segcli has trained or converted, or a run's folder.")
@@ -159,7 +159,10 @@ def _label_set(text: str) -> LabelSet:
     return names.parse(text).labels
 
 
-@app.command()
+@app.command(
+    epilog="[bold]Example[/bold]\n\n"
+    "segcli weights convert model.pth --from torchvision --model v3-resnet101 -o mine.safetensors"
+)
 def convert(
     file: Annotated[Path, Argument(metavar="FILE", help="A checkpoint of another project.")],
     layout: Annotated[str, Option("--from", metavar="|".join(LAYOUTS), help="The project that wrote it.")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from typer import Option
@@ -155,7 +156,7 @@ def _named(model: str) -> ModelReference:
         if not os.path.exists(model):  # noqa: PTH110 - of names that no disk takes it is False
             raise
         message = f"--model takes the name of a model, and {shown(model)} is a file or folder"
-        raise UsageError(message, f"Write --weights {shown(model)} for it.") from error
+        raise UsageError(message, f"Write --weights {quote(shown(model))} for it.") from error
 
 
 def reference_for(model: str | None, weights: Path | None, wanted: LabelSet, default: str) -> ModelReference:
