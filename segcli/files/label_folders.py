@@ -48,7 +48,8 @@ def remarks(walked: Walked) -> Iterator[str]:
 def _folders(walked: Walked) -> Iterator[tuple[Path, str, int]]:
     """Folders that are called as folders of labels are: the folder, the pattern and how many pictures it has."""
     called = {folder: number for folder, _ in walked for number in _numbers_of_labels(folder)}
-    photos: dict[tuple[str, ...], dict[str, bool]] = {_without(folder, number): {} for folder, number in called.items()}
+    photos: dict[tuple[str, ...], dict[str, bool]]
+    photos = {place: {} for folder, number in called.items() for place in _photos_of(folder, number)}
     for folder, names in walked if called else ():
         for place in () if folder in called else _places(folder):
             if (known := photos.get(place)) is not None:
@@ -56,7 +57,7 @@ def _folders(walked: Walked) -> Iterator[tuple[Path, str, int]]:
     for folder, names in walked if called else ():
         if folder in called:
             number = called[folder]
-            alike, total = _count_alike(names, photos[_without(folder, number)])
+            alike, total = max(_count_alike(names, photos[place]) for place in _photos_of(folder, number))
             if 2 * alike >= total:
                 yield Path(*folder.parts[: number + 1]), folder.parts[number], alike
 
@@ -74,6 +75,11 @@ def _is_of_labels(part: str) -> bool:
 def _without(folder: Path, number: int) -> tuple[str, ...]:
     """A folder's path without one of its parts."""
     return folder.parts[:number] + folder.parts[number + 1 :]
+
+
+def _photos_of(folder: Path, number: int) -> set[tuple[str, ...]]:
+    """Where the photos of a folder of labels are: beside it, or in a tree like its own; `number` is its part's."""
+    return {folder.parts[:number], _without(folder, number)}
 
 
 def _places(folder: Path) -> set[tuple[str, ...]]:

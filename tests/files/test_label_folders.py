@@ -39,6 +39,7 @@ def told(*walked):
             "p/train_masks: by its name, 1 picture looks like",
             "train_masks",
         ),
+        ([("p/images", PHOTOS), ("p/annotations/trimaps", ["a.png"])], "p/annotations: by its name", "annotations"),
         ([("p", PHOTOS), ("p/masks", ["a.jpg", "b.jpg"])], "p/masks: by their names, 2 pictures look like", "masks"),
         ([("p", ["a.jpg", "a_mask.jpg", "b.jpg", "b_mask.jpg"])], "p: by their names, 2 pictures", "'*_mask.*'"),
     ],
