@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from segcli.errors import UsageError
 from segcli.files.paths import shown
@@ -52,8 +53,8 @@ class Exclusion:
         UsageError: A pattern is empty, or has ** between two names.
     """
 
-    def __init__(self, patterns: Sequence[str] = ()):
-        self._patterns = {text: _parsed(text) for text in patterns}
+    def __init__(self, patterns: Sequence[str | Path] = ()):
+        self._patterns = {text: _parsed(text) for text in map(os.fspath, patterns)}
         self._unmatched = dict.fromkeys(self._patterns)
         self.count = 0
 

@@ -1,5 +1,7 @@
 """Patterns leave out what their last parts match, and tell which of them matched nothing."""
 
+from pathlib import Path
+
 import pytest
 
 from segcli.errors import UsageError
@@ -39,6 +41,7 @@ def test_what_lies_in_a_folder_that_is_left_out_is_left_out():
     exclusion = Exclusion(["masks", "*.tif"])
     assert exclusion.leaves_out_below("/masks", "/masks/day/a.png") is False, "the root itself is not asked"
     assert exclusion.leaves_out_below("/p", "/p/masks/day/a.png") is True
+    assert Exclusion([Path("masks")]).leaves_out("/p/masks") is True
     assert Exclusion(["/masks"]).leaves_out_below("/", "/masks/a.png") is True
     assert exclusion.leaves_out_below("s3://bucket/p", "s3://bucket/p/masks/a.png") is True
     assert exclusion.unmatched == ("*.tif",)
