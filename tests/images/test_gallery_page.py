@@ -1,6 +1,8 @@
 """The gallery's page in a browser, from the disk: what it shows, and the list that it saves."""
 
+import shlex
 import time
+from pathlib import Path
 
 import browser
 import numpy as np
@@ -32,7 +34,7 @@ def label_map(cats, dogs):
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("gallery")
+    folder = tmp_path_factory.mktemp("a 'folder' of ü")
     parts = []
     for index, (name, (unsure, cats, dogs)) in enumerate(PHOTOS.items()):
         areas = {LABELS.names[1]: cats * HEIGHT, LABELS.names[3]: dogs * HEIGHT}
@@ -158,6 +160,14 @@ def test_the_saved_list_is_what_predict_reads(page, most):
     with saved.open("rb") as file:
         assert list_from(file) == list(PATHS.values())[:most]
     assert (b"\0" in saved.read_bytes()) == (most == 4)
+
+
+def test_the_command_for_the_list_takes_the_settings_of_the_run_of_this_page(gallery, page):
+    page.press("l")
+    program, command, option, run, *rest = shlex.split(page.value("$('export-command').textContent"))
+    assert (program, command, option) == ("segcli", "predict", "--from")
+    assert Path(run) == gallery.with_name("run.toml")
+    assert rest == ["--from-list", "wrong.txt", "--save", "labelme", "-o", "relabel"]
 
 
 def test_a_photo_whose_result_is_another_has_no_mark(page):

@@ -62,6 +62,15 @@ function bytesOf(text) {
   return new Blob(pieces, { type: "text/plain" });
 }
 
+// The run's settings lie beside this page. On Windows a page's path is /C:/folder/gallery.html.
+function runFile() {
+  const path = location.protocol === "file:" ? decodeURIComponent(location.pathname) : "";
+  return path.replace(/[^/]*$/, "run.toml").replace(/^\/(?=[A-Za-z]:\/)/, "");
+}
+
+// A word as shells take it: Windows knows double quotes alone.
+const quoted = (word) => (/^[\w./:@%+-]+$/.test(word) ? word : /^[A-Za-z]:/.test(word) ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`);
+
 function openList() {
   const paths = wrongPaths(), wrong = entries.filter((entry) => entry.wrong), text = listOf(paths);
   const lacking = wrong.filter((entry) => !entry.input).length;
@@ -69,6 +78,7 @@ function openList() {
     + (lacking ? ` Of ${lacking} this page does not know the path.` : "") + (wrong.length ? "" : " Mark a photo with W.");
   $("export-text").value = text.replaceAll("\0", "\n");
   $("export-next").hidden = !LABELS.predicted;
+  $("export-command").textContent = `segcli predict --from ${quoted(runFile())} --from-list wrong.txt --save labelme -o relabel`;
   $("save").disabled = !paths.length;
   $("copy").disabled = !paths.length || text.includes("\0");
   $("copied").textContent = "";
