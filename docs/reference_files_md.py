@@ -143,7 +143,7 @@ RUN = {
     run.METRICS: "loss, rate and mIOU by iteration; at each validation IOU (`iou NAME`) and Dice (`dice NAME`) of "
     "every class",
     run.CURVE: "loss and mIOU as a picture, and the IOU of each class where they are at most 12",
-    run.GALLERY: "photo, truth and prediction of the newest validation side by side, the lowest IOU first: the first "
+    run.GALLERY: "photo, truth and prediction of the best model side by side, the lowest IOU first: the first "
     "`run.overlays` photos and as many of the worst",
     f"{run.OVERLAYS}/NUMBER/NAME.jpg": "the first validation photos with their classes in colour, by iteration",
     f"{run.TENSORBOARD}/NAME": "for TensorBoard, where that package is installed",

@@ -98,16 +98,21 @@ def write_pictures(folder: Path, validation: Validation, val: Dataset, count: in
     """Write what the model makes of photos to validate on.
 
     overlays/ITERATION/NAME.jpg shows the first `count` photos; validation.html shows those and as many of the worst
-    beside their truth, and is replaced by the next validation.
+    beside their truth, and is replaced by the next validation with a higher mIOU: it shows the model that is kept.
     """
     first = val.samples[:count]
+    is_shown = validation.best or not (folder / GALLERY).exists()
     ranked = [image.name for image in worst(validation.images, len(validation.images))]
     entries = []
-    for sample, photo, prediction in predicted(val, _chosen(val, first, ranked[:count]), validation.segmenter):
+    for sample, photo, prediction in predicted(
+        val, _chosen(val, first, ranked[:count] if is_shown else ()), validation.segmenter
+    ):
         found = prediction.labels()
         if sample in first:
             picture = overlay(photo, found, val.labels)
             write_overlay(folder / OVERLAYS / f"{validation.iteration:06}" / f"{sample.name}.jpg", picture)
+        if not is_shown:
+            continue
         rank = ranked.index(sample.name) + 1 if sample.name in ranked else 0
         entries.append(gallery.Entry.of(sample.name, rank, photo, val.read_truth(sample), found, val.labels))
     if entries:

@@ -98,6 +98,11 @@ def test_the_first_photos_and_the_worst_are_shown(tmp_path, monkeypatch, count, 
     assert sorted(path.name for path in tmp_path.glob("overlays/000007/*")) == [f"{name}.jpg" for name in "012"[:count]]
     page = (tmp_path / "validation.html").read_text() if count else ""
     assert re.findall("<h2>(.)</h2>", page) == sorted(shown, key=["2", "0", "1"].index)
+    artifacts.write_pictures(tmp_path, replace(event, iteration=8, best=False), val, count)
+    assert sorted(path.name for path in tmp_path.glob("overlays/000008/*")) == [f"{name}.jpg" for name in "012"[:count]]
+    assert not count or (tmp_path / "validation.html").read_text() == page, "it shows the model that is kept"
+    artifacts.write_pictures(tmp_path, replace(event, iteration=9, best=True), val, count)
+    assert not count or "Validation after 9 iterations" in (tmp_path / "validation.html").read_text()
 
 
 def scalars(folder):
