@@ -321,14 +321,14 @@ class FolderRun:
                 self.ledger = Ledger(self.folder)
             if self.ledger.compact():
                 self.ledger = Ledger(self.folder)
-            apart = self._results.write(self.folder, self.plan.outputs)
+            apart, others = self._results.write(self.folder, self.plan.outputs)
         outcome = self._results.of_files({name for name in trees_of(self.todo) if name not in self._written})
         self.ledger.records.close()
         found, min_area = self.found, self.plan.outputs.min_area
         before = len(found.files) - len(self.todo)
         done = len(outcome.records) - outcome.failed - before
         counts = (done, before, outcome.failed, found.ignored, outcome.records, outcome.specks, min_area)
-        return Summary(self.place, *counts, found.unread, outcome.with_objects, apart, found.damaged)
+        return Summary(self.place, *counts, found.unread, outcome.with_objects, apart, found.damaged, others)
 
     @property
     def _results(self) -> Results:

@@ -32,6 +32,7 @@ class Summary:
         damaged: The paths of the first files among these that are named like photos and hold none.
         with_objects: Those of the records of which objects were asked for; None where all are to be asked.
         apart: File of the whole run -> how many photos of other settings, which do not fit into it, it lacks.
+        others: How many photos that were not given have results in the folder, from earlier runs.
     """
 
     output: Path
@@ -46,6 +47,7 @@ class Summary:
     with_objects: Sequence[Record] | None = None
     apart: Mapping[str, int] = field(default_factory=dict)
     damaged: Sequence[str] = ()
+    others: int = 0
 
     @cached_property
     def objects(self) -> dict[str, int] | None:
@@ -85,6 +87,8 @@ class Summary:
             counts["damaged"] = list(self.damaged)
         if self.min_area:
             counts |= {"specks": self.specks, "min_area": self.min_area}
+        if self.others:
+            counts["others"] = self.others
         if self.apart:
             counts["apart"] = dict(self.apart)
         if (objects := self.objects) is not None:

@@ -43,10 +43,23 @@ class Outcome:
 
 
 class _Counted(NamedTuple):
-    """The numbers of the records that count, and whether their names are in order."""
+    """The numbers of the records that count, whether their names are in order, and how many were not given."""
 
     numbers: array
     is_in_order: bool
+    others: int = 0
+
+
+class Written(NamedTuple):
+    """What was summed up.
+
+    Attributes:
+        apart: File of the whole run -> how many photos of other settings, which do not fit into it, it lacks.
+        others: How many photos the tables list that this run was not given.
+    """
+
+    apart: Mapping[str, int]
+    others: int
 
 
 @dataclass(frozen=True)
@@ -109,9 +122,9 @@ class Results:
         others = array("I", (number for number, given in enumerate(is_given) if not given and self._counts(number)))
         if not others:
             return _Counted(numbers, in_order)
-        again = earlier_names(self._chosen(others), self.files)
+        again, given = earlier_names(self._chosen(others), self.files), len(numbers)
         numbers.extend(number for index, number in enumerate(others) if index not in again)
-        return _Counted(numbers, is_in_order=False)
+        return _Counted(numbers, is_in_order=False, others=len(numbers) - given)
 
     def _counts(self, number: int, *, is_given: bool = False) -> bool:
         """Whether a photo's results are in the folder; those of this run have just been made or looked for."""
@@ -121,13 +134,9 @@ class Results:
         record = self.known.at(self.known.place(number))
         return record is not None and self.ledger.holds(record)
 
-    def write(self, folder: Path, outputs: Outputs) -> dict[str, int]:
-        """Write what sums up the folder: the tables, and the files that are made of the photos' parts.
-
-        Returns:
-            File of the whole run -> how many photos of other settings, which do not fit into it, it lacks.
-        """
-        numbers, is_in_order = self._counted()
+    def write(self, folder: Path, outputs: Outputs) -> Written:
+        """Write what sums up the folder: the tables, and the files that are made of the photos' parts."""
+        numbers, is_in_order, others = self._counted()
         done = self._chosen(numbers)
         used = {self.known.facts(number).settings for number in numbers}
         run_files.tidy(folder, used)
@@ -136,7 +145,8 @@ class Results:
         write_areas(folder / "areas.csv", done, told)
         known = (self.known.facts(number).uncertainty for number in numbers)
         write_review(folder / "review.csv", done, by_uncertainty(known, None if is_in_order else done.name), told)
-        return self._join(folder, outputs, done, self._joined(used, runs)) if outputs.kinds & JOINED else {}
+        apart = self._join(folder, outputs, done, self._joined(used, runs)) if outputs.kinds & JOINED else {}
+        return Written(apart, others)
 
     def _told(self, used: Iterable[str], runs: Mapping[str, RunSettings]) -> dict[str, str] | None:
         """What the tables call each fingerprint: its run file, or itself; None where the settings measure the same."""

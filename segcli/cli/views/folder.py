@@ -63,6 +63,9 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
             photos = f"{count} photo{'s' * (count != 1)}"
             display.say(f"{name} lacks {photos} made with another model, other classes or another --min-area")
         display.data(_sentence(summary, done, run.place))
+        if summary.others:
+            photos = "1 photo that is" if summary.others == 1 else f"{summary.others} photos that are"
+            display.say(f"{run.place} also has the results of {photos} not in this run; areas.csv lists them too")
     _tell_lost(display, summary)
     display.pieces(summary.json())
     return summary.exit_code

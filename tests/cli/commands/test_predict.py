@@ -62,6 +62,15 @@ def test_a_second_run_does_nothing_and_says_so(segcli, photos, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_results_of_photos_that_are_not_in_the_run_are_told_of(segcli, photos):
+    assert "also has" not in segcli(photos, "-o", "out").stderr
+    told = "out also has the results of 4 photos that are not in this run; areas.csv lists them too"
+    assert told in segcli(photos / "a.jpg", "-o", "out").stderr
+    left = segcli(photos, "-o", "out", "--exclude", "trip", "--json")
+    assert json.loads(left.stdout)["others"] == 3
+    assert "others" not in json.loads(segcli(photos, "-o", "out", "--json").stdout)
+
+
 def test_only_what_has_changed_is_done_again(segcli, photos, tmp_path):
     segcli(photos, "-o", "out")
     Image.new("RGB", (50, 50), "red").save(photos / "a.jpg")
