@@ -42,7 +42,6 @@ class Found:
         damaged: The paths of the first of these.
         left_out: The number of files and folders that the run's patterns leave out.
         remarks: What a person should know of this, such as a pattern that left out nothing.
-        exclude: The run's patterns.
     """
 
     files: Sequence[Source]
@@ -52,7 +51,6 @@ class Found:
     damaged: Sequence[str] = ()
     left_out: int = 0
     remarks: Sequence[str] = ()
-    exclude: Exclusion = NOTHING
     is_here: ClassVar[bool] = True
     """Whether the files lie on this computer, to be looked at before it is their turn."""
 
@@ -120,8 +118,7 @@ def find(
     inside = [(path.parent, (path.name,)) for path in search.matched() if sieve.passes(str(path), glances)]
     files = Listing.of([*named, *inside, *search.walked], search.roots, bytes(glances + search.glances))
     remarks = (*without_effect(exclude), *label_folders.remarks(search.walked))
-    told = (sieve.ignored, len(search.results), sieve.unread, sieve.damaged, exclude.count, remarks)
-    return Found(files, *told, exclude)
+    return Found(files, sieve.ignored, len(search.results), sieve.unread, sieve.damaged, exclude.count, remarks)
 
 
 def without_effect(exclude: Exclusion) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from segcli.files.atomic import PARTIAL, append_lines, sha256, sync, write_whole, writing
 from segcli.files.encoding import to_json
-from segcli.files.exclusion import Exclusion
 from segcli.files.listing import Source, chosen, inputs_of, trees_of
 from segcli.files.lookup import Lookup
 from segcli.files.paths import folded, is_same
@@ -170,10 +169,6 @@ class Ledger:
         facts = ((source, self.records.facts(number)) for source, number in numbers if number is not None)
         return sum(fact.is_done and fact.settings != settings_for(source) for source, fact in facts)
 
-    def count_left_out(self, exclude: Exclusion) -> int:
-        """How many finished records are of inputs that patterns leave out: their results stay."""
-        return sum(one.status == DONE and _is_left_out(one, exclude) for one in self.records.values()) if exclude else 0
-
     def _is_said_done(self, name: str, settings: str) -> bool:
         number = self.records.number(name)
         facts = None if number is None else self.records.facts(number)
@@ -286,10 +281,3 @@ def _half_written(folder: Path) -> Iterator[Path]:
         for name in names:
             if name.startswith(begin) and name.endswith(end):
                 yield Path(place, name)
-
-
-def _is_left_out(record: Record, exclude: Exclusion) -> bool:
-    """Whether patterns leave out a record's input, or a folder of its place in the tree of outputs."""
-    place = record.input if is_address(record.input) else os.path.abspath(record.input)  # noqa: PTH100 - follows no link
-    root = place.replace(os.sep, "/").rsplit("/", record.name.count("/") + 1)[0]
-    return exclude.leaves_out_below(root, place)

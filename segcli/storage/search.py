@@ -217,7 +217,7 @@ class _Search:
         kept = [folder for number, folder in enumerate(counted) if number not in out]
         ignored = sum(self._ignored[folder] for folder in kept)
         unread = sum((self._unread.get(folder, Counter()) for folder in kept), Counter())
-        told = {"left_out": self._exclude.count, "remarks": without_effect(self._exclude), "exclude": self._exclude}
+        told = {"left_out": self._exclude.count, "remarks": without_effect(self._exclude)}
         return FoundObjects(files, ignored, self._results, _by_number(unread), objects=self._objects, **told)
 
 

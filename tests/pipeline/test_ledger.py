@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from segcli.files.exclusion import Exclusion
 from segcli.pipeline.ledger import Ledger
 from segcli.pipeline.records import Record
 
@@ -42,15 +41,3 @@ def test_a_large_manifest_is_written_anew_only_for_many_lines(folder, record, mo
     assert not ledger.compact()
     ledger.append(replace(record, name="b"))
     assert ledger.compact()
-
-
-def test_results_of_what_is_left_out_now_are_counted(tmp_path):
-    names = {"a": "p/a.jpg", "masks/a": "p/masks/a.png", "masks/day/b": "p/masks/day/b.png", "c": "masks/c.jpg"}
-    ledger = Ledger(tmp_path)
-    for name, place in names.items():
-        ledger.append(Record(name, place, "done"))
-    ledger.append(Record("masks/x", "p/masks/x.png", "failed"))
-    ledger = Ledger(tmp_path)
-    assert ledger.count_left_out(Exclusion(["masks"])) == 2, "folders above the tree are not asked"
-    assert ledger.count_left_out(Exclusion(["*.jpg"])) == 2
-    assert ledger.count_left_out(Exclusion()) == 0

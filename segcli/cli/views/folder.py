@@ -31,7 +31,6 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     try:
         count = len(run.begin())
         _tell_of_others(run, display)
-        _tell_of_left_out(run, display)
         with display.counting(count, doing) as counter:
             run.watch = lambda progress: counter.part(progress.path.name, how_far(progress), progress.share)
             for record in run:
@@ -78,14 +77,6 @@ def _tell_of_others(run: FolderRun, display: Display) -> None:
         photos = "1 photo was" if count == 1 else f"{count} photos were"
         display.say(f"{run.place}: {photos} done with other settings before, and will be done again.")
         display.say("Other kinds of files there stay as they are. To keep both, choose another folder with --output.")
-
-
-def _tell_of_left_out(run: FolderRun, display: Display) -> None:
-    """Say that the folder still holds results of what is left out now, of which an earlier run made some."""
-    if count := run.ledger.count_left_out(run.found.exclude):
-        files = "1 file that is" if count == 1 else f"{count} files that are"
-        display.say(f"{run.place} holds results of {files} left out now: they stay, also in its tables.")
-        display.say("To be without them, choose another folder with --output.")
 
 
 def _tell_lost(display: Display, summary: Summary) -> None:
