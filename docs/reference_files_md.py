@@ -116,7 +116,7 @@ OF_ALL = {
 """What the file of a whole run is, by its kind."""
 ALWAYS = {
     "areas.csv": "pixels and per cent of every class in every photo; square metres where they are known",
-    "review.csv": "all photos; those of which the model is least sure come first",
+    "review.csv": "all photos that were done; those of which the model is least sure come first",
     "areas/NAME.csv": "of a film: pixels of every class in every frame",
     "manifest.jsonl": "one JSON object a line: what was done with a photo, its files, how long it took, or why it "
     "failed; while a run works a photo may have several lines, of which the last counts",

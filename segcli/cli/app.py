@@ -45,13 +45,17 @@ class ErrorsAsLines(ListedCommands):
 
 
 def _add_example(error: Any) -> None:
-    """Say also how the command looks whole, where an argument or option is missing."""
-    command = getattr(getattr(error, "ctx", None), "command", None)
-    if type(error).__name__ != "MissingParameter" or command is None:
+    """Say also how the command looks whole, where an argument or option is missing, or there is one more."""
+    command, is_missing = (
+        getattr(getattr(error, "ctx", None), "command", None),
+        type(error).__name__ == "MissingParameter",
+    )
+    if command is None or not (is_missing or "unexpected extra argument" in error.message):
         return
     lines = map(str.strip, (command.epilog or "").splitlines())
     example = next((line for line in lines if line.startswith("segcli ") and f" {command.name} " in line), "")
-    error.message = f"For example: {example}" if example else error.message
+    if example:
+        error.message = f"{error.message.rstrip('.')}. For example: {example}".removeprefix(". ")
 
 
 def _unforeseen(error: Exception) -> SegcliError:

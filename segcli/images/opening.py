@@ -1,6 +1,7 @@
 """Opening: a picture's file, told apart by its content and opened with its size checked; every error is one line."""
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from segcli.images.reading import MAX_PIXELS
 _CONVERT = "Convert it to PNG or JPEG."
 _SMALL, _LEAST_BYTES = 25_000_000, 4
 """The pixels that any memory has room for, and the least bytes that each takes: those of its value and colours."""
+_CUT_OFF = re.compile("truncated|premature end|unexpected end", re.I)
+"""What decoders say of a file of which a part is missing."""
 _NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 
 
@@ -97,6 +100,11 @@ def explained(path: Path, kind: str) -> Iterator[None]:
         raise InputError(f"{shown(path)} is a {kind} of {error}, which segcli does not read", error.hint) from error
     except Exception as error:  # decoders of damaged files raise anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        if _CUT_OFF.search(reason):
+            hint = "Copy it again from where it is whole. A viewer may show the part that is there, with the rest grey."
+            raise InputError(
+                f"{shown(path)} cannot be decoded as {kind}: it ends before its picture does", hint
+            ) from error
         hint = "If a viewer opens it, save it from there as PNG; if none does, it is damaged."
         raise InputError(f"{shown(path)} cannot be decoded as {kind}: {reason}", hint) from error
 

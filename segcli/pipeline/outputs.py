@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segcli.errors import UsageError
+from segcli.errors import UsageError, nearest
 from segcli.files.atomic import sha256
 from segcli.images.geo.units import GeoJsonCrs
 from segcli.images.overlay_style import PLAIN, OverlayStyle
@@ -171,5 +171,6 @@ def one_of(option: str, words: Iterable[str], known: Iterable[str]) -> frozenset
     if not chosen:
         raise UsageError(f"{option} names nothing", f"Choose among {', '.join(known)}.")
     if strange := sorted(chosen - set(known)):
-        raise UsageError(f"{option} {strange[0]}: not known", f"Choose among {', '.join(known)}.")
+        near = nearest(strange[0], known, " ").strip()
+        raise UsageError(f"{option} {strange[0]}: not known", f"{near} Choose among {', '.join(known)}.".lstrip())
     return chosen

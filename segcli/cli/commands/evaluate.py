@@ -22,12 +22,14 @@ from segcli.cli.options.reading import ReadingOptions
 from segcli.cli.views import scores
 from segcli.data.reading import Choice
 from segcli.errors import UsageError
+from segcli.files.paths import shown
 from segcli.images.reading import PLAIN
 from segcli.pipeline.evaluate import evaluate_dataset
 from segcli.pipeline.evaluation import WORST
 from segcli.pipeline.records import check_folder
 from segcli.pipeline.scored import TAKEN, Part
 from segcli.training.partition import own_photos
+from segcli.weights.reference import LAST, RECIPE
 
 EXAMPLES = """\
 [bold]Examples[/bold]\n
@@ -90,6 +92,7 @@ def evaluate_model(
     there. Under torchrun several processes share the photos; the sums are exact.
     """
     early = Display(as_json, quiet or not distributed.is_main())
+    _refuse_run(dataset)
     if dataset.dataset is None:
         part = part or "held-out"
         data = own_photos.of_run(_own_model(network, reading), part, early)
@@ -114,6 +117,14 @@ def evaluate_model(
             scores.report(display, evaluation, worst, output)
 
 
+def _refuse_run(dataset: dataset_options.Choice) -> None:
+    """UsageError where the folder of a training stands in the place of photos."""
+    folder = dataset.images
+    if folder is not None and dataset.labels is None and all((folder / name).is_file() for name in (RECIPE, LAST)):
+        message = f"{shown(folder)} is the folder of a training, and no folder of photos"
+        raise UsageError(message, f"To score its model: segcli eval --weights {shown(folder)}.")
+
+
 def _own_model(network: Network, reading: ReadingOptions) -> Path:
     """The file of the model whose run's photos are scored; UsageError where no run is named."""
     if reading.choice() != Choice():
@@ -121,6 +132,7 @@ def _own_model(network: Network, reading: ReadingOptions) -> Path:
             "--void, --as and similar options need PHOTOS", "The labels of a run are read as in its training."
         )
     if network.weights is None:
-        hint = f"For example: {dataset_options.EXAMPLE}. Without it --weights RUN scores what the run held out."
-        raise UsageError("no dataset is named to score the model on", hint)
+        hint = "For your own model: segcli eval --weights RUN, where RUN is the folder of its training. "
+        hint += f"For photos with labels: segcli eval {dataset_options.EXAMPLE}."
+        raise UsageError("neither a run nor photos are named", hint)
     return network.reference().path

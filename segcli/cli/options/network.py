@@ -19,7 +19,17 @@ from segcli.inference.options import ENGINES, PRECISIONS, SMALLEST_SIZE, ModelOp
 from segcli.inference.options import Precision as ModelPrecision
 from segcli.labels import LabelSet
 from segcli.models.variants import PAPER_SCALES
-from segcli.weights.reference import DEFAULT_MODEL, ModelReference, checkpoint_at, named, names_for, what_fits
+from segcli.weights.reference import (
+    CHECKPOINT_SUFFIX,
+    DEFAULT_MODEL,
+    ONNX_SUFFIX,
+    PT2_SUFFIX,
+    ModelReference,
+    checkpoint_at,
+    named,
+    names_for,
+    what_fits,
+)
 
 Model = Annotated[
     str | None,
@@ -153,10 +163,16 @@ def _named(model: str) -> ModelReference:
     try:
         return named(model)
     except UsageError as error:
-        if not os.path.exists(model):  # noqa: PTH110 - of names that no disk takes it is False
+        if not _holds_weights(model):
             raise
         message = f"--model takes the name of a model, and {shown(model)} is a file or folder"
         raise UsageError(message, f"Write --weights {quote(shown(model))} for it.") from error
+
+
+def _holds_weights(text: str) -> bool:
+    """Whether a text is the path of a file that may hold weights, or of a folder."""
+    known = (CHECKPOINT_SUFFIX, ONNX_SUFFIX, PT2_SUFFIX, ".pt", ".pth", ".ckpt", ".bin")
+    return os.path.isdir(text) or (text.lower().endswith(known) and os.path.isfile(text))  # noqa: PTH112, PTH113 - of names that no disk takes they are False
 
 
 def reference_for(model: str | None, weights: Path | None, wanted: LabelSet, default: str) -> ModelReference:

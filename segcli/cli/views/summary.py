@@ -62,4 +62,4 @@ def _tell_end(display: Display, summary: Summary, recipe: Recipe) -> None:
         display.say(f"stopped early, after {planned}: {waited}")
         display.say(f"--resume --set run.patience={2 * count} goes on", "dim")
     elif summary.ended == "minutes":
-        display.say(f"{planned}: no more fitted its time; a new run with more --minutes would help")
+        display.say(f"{planned}: no more fitted its time; a new run with more --minutes may help")

@@ -100,7 +100,6 @@ class TrainingDisplay(Display, TrainingListener):
 
     def _show_step(self, step: Step, history: History) -> None:
         self.counter.describe(f"loss {step.loss:.3f}, best mIOU {percent(history.best)}")
-        self.counter.resize(self._total(history) - self.begun)
         self.counter.advance()
         self.seconds.append(step.seconds)
         thawed = self.recipe.model.freeze_backbone
@@ -121,6 +120,7 @@ class TrainingDisplay(Display, TrainingListener):
         return f"{text}; {LOWER}", "yellow"
 
     def _show_validation(self, validation: Validation, history: History) -> None:
+        self.counter.resize(self._total(history) - self.begun)  # not at each step: the pace changes all the time
         best = ", the best so far" if validation.best else ""
         self.counter.remark(
             f"iteration {validation.iteration}: val mIOU {percent(validation.scores.miou)}"

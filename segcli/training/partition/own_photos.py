@@ -55,8 +55,10 @@ def of_run(model: Path, part: Part, listener: Listener = SILENT) -> Dataset:
     folder = parts.home(model) or model.parent
     begun = parts.read(folder)
     if begun is None or not (folder / RECIPE).is_file():
-        message = f"{shown(folder)} does not tell which photos its run held out: it has no {parts.SPLIT}"
-        raise UsageError(message, "Name photos and labels: segcli eval photos labels.")
+        message = f"{shown(model)} does not lie in the folder of its run, so nothing tells which photos were held out"
+        hint = "Give the folder of the run to --weights, or name photos and labels: "
+        hint += f"segcli eval photos labels --weights {shown(model)}."
+        raise UsageError(message, hint)
     if part == "held-out" and not begun.held_out:
         message = f"the run {shown(folder)} has held out no photo"
         raise DatasetError(

@@ -247,7 +247,7 @@ def batch(facts: Facts) -> Reason:
 def batch_of(facts: Facts, count: int, why: str) -> Reason:
     """The decision for so many crops a step."""
     frozen = count < OWN_STATISTICS and not facts.is_fresh
-    why += f"; with fewer than {OWN_STATISTICS}, batch normalisation does not learn" if frozen else ""
+    why += f"; batch normalisation learns only from batches of {OWN_STATISTICS} or more" if frozen else ""
     workers = min(8, max(1, facts.machine.cores - 1)) if facts.machine.has_gpu else 1
     keys = {"schedule.batch": count, "model.freeze_bn": frozen, "run.workers": workers}
     return Reason("batch", f"{count} crops in each iteration", why, keys)

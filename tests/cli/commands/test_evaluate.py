@@ -291,7 +291,7 @@ def test_a_run_alone_is_scored_on_what_it_held_out(run, tmp_path):
         (["{camvid}/val", "-d", "camvid", "-w", "{run}"], "cannot be given together with --dataset camvid"),
         (["-w", "{run}", "--as", "binary"], "need PHOTOS"),
         (["-m", "street"], "no dataset is named"),
-        (["-w", "{small}"], "does not tell which photos its run held out"),
+        (["-w", "{small}"], "does not lie in the folder of its run"),
         (["-w", "{run}", "--part", "all"], "score one of them"),
         (["-w", "{small}", "-d", "camvid", "--data-dir", "{camvid}", "--part", "new"], "nothing tells which photos"),
     ],

@@ -83,7 +83,7 @@ def test_a_run_that_held_out_none_and_one_of_an_earlier_version_are_refused(home
     with pytest.raises(DatasetError, match="has held out no photo"):
         own_photos.of_run(model, "held-out")
     (tmp_path / "run" / "split.toml").unlink()
-    with pytest.raises(UsageError, match=r"does not tell which photos its run held out: it has no split\.toml"):
+    with pytest.raises(UsageError, match="does not lie in the folder of its run"):
         own_photos.of_run(model, "held-out")
 
 
