@@ -99,7 +99,7 @@ def read(path: Path, *, verify: bool = True) -> Checkpoint:
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{name} is not a safetensors file, or it is cut short ({str(error).splitlines()[0]})",
-            "Give a .safetensors file that segcli has written. `segcli weights convert` makes one of other projects' files.",
+            "Give a .safetensors file of segcli; `segcli weights convert` makes one of other projects' files.",
         ) from error
     if checksum and checksum != texts[CRC_KEY]:
         hint = "Copy it again from where it is whole; what a run saved last is in its other checkpoint or its state."
