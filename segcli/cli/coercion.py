@@ -5,12 +5,15 @@ is not plain, or wrong, is left to Typer, whose errors stay its own.
 """
 
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
+
+from segcli.errors import UsageError
 
 
 class _NotPlainError(Exception):
@@ -32,6 +35,22 @@ class Quick:
 
 class QuickCommand(Quick, TyperCommand):
     """A command that turns plain texts into values itself."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """The parameters of a command line; see click's `Command.parse_args`. UsageError for a list given twice."""
+        if args and not ctx.resilient_parsing:
+            _refuse_second_lists(self.make_parser(ctx).parse_args([*args])[2])
+        return super().parse_args(ctx, args)
+
+
+def _refuse_second_lists(given: list[Any]) -> None:
+    """Of an option that is given twice the last counts, as scripts expect; of a list the first would be lost."""
+    for parameter, count in Counter(given).items():
+        if count > 1 and not parameter.multiple and "," in (parameter.metavar or ""):
+            name = max(parameter.opts, key=len)
+            raise UsageError(
+                f"{name} is given {count} times", f"Write all in one, with commas: {name} {parameter.metavar}."
+            )
 
 
 def _processed(parameter: TyperOption | TyperArgument, typers_own: Any, ctx: typer.Context, value: Any) -> Any:

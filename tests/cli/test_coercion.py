@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from segcli.cli.app import app as segcli
 from segcli.cli.coercion import QuickCommand
 from segcli.cli.options.parsing import Parsed, choice, scale_list
 
@@ -71,3 +72,27 @@ def test_defaults_of_a_file_are_looked_at_as_well(monkeypatch):
     command = typer.main.get_command(quick_app)
     command.context_settings = {"default_map": {"coats": 99}}
     assert told(command, ["a"], monkeypatch)[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["predict", "photos", "--save", "mask", "--save", "overlay"], "--save"),
+        (["predict", "photos", "--classes", "cat", "--crf-set", "w1=3", "--classes", "dog"], "--classes"),
+        (["predict", "photos", "--crf-set", "w1=3", "--crf-set=w2=3"], "--crf-set"),
+        (["predict", "photos", "--bands", "3", "--bands", "2", "--bands", "1"], "--bands"),
+        (["train", "photos", "labels", "--names", "a", "--names", "b"], "--names"),
+        (["crf", "photos", "--save", "mask", "--save", "mask"], "--save"),
+    ],
+)
+def test_the_first_of_two_lists_is_not_dropped_without_a_word(arguments, option):
+    result = CliRunner().invoke(segcli, arguments)
+    assert result.exit_code == 2
+    assert f"{option} is given {arguments.count(option) or 2} times" in result.stderr
+    assert f"with commas: {option} " in result.stderr
+
+
+def test_of_another_option_the_last_counts():
+    """So that a script can hand on options after its own."""
+    result = CliRunner().invoke(segcli, ["predict", "not-there", "--device", "cuda", "--device", "cpu"])
+    assert "not-there is not there" in result.stderr

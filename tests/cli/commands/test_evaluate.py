@@ -290,7 +290,7 @@ def test_a_run_alone_is_scored_on_what_it_held_out(run, tmp_path):
         (["-w", "{run}", "--labels", "masks"], "the dataset is missing"),
         (["{camvid}/val", "-d", "camvid", "-w", "{run}"], "cannot be given together with --dataset camvid"),
         (["-w", "{run}", "--as", "binary"], "need PHOTOS"),
-        (["-m", "street"], "no dataset is named"),
+        (["-m", "street"], "neither a run nor photos are named"),
         (["-w", "{small}"], "does not lie in the folder of its run"),
         (["-w", "{run}", "--part", "all"], "score one of them"),
         (["-w", "{small}", "-d", "camvid", "--data-dir", "{camvid}", "--part", "new"], "nothing tells which photos"),
