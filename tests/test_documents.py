@@ -56,7 +56,7 @@ ADDED = {
 """What is added to commands that otherwise could not run here."""
 ENDS_WITH = {r"segcli predict mixed/ .*": 3}
 """The exit codes of commands that are printed to show how they fail."""
-INCOMPLETE = ("Missing", "no photos to learn from are named", "neither a run nor photos are named")
+INCOMPLETE = ("Missing", "no photos to learn from are named", "no dataset is named", "neither a run nor photos")
 """What is said of a command that lacks arguments, which running text may leave out."""
 NAMES = {
     "crf.md": """

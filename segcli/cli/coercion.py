@@ -49,7 +49,7 @@ def _refuse_second_lists(given: list[Any]) -> None:
         if count > 1 and not parameter.multiple and "," in (parameter.metavar or ""):
             name = max(parameter.opts, key=len)
             raise UsageError(
-                f"{name} is given {count} times", f"Write all in one, with commas: {name} {parameter.metavar}."
+                f"{name} is given {count} times", f"Write all in one, with commas: {name} {parameter.metavar}"
             )
 
 
