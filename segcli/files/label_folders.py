@@ -9,8 +9,8 @@ from segcli.files.paths import shown
 from segcli.files.trees import stem
 
 FOLDER_NAMES = frozenset(
-    "anndir annot annotation annotations groundtruth gt label labelmap labelmaps labels mask masks segmentation segmentationclass "
-    "segmentationobject segmentations testannot trainannot valannot".split()
+    "anndir annot annotation annotations groundtruth gt label labelmap labelmaps labels mask masks segmentation "
+    "segmentationclass segmentationobject segmentations testannot trainannot valannot".split()
 )
 """What folders of labels are called, or a word of it as in `train_masks`, in small letters and without "-" and "_"."""
 _PLAIN = re.compile(r"[\w-]+")
