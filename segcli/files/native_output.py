@@ -166,10 +166,17 @@ class _Ear:
         """What the file holds that was not read yet."""
         end, found = os.fstat(self._file).st_size, b""
         while self._read < end:
-            os.lseek(self._file, self._read, os.SEEK_SET)  # who prints now moves it to the end: then nothing is read
-            found += (part := os.read(self._file, end - self._read))
+            found += (part := _read_at(self._file, end - self._read, self._read))
             self._read += len(part)
         return found
+
+
+def _read_at(file: int, size: int, offset: int) -> bytes:
+    """At most so many bytes from there on; where the system cannot do it in one step maybe none, and no others."""
+    if hasattr(os, "pread"):
+        return os.pread(file, size, offset)  # whatever others print meanwhile, which moves the file's own place
+    os.lseek(file, offset, os.SEEK_SET)
+    return os.read(file, size)
 
 
 def _file() -> int:
