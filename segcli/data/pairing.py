@@ -119,15 +119,24 @@ class Photos:
 
     def at(self, names: Sequence[str], place: tuple[str, ...]) -> Path | None:
         """The one photo of that place which has any of the names; None if none or two."""
-        return next((_only(found, name) for name in names if (found := self._by_place.get((place, name)))), None)
+        return next((self._only(found, name) for name in names if (found := self._by_place.get((place, name)))), None)
 
     def named(self, names: Sequence[str], place: tuple[str, ...]) -> Path | None:
         """The one photo of the first name that has any: of that place, else of the whole tree; None if none or two."""
         for name in names:
             found = self._by_place.get((place, name)) or self._by_stem.get(name, [])
             if found:
-                return _only(found, name)
+                return self._only(found, name)
         return None
+
+    def _only(self, found: Sequence[Path], name: str) -> Path | None:
+        """The one photo of that name; None for several, DatasetError where they differ in their suffix only.
+
+        What lies in a folder for masks, among the photos that a command was given, is none where another is.
+        """
+        if len(found) > 1:
+            found = [one for one in found if not trees.holds_masks(trees.folders_below(one, self.root))] or found
+        return _only(found, name)
 
     def recorded(self, name: str, file: Path) -> Path | None:
         """The photo that a label file calls so, a path with "/" or a mere name, perhaps without a suffix."""
@@ -143,7 +152,7 @@ class Photos:
 
 
 def _only(found: Sequence[Path], name: str) -> Path | None:
-    """The one photo of that name; None where there are several, DatasetError where they differ in their suffix only."""
+    """The one photo of that name; None for several, DatasetError where they differ in their suffix only."""
     exact = [photo for photo in found if photo.stem.lower() == name]
     candidates = exact or list(found)
     if len({(photo.parent, photo.stem) for photo in exact}) < len(exact):

@@ -55,6 +55,18 @@ def test_a_mask_that_two_photos_could_have_is_a_stray():
     assert not found["images/a/1.jpg"]
 
 
+def test_a_mask_among_the_photos_takes_no_mask_from_a_photo():
+    """A command that reads a folder of photos has read the masks in it as photos too."""
+    found, strays, _ = paired("a.jpg b.jpg masks/a.png masks/b.png", "labels/a.png labels/b.png")
+    assert found == {
+        "a.jpg": [("", "labels/a.png")],
+        "b.jpg": [("", "labels/b.png")],
+        "masks/a.png": [],
+        "masks/b.png": [],
+    }
+    assert not strays
+
+
 def test_the_exact_name_wins_over_one_without_affixes():
     found, _, _ = paired("images/a.jpg images/a_mask.jpg", "masks/a.png masks/a_mask.png")
     assert found == {"images/a.jpg": [("", "masks/a.png")], "images/a_mask.jpg": [("", "masks/a_mask.png")]}
