@@ -73,10 +73,7 @@ PAGES = sorted({command.page for command in documents.commands()})
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    home = tmp_path_factory.mktemp("documents")
-    workspace.write(home)
-    workspace.fill_cache(home / ".cache", workspace.DOWNLOADED)
-    return home
+    return workspace.with_cache(tmp_path_factory.mktemp("documents"))
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ PAGES = {"README.md": 4, "docs/your_own_model.md": 8, "docs/labels.md": 6}
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    home = tmp_path_factory.mktemp("own")
-    workspace.write(home)
-    workspace.fill_cache(home / ".cache", workspace.DOWNLOADED)
+    home = workspace.with_cache(tmp_path_factory.mktemp("own"))
     for folder in ("photos", "labels", "mine", "labelled"):
         shutil.rmtree(home / folder)
     (home / "labels").mkdir()

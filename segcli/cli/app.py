@@ -46,10 +46,8 @@ class ErrorsAsLines(ListedCommands):
 
 def _add_example(error: Any) -> None:
     """Say also how the command looks whole, where an argument or option is missing, or there is one more."""
-    command, is_missing = (
-        getattr(getattr(error, "ctx", None), "command", None),
-        type(error).__name__ == "MissingParameter",
-    )
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    is_missing = type(error).__name__ == "MissingParameter"
     if command is None or not (is_missing or "unexpected extra argument" in error.message):
         return
     lines = map(str.strip, (command.epilog or "").splitlines())

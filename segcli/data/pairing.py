@@ -136,7 +136,13 @@ class Photos:
         """
         if len(found) > 1:
             found = [one for one in found if not trees.holds_masks(trees.folders_below(one, self.root))] or found
-        return _only(found, name)
+        exact = [photo for photo in found if photo.stem.lower() == name]
+        candidates = exact or found
+        if len({(photo.parent, photo.stem) for photo in exact}) < len(exact):
+            raise DatasetError(
+                f"{shown(exact[0])} and {shown(exact[1])} have the same name", "Keep only one of them, or rename one."
+            )
+        return candidates[0] if len(candidates) == 1 else None
 
     def recorded(self, name: str, file: Path) -> Path | None:
         """The photo that a label file calls so, a path with "/" or a mere name, perhaps without a suffix."""
@@ -149,17 +155,6 @@ class Photos:
             if same:
                 return _nearest(list(dict.fromkeys(same)), (*path.parts[:-1], *map(str.lower, file.parts[:-1])))
         return None
-
-
-def _only(found: Sequence[Path], name: str) -> Path | None:
-    """The one photo of that name; None for several, DatasetError where they differ in their suffix only."""
-    exact = [photo for photo in found if photo.stem.lower() == name]
-    candidates = exact or list(found)
-    if len({(photo.parent, photo.stem) for photo in exact}) < len(exact):
-        raise DatasetError(
-            f"{shown(exact[0])} and {shown(exact[1])} have the same name", "Keep only one of them, or rename one."
-        )
-    return candidates[0] if len(candidates) == 1 else None
 
 
 def _nearest(photos: Sequence[Path], folders: Sequence[str]) -> Path | None:

@@ -79,6 +79,13 @@ def write(home: Path) -> None:
         shutil.copyfile(ROOT / "segcli" / "training" / "recipes" / "finetune.toml", home / path)
 
 
+def with_cache(home: Path) -> Path:
+    """The same folder with `DOWNLOADED` in a cache, to be a template."""
+    write(home)
+    fill_cache(home / ".cache", DOWNLOADED)
+    return home
+
+
 def settle(template: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a folder one's home, with all that a template has, and no network."""
     shutil.copytree(template, home, dirs_exist_ok=True)

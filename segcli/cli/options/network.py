@@ -1,5 +1,8 @@
 """The options that say which model runs, where, and by which protocol, the same for every command."""
 
+# os.path's tests answer False for names that no disk takes, where pathlib's raise.
+# ruff: noqa: PTH112, PTH113
+
 from __future__ import annotations
 
 import os
@@ -172,7 +175,7 @@ def _named(model: str) -> ModelReference:
 def _holds_weights(text: str) -> bool:
     """Whether a text is the path of a file that may hold weights, or of a folder."""
     known = (CHECKPOINT_SUFFIX, ONNX_SUFFIX, PT2_SUFFIX, ".pt", ".pth", ".ckpt", ".bin")
-    return os.path.isdir(text) or (text.lower().endswith(known) and os.path.isfile(text))  # noqa: PTH112, PTH113 - of names that no disk takes they are False
+    return os.path.isdir(text) or (text.lower().endswith(known) and os.path.isfile(text))
 
 
 def reference_for(model: str | None, weights: Path | None, wanted: LabelSet, default: str) -> ModelReference:

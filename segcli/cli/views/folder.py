@@ -50,24 +50,34 @@ def follow(run: FolderRun, display: Display, doing: str, done: str) -> int:
     if summary is None:
         return EXIT_OK
     if not display.quiet:
-        if summary.min_area:
-            specks = "1 region" if summary.specks == 1 else f"{summary.specks} regions"
-            files = "label files" if summary.objects is None else "label files and objects"
-            display.data(f"left out {specks} below {summary.min_area} pixels, only from the {files}")
-        if summary.objects is not None:
-            display.data(_counts(summary.objects))
-        if empty:
-            display.data(f"{empty} of the cutouts {'is' if empty == 1 else 'are'} empty")
-        for name, count in summary.apart.items():
-            photos = f"{count} photo{'s' * (count != 1)}"
-            display.say(f"{name} lacks {photos} made with another model, other classes or another --min-area")
+        _tell_of_results(summary, display, empty)
         display.data(_sentence(summary, done, run.place))
-        if summary.others:
-            photos = "1 photo that is" if summary.others == 1 else f"{summary.others} photos that are"
-            display.say(f"{run.place} also has the results of {photos} not in this run; areas.csv lists them too")
+        _tell_of_earlier(summary, display)
     _tell_lost(display, summary)
     display.pieces(summary.json())
     return summary.exit_code
+
+
+def _tell_of_results(summary: Summary, display: Display, empty: int) -> None:
+    """Say what the last line has no room for; `empty` is the number of cutouts without a pixel."""
+    if summary.min_area:
+        specks = "1 region" if summary.specks == 1 else f"{summary.specks} regions"
+        files = "label files" if summary.objects is None else "label files and objects"
+        display.data(f"left out {specks} below {summary.min_area} pixels, only from the {files}")
+    if summary.objects is not None:
+        display.data(_counts(summary.objects))
+    if empty:
+        display.data(f"{empty} of the cutouts {'is' if empty == 1 else 'are'} empty")
+    for name, count in summary.apart.items():
+        photos = f"{count} photo{'s' * (count != 1)}"
+        display.say(f"{name} lacks {photos} made with another model, other classes or another --min-area")
+
+
+def _tell_of_earlier(summary: Summary, display: Display) -> None:
+    """Say that the folder also has results of photos that only earlier runs were given."""
+    if summary.others:
+        photos = "1 photo that is" if summary.others == 1 else f"{summary.others} photos that are"
+        display.say(f"{summary.output} also has the results of {photos} not in this run; areas.csv lists them too")
 
 
 def _tell_of_others(run: FolderRun, display: Display) -> None:
@@ -76,7 +86,10 @@ def _tell_of_others(run: FolderRun, display: Display) -> None:
     if count:
         photos = "1 photo was" if count == 1 else f"{count} photos were"
         display.say(f"{run.place}: {photos} done with other settings before, and will be done again.")
-        display.say("Other kinds of files there stay as they are. To keep both, choose another folder with --output.")
+        display.say(
+            "Old files of kinds that --save does not name now stay there. To keep both results, choose another "
+            "folder with --output."
+        )
 
 
 def _tell_lost(display: Display, summary: Summary) -> None:

@@ -104,9 +104,8 @@ def write_pictures(folder: Path, validation: Validation, val: Dataset, count: in
     is_shown = validation.best or not (folder / GALLERY).exists()
     ranked = [image.name for image in worst(validation.images, len(validation.images))]
     entries = []
-    for sample, photo, prediction in predicted(
-        val, _chosen(val, first, ranked[:count] if is_shown else ()), validation.segmenter
-    ):
+    wanted = _chosen(val, first, ranked[:count]) if is_shown else list(first)
+    for sample, photo, prediction in predicted(val, wanted, validation.segmenter):
         found = prediction.labels()
         if sample in first:
             picture = overlay(photo, found, val.labels)
@@ -117,9 +116,8 @@ def write_pictures(folder: Path, validation: Validation, val: Dataset, count: in
         entries.append(gallery.Entry.of(sample.name, rank, photo, val.read_truth(sample), found, val.labels))
     if entries:
         miou = validation.scores.miou
-        title = f"Validation after {validation.iteration} iterations" + (
-            "" if miou is None else f": mIOU {100 * miou:.1f}"
-        )
+        score = "" if miou is None else f": mIOU {100 * miou:.1f}"
+        title = f"Validation after {validation.iteration} iterations{score}"
         gallery.write(folder / GALLERY, title, entries, len(ranked), val.labels)
 
 
